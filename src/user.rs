@@ -1,0 +1,228 @@
+//! What the application brings: its own user, and where users are kept.
+
+use std::{any::Any, error::Error, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{Profile, Subject, Timestamp};
+
+/// Any error of a store. It reaches the log and the `source` of an error, never a page.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The application's own user, as [`LoggedIn`](crate::LoggedIn) hands it to handlers.
+///
+/// ```
+/// use axum_clef::{Timestamp, User};
+///
+/// #[derive(Clone)]
+/// struct Member {
+///     number: i64,
+///     logged_out_at: Option<Timestamp>,
+/// }
+///
+/// impl User for Member {
+///     fn id(&self) -> String {
+///         self.number.to_string()
+///     }
+///
+///     fn logged_out_at(&self) -> Option<Timestamp> {
+///         self.logged_out_at
+///     }
+/// }
+/// ```
+pub trait User: Clone + Send + Sync + 'static {
+    /// The id by which [`UserStore::load`] finds this user again. The session keeps it
+    /// and the log names it, so let it be a plain key, not an e-mail address.
+    fn id(&self) -> String;
+
+    /// When this person was last logged out everywhere, as the store has it; `None` if
+    /// never.
+    fn logged_out_at(&self) -> Option<Timestamp>;
+}
+
+/// Where the application keeps its users: four methods over a table of your own.
+///
+/// The table needs, beside whatever else it holds, the [`Subject`] of the user (issuer
+/// and id, unique together) and one column for the last logout: a 64-bit integer,
+/// microseconds, null at first. [`stores::SqliteUserStore`] is a whole worked example.
+///
+/// # What every store must keep
+///
+/// - `log_in` finds or creates in one step: two logins of a new person at the same time
+///   give one user.
+/// - `log_out` raises the stamp in one atomic step by the rule of
+///   [`Timestamp::raised_above`], and reads [`now`](Self::now) only once nothing else
+///   can write, so that it ends every login that it finds.
+/// - When `log_out` has returned, every later `load`, on any node, sees the new stamp. Do
+///   not put a cache or a lagging replica behind `load`.
+/// - `now` never steps back, and is one clock for all nodes that share the store.
+///
+/// [`stores::SqliteUserStore`]: https://docs.rs/axum-clef/latest/axum_clef/stores/struct.SqliteUserStore.html
+///
+/// ```
+/// use std::{collections::HashMap, sync::Mutex};
+///
+/// use async_trait::async_trait;
+/// use axum_clef::{BoxError, Profile, Subject, Timestamp, User, UserStore};
+///
+/// #[derive(Clone)]
+/// struct Member {
+///     name: String,
+///     subject: Subject,
+///     logged_out_at: Option<Timestamp>,
+/// }
+///
+/// impl User for Member {
+///     fn id(&self) -> String {
+///         self.subject.id().to_owned()
+///     }
+///
+///     fn logged_out_at(&self) -> Option<Timestamp> {
+///         self.logged_out_at
+///     }
+/// }
+///
+/// #[derive(Default)]
+/// struct Members(Mutex<HashMap<String, Member>>);
+///
+/// #[async_trait]
+/// impl UserStore for Members {
+///     type User = Member;
+///
+///     async fn log_in(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
+///         let mut members = self.0.lock().map_err(|_| "the members are poisoned")?;
+///         let member = members
+///             .entry(profile.subject.id().to_owned())
+///             .or_insert_with(|| Member {
+///                 name: profile.name().unwrap_or_default(),
+///                 subject: profile.subject.clone(),
+///                 logged_out_at: None,
+///             });
+///         Ok(Some(member.clone()))
+///     }
+///
+///     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
+///         let members = self.0.lock().map_err(|_| "the members are poisoned")?;
+///         Ok(members.get(id).cloned())
+///     }
+///
+///     async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
+///         let mut members = self.0.lock().map_err(|_| "the members are poisoned")?;
+///         let Some(member) = members.get_mut(subject.id()) else {
+///             return Ok(false);
+///         };
+///         member.logged_out_at = Some(Timestamp::now().raised_above(member.logged_out_at));
+///         Ok(true)
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait UserStore: Send + Sync + 'static {
+    /// The application's user.
+    type User: User;
+
+    /// Finds or creates the user of a fresh login. `None` turns the person away: they
+    /// see a page that says so.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. The login fails with 503 and leaves nothing behind.
+    async fn log_in(&self, profile: &Profile) -> Result<Option<Self::User>, BoxError>;
+
+    /// Loads a user by the [`User::id`] that the session keeps. `None`: there is no such
+    /// user any more, and the login is over.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. The request fails with 503 and the session is left
+    /// as it is.
+    async fn load(&self, id: &str) -> Result<Option<Self::User>, BoxError>;
+
+    /// Ends every login of this person: raises their `logged_out_at` to
+    /// `max(now, previous + 1)`, atomically. `false`: there is nobody here by that name.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. The logout is kept and tried again until it holds.
+    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError>;
+
+    /// The clock of this store, by which logins and logouts are stamped. A store that
+    /// several nodes share answers with the clock of its database.
+    ///
+    /// # Errors
+    ///
+    /// When the clock cannot be read. The request fails with 503.
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        Ok(Timestamp::now())
+    }
+}
+
+/// A shared store is a store: keep one handle and give the other to the layer.
+#[async_trait]
+impl<S: UserStore> UserStore for Arc<S> {
+    type User = S::User;
+
+    async fn log_in(&self, profile: &Profile) -> Result<Option<Self::User>, BoxError> {
+        UserStore::log_in(&**self, profile).await
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<Self::User>, BoxError> {
+        UserStore::load(&**self, id).await
+    }
+
+    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
+        UserStore::log_out(&**self, subject).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        UserStore::now(&**self).await
+    }
+}
+
+/// A user whose type only the handler knows, so that the layer, the routes and the
+/// check need no type parameter.
+#[derive(Clone)]
+pub(crate) struct AnyUser {
+    pub(crate) id: String,
+    pub(crate) logged_out_at: Option<Timestamp>,
+    /// The application's own user.
+    pub(crate) user: Arc<dyn Any + Send + Sync>,
+}
+
+impl AnyUser {
+    fn new<U: User>(user: U) -> Self {
+        Self {
+            id: user.id(),
+            logged_out_at: user.logged_out_at(),
+            user: Arc::new(user),
+        }
+    }
+}
+
+/// Any [`UserStore`], whatever its user.
+#[async_trait]
+pub(crate) trait AnyUserStore: Send + Sync + 'static {
+    async fn log_in(&self, profile: &Profile) -> Result<Option<AnyUser>, BoxError>;
+    async fn load(&self, id: &str) -> Result<Option<AnyUser>, BoxError>;
+    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError>;
+    async fn now(&self) -> Result<Timestamp, BoxError>;
+}
+
+#[async_trait]
+impl<S: UserStore> AnyUserStore for S {
+    async fn log_in(&self, profile: &Profile) -> Result<Option<AnyUser>, BoxError> {
+        Ok(UserStore::log_in(self, profile).await?.map(AnyUser::new))
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<AnyUser>, BoxError> {
+        Ok(UserStore::load(self, id).await?.map(AnyUser::new))
+    }
+
+    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
+        UserStore::log_out(self, subject).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        UserStore::now(self).await
+    }
+}
