@@ -1,0 +1,99 @@
+//! Reading what Clef answers.
+
+use http::StatusCode;
+use reqwest::Response;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::ClefError;
+
+/// The most that is read of an answer, in bytes.
+const LIMIT: usize = 64 * 1024;
+/// The most that is kept of an error text, in characters.
+const LONGEST_MESSAGE: usize = 200;
+
+/// An id, which Clef writes as a number or as a string. Kept as text.
+#[derive(Deserialize)]
+#[serde(try_from = "Value")]
+pub(super) struct ClefId(pub(super) String);
+
+impl TryFrom<Value> for ClefId {
+    type Error = &'static str;
+
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        match value {
+            Value::String(id) if !id.is_empty() => Ok(Self(id)),
+            Value::Number(id) if id.is_u64() => Ok(Self(id.to_string())),
+            _ => Err("an id is a whole number or a string"),
+        }
+    }
+}
+
+/// Reads an answer of a call: what it is for, or a typed error.
+pub(super) async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ClefError> {
+    let status = response.status();
+    if status.is_redirection() {
+        return Err(ClefError::Redirected(status));
+    }
+    let body = read_body(response).await?;
+    let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(&body) else {
+        return Err(match status {
+            StatusCode::NOT_FOUND => ClefError::NotFound,
+            _ => ClefError::NotJson(status),
+        });
+    };
+    if let Some(error) = answer.get("error").filter(|error| is_truthy(error)) {
+        return Err(named(status, error));
+    }
+    if status != StatusCode::OK || !answer.get("success").is_some_and(is_truthy) {
+        return Err(ClefError::Incomplete(status));
+    }
+    serde_json::from_value(Value::Object(answer)).map_err(|_| ClefError::Incomplete(status))
+}
+
+async fn read_body(mut response: Response) -> Result<Vec<u8>, ClefError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(ClefError::from_transport)? {
+        if body.len() + chunk.len() > LIMIT {
+            return Err(ClefError::TooLarge { limit: LIMIT });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The error that a text stands for. The texts are those of the API, to the letter.
+fn named(status: StatusCode, error: &Value) -> ClefError {
+    let text = match error {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match text.as_str() {
+        "Invalid App ID." => ClefError::InvalidAppId,
+        "Invalid App Secret." => ClefError::InvalidAppSecret,
+        "Invalid OAuth Code." => ClefError::InvalidCode,
+        "Invalid token." => ClefError::InvalidToken,
+        "Invalid logout hook URL." => ClefError::InvalidLogoutHookUrl,
+        "Invalid Logout Token." => ClefError::InvalidLogoutToken,
+        "Invalid App." => ClefError::InvalidApp,
+        _ => ClefError::Unknown {
+            status,
+            message: text
+                .chars()
+                .filter(|character| !character.is_control())
+                .take(LONGEST_MESSAGE)
+                .collect(),
+        },
+    }
+}
+
+/// Clef writes `true`; one recorded answer has the string `"true"`. Any truthy form counts.
+fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !matches!(text.to_ascii_lowercase().as_str(), "" | "false" | "0"),
+        Value::Array(_) | Value::Object(_) => true,
+    }
+}

@@ -1,0 +1,241 @@
+//! The three calls of the API, and the addresses in the browser.
+
+use std::{fmt, sync::OnceLock, time::Duration};
+
+use async_trait::async_trait;
+use http::StatusCode;
+use reqwest::{Client, RequestBuilder, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+use url::Url;
+
+use super::{
+    ClefError,
+    answer::{self, ClefId},
+};
+use crate::{
+    AddressError, Profile, Subject, address,
+    provider::{
+        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutOutcome, Provider,
+        ProviderError, ProviderErrorKind,
+    },
+};
+
+/// How long connecting may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// How long a whole call may take, answer included.
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+
+/// An application at Clef: the [`Provider`] of a site that people enter with Clef.
+///
+/// Each call takes five seconds at the most (two to connect), follows no redirect and
+/// reads no more than 64 KiB.
+///
+/// ```
+/// use axum_clef::clef::Clef;
+///
+/// # fn main() -> Result<(), axum_clef::AddressError> {
+/// let clef = Clef::new(
+///     "4f318ac177a9391c2e0d221203725ffd",
+///     "2125d80f4583c52c46f8084bcc030c9b",
+/// )
+/// .base_url("http://127.0.0.1:5050")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Clef {
+    app_id: String,
+    app_secret: SecretString,
+    /// Without a slash at the end.
+    base_url: String,
+    client: OnceLock<Client>,
+}
+
+impl Clef {
+    /// The application with this id and secret, at `https://clef.io`.
+    pub fn new(app_id: impl Into<String>, app_secret: impl Into<SecretString>) -> Self {
+        Self {
+            app_id: app_id.into(),
+            app_secret: app_secret.into(),
+            base_url: "https://clef.io".to_owned(),
+            client: OnceLock::new(),
+        }
+    }
+
+    /// Another service that speaks the Clef API. The API itself is expected below
+    /// `/api/v1`, the button at `/v3/clef.js`, the login page at `/iframes/qr`.
+    ///
+    /// The base URL is also the issuer of the [`Subject`]s: two services may give the
+    /// same id to two people, so who moves to another service starts with new users.
+    ///
+    /// # Errors
+    ///
+    /// When it is not an absolute URL, or plain `http` to another machine: the secret
+    /// would travel in the clear.
+    pub fn base_url(mut self, url: &str) -> Result<Self, AddressError> {
+        let url = address::base_url(url)?;
+        self.base_url = url.as_str().trim_end_matches('/').to_owned();
+        self.client = OnceLock::new();
+        Ok(self)
+    }
+
+    /// The client, made at the first call: making it can fail, and its pool of
+    /// connections is worth keeping.
+    fn client(&self) -> Result<&Client, ClefError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let mut builder = Client::builder()
+            .connect_timeout(CONNECT_LIMIT)
+            .timeout(CALL_LIMIT)
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("axum-clef/", env!("CARGO_PKG_VERSION")));
+        if self.base_url.starts_with("http:") {
+            // On this machine; no proxy stands between.
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(ClefError::from_transport)?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    async fn call<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ClefError> {
+        let response = request.send().await.map_err(ClefError::from_transport)?;
+        answer::read(response).await
+    }
+
+    async fn authorize(&self, code: &CodeExchange<'_>) -> Result<SecretString, ClefError> {
+        #[derive(Deserialize)]
+        struct Authorized {
+            access_token: SecretString,
+        }
+
+        let request = self
+            .client()?
+            .post(format!("{}/api/v1/authorize", self.base_url))
+            .form(&[
+                ("code", code.code.expose_secret()),
+                ("app_id", &self.app_id),
+                ("app_secret", self.app_secret.expose_secret()),
+                ("logout_hook", code.logout_url.as_str()),
+            ]);
+        let answer: Authorized = Self::call(request).await?;
+        Ok(answer.access_token)
+    }
+
+    async fn info(&self, access_token: &SecretString) -> Result<Profile, ClefError> {
+        #[derive(Deserialize)]
+        struct Informed {
+            info: Info,
+        }
+
+        #[derive(Deserialize)]
+        struct Info {
+            id: ClefId,
+            first_name: Option<String>,
+            last_name: Option<String>,
+            email: Option<String>,
+            phone_number: Option<String>,
+        }
+
+        let request = self
+            .client()?
+            .get(format!("{}/api/v1/info", self.base_url))
+            .query(&[("access_token", access_token.expose_secret())]);
+        let Informed { info } = Self::call(request).await?;
+        let present = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let mut profile = Profile::new(self.subject(info.id));
+        profile.first_name = present(info.first_name);
+        profile.last_name = present(info.last_name);
+        profile.email = present(info.email);
+        profile.phone_number = present(info.phone_number);
+        Ok(profile)
+    }
+
+    async fn logout(&self, logout_token: &SecretString) -> Result<Subject, ClefError> {
+        #[derive(Deserialize)]
+        struct LoggedOut {
+            clef_id: ClefId,
+        }
+
+        let request = self
+            .client()?
+            .post(format!("{}/api/v1/logout", self.base_url))
+            .form(&[
+                ("logout_token", logout_token.expose_secret()),
+                ("app_id", &self.app_id),
+                ("app_secret", self.app_secret.expose_secret()),
+            ]);
+        let answer: LoggedOut = Self::call(request).await?;
+        Ok(self.subject(answer.clef_id))
+    }
+
+    fn subject(&self, id: ClefId) -> Subject {
+        Subject::new(self.base_url.clone(), id.0)
+    }
+}
+
+#[async_trait]
+impl Provider for Clef {
+    fn name(&self) -> &str {
+        "Clef"
+    }
+
+    async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
+        Url::parse_with_params(
+            &format!("{}/iframes/qr", self.base_url),
+            [
+                ("app_id", self.app_id.as_str()),
+                ("redirect_url", login.callback_url.as_str()),
+                ("state", login.state.expose()),
+            ],
+        )
+        .map_err(|error| ProviderError::new(ProviderErrorKind::Misconfigured, error))
+    }
+
+    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<Profile, ProviderError> {
+        let access_token = self.authorize(code).await?;
+        Ok(self.info(&access_token).await?)
+    }
+
+    async fn logout_subject(&self, logout_token: &SecretString) -> Result<Subject, ProviderError> {
+        Ok(self.logout(logout_token).await?)
+    }
+
+    fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
+        let (status, error) = match outcome {
+            LogoutOutcome::LoggedOut => {
+                return LogoutAnswer::new(StatusCode::OK, Some(json!({ "success": true })));
+            }
+            LogoutOutcome::NobodyHere => (StatusCode::NOT_FOUND, "Nobody here has this Clef id."),
+            LogoutOutcome::BadToken => (StatusCode::BAD_REQUEST, "Invalid Logout Token."),
+            LogoutOutcome::NotANotice(status, reason) => (status, reason),
+            LogoutOutcome::ComeBack => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The logout cannot be done right now. Send it again.",
+            ),
+        };
+        LogoutAnswer::new(status, Some(json!({ "success": false, "error": error })))
+    }
+
+    fn button(&self, login: &LoginRequest<'_>) -> Option<ButtonScript> {
+        let source = Url::parse(&format!("{}/v3/clef.js", self.base_url)).ok()?;
+        Some(
+            ButtonScript::new(source, "clef-button")
+                .attribute("data-app-id", &self.app_id)
+                .attribute("data-redirect-url", login.callback_url.as_str())
+                .attribute("data-state", login.state.expose()),
+        )
+    }
+}
+
+impl fmt::Debug for Clef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Clef")
+            .field("app_id", &self.app_id)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
