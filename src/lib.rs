@@ -5,6 +5,8 @@ mod address;
 pub mod clef;
 mod profile;
 pub mod provider;
+mod session;
+mod site;
 mod timestamp;
 mod user;
 

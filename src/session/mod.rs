@@ -1,0 +1,115 @@
+//! What a login leaves in the session: who, when, and by which browser.
+//!
+//! It is written once, at the login. Whatever a request in flight saves back later can
+//! only be the same stamp again, so a logout cannot be undone by it.
+
+mod key;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tower_sessions::{Expiry, Session, session, session_store};
+
+pub(crate) use self::key::LoginKey;
+use crate::{Subject, Timestamp, user::BoxError};
+
+/// The login, under this key of the session.
+const LOGIN: &str = "axum-clef.login";
+/// When the session was last seen in use, roughly; apart from the login, so that the
+/// login is never written again.
+const SEEN: &str = "axum-clef.seen";
+/// A session in use is saved again, and so kept from expiring, once this part of its idle
+/// time has passed: seldom enough to cost little, often enough to be true to a twentieth.
+const RENEWALS_IN_IDLE_TIME: u32 = 20;
+
+/// A login as the session keeps it. Whatever lacks a part of it is no login.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct LoginRecord {
+    /// The application's id of the user.
+    pub(crate) user_id: String,
+    /// Who it is to the provider.
+    pub(crate) subject: Subject,
+    /// When the login began.
+    pub(crate) logged_in_at: Timestamp,
+    /// The fingerprint of the key that the browser holds.
+    pub(crate) key: String,
+}
+
+/// Reads the login, if there is one that can be read.
+///
+/// # Errors
+///
+/// When the session store cannot answer.
+pub(crate) async fn read(session: &Session) -> Result<Option<LoginRecord>, BoxError> {
+    match session.get_value(LOGIN).await {
+        Ok(value) => Ok(value.and_then(|value| serde_json::from_value(value).ok())),
+        Err(error) if is_unreadable(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Begins a login: a new session id always, and nothing left of anybody else.
+///
+/// # Errors
+///
+/// When the session store cannot answer. Nobody is logged in then.
+pub(crate) async fn begin(session: &Session, login: &LoginRecord) -> Result<(), BoxError> {
+    match session.get_value(LOGIN).await {
+        Ok(Some(previous)) if !is_same_person(&previous, login) => session.clear().await,
+        Ok(_) => {}
+        Err(error) if is_unreadable(&error) => session.clear().await,
+        Err(error) => return Err(error.into()),
+    }
+    if session.id().is_some() {
+        session.cycle_id().await?;
+    }
+    session.insert(LOGIN, login).await?;
+    session.insert(SEEN, login.logged_in_at).await?;
+    // Here and not left to the session layer, so that a store that fails is answered with
+    // a page and not with an empty 500.
+    session.save().await?;
+    Ok(())
+}
+
+/// Keeps a session in use from expiring.
+///
+/// # Errors
+///
+/// When the session store cannot answer.
+pub(crate) async fn renew(session: &Session, now: Timestamp) -> Result<(), BoxError> {
+    let Some(Expiry::OnInactivity(idle)) = session.expiry() else {
+        return Ok(());
+    };
+    let seen = session.get_value(SEEN).await?;
+    let seen: Option<Timestamp> = seen.and_then(|value| serde_json::from_value(value).ok());
+    let due = idle.unsigned_abs() / RENEWALS_IN_IDLE_TIME;
+    if seen.is_none_or(|seen| now.since(seen) >= due) {
+        session.insert(SEEN, now).await?;
+    }
+    Ok(())
+}
+
+/// Ends the session, with all that is in it.
+///
+/// # Errors
+///
+/// When the session store cannot answer.
+pub(crate) async fn end(session: &Session) -> Result<(), BoxError> {
+    if session.id().is_some() {
+        session.flush().await?;
+    }
+    Ok(())
+}
+
+fn is_same_person(previous: &Value, login: &LoginRecord) -> bool {
+    LoginRecord::deserialize(previous).is_ok_and(|previous| {
+        previous.subject == login.subject && previous.user_id == login.user_id
+    })
+}
+
+/// Whether the store answered, but with something that is no session.
+fn is_unreadable(error: &session::Error) -> bool {
+    matches!(
+        error,
+        session::Error::SerdeJson(_) | session::Error::Store(session_store::Error::Decode(_))
+    )
+}
