@@ -1,0 +1,13 @@
+//! Who is there: asked by the handler, answered at most once per request.
+
+mod logged_in;
+mod login;
+mod rejection;
+mod visit;
+
+pub(crate) use self::visit::{Gate, Storing, Visit};
+pub use self::{
+    logged_in::LoggedIn,
+    login::Login,
+    rejection::{Rejection, RejectionKind},
+};

@@ -1,0 +1,176 @@
+//! One request, and who makes it.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use http::Extensions;
+use tokio::sync::OnceCell;
+use tower_cookies::Cookies;
+use tower_sessions::Session;
+
+use super::{
+    Login,
+    rejection::{Absence, RejectionKind, RenderRejection},
+};
+use crate::{
+    pending::PendingLogouts,
+    session::{self, LoginKey, LoginRecord},
+    strangers::Strangers,
+    user::{AnyUser, AnyUserStore, BoxError},
+};
+
+/// What the check needs, the same for every request.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) users: Arc<dyn AnyUserStore>,
+    pub(crate) pending: PendingLogouts,
+    pub(crate) strangers: Strangers,
+    /// The name of the cookie that holds the key of the login.
+    pub(crate) key_cookie: String,
+    /// The path of the start route, where whoever must log in goes.
+    pub(crate) start_path: String,
+    pub(crate) render_rejection: Option<RenderRejection>,
+}
+
+/// A request on its way through the layer. Asking it who is there costs a load of the
+/// session and of the user, the first time.
+pub(crate) struct Visit {
+    pub(crate) gate: Arc<Gate>,
+    answer: OnceCell<Result<Option<Visitor>, Absence>>,
+    storing_forbidden: AtomicBool,
+}
+
+/// Whether the answer to a request may be stored by a cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Storing {
+    /// Nobody asked who is there: it is the same for all.
+    Free,
+    /// It was made for nobody; somebody would get another.
+    ByCookie,
+    /// It was made for one person.
+    Forbidden,
+}
+
+/// Somebody whose login is valid.
+#[derive(Clone)]
+pub(crate) struct Visitor {
+    pub(crate) login: Login,
+    pub(crate) user: AnyUser,
+}
+
+impl Visit {
+    pub(crate) fn new(gate: Arc<Gate>) -> Self {
+        Self {
+            gate,
+            answer: OnceCell::new(),
+            storing_forbidden: AtomicBool::new(false),
+        }
+    }
+
+    /// Says that the answer holds something good for one person once.
+    pub(crate) fn forbid_storing(&self) {
+        self.storing_forbidden.store(true, Ordering::Release);
+    }
+
+    /// What a cache between us and the browser must know of the answer.
+    pub(crate) fn storing(&self) -> Storing {
+        let somebody = matches!(self.answer.get(), Some(Ok(Some(_))));
+        if somebody || self.storing_forbidden.load(Ordering::Acquire) {
+            Storing::Forbidden
+        } else if self.answer.initialized() {
+            Storing::ByCookie
+        } else {
+            Storing::Free
+        }
+    }
+
+    /// Who is there. `None`: nobody whose login counts.
+    pub(crate) async fn visitor(
+        &self,
+        extensions: &Extensions,
+    ) -> Result<Option<&Visitor>, Absence> {
+        let answer = self
+            .answer
+            .get_or_init(|| self.gate.visitor(extensions))
+            .await;
+        match answer {
+            Ok(visitor) => Ok(visitor.as_ref()),
+            Err(absence) => Err(absence.clone()),
+        }
+    }
+}
+
+impl Gate {
+    async fn visitor(&self, extensions: &Extensions) -> Result<Option<Visitor>, Absence> {
+        let (Some(session), Some(cookies)) =
+            (extensions.get::<Session>(), extensions.get::<Cookies>())
+        else {
+            return Err(Absence::new(
+                RejectionKind::LayerMissing,
+                "there is no session in the request; is ClefLayer the layer around this route?",
+            ));
+        };
+        self.check(session, cookies)
+            .await
+            .map_err(|error| Absence::new(RejectionKind::StoreUnavailable, error))
+    }
+
+    /// The check itself. Every way out of it but the last one leads to nobody.
+    async fn check(
+        &self,
+        session: &Session,
+        cookies: &Cookies,
+    ) -> Result<Option<Visitor>, BoxError> {
+        let Some(record) = session::read(session).await? else {
+            return Ok(None);
+        };
+        let key = cookies
+            .get(&self.key_cookie)
+            .map(|cookie| LoginKey::from_cookie(cookie.value()));
+        if !key.is_some_and(|key| key.fits(&record.key)) {
+            return Ok(refused(
+                &record,
+                "the browser does not hold the login's key",
+            ));
+        }
+        // Before the user is loaded: once a pending logout is written, the load shows it.
+        if self.pending.contains(&record.subject) {
+            return Ok(refused(&record, "a logout of this person is being written"));
+        }
+        let Some(user) = self.users.load(&record.user_id).await? else {
+            return Ok(refused(&record, "there is no such user any more"));
+        };
+        if !record.logged_in_at.outlives(user.logged_out_at) {
+            return Ok(refused(&record, "logged out since"));
+        }
+        let now = self.users.now().await?;
+        if record.logged_in_at.is_too_far_ahead_of(now) {
+            return Ok(refused(&record, "the login lies in the future"));
+        }
+        session::renew(session, now).await?;
+        Ok(Some(Visitor {
+            login: Login::from(record),
+            user,
+        }))
+    }
+}
+
+fn refused(record: &LoginRecord, reason: &'static str) -> Option<Visitor> {
+    tracing::debug!(user = ?record.user_id, reason, "a login is refused");
+    None
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Gate")
+            .field("start_path", &self.start_path)
+            .field("pending_logouts", &self.pending.len())
+            .finish_non_exhaustive()
+    }
+}
