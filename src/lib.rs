@@ -4,19 +4,25 @@
 mod address;
 pub mod clef;
 mod extract;
+mod layer;
 mod pending;
 mod profile;
 pub mod provider;
+mod routes;
 mod session;
 mod site;
 mod strangers;
 mod timestamp;
 mod user;
 
+pub use tower_sessions::SessionStore;
+
 pub use self::{
     address::AddressError,
     extract::{LoggedIn, Login, Rejection, RejectionKind},
+    layer::{ClefLayer, ClefService, ResponseFuture},
     profile::{Profile, Subject},
+    routes::{ClefButton, LoginFailure, LoginFailureKind, Paths, PathsError},
     timestamp::Timestamp,
     user::{BoxError, User, UserStore},
 };

@@ -1,0 +1,363 @@
+//! Puts the parts into the request.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll, ready},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    http::{HeaderValue, Request, Response, header},
+};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, cookie::SameSite};
+
+use crate::{
+    AddressError, LoginFailure, Paths, Rejection, UserStore,
+    extract::{Gate, Storing, Visit},
+    pending::PendingLogouts,
+    provider::Provider,
+    routes::{self, Attempts, Context, Notices},
+    site::Site,
+    strangers::Strangers,
+};
+
+/// How long a session lives without a request that asks who is there.
+const DEFAULT_IDLE_EXPIRY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The layer around an application: it brings sessions, lets handlers ask who is there by
+/// [`LoggedIn`](crate::LoggedIn), and has the [`routes`](Self::routes) for login and logout.
+///
+/// Sessions are kept in a cookie that scripts cannot read, `SameSite=Lax` (the callback
+/// arrives from another site), `Secure` and with a `__Host-` name, unless the site is plain
+/// http on this machine. They end a day after the last use; see
+/// [`idle_expiry`](Self::idle_expiry).
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use axum_clef::{ClefLayer, LoggedIn, clef::Clef, stores::{Account, MemoryUserStore}};
+/// use tower_sessions::MemoryStore;
+///
+/// async fn home(user: Option<LoggedIn<Account>>) -> String {
+///     match user {
+///         Some(LoggedIn(user)) => format!("Hello, {:?}!", user.profile().name()),
+///         None => "Hello! Log in at /clef/login".to_owned(),
+///     }
+/// }
+///
+/// # fn main() -> Result<(), axum_clef::AddressError> {
+/// let clef = Clef::new("app id", "app secret");
+/// let auth = ClefLayer::new(
+///     "https://example.com",
+///     clef,
+///     MemoryUserStore::new(),
+///     MemoryStore::default(),
+/// )?;
+///
+/// let app: Router = Router::new()
+///     .route("/", get(home))
+///     .merge(auth.routes())
+///     .layer(auth);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ClefLayer<L> {
+    context: Arc<Context>,
+    sessions: L,
+}
+
+impl<Store: SessionStore> ClefLayer<SessionManagerLayer<Store>> {
+    /// A layer for the `site` at this origin (scheme, host and port, as browsers see it),
+    /// whose people log in with `provider`, are kept in `users`, and have their sessions in
+    /// `sessions`.
+    ///
+    /// # Errors
+    ///
+    /// When `site` is not an origin, or is plain `http` to another machine than this one.
+    pub fn new(
+        site: &str,
+        provider: impl Provider,
+        users: impl UserStore,
+        sessions: Store,
+    ) -> Result<Self, AddressError> {
+        let site = Site::parse(site)?;
+        let name = site.cookie_name("session", None);
+        let sessions = SessionManagerLayer::new(sessions)
+            .with_name(name.clone())
+            .with_http_only(true)
+            .with_same_site(SameSite::Lax)
+            .with_secure(site.is_secure())
+            .with_path("/");
+        let mut layer = Self::build(site, provider, users, sessions);
+        layer.context_mut().session_cookie = Some(name);
+        Ok(layer.idle_expiry(DEFAULT_IDLE_EXPIRY))
+    }
+
+    /// How long a session lives after its last use; a day by default. A use is a request
+    /// that asks who is there. It is noted in the store at most twenty times in that time,
+    /// so a session may end by a twentieth of it early.
+    #[must_use]
+    pub fn idle_expiry(mut self, idle: Duration) -> Self {
+        let idle = time::Duration::try_from(idle).unwrap_or(time::Duration::MAX);
+        self.sessions = self.sessions.with_expiry(Expiry::OnInactivity(idle));
+        self
+    }
+}
+
+impl<L> ClefLayer<L> {
+    /// As [`new`](ClefLayer::new), with a session layer that the application configured
+    /// itself: any `SessionManagerLayer` of tower-sessions 0.14, signed or private too.
+    ///
+    /// Leave its cookie `HttpOnly`. An idle expiry is kept as [`idle_expiry`](ClefLayer::idle_expiry)
+    /// says; another expiry is left to tower-sessions. Where the session cookie has a
+    /// `Domain`, tell [`cookie_domain`](Self::cookie_domain).
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](ClefLayer::new).
+    ///
+    /// ```
+    /// use axum_clef::{ClefLayer, clef::Clef, stores::MemoryUserStore};
+    /// use tower_sessions::{Expiry, MemoryStore, SessionManagerLayer, cookie::SameSite};
+    ///
+    /// # fn main() -> Result<(), axum_clef::AddressError> {
+    /// let sessions = SessionManagerLayer::new(MemoryStore::default())
+    ///     .with_same_site(SameSite::Lax)
+    ///     .with_expiry(Expiry::OnSessionEnd);
+    /// let auth = ClefLayer::with_session_layer(
+    ///     "https://example.com",
+    ///     Clef::new("app id", "app secret"),
+    ///     MemoryUserStore::new(),
+    ///     sessions,
+    /// )?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_session_layer(
+        site: &str,
+        provider: impl Provider,
+        users: impl UserStore,
+        sessions: L,
+    ) -> Result<Self, AddressError> {
+        Ok(Self::build(Site::parse(site)?, provider, users, sessions))
+    }
+
+    fn build(site: Site, provider: impl Provider, users: impl UserStore, sessions: L) -> Self {
+        let paths = Paths::default();
+        let gate = Gate {
+            users: Arc::new(users),
+            pending: PendingLogouts::new(),
+            strangers: Strangers::default(),
+            key_cookie: site.cookie_name("login", None),
+            start_path: paths.start().to_owned(),
+            render_rejection: None,
+        };
+        let context = Context {
+            attempts: Attempts::new(site.clone()),
+            notices: Notices::default(),
+            site,
+            provider: Arc::new(provider),
+            gate: Arc::new(gate),
+            paths,
+            key_cookie_domain: None,
+            session_cookie: None,
+            render_failure: None,
+        };
+        Self {
+            context: Arc::new(context),
+            sessions,
+        }
+    }
+
+    /// The four routes, to merge into the router before this layer goes around it: start,
+    /// callback, logout webhook and sign-out, under the [`paths`](Self::paths).
+    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        routes::router(Arc::clone(&self.context))
+    }
+
+    /// Puts the routes elsewhere than under `/clef`. Do so before taking them.
+    #[must_use]
+    pub fn paths(mut self, paths: Paths) -> Self {
+        self.gate_mut().start_path = paths.start().to_owned();
+        self.context_mut().paths = paths;
+        self
+    }
+
+    /// Shares logins with the other hosts of a domain, for a session layer whose cookie has
+    /// that `Domain` too. By default a login is good on its own host alone, which is safer:
+    /// a domain is only as safe as the weakest of its hosts.
+    #[must_use]
+    pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
+        let domain = domain.into();
+        self.gate_mut().key_cookie = self.context.site.cookie_name("login", Some(&domain));
+        self.context_mut().key_cookie_domain = Some(domain);
+        self
+    }
+
+    /// Renders what whoever does not get in sees, the application's way. Keep to
+    /// [`Rejection::status`], and say nothing of its `source`.
+    ///
+    /// ```
+    /// use axum::response::{IntoResponse, Response};
+    /// use axum_clef::Rejection;
+    ///
+    /// fn as_text(rejection: &Rejection) -> Response {
+    ///     (rejection.status(), rejection.to_string()).into_response()
+    /// }
+    ///
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.render_rejections(as_text)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn render_rejections(
+        mut self,
+        render: impl Fn(&Rejection) -> Response<axum::body::Body> + Send + Sync + 'static,
+    ) -> Self {
+        self.gate_mut().render_rejection = Some(Arc::new(render));
+        self
+    }
+
+    /// Renders the page of a login that did not work out, the application's way. Keep to
+    /// [`LoginFailure::status`], offer [`LoginFailure::retry_url`], and say nothing of its
+    /// `source`.
+    ///
+    /// ```
+    /// use axum::response::{IntoResponse, Response};
+    /// use axum_clef::LoginFailure;
+    ///
+    /// fn as_text(failure: &LoginFailure) -> Response {
+    ///     let text = format!("{failure} Try again: {}", failure.retry_url());
+    ///     (failure.status(), text).into_response()
+    /// }
+    ///
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.render_login_failures(as_text)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn render_login_failures(
+        mut self,
+        render: impl Fn(&LoginFailure) -> Response<axum::body::Body> + Send + Sync + 'static,
+    ) -> Self {
+        self.context_mut().render_failure = Some(Arc::new(render));
+        self
+    }
+
+    /// How many people's logouts this node knows of and could not write yet. It tries until
+    /// they hold and refuses these people meanwhile. Anything but zero for long means that
+    /// the user store is in trouble.
+    pub fn pending_logouts(&self) -> usize {
+        self.context.gate.pending.len()
+    }
+
+    fn context_mut(&mut self) -> &mut Context {
+        Arc::make_mut(&mut self.context)
+    }
+
+    fn gate_mut(&mut self) -> &mut Gate {
+        Arc::make_mut(&mut self.context_mut().gate)
+    }
+}
+
+/// Called by axum for each route of each connection: it clones and builds nothing.
+impl<S, L: Layer<ClefService<S>>> Layer<S> for ClefLayer<L> {
+    type Service = L::Service;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        self.sessions.layer(ClefService {
+            inner,
+            context: Arc::clone(&self.context),
+        })
+    }
+}
+
+impl<L> fmt::Debug for ClefLayer<L> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ClefLayer")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The service of a [`ClefLayer`], inside its session layer. The error of the inner service
+/// passes through as it is.
+#[derive(Clone, Debug)]
+pub struct ClefService<S> {
+    inner: S,
+    context: Arc<Context>,
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ClefService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let visit = Arc::new(Visit::new(Arc::clone(&self.context.gate)));
+        let extensions = request.extensions_mut();
+        extensions.insert(Arc::clone(&visit));
+        extensions.insert(Arc::clone(&self.context));
+        ResponseFuture {
+            inner: self.inner.call(request),
+            visit,
+        }
+    }
+}
+
+pin_project! {
+    /// The response of a [`ClefService`].
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        visit: Arc<Visit>,
+    }
+}
+
+impl<F, ResBody, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(context))?;
+        let headers = response.headers_mut();
+        match this.visit.storing() {
+            Storing::Free => {}
+            Storing::ByCookie => {
+                headers.append(header::VARY, HeaderValue::from_static("cookie"));
+            }
+            Storing::Forbidden => {
+                headers
+                    .entry(header::CACHE_CONTROL)
+                    .or_insert(HeaderValue::from_static("no-store"));
+            }
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ResponseFuture")
+            .finish_non_exhaustive()
+    }
+}

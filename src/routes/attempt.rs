@@ -1,0 +1,136 @@
+//! A login on its way: the one-time state, and where it leads.
+//!
+//! Each attempt has a cookie of its own, so that two tabs can log in at once, and none has
+//! a session: a visitor who never comes back leaves nothing here.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rand::Rng as _;
+use subtle::ConstantTimeEq as _;
+use tower_cookies::Cookies;
+
+use super::{burnt::BurntStates, return_path::ReturnPath};
+use crate::{Timestamp, provider::OneTimeState, site::Site};
+
+/// How long a login may take, from the start to the callback.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
+/// How much of the state stands in the name of its cookie, in characters; the rest is 210
+/// bits that only the value has.
+const HANDLE: usize = 8;
+/// How many attempts one browser keeps. Older ones give way, and so they do when all of
+/// them together would near the header limits of common proxies.
+const MOST_ATTEMPTS: usize = 5;
+/// How large the values of all attempts of a browser may be together, in bytes.
+const MOST_BYTES: usize = 4_000;
+
+/// Begins and ends attempts.
+#[derive(Clone)]
+pub(crate) struct Attempts {
+    site: Site,
+    burnt: Arc<BurntStates>,
+}
+
+/// An attempt as its cookie keeps it.
+struct Attempt {
+    state: String,
+    begun_at: Timestamp,
+    next: ReturnPath,
+}
+
+impl Attempts {
+    pub(crate) fn new(site: Site) -> Self {
+        Self {
+            site,
+            burnt: Arc::default(),
+        }
+    }
+
+    /// Begins a login that leads back to `next`.
+    pub(super) fn begin(&self, cookies: &Cookies, next: &ReturnPath) -> OneTimeState {
+        let mut bytes = [0; 32];
+        rand::rng().fill_bytes(&mut bytes);
+        let attempt = Attempt {
+            state: URL_SAFE_NO_PAD.encode(bytes),
+            begun_at: Timestamp::now(),
+            next: next.clone(),
+        };
+        let value = attempt.to_cookie_value();
+        self.make_room(cookies, value.len());
+        cookies.add(
+            self.site
+                .cookie(self.cookie_name(&attempt.state), value, LIFETIME),
+        );
+        OneTimeState::new(attempt.state)
+    }
+
+    /// Ends the login whose state came back, whatever becomes of it: where it leads, or
+    /// `None` if this browser did not begin it or it was ended before.
+    pub(super) fn burn(&self, cookies: &Cookies, state: &str) -> Option<ReturnPath> {
+        let name = self.cookie_name(state);
+        let attempt = Attempt::parse(&self.site, cookies.get(&name)?.value());
+        cookies.remove(self.site.removal(name));
+        let attempt = attempt?;
+        let same: bool = attempt.state.as_bytes().ct_eq(state.as_bytes()).into();
+        (same && self.burnt.burn(attempt.state)).then_some(attempt.next)
+    }
+
+    /// Forgets an attempt that was begun in this very request.
+    pub(super) fn forget(&self, cookies: &Cookies, state: &OneTimeState) {
+        cookies.remove(self.site.removal(self.cookie_name(state.expose())));
+    }
+
+    fn make_room(&self, cookies: &Cookies, bytes: usize) {
+        let prefix = self.cookie_name("");
+        let mut attempts: Vec<_> = cookies
+            .list()
+            .into_iter()
+            .filter(|cookie| cookie.name().starts_with(&prefix))
+            .map(|cookie| {
+                let begun_at = Attempt::parse(&self.site, cookie.value()).map(|a| a.begun_at);
+                (begun_at, cookie)
+            })
+            .collect();
+        // The newest last; what cannot be read counts as oldest.
+        attempts.sort_by_key(|(begun_at, _)| *begun_at);
+        let mut count = attempts.len() + 1;
+        let mut total: usize = bytes + attempts.iter().map(|(_, c)| c.value().len()).sum::<usize>();
+        for (_, cookie) in attempts {
+            if count <= MOST_ATTEMPTS && total <= MOST_BYTES {
+                break;
+            }
+            count -= 1;
+            total -= cookie.value().len();
+            cookies.remove(self.site.removal(cookie.name().to_owned()));
+        }
+    }
+
+    fn cookie_name(&self, state: &str) -> String {
+        let handle: String = state
+            .chars()
+            .filter(|character| character.is_ascii_alphanumeric() || "-_".contains(*character))
+            .take(HANDLE)
+            .collect();
+        self.site.cookie_name("attempt", None) + "-" + &handle
+    }
+}
+
+impl Attempt {
+    fn to_cookie_value(&self) -> String {
+        let next = URL_SAFE_NO_PAD.encode(self.next.as_str());
+        format!("{}.{}.{next}", self.state, self.begun_at.as_micros())
+    }
+
+    /// Reads a cookie, which anybody may have written: where it leads is checked again.
+    fn parse(site: &Site, value: &str) -> Option<Self> {
+        let mut parts = value.splitn(3, '.');
+        let state = parts.next().filter(|state| state.len() > HANDLE)?;
+        let begun_at = parts.next()?.parse().ok()?;
+        let next = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
+        Some(Self {
+            state: state.to_owned(),
+            begun_at: Timestamp::from_micros(begun_at),
+            next: ReturnPath::parse(site, std::str::from_utf8(&next).ok()?)?,
+        })
+    }
+}

@@ -1,0 +1,204 @@
+//! A login that did not work out.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use url::form_urlencoded;
+
+use super::{Context, for_once, page, return_path::ReturnPath};
+use crate::{
+    provider::{ProviderError, ProviderErrorKind},
+    user::BoxError,
+};
+
+/// Why a login or a sign-out failed. The person sees a small page, or what the application
+/// renders: see [`ClefLayer::render_login_failures`](crate::ClefLayer::render_login_failures).
+#[derive(Debug)]
+pub struct LoginFailure {
+    kind: LoginFailureKind,
+    source: BoxError,
+    provider: String,
+    retry_url: String,
+}
+
+/// The kinds of [`LoginFailure`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoginFailureKind {
+    /// The request is not what a browser sends here: 400.
+    BadRequest,
+    /// The login was not begun in this browser, or is over already: 403.
+    StateMismatch,
+    /// The provider or the person at it refused, or the code is used up: 403.
+    Refused,
+    /// [`UserStore::log_in`](crate::UserStore::log_in) turned the person away: 403.
+    TurnedAway,
+    /// The person was logged out while this login was under way: 403.
+    LoggedOutMeanwhile,
+    /// The request came from a page of another site: 403.
+    ForeignOrigin,
+    /// The provider cannot be reached or answers nothing usable: 502.
+    ProviderUnavailable,
+    /// A store did not answer: 503.
+    StoreUnavailable,
+    /// The provider does not accept this application's credentials or URLs: 500.
+    Misconfigured,
+    /// The routes are not inside a [`ClefLayer`](crate::ClefLayer): 500.
+    LayerMissing,
+}
+
+/// The application's own page for failures.
+pub(crate) type RenderFailure = Arc<dyn Fn(&LoginFailure) -> Response + Send + Sync>;
+
+/// A kind and its source, on the way to becoming a [`LoginFailure`].
+pub(super) struct Reason {
+    kind: LoginFailureKind,
+    source: BoxError,
+}
+
+impl LoginFailureKind {
+    /// The status that the answer to a failure of this kind should have.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::StateMismatch
+            | Self::Refused
+            | Self::TurnedAway
+            | Self::LoggedOutMeanwhile
+            | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::ProviderUnavailable => StatusCode::BAD_GATEWAY,
+            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Misconfigured | Self::LayerMissing => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl Reason {
+    pub(super) fn new(kind: LoginFailureKind, source: impl Into<BoxError>) -> Self {
+        Self {
+            kind,
+            source: source.into(),
+        }
+    }
+
+    pub(super) fn bad_request(why: impl Into<BoxError>) -> Self {
+        Self::new(LoginFailureKind::BadRequest, why)
+    }
+
+    pub(super) fn store(error: BoxError) -> Self {
+        Self::new(LoginFailureKind::StoreUnavailable, error)
+    }
+
+    pub(super) fn layer_missing() -> Self {
+        Self::new(
+            LoginFailureKind::LayerMissing,
+            "the routes are not inside a ClefLayer; merge `auth.routes()` before `.layer(auth)`",
+        )
+    }
+}
+
+impl From<ProviderError> for Reason {
+    fn from(error: ProviderError) -> Self {
+        let kind = match error.kind() {
+            ProviderErrorKind::Refused => LoginFailureKind::Refused,
+            ProviderErrorKind::Unavailable => LoginFailureKind::ProviderUnavailable,
+            ProviderErrorKind::Misconfigured => LoginFailureKind::Misconfigured,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl LoginFailure {
+    /// What failed.
+    pub fn kind(&self) -> LoginFailureKind {
+        self.kind
+    }
+
+    /// The status that the answer should have.
+    pub fn status(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// The absolute URL at which to try again. It begins at the site's own address, so it
+    /// also helps whoever came by another name of it.
+    pub fn retry_url(&self) -> &str {
+        &self.retry_url
+    }
+
+    /// What people call the provider.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// Logs a failure and renders it. `next` is where the login was to lead.
+    pub(super) fn answer(
+        context: &Context,
+        Reason { kind, source }: Reason,
+        next: Option<&ReturnPath>,
+    ) -> Response {
+        let mut retry_url = context.site.url(context.paths.start());
+        if let Some(next) = next.filter(|next| **next != ReturnPath::front()) {
+            let next: String = form_urlencoded::byte_serialize(next.as_str().as_bytes()).collect();
+            retry_url.set_query(Some(&format!("next={next}")));
+        }
+        let failure = Self {
+            kind,
+            source,
+            provider: context.provider.name().to_owned(),
+            retry_url: retry_url.into(),
+        };
+        failure.log();
+        let response = match &context.render_failure {
+            Some(render) => render(&failure),
+            None => page::failure(&failure),
+        };
+        let mut response = for_once(response);
+        if kind == LoginFailureKind::StoreUnavailable {
+            let headers = response.headers_mut();
+            headers
+                .entry(header::RETRY_AFTER)
+                .or_insert(HeaderValue::from_static("5"));
+        }
+        response
+    }
+
+    fn log(&self) {
+        let reason = Causes(&*self.source);
+        if self.status().is_server_error() {
+            tracing::error!(kind = ?self.kind, %reason, "a login failed");
+        } else {
+            tracing::info!(kind = ?self.kind, %reason, "a login was refused");
+        }
+    }
+}
+
+/// An error and what is behind it, in one line without control characters.
+struct Causes<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut next = Some(self.0);
+        let mut separator = "";
+        while let Some(error) = next {
+            write!(formatter, "{separator}{}", error.to_string().escape_debug())?;
+            separator = ": ";
+            next = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for LoginFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&page::explanation(self))
+    }
+}
+
+impl Error for LoginFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -1,0 +1,143 @@
+//! The logout notices under way, and those that have been applied.
+//!
+//! A notice that comes again changes nothing: it would end the logins made since. Senders
+//! do send again, after a time-out or twice at once, and with a token that is good for one
+//! exchange only the second one would be told that the first failed.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+
+use crate::provider::LogoutOutcome;
+
+/// How many applied notices are remembered, some hundred bytes each. Only a good token takes
+/// a place.
+const CAPACITY: usize = 10_000;
+/// How long a sender waits for a store that fails at first. Short outages pass unseen.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The notices that this node knows, by a digest of their token.
+#[derive(Clone, Default)]
+pub(crate) struct Notices(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    notices: HashMap<Token, Progress>,
+    applied: VecDeque<Token>,
+}
+
+/// A digest: a token is a secret until it is exchanged.
+type Token = [u8; 32];
+
+/// How far a notice has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The provider is asked.
+    Checking,
+    /// The token is exchanged, the logout is being written.
+    Writing,
+    /// It has ended.
+    Done(LogoutOutcome),
+}
+
+/// Whether a notice is new.
+pub(super) enum Joined {
+    /// It is: handle it.
+    First(Handling),
+    /// It is not: wait for those who do.
+    Later(Progress),
+}
+
+/// Watches a notice.
+#[derive(Clone)]
+pub(super) struct Progress(watch::Receiver<Stage>);
+
+/// The one who handles a notice. Dropped before the end, as by a panic, it leaves the notice
+/// unknown, so that it can come again.
+pub(super) struct Handling {
+    notices: Notices,
+    token: Token,
+    stage: watch::Sender<Stage>,
+}
+
+impl Notices {
+    pub(super) fn join(&self, token: &SecretString) -> Joined {
+        let token: Token = Sha256::digest(token.expose_secret().as_bytes()).into();
+        let mut known = self.known();
+        if let Some(progress) = known.notices.get(&token) {
+            return Joined::Later(progress.clone());
+        }
+        let (stage, progress) = watch::channel(Stage::Checking);
+        known.notices.insert(token, Progress(progress));
+        Joined::First(Handling {
+            notices: self.clone(),
+            token,
+            stage,
+        })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Handling {
+    pub(super) fn progress(&self) -> Progress {
+        Progress(self.stage.subscribe())
+    }
+
+    pub(super) fn writing(&self) {
+        self.stage.send_replace(Stage::Writing);
+    }
+
+    pub(super) fn finish(self, outcome: LogoutOutcome) {
+        self.stage.send_replace(Stage::Done(outcome));
+    }
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        let applied = matches!(
+            *self.stage.borrow(),
+            Stage::Done(LogoutOutcome::LoggedOut | LogoutOutcome::NobodyHere)
+        );
+        let mut known = self.notices.known();
+        if !applied {
+            known.notices.remove(&self.token);
+            return;
+        }
+        known.applied.push_back(self.token);
+        if known.applied.len() > CAPACITY
+            && let Some(oldest) = known.applied.pop_front()
+        {
+            known.notices.remove(&oldest);
+        }
+    }
+}
+
+impl Progress {
+    /// How the notice ended, or that it has not yet.
+    pub(super) async fn outcome(mut self) -> LogoutOutcome {
+        if self
+            .0
+            .wait_for(|stage| *stage != Stage::Checking)
+            .await
+            .is_err()
+        {
+            return LogoutOutcome::ComeBack;
+        }
+        let done = self.0.wait_for(|stage| matches!(stage, Stage::Done(_)));
+        let stage = tokio::time::timeout(PATIENCE, done).await;
+        let stage = stage.ok().and_then(Result::ok).map(|stage| *stage);
+        match stage {
+            Some(Stage::Done(outcome)) => outcome,
+            _ => LogoutOutcome::ComeBack,
+        }
+    }
+}

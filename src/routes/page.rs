@@ -1,0 +1,113 @@
+//! The small page of a login that did not work out.
+
+use axum::{
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+use maud::{DOCTYPE, PreEscaped, html};
+
+use super::{LoginFailure, LoginFailureKind};
+
+const STYLE: &str = include_str!("page.css");
+
+/// What happened, in one line.
+fn headline(failure: &LoginFailure) -> String {
+    let provider = failure.provider();
+    match failure.kind() {
+        LoginFailureKind::BadRequest => "That is not a login".to_owned(),
+        LoginFailureKind::StateMismatch => "This login is over".to_owned(),
+        LoginFailureKind::Refused => format!("{provider} did not confirm the login"),
+        LoginFailureKind::TurnedAway => "You cannot log in here".to_owned(),
+        LoginFailureKind::LoggedOutMeanwhile => "You logged out in the meantime".to_owned(),
+        LoginFailureKind::ForeignOrigin => "That came from another site".to_owned(),
+        LoginFailureKind::ProviderUnavailable => format!("{provider} cannot be reached"),
+        LoginFailureKind::StoreUnavailable => "This is not possible right now".to_owned(),
+        LoginFailureKind::Misconfigured | LoginFailureKind::LayerMissing => {
+            "This site is not set up right".to_owned()
+        }
+    }
+}
+
+/// Why, and what to do about it.
+pub(super) fn explanation(failure: &LoginFailure) -> String {
+    let provider = failure.provider();
+    match failure.kind() {
+        LoginFailureKind::BadRequest => {
+            "The address lacks something or has too much of it. Begin again.".to_owned()
+        }
+        LoginFailureKind::StateMismatch => {
+            "It was begun in another browser or at another address of this site, took too long, \
+             or was used before. Begin again."
+                .to_owned()
+        }
+        LoginFailureKind::Refused => {
+            format!("It was refused at {provider}, took too long, or was used before.")
+        }
+        LoginFailureKind::TurnedAway => {
+            format!("{provider} knows you, but this site has no place for you.")
+        }
+        LoginFailureKind::LoggedOutMeanwhile => {
+            "A logout came while this login was under way, so the login does not count. Begin \
+             again."
+                .to_owned()
+        }
+        LoginFailureKind::ForeignOrigin => {
+            "A page of another site tried to sign you out. Nothing has changed.".to_owned()
+        }
+        LoginFailureKind::ProviderUnavailable => {
+            format!("This site could not ask {provider} who you are. Try again in a moment.")
+        }
+        LoginFailureKind::StoreUnavailable => {
+            "This site cannot look you up at the moment. Try again soon.".to_owned()
+        }
+        LoginFailureKind::Misconfigured => {
+            format!("{provider} does not accept this site. Tell its owner; the log says why.")
+        }
+        LoginFailureKind::LayerMissing => {
+            "The login routes are not inside their layer. Tell its owner; the log says more."
+                .to_owned()
+        }
+    }
+}
+
+pub(super) fn failure(failure: &LoginFailure) -> Response {
+    let headline = headline(failure);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (headline) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    h1 { (headline) }
+                    p { (explanation(failure)) }
+                    @if failure.kind() == LoginFailureKind::ForeignOrigin {
+                        a href="/" { "To the front page" }
+                    } @else {
+                        a href=(failure.retry_url()) { "Log in with " (failure.provider()) }
+                        a class="quiet" href="/" { "To the front page" }
+                    }
+                }
+            }
+        }
+    };
+    (
+        failure.status(),
+        [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (
+                header::CONTENT_SECURITY_POLICY,
+                "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
+                 frame-ancestors 'none'",
+            ),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ],
+        page.into_string(),
+    )
+        .into_response()
+}

@@ -1,0 +1,58 @@
+//! `GET /clef/login?next=`: begins a login.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::Extensions,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use serde::Deserialize;
+
+use super::{
+    Context, LoginFailure, failure::Reason, for_once, return_path::ReturnPath, session_and_cookies,
+};
+use crate::provider::LoginRequest;
+
+#[derive(Deserialize)]
+pub(super) struct Start {
+    next: Option<String>,
+}
+
+pub(super) async fn start(
+    State(context): State<Arc<Context>>,
+    query: Result<Query<Start>, QueryRejection>,
+    extensions: Extensions,
+) -> Response {
+    match begin(&context, query, &extensions).await {
+        Ok(response) => for_once(response),
+        Err(reason) => LoginFailure::answer(&context, reason, None),
+    }
+}
+
+async fn begin(
+    context: &Context,
+    query: Result<Query<Start>, QueryRejection>,
+    extensions: &Extensions,
+) -> Result<Response, Reason> {
+    let Query(Start { next }) = query.map_err(|error| Reason::bad_request(error.body_text()))?;
+    let next = match next {
+        None => ReturnPath::front(),
+        Some(next) => ReturnPath::parse(&context.site, &next)
+            .ok_or_else(|| Reason::bad_request("`next` is not a path on this site"))?,
+    };
+    let (_, cookies) = session_and_cookies(extensions).ok_or_else(Reason::layer_missing)?;
+    let state = context.attempts.begin(&cookies, &next);
+    let callback_url = context.callback_url();
+    let url = context
+        .provider
+        .login_url(&LoginRequest::new(&callback_url, &state))
+        .await;
+    match url {
+        Ok(url) => Ok(Redirect::to(url.as_str()).into_response()),
+        Err(error) => {
+            context.attempts.forget(&cookies, &state);
+            Err(Reason::from(error))
+        }
+    }
+}
