@@ -11,6 +11,7 @@ pub mod provider;
 mod routes;
 mod session;
 mod site;
+pub mod stores;
 mod strangers;
 mod timestamp;
 mod user;

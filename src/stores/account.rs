@@ -1,0 +1,41 @@
+//! The user of the ready stores.
+
+use std::fmt;
+
+use crate::{Profile, Timestamp, User};
+
+/// A user of a ready store: an id of this site's own, and what the provider told last.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    pub(super) id: i64,
+    pub(super) profile: Profile,
+    pub(super) logged_out_at: Option<Timestamp>,
+}
+
+impl Account {
+    /// What the provider told: subject, names, e-mail address. Escape it where you show it.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+}
+
+impl User for Account {
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn logged_out_at(&self) -> Option<Timestamp> {
+        self.logged_out_at
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Account")
+            .field("id", &self.id)
+            .field("profile", &self.profile)
+            .field("logged_out_at", &self.logged_out_at)
+            .finish()
+    }
+}
