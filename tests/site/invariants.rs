@@ -1,0 +1,550 @@
+//! The promise, line by line. Each test fails without the line of code that it guards.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use axum_clef::{ClefLayer, Profile, Subject, User as _, stores::MemoryUserStore};
+use serde_json::json;
+use tower_sessions::MemoryStore;
+
+use crate::support::{
+    Browser, TestSessions, TestUsers, World,
+    clock::{MINUTE, SECOND},
+};
+
+/// The key of the session under which a login stands.
+const LOGIN: &str = "axum-clef.login";
+
+// 1. Revoked means revoked.
+
+#[tokio::test]
+async fn after_the_notice_no_node_serves_a_login_from_before() {
+    let world = World::new();
+    let (here, there) = (world.node().await, world.node().await);
+    let (phone, laptop, other) = (Browser::new(), Browser::new(), Browser::new());
+    phone.log_in(&here, "12345").await;
+    laptop.log_in(&there, "12345").await;
+    other.log_in(&here, "67890").await;
+
+    assert_eq!(here.notice("token:12345").await, 200);
+
+    for browser in [&phone, &laptop] {
+        for node in [&here, &there] {
+            assert!(!browser.is_in(node).await);
+            assert_eq!(browser.status(node, "/members/one").await, 401);
+            let home = browser.open(node, "/").await.text().await.unwrap();
+            assert_eq!(home, "nobody");
+        }
+    }
+    assert!(other.is_in(&here).await, "somebody else is untouched");
+    assert!(other.is_in(&there).await);
+}
+
+#[tokio::test]
+async fn a_logout_in_the_middle_of_a_login_refuses_it() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+
+    let state = browser.begin(&node, "/").await;
+    world.provider.during_exchange.set();
+    let callback = browser.come_back(&node, "code:12345", &state);
+    let notice = async {
+        world.provider.during_exchange.reached().await;
+        let status = node.notice("token:12345").await;
+        world.provider.during_exchange.go();
+        status
+    };
+    let (response, status) = tokio::join!(callback, notice);
+
+    assert_eq!(status, 200);
+    assert_eq!(response.status(), 403);
+    let page = response.text().await.unwrap();
+    assert!(page.contains("You logged out in the meantime"), "{page}");
+    assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_logout_in_the_middle_of_the_very_first_login_refuses_it() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    let state = browser.begin(&node, "/").await;
+    world.users.before_log_in.set();
+    let callback = browser.come_back(&node, "code:12345", &state);
+    let notice = async {
+        world.users.before_log_in.reached().await;
+        // The store does not know this person yet, so there is nobody to log out.
+        let status = node.notice("token:12345").await;
+        world.users.before_log_in.go();
+        status
+    };
+    let (response, status) = tokio::join!(callback, notice);
+
+    assert_eq!(status, 404);
+    assert_eq!(response.status(), 403);
+    assert!(!browser.is_in(&node).await);
+
+    browser.log_in(&node, "12345").await;
+    assert!(browser.is_in(&node).await, "the next login works");
+}
+
+#[tokio::test]
+async fn a_user_who_is_deleted_is_out() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+
+    // The same sessions, over a store without the user.
+    let emptied = World {
+        users: TestUsers::new(MemoryUserStore::new()),
+        ..world.clone()
+    };
+    assert!(!browser.is_in(&emptied.node().await).await);
+    assert!(browser.is_in(&node).await);
+}
+
+// 2. A new login works.
+
+#[tokio::test]
+async fn a_login_after_the_answer_works_however_soon() {
+    let world = World {
+        users: TestUsers::new(MemoryUserStore::new()),
+        ..World::new()
+    };
+    let node = world.node().await;
+    let (before, after) = (Browser::new(), Browser::new());
+    for round in 0..50 {
+        before.log_in(&node, "12345").await;
+        assert_eq!(node.notice(&format!("token:12345:{round}")).await, 200);
+        after.log_in(&node, "12345").await;
+        assert!(after.is_in(&node).await, "round {round}");
+        assert!(!before.is_in(&node).await, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_microsecond_between_logout_and_login_is_enough() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    world.clock.freeze();
+    assert_eq!(node.notice("token:12345").await, 200);
+    world.clock.advance(1);
+    browser.log_in(&node, "12345").await;
+    assert!(browser.is_in(&node).await);
+}
+
+// 3. Never back.
+
+#[tokio::test]
+async fn a_clock_that_steps_back_takes_no_logout_back() {
+    let world = World::new();
+    let node = world.node().await;
+    let alex = Subject::new(crate::support::provider::ISSUER, "12345");
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    assert_eq!(node.notice("token:12345:1").await, 200);
+    let logged_out_at = || async {
+        let profile = Profile::new(alex.clone());
+        let user = world.users.inner.log_in(&profile).await.unwrap().unwrap();
+        user.logged_out_at().unwrap()
+    };
+    let first = logged_out_at().await;
+
+    world.clock.advance(-60 * MINUTE);
+    assert_eq!(node.notice("token:12345:2").await, 200);
+    assert!(logged_out_at().await > first, "it only rises");
+    assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_notice_that_comes_again_changes_nothing() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    assert_eq!(node.notice("token:12345").await, 200);
+    browser.log_in(&node, "12345").await;
+
+    assert_eq!(node.notice("token:12345").await, 200, "as for success");
+    assert!(browser.is_in(&node).await, "the login made since stands");
+}
+
+#[tokio::test]
+async fn a_notice_that_comes_late_ends_every_login_it_finds() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    // However old the sender's wish is, what counts is when it arrives.
+    world.clock.advance(60 * MINUTE);
+    browser.log_in(&node, "12345").await;
+    assert_eq!(node.notice("token:12345:an-hour-old").await, 200);
+    assert!(!browser.is_in(&node).await);
+}
+
+// 4. In doubt, out.
+
+#[tokio::test]
+async fn equal_stamps_are_out() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    world.clock.freeze();
+    browser.log_in(&node, "12345").await;
+    assert!(browser.is_in(&node).await);
+    assert_eq!(node.notice("token:12345").await, 200);
+    assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_session_that_lacks_a_part_or_has_a_broken_one_is_out() {
+    let world = World::new();
+    let node = world.node().await;
+    for part in ["logged_in_at", "subject", "user_id", "key"] {
+        for broken in [
+            None,
+            Some(json!(null)),
+            Some(json!("1e99")),
+            Some(json!({})),
+        ] {
+            let browser = Browser::new();
+            browser.log_in(&node, "12345").await;
+            assert!(browser.is_in(&node).await);
+
+            let mut record = world.sessions.last_saved();
+            let login = record.data.get_mut(LOGIN).unwrap();
+            match broken.clone() {
+                Some(value) => login[part] = value,
+                None => drop(login.as_object_mut().unwrap().remove(part)),
+            }
+            world.sessions.inner.save(&record).await.unwrap();
+            assert!(!browser.is_in(&node).await, "{part}: {broken:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stamp_more_than_five_minutes_ahead_is_out() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    world.clock.advance(-4 * MINUTE);
+    assert!(browser.is_in(&node).await);
+    world.clock.advance(-2 * MINUTE);
+    assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn an_unreadable_session_is_out_and_the_next_login_works() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    world.sessions.unreadable.store(true, SeqCst);
+    assert!(!browser.is_in(&node).await);
+    browser.log_in(&node, "12345").await;
+    world.sessions.unreadable.store(false, SeqCst);
+    assert!(browser.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_answer_is_503_and_leaves_the_session_alone() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    let cookies = browser.cookies(&node);
+
+    for failing in [&world.users.failing, &world.sessions.failing] {
+        failing.store(true, SeqCst);
+        for path in ["/", "/account", "/members/one", "/twice"] {
+            let response = browser.open(&node, path).await;
+            assert_eq!(response.status(), 503, "{path}");
+            assert_eq!(response.headers()["retry-after"], "5");
+            assert_eq!(response.headers().get("set-cookie"), None);
+        }
+        failing.store(false, SeqCst);
+        assert_eq!(browser.cookies(&node), cookies);
+        assert!(browser.is_in(&node).await, "as if nothing had been");
+    }
+}
+
+// 5. No resurrection.
+
+#[tokio::test]
+async fn a_request_in_flight_cannot_save_a_logged_out_login_back() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+
+    world.slow.set();
+    let in_flight = browser.post(&node, "/slow").send();
+    let logout = async {
+        world.slow.reached().await;
+        let status = node.notice("token:12345").await;
+        world.slow.go();
+        status
+    };
+    let (response, status) = tokio::join!(in_flight, logout);
+
+    assert_eq!((response.unwrap().status().as_u16(), status), (200, 200));
+    assert!(world.sessions.last_saved().data.contains_key("slow"));
+    assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_request_in_flight_cannot_undo_a_sign_out() {
+    let world = World::new();
+    let (here, there) = (world.node().await, world.node().await);
+    let browser = Browser::new();
+    browser.log_in(&here, "12345").await;
+
+    world.slow.set();
+    let in_flight = browser.post(&there, "/slow").send();
+    let sign_out = async {
+        world.slow.reached().await;
+        let response = browser.post(&here, "/clef/sign-out").send().await.unwrap();
+        world.slow.go();
+        response
+    };
+    let (response, signed_out) = tokio::join!(in_flight, sign_out);
+
+    assert_eq!(signed_out.status(), 303);
+    assert_eq!(response.unwrap().status(), 200);
+    // The store has the session back, and the browser its cookie: but nobody is logged in.
+    let record = world.sessions.last_saved();
+    assert!(record.data.contains_key(LOGIN));
+    assert!(browser.cookies(&here).contains(&record.id.to_string()));
+    assert!(!browser.is_in(&here).await);
+    assert!(!browser.is_in(&there).await);
+}
+
+// 6. No lost logout.
+
+#[tokio::test]
+async fn a_logout_whose_store_fails_is_kept_until_it_holds() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+
+    world.users.failing.store(true, SeqCst);
+    assert_eq!(node.notice("token:12345").await, 503);
+    assert_eq!(node.layer.pending_logouts(), 1);
+    assert_eq!(node.notice("token:12345").await, 503, "still owed");
+    assert_eq!(world.provider.notices.load(SeqCst), 1, "exchanged once");
+    // The session is read and the person is refused, before the store is asked.
+    assert!(!browser.is_in(&node).await);
+
+    world.users.failing.store(false, SeqCst);
+    assert_eq!(until_applied(&node, "token:12345").await, 200);
+    assert_eq!(node.layer.pending_logouts(), 0);
+    assert!(!browser.is_in(&world.node().await).await, "on any node");
+    browser.log_in(&node, "12345").await;
+    assert!(browser.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_login_while_a_logout_is_owed_is_refused() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    // The store logs nobody out, but would log them in.
+    world.users.log_out_panics.store(true, SeqCst);
+    assert_eq!(node.notice("token:12345").await, 503);
+
+    let state = browser.begin(&node, "/").await;
+    let response = browser.come_back(&node, "code:12345", &state).await;
+    assert_eq!(response.status(), 403);
+    assert!(!browser.is_in(&node).await);
+
+    world.users.log_out_panics.store(false, SeqCst);
+    assert_eq!(until_applied(&node, "token:12345").await, 200);
+    browser.log_in(&node, "12345").await;
+}
+
+#[tokio::test]
+async fn a_sender_who_hangs_up_does_not_take_the_logout_along() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+
+    world.provider.during_notice.set();
+    let notice = node.notice("token:12345");
+    tokio::select! {
+        _ = notice => panic!("the provider is held"),
+        () = world.provider.during_notice.reached() => {}
+    }
+    world.provider.during_notice.go();
+    assert_eq!(until_applied(&node, "token:12345").await, 200);
+    assert_eq!(world.provider.notices.load(SeqCst), 1, "it was that one");
+    assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_notice_that_cannot_be_checked_tells_the_sender_to_come_back() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    for broken in [&world.provider.down, &world.provider.misconfigured] {
+        broken.store(true, SeqCst);
+        let response = browser
+            .post(&node, "/clef/logout")
+            .form(&[("logout_token", "token:12345")])
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 503);
+        assert!(response.headers().contains_key("retry-after"));
+        assert!(browser.is_in(&node).await, "nothing happened yet");
+        broken.store(false, SeqCst);
+    }
+    assert_eq!(node.notice("token:12345").await, 200, "the same token");
+    assert!(!browser.is_in(&node).await);
+}
+
+/// Sends a notice until it is answered by something else than "come back", as senders do.
+async fn until_applied(node: &crate::support::Node, token: &str) -> u16 {
+    loop {
+        match node.notice(token).await {
+            503 => {}
+            status => return status,
+        }
+    }
+}
+
+// 7. Nothing for nothing.
+
+#[tokio::test]
+async fn who_never_asks_pays_nothing_and_who_asks_twice_pays_once() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    let calls = || {
+        (
+            world.sessions.calls.swap(0, SeqCst),
+            world.users.loads.swap(0, SeqCst),
+        )
+    };
+    calls();
+
+    assert_eq!(browser.status(&node, "/public").await, 200);
+    assert_eq!(calls(), (0, 0));
+    assert_eq!(browser.status(&node, "/twice").await, 200);
+    assert_eq!(calls(), (1, 1));
+    assert_eq!(browser.status(&node, "/members/one").await, 200);
+    assert_eq!(calls(), (1, 1));
+}
+
+#[tokio::test]
+async fn a_visitor_who_never_logs_in_gets_no_session() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    for path in ["/", "/public", "/account", "/members/one", "/button"] {
+        browser.open(&node, path).await;
+    }
+    let state = browser.begin(&node, "/account").await;
+    let refused = browser.come_back(&node, "refused", &state).await;
+    assert_eq!(refused.status(), 403);
+    assert_eq!(world.sessions.calls.load(SeqCst), 0);
+    assert!(!browser.cookies(&node).contains("clef-session"));
+}
+
+// And what the promise stands on, with the stores that people deploy.
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn the_promise_holds_over_sqlite_and_a_restart() {
+    use axum_clef::stores::SqliteUserStore;
+    use tower_sessions_sqlx_store::SqliteStore;
+
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("site.db").display());
+    let world = || async {
+        let users = SqliteUserStore::connect(&url).await.unwrap();
+        let sessions = SqliteStore::new(users.pool().clone());
+        sessions.migrate().await.unwrap();
+        World {
+            users: TestUsers::new(users),
+            sessions: TestSessions::new(sessions),
+            ..World::new()
+        }
+    };
+    let (phone, laptop, other) = (Browser::new(), Browser::new(), Browser::new());
+    {
+        let node = world().await.node().await;
+        phone.log_in(&node, "12345").await;
+        laptop.log_in(&node, "12345").await;
+        other.log_in(&node, "67890").await;
+        assert_eq!(node.notice("token:12345").await, 200);
+        assert!(!phone.is_in(&node).await);
+        phone.log_in(&node, "12345").await;
+    }
+    let node = world().await.node().await;
+    assert!(!laptop.is_in(&node).await, "the logout survives a restart");
+    assert!(phone.is_in(&node).await, "and so does the login after it");
+    assert!(other.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn an_application_with_its_own_session_layer_keeps_the_promise() {
+    use tower_sessions::{SessionManagerLayer, cookie::Key};
+
+    let world = World::new();
+    let sessions = SessionManagerLayer::new(MemoryStore::default())
+        .with_signed(Key::generate())
+        .with_name("own")
+        .with_secure(false)
+        .with_same_site(tower_sessions::cookie::SameSite::Lax);
+    let layer = ClefLayer::with_session_layer(
+        World::SITE,
+        world.provider.clone(),
+        world.users.clone(),
+        sessions,
+    )
+    .unwrap();
+    let app = axum::Router::new()
+        .route(
+            "/account",
+            axum::routing::get(|_: axum_clef::LoggedIn<axum_clef::stores::Account>| async {}),
+        )
+        .merge(layer.routes())
+        .layer(layer);
+    let node = world.serve(app, world.layer()).await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    assert!(browser.cookies(&node).contains("own="));
+    assert!(browser.is_in(&node).await);
+    assert_eq!(node.notice("token:12345").await, 200);
+    assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_session_in_use_is_kept_from_expiring() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    let expiry = || world.sessions.last_saved().expiry_date;
+    let stamp = || world.sessions.last_saved().data[LOGIN]["logged_in_at"].clone();
+    let (first, logged_in_at) = (expiry(), stamp());
+
+    world.clock.advance(60 * MINUTE);
+    assert!(browser.is_in(&node).await);
+    assert_eq!(expiry(), first, "an hour of a day is not worth a write");
+    world.clock.advance(13 * MINUTE + SECOND);
+    let response = browser.open(&node, "/").await;
+    assert!(response.headers().contains_key("set-cookie"));
+    assert!(expiry() > first);
+    assert_eq!(stamp(), logged_in_at, "the stamp is set at the login only");
+}

@@ -1,0 +1,6 @@
+//! The crate as an application meets it: through the router, over loopback.
+
+mod doors;
+mod invariants;
+mod manners;
+mod support;

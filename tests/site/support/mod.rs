@@ -1,0 +1,18 @@
+//! What the tests stand on: a clock to set, stores to break, a provider to script, nodes
+//! that share stores, and a browser.
+
+mod browser;
+pub mod clock;
+mod node;
+pub mod provider;
+mod sessions;
+mod users;
+
+pub use self::{
+    browser::Browser,
+    clock::TestClock,
+    node::{Node, World},
+    provider::{Pause, ScriptedProvider},
+    sessions::TestSessions,
+    users::TestUsers,
+};

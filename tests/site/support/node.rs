@@ -1,0 +1,168 @@
+use std::net::SocketAddr;
+
+use axum::{
+    Json, Router,
+    middleware::from_extractor,
+    response::Html,
+    routing::{get, post},
+};
+use axum_clef::{
+    ClefButton, ClefLayer, LoggedIn, User as _,
+    stores::{Account, MemoryUserStore},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
+
+use super::{Pause, ScriptedProvider, TestClock, TestSessions, TestUsers};
+
+type Layer = ClefLayer<SessionManagerLayer<TestSessions>>;
+
+/// Everything that the nodes of one site share.
+#[derive(Clone)]
+pub struct World {
+    pub clock: TestClock,
+    pub users: TestUsers,
+    pub sessions: TestSessions,
+    pub provider: ScriptedProvider,
+    /// Where `/slow` waits, after it has changed the session.
+    pub slow: Pause,
+}
+
+/// One process of the site.
+pub struct Node {
+    pub address: SocketAddr,
+    pub layer: Layer,
+    server: JoinHandle<()>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let clock = TestClock::new();
+        let in_memory = clock.clone();
+        let users = MemoryUserStore::new().with_clock(move || in_memory.read());
+        Self {
+            clock,
+            users: TestUsers::new(users),
+            sessions: TestSessions::new(MemoryStore::default()),
+            provider: ScriptedProvider::default(),
+            slow: Pause::default(),
+        }
+    }
+
+    /// The site's address as a load balancer would have it: the same for all nodes.
+    pub const SITE: &str = "http://127.0.0.1:9";
+
+    pub fn layer(&self) -> Layer {
+        ClefLayer::new(
+            Self::SITE,
+            self.provider.clone(),
+            self.users.clone(),
+            self.sessions.clone(),
+        )
+        .unwrap()
+    }
+
+    pub async fn node(&self) -> Node {
+        self.node_with(self.layer()).await
+    }
+
+    pub async fn node_with(&self, layer: Layer) -> Node {
+        let slow = self.slow.clone();
+        let app = Router::new()
+            .route("/members/one", get(|| async { "for members" }))
+            .route_layer(from_extractor::<LoggedIn<Account>>())
+            .route("/", get(home))
+            .route("/account", get(account).post(account))
+            .route("/public", get(|| async { "the same for all" }))
+            .route("/twice", get(twice))
+            .route("/button", get(button))
+            .route("/cart", post(fill_cart).get(cart))
+            .route(
+                "/slow",
+                post(move |session: Session| async move {
+                    session.insert("slow", true).await.unwrap();
+                    slow.here().await;
+                }),
+            )
+            .route("/wrong", get(wrong))
+            .merge(layer.routes())
+            .layer(layer.clone());
+        self.serve(app, layer).await
+    }
+
+    /// Serves an application on a free port.
+    pub async fn serve(&self, app: Router, layer: Layer) -> Node {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Node {
+            address,
+            layer,
+            server,
+        }
+    }
+}
+
+impl Node {
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Sends a logout notice, as the provider does: without a cookie. Gives the status.
+    pub async fn notice(&self, token: &str) -> u16 {
+        let request = reqwest::Client::new()
+            .post(self.url("/clef/logout"))
+            .form(&[("logout_token", token)]);
+        request.send().await.unwrap().status().as_u16()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn home(user: Option<LoggedIn<Account>>) -> String {
+    user.map_or("nobody".to_owned(), |user| user.id())
+}
+
+async fn account(LoggedIn(user): LoggedIn<Account>) -> Json<String> {
+    Json(user.profile().subject.id().to_owned())
+}
+
+async fn twice(
+    _first: LoggedIn<Account>,
+    _second: Option<LoggedIn<Account>>,
+    _third: axum_clef::Login,
+) -> &'static str {
+    "asked three times"
+}
+
+async fn button(button: ClefButton) -> Html<String> {
+    Html(button.to_string())
+}
+
+async fn fill_cart(session: Session) {
+    session.insert("cart", "a book").await.unwrap();
+}
+
+async fn cart(session: Session) -> String {
+    session.get("cart").await.unwrap().unwrap_or_default()
+}
+
+/// A handler that asks for a user which is not the store's.
+async fn wrong(_: LoggedIn<Stranger>) {}
+
+#[derive(Clone)]
+struct Stranger;
+
+impl axum_clef::User for Stranger {
+    fn id(&self) -> String {
+        String::new()
+    }
+
+    fn logged_out_at(&self) -> Option<axum_clef::Timestamp> {
+        None
+    }
+}

@@ -1,0 +1,77 @@
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+};
+
+use async_trait::async_trait;
+use axum_clef::SessionStore;
+use tower_sessions::{
+    session::{Id, Record},
+    session_store::{Error, Result},
+};
+
+/// A session store that counts its calls, fails on demand, and keeps the last record it saw.
+#[derive(Clone, Debug)]
+pub struct TestSessions {
+    pub inner: Arc<dyn SessionStore>,
+    pub calls: Arc<AtomicUsize>,
+    pub failing: Arc<AtomicBool>,
+    /// Answers loads as a store does that finds something it cannot read.
+    pub unreadable: Arc<AtomicBool>,
+    pub last_saved: Arc<Mutex<Option<Record>>>,
+}
+
+impl TestSessions {
+    pub fn new(inner: impl SessionStore) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            calls: Arc::default(),
+            failing: Arc::default(),
+            unreadable: Arc::default(),
+            last_saved: Arc::default(),
+        }
+    }
+
+    /// The record that was created or saved last.
+    pub fn last_saved(&self) -> Record {
+        self.last_saved.lock().unwrap().clone().unwrap()
+    }
+
+    fn works(&self) -> Result<()> {
+        self.calls.fetch_add(1, SeqCst);
+        if self.failing.load(SeqCst) {
+            return Err(Error::Backend("the session store is down".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SessionStore for TestSessions {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        self.works()?;
+        self.inner.create(record).await?;
+        *self.last_saved.lock().unwrap() = Some(record.clone());
+        Ok(())
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        self.works()?;
+        self.inner.save(record).await?;
+        *self.last_saved.lock().unwrap() = Some(record.clone());
+        Ok(())
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        self.works()?;
+        if self.unreadable.load(SeqCst) {
+            return Err(Error::Decode("this is no session".to_owned()));
+        }
+        self.inner.load(id).await
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.works()?;
+        self.inner.delete(id).await
+    }
+}

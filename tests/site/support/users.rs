@@ -1,0 +1,71 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+};
+
+use async_trait::async_trait;
+use axum_clef::{BoxError, Profile, Subject, Timestamp, UserStore, stores::Account};
+
+use super::Pause;
+
+/// A user store that counts its calls and fails on demand.
+#[derive(Clone)]
+pub struct TestUsers {
+    pub inner: Arc<dyn UserStore<User = Account>>,
+    pub loads: Arc<AtomicUsize>,
+    pub failing: Arc<AtomicBool>,
+    pub log_out_panics: Arc<AtomicBool>,
+    pub turning_away: Arc<AtomicBool>,
+    /// Where `log_in` waits before it does anything.
+    pub before_log_in: Pause,
+}
+
+impl TestUsers {
+    pub fn new(inner: impl UserStore<User = Account>) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            loads: Arc::default(),
+            failing: Arc::default(),
+            log_out_panics: Arc::default(),
+            turning_away: Arc::default(),
+            before_log_in: Pause::default(),
+        }
+    }
+
+    fn works(&self) -> Result<(), BoxError> {
+        if self.failing.load(SeqCst) {
+            return Err("the user store is down".into());
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl UserStore for TestUsers {
+    type User = Account;
+
+    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        self.works()?;
+        self.before_log_in.here().await;
+        if self.turning_away.load(SeqCst) {
+            return Ok(None);
+        }
+        self.inner.log_in(profile).await
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.loads.fetch_add(1, SeqCst);
+        self.works()?;
+        self.inner.load(id).await
+    }
+
+    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
+        assert!(!self.log_out_panics.load(SeqCst), "the user store panics");
+        self.works()?;
+        self.inner.log_out(subject).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        self.inner.now().await
+    }
+}
