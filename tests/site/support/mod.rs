@@ -1,7 +1,7 @@
 //! What the tests stand on: a clock to set, stores to break, a provider to script, nodes
 //! that share stores, and a browser.
 
-mod browser;
+pub mod browser;
 pub mod clock;
 mod node;
 pub mod provider;

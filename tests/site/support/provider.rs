@@ -8,8 +8,8 @@ use axum_clef::{
     Profile, Subject,
     clef::Clef,
     provider::{
-        CodeExchange, LoginRequest, LogoutAnswer, LogoutOutcome, Provider, ProviderError,
-        ProviderErrorKind,
+        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutOutcome, Provider,
+        ProviderError, ProviderErrorKind,
     },
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -113,6 +113,11 @@ impl Provider for ScriptedProvider {
         let subject = self.subject(logout_token.expose_secret(), "token:")?;
         self.during_notice.here().await;
         Ok(subject)
+    }
+
+    fn button(&self, login: &LoginRequest<'_>) -> Option<ButtonScript> {
+        let source = Url::parse("https://clef.test/button.js").ok()?;
+        Some(ButtonScript::new(source, "button").attribute("data-state", login.state.expose()))
     }
 
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
