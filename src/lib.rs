@@ -3,6 +3,8 @@
 
 mod address;
 pub mod clef;
+#[cfg(feature = "dev")]
+pub mod dev;
 mod extract;
 mod layer;
 mod pending;

@@ -15,24 +15,24 @@ use crate::{
     Rejection,
     clef::{ButtonColor, ButtonStyle, ButtonType},
     extract::Visit,
-    provider::{ButtonScript, LoginRequest, OneTimeState},
+    provider::LoginRequest,
 };
 
-/// The provider's own login button for the page that a handler renders: a script with
+/// The provider's own login button for the page that a handler makes: a script with
 /// application id, redirect URL and a fresh state filled in, and a plain link for browsers
-/// without scripts. Print it into the page as it is; it is HTML and escaped.
+/// without scripts.
 ///
 /// The login leads back to the page with the button, unless [`next`](Self::next) says
-/// otherwise. The state is good for one login within ten minutes, so the answer is marked
-/// `Cache-Control: no-store`, and each page view with a button sets a cookie. Where that is
-/// not wanted, link to the start route yourself: `<a href="/clef/login?next=/account">`.
+/// otherwise. Only [`html`](Self::html) begins one, so a handler may take the button and not
+/// show it. Where a cookie for each page view is not wanted, link to the start route
+/// yourself: `<a href="/clef/login?next=/account">`.
 ///
 /// ```
 /// use axum::response::Html;
 /// use axum_clef::{ClefButton, clef::ButtonColor};
 ///
 /// async fn welcome(button: ClefButton) -> Html<String> {
-///     let button = button.color(ButtonColor::White).next("/account");
+///     let button = button.color(ButtonColor::White).next("/account").html();
 ///     Html(format!("<h1>Welcome</h1>{button}"))
 /// }
 /// # fn assert_handler<T, H: axum::handler::Handler<T, ()>>(_: H) {}
@@ -41,47 +41,49 @@ use crate::{
 pub struct ClefButton {
     context: Arc<Context>,
     cookies: Cookies,
-    state: OneTimeState,
+    visit: Arc<Visit>,
     next: ReturnPath,
-    script: Option<ButtonScript>,
+    attributes: Vec<(&'static str, &'static str)>,
 }
 
 impl ClefButton {
-    fn begin(context: Arc<Context>, cookies: Cookies, next: ReturnPath) -> Self {
-        let state = context.attempts.begin(&cookies, &next);
-        let callback_url = context.callback_url();
-        let script = context
-            .provider
-            .button(&LoginRequest::new(&callback_url, &state));
-        Self {
-            context,
-            cookies,
-            state,
-            next,
-            script,
+    /// The button as HTML, escaped, to print into the page as it is. Call it in the handler:
+    /// it begins a login, which is good for ten minutes, and so sets a cookie and marks the
+    /// answer `Cache-Control: no-store`.
+    pub fn html(&self) -> String {
+        self.visit.forbid_storing();
+        let state = self.context.attempts.begin(&self.cookies, &self.next);
+        let callback_url = self.context.callback_url();
+        let login = LoginRequest::new(&callback_url, &state);
+        let link = html! {
+            a href=(self.link()) { "Log in with " (self.context.provider.name()) }
+        };
+        let Some(script) = self.context.provider.button(&login) else {
+            return link.into_string();
+        };
+        let given = script.attributes.iter();
+        let chosen = self.attributes.iter();
+        let attributes = given
+            .map(|(name, value)| (*name, value.as_str()))
+            .chain(chosen.map(|(name, value)| (*name, *value)));
+        let mut tag = format!(
+            "<script class=\"{}\" src=\"{}\"",
+            escaped(script.class),
+            escaped(script.source.as_str())
+        );
+        for (name, value) in attributes {
+            // The names are written in the program, not taken from anywhere.
+            tag += &format!(" {name}=\"{}\"", escaped(value));
         }
+        format!("{tag}></script><noscript>{}</noscript>", link.into_string())
     }
 
     /// Where the login leads back to: a path on this site. Anything else leads to the front
     /// page.
     #[must_use]
-    pub fn next(self, path: &str) -> Self {
-        let next = ReturnPath::parse(&self.context.site, path).unwrap_or_else(ReturnPath::front);
-        self.context.attempts.forget(&self.cookies, &self.state);
-        let attributes = self.script.map(|script| script.attributes);
-        let mut button = Self::begin(self.context, self.cookies, next);
-        // What was chosen before stays chosen.
-        for (name, value) in attributes.into_iter().flatten() {
-            let known = button
-                .script
-                .iter()
-                .flat_map(|script| &script.attributes)
-                .any(|(known, _)| *known == name);
-            if !known {
-                button = button.attribute(name, &value);
-            }
-        }
-        button
+    pub fn next(mut self, path: &str) -> Self {
+        self.next = ReturnPath::parse(&self.context.site, path).unwrap_or_else(ReturnPath::front);
+        self
     }
 
     /// The color: `data-color`.
@@ -109,43 +111,15 @@ impl ClefButton {
     }
 
     /// Sets an attribute, in place of an earlier one of that name.
-    fn attribute(mut self, name: &'static str, value: &str) -> Self {
-        if let Some(script) = &mut self.script {
-            script.attributes.retain(|(known, _)| *known != name);
-            script.attributes.push((name, value.to_owned()));
-        }
+    fn attribute(mut self, name: &'static str, value: &'static str) -> Self {
+        self.attributes.retain(|(known, _)| *known != name);
+        self.attributes.push((name, value));
         self
     }
 
     fn link(&self) -> String {
         let next: String = form_urlencoded::byte_serialize(self.next.as_str().as_bytes()).collect();
         format!("{}?next={next}", self.context.paths.start())
-    }
-}
-
-impl fmt::Display for ClefButton {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let link = html! {
-            a href=(self.link()) { "Log in with " (self.context.provider.name()) }
-        };
-        let Some(script) = &self.script else {
-            return formatter.write_str(&link.into_string());
-        };
-        // Attribute names are the provider's own, not data; the values are escaped.
-        write!(
-            formatter,
-            "<script class=\"{}\" src=\"{}\"",
-            script.class,
-            escaped(script.source.as_str())
-        )?;
-        for (name, value) in &script.attributes {
-            write!(formatter, " {name}=\"{}\"", escaped(value))?;
-        }
-        write!(
-            formatter,
-            "></script><noscript>{}</noscript>",
-            link.into_string()
-        )
     }
 }
 
@@ -166,13 +140,18 @@ impl<S: Sync> FromRequestParts<S> for ClefButton {
         ) else {
             return Err(Rejection::layer_missing());
         };
-        visit.forbid_storing();
         let next = if parts.method == Method::GET {
             this_page(parts, context)
         } else {
             ReturnPath::front()
         };
-        Ok(Self::begin(Arc::clone(context), cookies.clone(), next))
+        Ok(Self {
+            context: Arc::clone(context),
+            cookies: cookies.clone(),
+            visit: Arc::clone(visit),
+            next,
+            attributes: Vec::new(),
+        })
     }
 }
 

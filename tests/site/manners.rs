@@ -211,7 +211,7 @@ async fn the_button_prints_the_script_the_link_and_nothing_unescaped() {
     let app = Router::new()
         .route(
             "/",
-            get(|button: axum_clef::ClefButton| async move { button.to_string() }),
+            get(|button: axum_clef::ClefButton| async move { button.html() }),
         )
         .route(
             "/dressed",
@@ -223,7 +223,7 @@ async fn the_button_prints_the_script_the_link_and_nothing_unescaped() {
                     .embed()
                     .color(ButtonColor::Blue)
                     .next("/welcome?a=\"1\"&b=<2>")
-                    .to_string()
+                    .html()
             }),
         )
         .merge(layer.routes())

@@ -140,7 +140,7 @@ async fn twice(
 }
 
 async fn button(button: ClefButton) -> Html<String> {
-    Html(button.to_string())
+    Html(button.html())
 }
 
 async fn fill_cart(session: Session) {

@@ -1,0 +1,117 @@
+//! The pages of the site. Whatever a provider told about a person is escaped by maud.
+
+use std::time::SystemTime;
+
+use axum::response::Html;
+use axum_clef::{ClefButton, Login, User as _, stores::Account};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use time::OffsetDateTime;
+
+const STYLE: &str = include_str!("style.css");
+
+/// The front page for everybody.
+pub fn welcome(button: &ClefButton) -> Html<String> {
+    page(
+        "The Reading Room",
+        &html! {
+            p.kicker { "Open to all" }
+            h1 { "The Reading Room" }
+            p.lead {
+                "A small site with one quiet promise: end your login on your phone, and it is "
+                "over everywhere, at once."
+            }
+            // The button is HTML that the crate has escaped already.
+            div.action { (PreEscaped(button.html())) }
+        },
+    )
+}
+
+/// The front page for whoever is logged in.
+pub fn greeting(user: &Account) -> Html<String> {
+    page(
+        "The Reading Room",
+        &html! {
+            p.kicker { "Welcome back" }
+            h1 { "Hello, " (name(user)) "." }
+            p.lead { "Your seat is by the window. Everything here knows that it is you." }
+            div.action {
+                a.button href="/account" { "Your account" }
+                (sign_out())
+            }
+            (hint(user))
+        },
+    )
+}
+
+/// The page for members only.
+pub fn account(user: &Account, login: &Login) -> Html<String> {
+    let profile = user.profile();
+    page(
+        "Your account",
+        &html! {
+            p.kicker { "For you alone" }
+            h1 { "Your account" }
+            dl {
+                dt { "Name" } dd { (name(user)) }
+                dt { "E-mail" } dd { (profile.email.as_deref().unwrap_or("–")) }
+                dt { "Number here" } dd { (user.id()) }
+                dt { "Clef id" } dd { (login.subject().id()) }
+                dt { "Logged in" } dd { (moment(login)) }
+            }
+            div.action {
+                a.button href="/" { "To the front page" }
+                (sign_out())
+            }
+            (hint(user))
+        },
+    )
+}
+
+fn sign_out() -> Markup {
+    html! {
+        form method="post" action="/clef/sign-out" {
+            button.quiet type="submit" { "Sign out on this device" }
+        }
+    }
+}
+
+fn hint(user: &Account) -> Markup {
+    // The issuer of the local Clef is its address.
+    let phone = format!("{}/phone", user.profile().subject.issuer());
+    html! {
+        p.hint {
+            "To be logged out on every device at once, press " strong { "Log out now" } " on "
+            a href=(phone) target="_blank" { "the phone" } ", then click on anything here."
+        }
+    }
+}
+
+fn name(user: &Account) -> String {
+    let name = user.profile().name();
+    name.unwrap_or_else(|| "stranger".to_owned())
+}
+
+/// When the login began, in UTC.
+fn moment(login: &Login) -> String {
+    let moment = OffsetDateTime::from(SystemTime::from(login.logged_in_at()));
+    let (date, time) = (moment.date(), moment.time());
+    let (hour, minute, second) = time.as_hms();
+    format!("{date}, {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+fn page(title: &str, content: &Markup) -> Html<String> {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { (content) } }
+        }
+    };
+    Html(page.into_string())
+}
