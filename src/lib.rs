@@ -1,4 +1,54 @@
 //! Log out once, logged out everywhere, at once: timestamped logins for axum.
+//!
+//! The session remembers when it was logged in, the user remembers when they were logged out,
+//! and whenever a handler asks who is there, the two are compared. So a logout is one write,
+//! whatever the number of devices, sessions and nodes, and no request in flight can undo it.
+//!
+//! - [`ClefLayer`] goes around a router: it brings sessions in and has the routes of login
+//!   and logout.
+//! - [`LoggedIn`] is the guard of a handler, [`Login`] says when and whose.
+//! - [`UserStore`] is what an application implements for its users; [`stores`] has two.
+//! - [`clef`] speaks Clef's API, behind the [`provider`] seam. `dev` (a feature) is a Clef
+//!   service on your own machine.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use axum_clef::{
+//!     ClefLayer, LoggedIn,
+//!     clef::Clef,
+//!     stores::{Account, MemoryUserStore},
+//! };
+//! use tower_sessions::MemoryStore;
+//!
+//! async fn home(user: Option<LoggedIn<Account>>) -> &'static str {
+//!     match user {
+//!         Some(_) => "Welcome back!",
+//!         None => "Hello! Log in at /clef/login",
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), axum_clef::AddressError> {
+//! let clef = Clef::new("your app id", "your app secret");
+//! let users = MemoryUserStore::new();
+//! let auth = ClefLayer::new("https://example.com", clef, users, MemoryStore::default())?;
+//!
+//! let app: Router = Router::new()
+//!     .route("/", get(home))
+//!     .merge(auth.routes())
+//!     .layer(auth);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `sqlite` | `stores::SqliteUserStore`, through sqlx |
+//! | `dev` | `dev::ClefService`; never in production |
+//!
+//! Both are off by default.
+
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
@@ -18,6 +68,7 @@ mod strangers;
 mod timestamp;
 mod user;
 
+/// The session store of tower-sessions 0.14, as it is: every store published for it plugs in.
 pub use tower_sessions::SessionStore;
 
 pub use self::{
@@ -29,3 +80,8 @@ pub use self::{
     timestamp::Timestamp,
     user::{BoxError, User, UserStore},
 };
+
+/// The code of the README runs too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,213 @@
+//! What every user store must keep, for the ready ones.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering::SeqCst},
+};
+
+use axum_clef::{
+    Profile, Subject, Timestamp, User as _, UserStore,
+    stores::{Account, MemoryUserStore, SqliteUserStore},
+};
+
+type Store = Arc<dyn UserStore<User = Account>>;
+
+/// A clock that stands still until it is told.
+#[derive(Clone, Default)]
+struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    fn set(&self, micros: i64) {
+        self.0.store(micros, SeqCst);
+    }
+
+    fn read(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(SeqCst))
+    }
+}
+
+/// Each ready store, with a clock to set. What keeps the files of SQLite comes along.
+async fn stores() -> Vec<(Store, Clock, Option<tempfile::TempDir>)> {
+    let clock = Clock::default();
+    let reading = clock.clone();
+    let memory = MemoryUserStore::new().with_clock(move || reading.read());
+    let mut stores: Vec<(Store, _, _)> = vec![(Arc::new(memory), clock, None)];
+
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("users.db").display());
+    let clock = Clock::default();
+    let reading = clock.clone();
+    let sqlite = SqliteUserStore::connect(&url).await.unwrap();
+    let sqlite = sqlite.with_clock(move || reading.read());
+    stores.push((Arc::new(sqlite), clock, Some(directory)));
+    stores
+}
+
+fn subject(id: &str) -> Subject {
+    Subject::new("https://clef.test", id)
+}
+
+async fn log_in(store: &Store, id: &str) -> Account {
+    let profile = Profile::new(subject(id));
+    store.log_in(&profile).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_first_logins_at_once_make_one_user() {
+    for (store, _, _directory) in stores().await {
+        let logins = (0..50).map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { log_in(&store, "12345").await.id() })
+        });
+        let mut ids = Vec::new();
+        for login in logins.collect::<Vec<_>>() {
+            ids.push(login.await.unwrap());
+        }
+        ids.dedup();
+        assert_eq!(ids.len(), 1);
+        assert_ne!(log_in(&store, "67890").await.id(), ids[0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_logouts_at_once_raise_the_stamp_a_hundred_times() {
+    for (store, clock, _directory) in stores().await {
+        clock.set(1_000);
+        let id = log_in(&store, "12345").await.id();
+        let logouts = (0..100).map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.log_out(&subject("12345")).await.unwrap() })
+        });
+        for logout in logouts.collect::<Vec<_>>() {
+            assert!(logout.await.unwrap());
+        }
+        // The clock stands still, so each had to be one above the one before.
+        let user = store.load(&id).await.unwrap().unwrap();
+        assert_eq!(user.logged_out_at(), Some(Timestamp::from_micros(1_099)));
+    }
+}
+
+#[tokio::test]
+async fn a_logout_is_now_or_later_and_never_earlier() {
+    for (store, clock, _directory) in stores().await {
+        let id = log_in(&store, "12345").await.id();
+        let logged_out_at = async || store.load(&id).await.unwrap().unwrap().logged_out_at();
+        assert_eq!(logged_out_at().await, None);
+        for (now, stamp) in [(0, 0), (500, 500), (500, 501), (100, 502), (900, 900)] {
+            clock.set(now);
+            assert!(store.log_out(&subject("12345")).await.unwrap());
+            let stamp = Timestamp::from_micros(stamp);
+            assert_eq!(logged_out_at().await, Some(stamp));
+        }
+        log_in(&store, "12345").await;
+        let stamp = Timestamp::from_micros(900);
+        assert_eq!(logged_out_at().await, Some(stamp), "a login leaves it");
+        assert_eq!(store.now().await.unwrap(), stamp, "one clock");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_nobody_whatever_the_id() {
+    let long = "x".repeat(10_000);
+    for (store, _, _directory) in stores().await {
+        log_in(&store, "12345").await;
+        let ids = [
+            "",
+            "0",
+            "-1",
+            "1e1",
+            "99999999999999999999",
+            "1 or 1=1",
+            "é\u{0}",
+            &long,
+        ];
+        for id in ids {
+            assert_eq!(store.load(id).await.unwrap(), None, "{id:?}");
+            assert!(!store.log_out(&subject(id)).await.unwrap(), "{id:?}");
+        }
+        let elsewhere = Subject::new("https://other.test", "12345");
+        assert!(!store.log_out(&elsewhere).await.unwrap(), "another issuer");
+
+        // And whoever has such an id at the provider is somebody here.
+        for id in ids {
+            let user = log_in(&store, id).await;
+            assert_eq!(user.profile().subject.id(), id);
+            assert_eq!(store.load(&user.id()).await.unwrap(), Some(user));
+            assert!(store.log_out(&subject(id)).await.unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_provider_tells_is_kept_up_to_date() {
+    for (store, _, _directory) in stores().await {
+        let mut profile = Profile::new(subject("12345"));
+        profile.first_name = Some("Alex'; drop table clef_users; --".to_owned());
+        profile.email = Some("alex@getclef.com".to_owned());
+        let user = store.log_in(&profile).await.unwrap().unwrap();
+        assert_eq!(*user.profile(), profile);
+        profile.email = Some("alex@example.com".to_owned());
+        store.log_in(&profile).await.unwrap();
+        let user = store.load(&user.id()).await.unwrap().unwrap();
+        assert_eq!(*user.profile(), profile);
+    }
+}
+
+#[tokio::test]
+async fn a_logout_that_waits_for_the_lock_ends_the_logins_made_meanwhile() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("users.db").display());
+    let clock = Clock::default();
+    let store = {
+        let clock = clock.clone();
+        let store = SqliteUserStore::connect(&url).await.unwrap();
+        store.with_clock(move || clock.read())
+    };
+    let user = store
+        .log_in(&Profile::new(subject("12345")))
+        .await
+        .unwrap()
+        .unwrap();
+
+    let other_process = SqliteUserStore::connect(&url).await.unwrap();
+    let writing = other_process
+        .pool()
+        .begin_with("begin immediate")
+        .await
+        .unwrap();
+    clock.set(1_000);
+    let logout = tokio::spawn({
+        let store = store.clone();
+        async move { store.log_out(&subject("12345")).await.unwrap() }
+    });
+    // The logout holds a connection, so it is on its way to the lock.
+    while store.pool().num_idle() == store.pool().size() as usize {
+        tokio::task::yield_now().await;
+    }
+    // Somebody logs in while it waits.
+    clock.set(2_000);
+    let logged_in_at = store.now().await.unwrap();
+    writing.rollback().await.unwrap();
+    assert!(logout.await.unwrap());
+    let user = store.load(&user.id()).await.unwrap().unwrap();
+    assert!(!logged_in_at.outlives(user.logged_out_at()));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("users.db");
+    std::fs::write(&file, "x".repeat(4096)).unwrap();
+    let url = format!("sqlite://{}", file.display());
+    assert!(SqliteUserStore::connect(&url).await.is_err());
+    assert!(
+        SqliteUserStore::connect("sqlite:///no/such/place/users.db")
+            .await
+            .is_err()
+    );
+    assert!(
+        SqliteUserStore::connect("postgres://localhost")
+            .await
+            .is_err()
+    );
+}
