@@ -52,6 +52,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
+mod box_error;
 pub mod clef;
 #[cfg(feature = "dev")]
 pub mod dev;
@@ -73,12 +74,13 @@ pub use tower_sessions::SessionStore;
 
 pub use self::{
     address::AddressError,
+    box_error::BoxError,
     extract::{LoggedIn, Login, Rejection, RejectionKind},
     layer::{ClefLayer, ClefService, ResponseFuture},
     profile::{Profile, Subject},
     routes::{ClefButton, LoginFailure, LoginFailureKind, Paths, PathsError},
     timestamp::Timestamp,
-    user::{BoxError, User, UserStore},
+    user::{User, UserStore},
 };
 
 /// The code of the README runs too.

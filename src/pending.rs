@@ -15,11 +15,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{
-    Subject, Timestamp,
-    strangers::Strangers,
-    user::{AnyUserStore, BoxError},
-};
+use crate::{BoxError, Subject, Timestamp, strangers::Strangers, user::AnyUserStore};
 
 /// How many logout notices may be under way or waiting for the store at once.
 const CAPACITY: usize = 256;

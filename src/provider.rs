@@ -11,12 +11,66 @@ use http::StatusCode;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::{Profile, Subject, user::BoxError};
+use crate::{BoxError, Profile, Subject};
 
 /// A service that people log in with, and that tells when they have logged out.
 ///
 /// [`Clef`](crate::clef::Clef) is one. Implement it for another protocol; an application
 /// only passes it to [`ClefLayer::new`](crate::ClefLayer::new).
+///
+/// ```
+/// use async_trait::async_trait;
+/// use axum_clef::{
+///     Profile, Subject,
+///     provider::{
+///         CodeExchange, LoginRequest, LogoutAnswer, LogoutOutcome, Provider, ProviderError,
+///         ProviderErrorKind,
+///     },
+/// };
+/// use http::StatusCode;
+/// use secrecy::{ExposeSecret as _, SecretString};
+/// use url::Url;
+///
+/// /// Whoever says their name is believed. For a test of your own, and nothing else.
+/// struct Believer;
+///
+/// #[async_trait]
+/// impl Provider for Believer {
+///     fn name(&self) -> &str {
+///         "the believer"
+///     }
+///
+///     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
+///         let mut url = login.callback_url.clone();
+///         url.query_pairs_mut()
+///             .append_pair("code", "alex")
+///             .append_pair("state", login.state.expose());
+///         Ok(url)
+///     }
+///
+///     async fn exchange(&self, code: &CodeExchange<'_>) -> Result<Profile, ProviderError> {
+///         let name = code.code.expose_secret();
+///         Ok(Profile::new(Subject::new("https://believer.example", name)))
+///     }
+///
+///     async fn logout_subject(&self, token: &SecretString) -> Result<Subject, ProviderError> {
+///         match token.expose_secret().strip_prefix("good night, ") {
+///             Some(name) => Ok(Subject::new("https://believer.example", name)),
+///             None => Err(ProviderError::new(ProviderErrorKind::Refused, "who?")),
+///         }
+///     }
+///
+///     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
+///         let status = match outcome {
+///             LogoutOutcome::LoggedOut | LogoutOutcome::NobodyHere => StatusCode::OK,
+///             LogoutOutcome::NotANotice(status, _) => status,
+///             LogoutOutcome::ComeBack => StatusCode::SERVICE_UNAVAILABLE,
+///             _ => StatusCode::BAD_REQUEST,
+///         };
+///         LogoutAnswer::new(status, None)
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// What people call it, as it stands on links and pages: "Log in with …".

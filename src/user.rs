@@ -1,13 +1,10 @@
 //! What the application brings: its own user, and where users are kept.
 
-use std::{any::Any, error::Error, sync::Arc};
+use std::{any::Any, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::{Profile, Subject, Timestamp};
-
-/// Any error of a store. It reaches the log and the `source` of an error, never a page.
-pub type BoxError = Box<dyn Error + Send + Sync>;
+use crate::{BoxError, Profile, Subject, Timestamp};
 
 /// The application's own user, as [`LoggedIn`](crate::LoggedIn) hands it to handlers.
 ///

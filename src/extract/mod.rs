@@ -2,6 +2,7 @@
 
 mod logged_in;
 mod login;
+mod navigation;
 mod rejection;
 mod visit;
 

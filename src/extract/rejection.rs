@@ -5,14 +5,14 @@ use std::{error::Error, fmt, sync::Arc};
 use axum::{
     body::Body,
     extract::OriginalUri,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 use url::form_urlencoded;
 
-use super::Visit;
-use crate::user::BoxError;
+use super::{Visit, navigation::navigates};
+use crate::BoxError;
 
 /// Why an extractor gave no user. As a response it does what a user would expect; to
 /// render it the application's way, see
@@ -269,35 +269,4 @@ fn login_path(parts: &Parts) -> Option<String> {
     let next = uri.path_and_query().map_or("/", |path| path.as_str());
     let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
     Some(format!("{}?next={next}", visit.gate.start_path))
-}
-
-/// Whether a browser asks for a page. A script that fetches data says `*/*` or JSON.
-fn navigates(method: &Method, headers: &HeaderMap) -> bool {
-    let asks = method == Method::GET || method == Method::HEAD;
-    asks && headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(accepts_html)
-}
-
-/// Whether one range of `Accept` is HTML, and not by a weight of zero (RFC 9110, section
-/// 12.4.2) excluded.
-fn accepts_html(range: &str) -> bool {
-    let mut parts = range.split(';').map(str::trim);
-    let media_type = parts.next().unwrap_or_default();
-    let is_html = ["text/html", "application/xhtml+xml"]
-        .iter()
-        .any(|html| media_type.eq_ignore_ascii_case(html));
-    is_html
-        && !parts.any(|parameter| {
-            parameter.split_once('=').is_some_and(|(name, weight)| {
-                name.trim().eq_ignore_ascii_case("q")
-                    && weight
-                        .trim()
-                        .parse::<f32>()
-                        .is_ok_and(|weight| weight <= 0.0)
-            })
-        })
 }

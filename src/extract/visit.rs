@@ -18,10 +18,11 @@ use super::{
     rejection::{Absence, RejectionKind, RenderRejection},
 };
 use crate::{
+    BoxError,
     pending::PendingLogouts,
     session::{self, LoginKey, LoginRecord},
     strangers::Strangers,
-    user::{AnyUser, AnyUserStore, BoxError},
+    user::{AnyUser, AnyUserStore},
 };
 
 /// What the check needs, the same for every request.

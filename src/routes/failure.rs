@@ -10,8 +10,8 @@ use url::form_urlencoded;
 
 use super::{Context, for_once, page, return_path::ReturnPath};
 use crate::{
+    BoxError,
     provider::{ProviderError, ProviderErrorKind},
-    user::BoxError,
 };
 
 /// Why a login or a sign-out failed. The person sees a small page, or what the application

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tower_sessions::{Expiry, Session, session, session_store};
 
 pub(crate) use self::key::LoginKey;
-use crate::{Subject, Timestamp, user::BoxError};
+use crate::{BoxError, Subject, Timestamp};
 
 /// The login, under this key of the session.
 const LOGIN: &str = "axum-clef.login";

@@ -1,26 +1,17 @@
 //! Puts the parts into the request.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context as TaskContext, Poll, ready},
-    time::Duration,
-};
+mod service;
 
-use axum::{
-    Router,
-    http::{HeaderValue, Request, Response, header},
-};
-use pin_project_lite::pin_project;
+use std::{fmt, sync::Arc, time::Duration};
+
+use axum::{Router, response::Response};
 use tower_layer::Layer;
-use tower_service::Service;
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, cookie::SameSite};
 
+pub use self::service::{ClefService, ResponseFuture};
 use crate::{
     AddressError, LoginFailure, Paths, Rejection, UserStore,
-    extract::{Gate, Storing, Visit},
+    extract::Gate,
     pending::PendingLogouts,
     provider::Provider,
     routes::{self, Attempts, Context, Notices},
@@ -183,6 +174,16 @@ impl<L> ClefLayer<L> {
     }
 
     /// Puts the routes elsewhere than under `/clef`. Do so before taking them.
+    ///
+    /// ```
+    /// use axum_clef::{ClefLayer, Paths};
+    ///
+    /// # fn example<L>(auth: ClefLayer<L>) -> Result<(), axum_clef::PathsError> {
+    /// let auth = auth.paths(Paths::under("/auth")?);
+    /// let routes: axum::Router = auth.routes();
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn paths(mut self, paths: Paths) -> Self {
         self.gate_mut().start_path = paths.start().to_owned();
@@ -193,6 +194,25 @@ impl<L> ClefLayer<L> {
     /// Shares logins with the other hosts of a domain, for a session layer whose cookie has
     /// that `Domain` too. By default a login is good on its own host alone, which is safer:
     /// a domain is only as safe as the weakest of its hosts.
+    ///
+    /// ```
+    /// use axum_clef::{ClefLayer, clef::Clef, stores::MemoryUserStore};
+    /// use tower_sessions::{MemoryStore, SessionManagerLayer, cookie::SameSite};
+    ///
+    /// # fn main() -> Result<(), axum_clef::AddressError> {
+    /// let sessions = SessionManagerLayer::new(MemoryStore::default())
+    ///     .with_same_site(SameSite::Lax)
+    ///     .with_domain("example.com");
+    /// let auth = ClefLayer::with_session_layer(
+    ///     "https://shop.example.com",
+    ///     Clef::new("app id", "app secret"),
+    ///     MemoryUserStore::new(),
+    ///     sessions,
+    /// )?
+    /// .cookie_domain("example.com");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
         let domain = domain.into();
@@ -219,7 +239,7 @@ impl<L> ClefLayer<L> {
     #[must_use]
     pub fn render_rejections(
         mut self,
-        render: impl Fn(&Rejection) -> Response<axum::body::Body> + Send + Sync + 'static,
+        render: impl Fn(&Rejection) -> Response + Send + Sync + 'static,
     ) -> Self {
         self.gate_mut().render_rejection = Some(Arc::new(render));
         self
@@ -245,7 +265,7 @@ impl<L> ClefLayer<L> {
     #[must_use]
     pub fn render_login_failures(
         mut self,
-        render: impl Fn(&LoginFailure) -> Response<axum::body::Body> + Send + Sync + 'static,
+        render: impl Fn(&LoginFailure) -> Response + Send + Sync + 'static,
     ) -> Self {
         self.context_mut().render_failure = Some(Arc::new(render));
         self
@@ -254,6 +274,14 @@ impl<L> ClefLayer<L> {
     /// How many people's logouts this node knows of and could not write yet. It tries until
     /// they hold and refuses these people meanwhile. Anything but zero for long means that
     /// the user store is in trouble.
+    ///
+    /// ```
+    /// # fn example<L>(auth: &axum_clef::ClefLayer<L>) {
+    /// if auth.pending_logouts() > 0 {
+    ///     eprintln!("the user store does not take logouts");
+    /// }
+    /// # }
+    /// ```
     pub fn pending_logouts(&self) -> usize {
         self.context.gate.pending.len()
     }
@@ -272,10 +300,8 @@ impl<S, L: Layer<ClefService<S>>> Layer<S> for ClefLayer<L> {
     type Service = L::Service;
 
     fn layer(&self, inner: S) -> Self::Service {
-        self.sessions.layer(ClefService {
-            inner,
-            context: Arc::clone(&self.context),
-        })
+        let context = Arc::clone(&self.context);
+        self.sessions.layer(ClefService::new(inner, context))
     }
 }
 
@@ -284,80 +310,6 @@ impl<L> fmt::Debug for ClefLayer<L> {
         formatter
             .debug_struct("ClefLayer")
             .field("context", &self.context)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The service of a [`ClefLayer`], inside its session layer. The error of the inner service
-/// passes through as it is.
-#[derive(Clone, Debug)]
-pub struct ClefService<S> {
-    inner: S,
-    context: Arc<Context>,
-}
-
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ClefService<S>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, context: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let visit = Arc::new(Visit::new(Arc::clone(&self.context.gate)));
-        let extensions = request.extensions_mut();
-        extensions.insert(Arc::clone(&visit));
-        extensions.insert(Arc::clone(&self.context));
-        ResponseFuture {
-            inner: self.inner.call(request),
-            visit,
-        }
-    }
-}
-
-pin_project! {
-    /// The response of a [`ClefService`].
-    pub struct ResponseFuture<F> {
-        #[pin]
-        inner: F,
-        visit: Arc<Visit>,
-    }
-}
-
-impl<F, ResBody, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<Response<ResBody>, E>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut response = ready!(this.inner.poll(context))?;
-        let headers = response.headers_mut();
-        match this.visit.storing() {
-            Storing::Free => {}
-            Storing::ByCookie => {
-                headers.append(header::VARY, HeaderValue::from_static("cookie"));
-            }
-            Storing::Forbidden => {
-                headers
-                    .entry(header::CACHE_CONTROL)
-                    .or_insert(HeaderValue::from_static("no-store"));
-            }
-        }
-        Poll::Ready(Ok(response))
-    }
-}
-
-impl<F> fmt::Debug for ResponseFuture<F> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ResponseFuture")
             .finish_non_exhaustive()
     }
 }
