@@ -1,0 +1,178 @@
+//! The rooms of the house: what may know what. An arrow that runs upwards, or a circle, is red.
+
+use std::{collections::HashMap, fs, path::Path};
+
+/// The rooms in their order, and what each may know: itself, and what is listed.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("timestamp", &[]),
+    ("profile", &[]),
+    ("box_error", &[]),
+    ("address", &[]),
+    ("site", &["address"]),
+    ("user", &["timestamp", "profile", "box_error"]),
+    ("session", &["timestamp", "profile", "box_error"]),
+    ("strangers", &["timestamp", "profile"]),
+    (
+        "pending",
+        &["timestamp", "profile", "box_error", "user", "strangers"],
+    ),
+    ("provider", &["profile", "box_error"]),
+    ("clef", &["profile", "address", "provider"]),
+    (
+        "extract",
+        &[
+            "timestamp",
+            "profile",
+            "box_error",
+            "user",
+            "session",
+            "strangers",
+            "pending",
+        ],
+    ),
+    (
+        "routes",
+        &[
+            "timestamp",
+            "profile",
+            "box_error",
+            "site",
+            "user",
+            "session",
+            "strangers",
+            "pending",
+            "provider",
+            "clef",
+            "extract",
+        ],
+    ),
+    (
+        "layer",
+        &[
+            "timestamp",
+            "profile",
+            "box_error",
+            "address",
+            "site",
+            "user",
+            "session",
+            "strangers",
+            "pending",
+            "provider",
+            "clef",
+            "extract",
+            "routes",
+        ],
+    ),
+    ("stores", &["timestamp", "profile", "box_error", "user"]),
+    // The wire facts only: it shares no code with `clef`, so that each checks the other.
+    ("dev", &[]),
+];
+
+#[test]
+fn arrows_run_to_rooms_above_only() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let exported = exported(&fs::read_to_string(source.join("lib.rs")).unwrap());
+    let mut files = Vec::new();
+    collect(&source, &mut files);
+    let mut arrows = 0;
+    for file in files {
+        let inside = file.strip_prefix(&source).unwrap();
+        let first = inside.components().next().unwrap();
+        let room = Path::new(first.as_os_str()).with_extension("");
+        let room = room.to_str().unwrap();
+        if room == "lib" {
+            continue;
+        }
+        let listed = ROOMS.iter().find(|(name, _)| *name == room);
+        let (_, may_know) = listed.unwrap_or_else(|| panic!("{room} is a room without a row"));
+        for name in names(&fs::read_to_string(&file).unwrap()) {
+            let other = exported.get(&name).unwrap_or(&name);
+            arrows += 1;
+            assert!(
+                other == room || may_know.contains(&other.as_str()),
+                "{} knows {other}, which is not for {room}",
+                inside.display()
+            );
+        }
+    }
+    assert!(arrows > 50, "the sources are read");
+}
+
+#[test]
+fn the_rooms_are_in_order() {
+    for (index, (room, may_know)) in ROOMS.iter().enumerate() {
+        for other in *may_know {
+            let above = ROOMS[..index].iter().any(|(name, _)| name == other);
+            assert!(above, "{room} knows {other}, which is not above it");
+        }
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Where each name that the crate's root exports comes from.
+fn exported(lib: &str) -> HashMap<String, String> {
+    let (_, list) = lib.split_once("pub use self::{").unwrap();
+    let (list, _) = list.split_once("};").unwrap();
+    let mut rooms = HashMap::new();
+    let mut room = String::new();
+    for word in list.split(|c: char| !c.is_alphanumeric() && c != '_') {
+        match word.chars().next() {
+            Some(first) if first.is_uppercase() => {
+                rooms.insert(word.to_owned(), room.clone());
+            }
+            Some(_) => room = word.to_owned(),
+            None => {}
+        }
+    }
+    rooms
+}
+
+/// The first names behind each `crate::` outside of comments.
+fn names(source: &str) -> Vec<String> {
+    let code: String = source
+        .lines()
+        .map(|line| line.split("//").next().unwrap())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let mut names = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            names.push(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut start = true;
+        for (index, character) in list.char_indices() {
+            match character {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => start = true,
+                _ if start && character.is_alphabetic() => {
+                    names.push(word(&list[index..]));
+                    start = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    names
+}
+
+fn word(text: &str) -> String {
+    text.chars()
+        .take_while(|character| character.is_alphanumeric() || *character == '_')
+        .collect()
+}
