@@ -1,6 +1,6 @@
-//! The quickstart as a newcomer runs it: the program itself, on ports of its own.
+//! The quickstart by scripts: a cookie jar, and eyes for where it is sent.
 
-use std::{path::PathBuf, process::Stdio, sync::Arc};
+use std::sync::Arc;
 
 use axum_clef::dev::PEOPLE;
 use reqwest::{
@@ -9,76 +9,10 @@ use reqwest::{
     header::{ACCEPT, LOCATION},
     redirect,
 };
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines},
-    net::TcpListener,
-    process::{Child, ChildStdout, Command},
-};
+use tokio::net::TcpListener;
 use url::Url;
 
-/// The program, which `cargo test` builds before it runs this.
-fn program() -> Command {
-    let mut path: PathBuf = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples");
-    path.push(format!("quickstart{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        path.exists(),
-        "{} is missing: build it with `cargo build --example quickstart`",
-        path.display()
-    );
-    Command::new(path)
-}
-
-struct Quickstart {
-    site: String,
-    clef: String,
-    _program: Child,
-    /// Kept open: who prints to nobody fails.
-    _output: Lines<BufReader<ChildStdout>>,
-    _directory: TempDir,
-}
-
-impl Quickstart {
-    async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let database = directory.path().join("quickstart.db");
-        let mut program = program()
-            .env("SITE_ADDR", "127.0.0.1:0")
-            .env("CLEF_ADDR", "127.0.0.1:0")
-            .env("DATABASE_URL", format!("sqlite://{}", database.display()))
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
-        let mut address = async |label: &str| {
-            let line = lines.next_line().await.unwrap().unwrap();
-            let address = line.strip_prefix(label).unwrap();
-            address.trim().to_owned()
-        };
-        let site = address("The site:").await;
-        let phone = address("The phone:").await;
-        assert!(database.exists(), "made when missing");
-        Self {
-            site,
-            clef: phone.strip_suffix("/phone").unwrap().to_owned(),
-            _program: program,
-            _output: lines,
-            _directory: directory,
-        }
-    }
-
-    /// "Log out now" on a person's phone: the rows.
-    async fn log_out(&self, person: &str) -> serde_json::Value {
-        let url = format!("{}/phone/{person}/log-out", self.clef);
-        let response = Client::new().post(url).send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        response.json().await.unwrap()
-    }
-}
+use crate::program::{Quickstart, program};
 
 struct Browser<'a> {
     quickstart: &'a Quickstart,

@@ -1,0 +1,4 @@
+//! The quickstart as a newcomer runs it: the program itself, on ports of its own.
+
+mod program;
+mod scripts;
