@@ -76,7 +76,7 @@ pub use self::{
     address::AddressError,
     box_error::BoxError,
     extract::{LoggedIn, Login, Rejection, RejectionKind},
-    layer::{ClefLayer, ClefService, ResponseFuture},
+    layer::{ClefLayer, ClefLayerService, ResponseFuture},
     profile::{Profile, Subject},
     routes::{ClefButton, LoginFailure, LoginFailureKind, Paths, PathsError},
     timestamp::Timestamp,

@@ -1,6 +1,9 @@
 //! What the application brings: its own user, and where users are kept.
 
-use std::{any::Any, sync::Arc};
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 
@@ -27,6 +30,10 @@ use crate::{BoxError, Profile, Subject, Timestamp};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a user of axum-clef",
+    note = "implement `axum_clef::User` for the type that your `UserStore` loads"
+)]
 pub trait User: Clone + Send + Sync + 'static {
     /// The id by which [`UserStore::load`] finds this user again. The session keeps it
     /// and the log names it, so let it be a plain key, not an e-mail address.
@@ -37,7 +44,7 @@ pub trait User: Clone + Send + Sync + 'static {
     fn logged_out_at(&self) -> Option<Timestamp>;
 }
 
-/// Where the application keeps its users: four methods over a table of your own.
+/// Where the application keeps its users: three methods and a clock, over a table of your own.
 ///
 /// The table needs, beside whatever else it holds, the [`Subject`] of the user (issuer
 /// and id, unique together) and one column for the last logout: a 64-bit integer,
@@ -64,14 +71,14 @@ pub trait User: Clone + Send + Sync + 'static {
 ///
 /// #[derive(Clone)]
 /// struct Member {
+///     number: usize,
 ///     name: String,
-///     subject: Subject,
 ///     logged_out_at: Option<Timestamp>,
 /// }
 ///
 /// impl User for Member {
 ///     fn id(&self) -> String {
-///         self.subject.id().to_owned()
+///         self.number.to_string()
 ///     }
 ///
 ///     fn logged_out_at(&self) -> Option<Timestamp> {
@@ -80,7 +87,7 @@ pub trait User: Clone + Send + Sync + 'static {
 /// }
 ///
 /// #[derive(Default)]
-/// struct Members(Mutex<HashMap<String, Member>>);
+/// struct Members(Mutex<HashMap<Subject, Member>>);
 ///
 /// #[async_trait]
 /// impl UserStore for Members {
@@ -88,11 +95,12 @@ pub trait User: Clone + Send + Sync + 'static {
 ///
 ///     async fn log_in(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
 ///         let mut members = self.0.lock().map_err(|_| "the members are poisoned")?;
+///         let number = members.len();
 ///         let member = members
-///             .entry(profile.subject.id().to_owned())
+///             .entry(profile.subject.clone())
 ///             .or_insert_with(|| Member {
+///                 number,
 ///                 name: profile.name().unwrap_or_default(),
-///                 subject: profile.subject.clone(),
 ///                 logged_out_at: None,
 ///             });
 ///         Ok(Some(member.clone()))
@@ -100,12 +108,12 @@ pub trait User: Clone + Send + Sync + 'static {
 ///
 ///     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
 ///         let members = self.0.lock().map_err(|_| "the members are poisoned")?;
-///         Ok(members.get(id).cloned())
+///         Ok(members.values().find(|member| member.id() == id).cloned())
 ///     }
 ///
 ///     async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
 ///         let mut members = self.0.lock().map_err(|_| "the members are poisoned")?;
-///         let Some(member) = members.get_mut(subject.id()) else {
+///         let Some(member) = members.get_mut(subject) else {
 ///             return Ok(false);
 ///         };
 ///         member.logged_out_at = Some(Timestamp::now().raised_above(member.logged_out_at));
@@ -199,6 +207,8 @@ impl AnyUser {
 /// Any [`UserStore`], whatever its user.
 #[async_trait]
 pub(crate) trait AnyUserStore: Send + Sync + 'static {
+    /// The type behind [`AnyUser::user`].
+    fn user_type(&self) -> TypeId;
     async fn log_in(&self, profile: &Profile) -> Result<Option<AnyUser>, BoxError>;
     async fn load(&self, id: &str) -> Result<Option<AnyUser>, BoxError>;
     async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError>;
@@ -207,6 +217,10 @@ pub(crate) trait AnyUserStore: Send + Sync + 'static {
 
 #[async_trait]
 impl<S: UserStore> AnyUserStore for S {
+    fn user_type(&self) -> TypeId {
+        TypeId::of::<S::User>()
+    }
+
     async fn log_in(&self, profile: &Profile) -> Result<Option<AnyUser>, BoxError> {
         Ok(UserStore::log_in(self, profile).await?.map(AnyUser::new))
     }

@@ -9,13 +9,11 @@ mod surroundings;
 
 use axum::{Json, Router, response::Html, routing::get};
 use axum_clef::{
-    ClefButton, ClefLayer, LoggedIn, Login, User as _,
-    clef::Clef,
-    dev::TEST_APPLICATIONS,
-    stores::{Account, SqliteUserStore},
+    ClefButton, ClefLayer, LoggedIn, Login, User as _, clef::Clef, dev::TEST_APPLICATIONS,
+    stores::Account,
 };
 use serde_json::{Value, json};
-use tower_sessions_sqlx_store::SqliteStore;
+use tower_sessions::MemoryStore;
 
 use crate::surroundings::{Failure, Surroundings};
 
@@ -25,10 +23,10 @@ async fn main() -> Result<(), Failure> {
 }
 
 async fn run(surroundings: Surroundings) -> Result<(), Failure> {
-    // Users and sessions, in one SQLite file. Your own users table: implement `UserStore`.
-    let users = SqliteUserStore::connect(&surroundings.database).await?;
-    let sessions = SqliteStore::new(users.pool().clone());
-    sessions.migrate().await?;
+    // Users in a SQLite file (for your own table: implement `UserStore`), sessions in memory
+    // (or in any store for tower-sessions 0.14).
+    let users = surroundings.users().await?;
+    let sessions = MemoryStore::default();
 
     // Who vouches for people, and the layer that asks them.
     let application = &TEST_APPLICATIONS[0];

@@ -54,12 +54,12 @@ pub fn account(user: &Account, login: &Login) -> Html<String> {
             dl {
                 dt { "Name" } dd { (name(user)) }
                 dt { "E-mail" } dd { (profile.email.as_deref().unwrap_or("–")) }
-                dt { "Number here" } dd { (user.id()) }
+                dt { "Member number" } dd { (user.id()) }
                 dt { "Clef id" } dd { (login.subject().id()) }
                 dt { "Logged in" } dd { (moment(login)) }
             }
             div.action {
-                a.button href="/" { "To the front page" }
+                a.button href="/" { "Front page" }
                 (sign_out())
             }
             (hint(user))

@@ -3,14 +3,18 @@
 
 use std::{env, error::Error, fmt, io, net::SocketAddr};
 
-use axum::Router;
-use axum_clef::dev::ClefService;
+use axum::{
+    Router,
+    extract::Request,
+    http::header::HOST,
+    middleware::{Next, from_fn},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use axum_clef::{dev::ClefService, stores::SqliteUserStore};
 use tokio::net::TcpListener;
 
 /// Where the site and Clef listen, and where users are kept.
 pub struct Surroundings {
-    /// Of `DATABASE_URL`.
-    pub database: String,
     site: TcpListener,
     site_address: SocketAddr,
     clef: ClefService,
@@ -39,12 +43,17 @@ impl Surroundings {
             .await
             .map_err(cannot_listen("CLEF_ADDR", clef_address))?;
         Ok(Self {
-            database: env::var("DATABASE_URL")
-                .unwrap_or_else(|_| "sqlite://quickstart.db".to_owned()),
             site_address: site.local_addr()?,
             site,
             clef,
         })
+    }
+
+    /// The users, in the database of `DATABASE_URL`, which is made when missing.
+    pub async fn users(&self) -> Result<SqliteUserStore, Failure> {
+        let url = env::var("DATABASE_URL").unwrap_or_else(|_| "sqlite://quickstart.db".to_owned());
+        let users = SqliteUserStore::connect(&url).await;
+        users.map_err(|error| Failure(format!("DATABASE_URL is {url:?}: {error}")))
     }
 
     pub fn site_url(&self) -> String {
@@ -62,18 +71,39 @@ impl Surroundings {
         println!();
         println!("Log in at the site, then press \"Log out now\" on the phone, and click on");
         println!("anything at the site: you are out. Stop with Ctrl-C.");
+        let site = self.site_address.to_string();
+        let app = app.layer(from_fn(move |request, next| {
+            by_its_own_name(site.clone(), request, next)
+        }));
         axum::serve(self.site, app).await?;
         Ok(())
     }
 }
 
+/// Leads whoever came as `localhost` to the address that the site goes by: browsers keep the
+/// cookies of two names apart, so a login begun under one would not end under the other.
+async fn by_its_own_name(site: String, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST);
+    if host.is_some_and(|host| host.as_bytes().starts_with(b"localhost:")) {
+        let path = request.uri().path_and_query();
+        let path = path.map_or("/", |path| path.as_str());
+        return Redirect::temporary(&format!("http://{site}{path}")).into_response();
+    }
+    next.run(request).await
+}
+
 fn address(variable: &str, default: &str) -> Result<SocketAddr, Failure> {
     let text = env::var(variable).unwrap_or_else(|_| default.to_owned());
-    text.parse().map_err(|_| {
-        Failure(format!(
-            "{variable} is {text:?}; write it like {default}, with an IP address and a port"
-        ))
-    })
+    let written = text.parse::<SocketAddr>();
+    written
+        .ok()
+        .filter(|address| address.ip().is_loopback())
+        .ok_or_else(|| {
+            Failure(format!(
+                "{variable} is {text:?}; write it like {default}: an address of this machine alone \
+                 (a login over plain http is for nobody else) and a port"
+            ))
+        })
 }
 
 /// Why the trial ends. `main` prints it in one line and exits with 1.

@@ -1,6 +1,10 @@
 //! The guard of a handler.
 
-use std::{any::type_name, ops::Deref, sync::Arc};
+use std::{
+    any::{TypeId, type_name},
+    ops::Deref,
+    sync::Arc,
+};
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts},
@@ -74,23 +78,28 @@ pub(super) async fn visitor(parts: &Parts) -> Result<Option<Visitor>, Rejection>
 }
 
 async fn logged_in<U: User>(parts: &Parts) -> Result<Option<LoggedIn<U>>, Rejection> {
+    let Some(visit) = parts.extensions.get::<Arc<Visit>>() else {
+        return Err(Rejection::layer_missing());
+    };
+    // Before anybody is there, so that the mistake shows at the first request.
+    if visit.gate.users.user_type() != TypeId::of::<U>() {
+        return Err(wrong_user_type::<U>(parts));
+    }
     let Some(visitor) = visitor(parts).await? else {
         return Ok(None);
     };
     match visitor.user.user.downcast_ref::<U>() {
         Some(user) => Ok(Some(LoggedIn(user.clone()))),
-        None => Err(Rejection::of(
-            Absence::new(
-                RejectionKind::WrongUserType,
-                format!(
-                    "the handler asks for `LoggedIn<{}>`, which is not the `User` of the layer's \
-                     `UserStore`",
-                    type_name::<U>()
-                ),
-            ),
-            parts,
-        )),
+        None => Err(wrong_user_type::<U>(parts)),
     }
+}
+
+fn wrong_user_type<U>(parts: &Parts) -> Rejection {
+    let why = format!(
+        "the handler asks for `LoggedIn<{}>`, which is not the `User` of the layer's `UserStore`",
+        type_name::<U>()
+    );
+    Rejection::of(Absence::new(RejectionKind::WrongUserType, why), parts)
 }
 
 impl<S: Sync, U: User> FromRequestParts<S> for LoggedIn<U> {

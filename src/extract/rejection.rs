@@ -5,7 +5,7 @@ use std::{error::Error, fmt, sync::Arc};
 use axum::{
     body::Body,
     extract::OriginalUri,
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -156,19 +156,14 @@ impl Rejection {
         }
     }
 
-    fn default_response(&self) -> Response {
+    /// What is answered unless the application renders rejections itself: for a renderer that
+    /// has its own way for some of them only.
+    pub fn default_response(&self) -> Response {
         if let (RejectionKind::NotLoggedIn, true, Some(path)) =
             (self.kind, self.navigates, self.login_path())
             && let Ok(location) = HeaderValue::try_from(path)
         {
-            return (
-                StatusCode::SEE_OTHER,
-                [
-                    (header::LOCATION, location),
-                    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-                ],
-            )
-                .into_response();
+            return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
         }
         let status = self.status();
         let mut problem = json!({
@@ -182,24 +177,17 @@ impl Rejection {
         }
         let mut response = (
             status,
-            [
-                (header::CONTENT_TYPE, "application/problem+json"),
-                (header::CACHE_CONTROL, "no-store"),
-            ],
+            [(header::CONTENT_TYPE, "application/problem+json")],
             Body::from(problem.to_string()),
         )
             .into_response();
-        let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
             // RFC 9110, section 11.6.1: a 401 names a scheme. No registered one says
             // "log in on a page"; this one is what browsers ignore and people understand.
-            headers.insert(
+            response.headers_mut().insert(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Cookie realm=\"axum-clef\""),
             );
-        }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
     }
@@ -207,10 +195,21 @@ impl Rejection {
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        match &self.render {
+        let mut response = match &self.render {
             Some(render) => render(&self),
             None => self.default_response(),
+        };
+        let headers = response.headers_mut();
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            let headers = response.headers_mut();
+            headers
+                .entry(header::RETRY_AFTER)
+                .or_insert(HeaderValue::from_static("5"));
         }
+        response
     }
 }
 
@@ -258,9 +257,13 @@ fn render(parts: &Parts) -> Option<RenderRejection> {
     visit.gate.render_rejection.clone()
 }
 
-/// The start route, with the way back to what was asked for.
+/// The start route, with the way back to what was asked for: a page, that is. There is no
+/// way back into the middle of a form that was sent.
 fn login_path(parts: &Parts) -> Option<String> {
     let visit = parts.extensions.get::<Arc<Visit>>()?;
+    if parts.method != Method::GET && parts.method != Method::HEAD {
+        return Some(visit.gate.start_path.clone());
+    }
     // A nested router sees only its part of the path.
     let uri = parts
         .extensions

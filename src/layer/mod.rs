@@ -4,11 +4,11 @@ mod service;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use axum::{Router, response::Response};
+use axum::{Router, response::Response, routing::Route};
 use tower_layer::Layer;
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, cookie::SameSite};
 
-pub use self::service::{ClefService, ResponseFuture};
+pub use self::service::{ClefLayerService, ResponseFuture};
 use crate::{
     AddressError, LoginFailure, Paths, Rejection, UserStore,
     extract::Gate,
@@ -106,7 +106,9 @@ impl<L> ClefLayer<L> {
     /// As [`new`](ClefLayer::new), with a session layer that the application configured
     /// itself: any `SessionManagerLayer` of tower-sessions 0.14, signed or private too.
     ///
-    /// Leave its cookie `HttpOnly`. An idle expiry is kept as [`idle_expiry`](ClefLayer::idle_expiry)
+    /// Make its cookie `SameSite=Lax`: with `Strict`, the default of tower-sessions, browsers
+    /// keep it back when they come from the provider, and people go round in circles. Leave it
+    /// `HttpOnly`, and `Secure` unless the site is http on loopback. An idle expiry is kept as [`idle_expiry`](ClefLayer::idle_expiry)
     /// says; another expiry is left to tower-sessions. Where the session cookie has a
     /// `Domain`, tell [`cookie_domain`](Self::cookie_domain).
     ///
@@ -136,7 +138,11 @@ impl<L> ClefLayer<L> {
         provider: impl Provider,
         users: impl UserStore,
         sessions: L,
-    ) -> Result<Self, AddressError> {
+    ) -> Result<Self, AddressError>
+    where
+        // Any service would do; this one makes a mistake show here.
+        L: Layer<ClefLayerService<Route>>,
+    {
         Ok(Self::build(Site::parse(site)?, provider, users, sessions))
     }
 
@@ -221,14 +227,19 @@ impl<L> ClefLayer<L> {
         self
     }
 
-    /// Renders what whoever does not get in sees, the application's way. Keep to
-    /// [`Rejection::status`], and say nothing of its `source`.
+    /// Renders what whoever does not get in sees, the application's way: all of it, the
+    /// redirect to the start route too. [`Rejection::default_response`] is there for what the
+    /// application has no way of its own for. Keep to [`Rejection::status`], and say nothing
+    /// of its `source`.
     ///
     /// ```
     /// use axum::response::{IntoResponse, Response};
     /// use axum_clef::Rejection;
     ///
     /// fn as_text(rejection: &Rejection) -> Response {
+    ///     if rejection.is_navigation() {
+    ///         return rejection.default_response();
+    ///     }
     ///     (rejection.status(), rejection.to_string()).into_response()
     /// }
     ///
@@ -296,12 +307,12 @@ impl<L> ClefLayer<L> {
 }
 
 /// Called by axum for each route of each connection: it clones and builds nothing.
-impl<S, L: Layer<ClefService<S>>> Layer<S> for ClefLayer<L> {
+impl<S, L: Layer<ClefLayerService<S>>> Layer<S> for ClefLayer<L> {
     type Service = L::Service;
 
     fn layer(&self, inner: S) -> Self::Service {
         let context = Arc::clone(&self.context);
-        self.sessions.layer(ClefService::new(inner, context))
+        self.sessions.layer(ClefLayerService::new(inner, context))
     }
 }
 

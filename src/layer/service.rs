@@ -20,18 +20,18 @@ use crate::{
 /// The service of a [`ClefLayer`](crate::ClefLayer), inside its session layer. The error of the inner service
 /// passes through as it is.
 #[derive(Clone, Debug)]
-pub struct ClefService<S> {
+pub struct ClefLayerService<S> {
     inner: S,
     context: Arc<Context>,
 }
 
-impl<S> ClefService<S> {
+impl<S> ClefLayerService<S> {
     pub(super) fn new(inner: S, context: Arc<Context>) -> Self {
         Self { inner, context }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ClefService<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ClefLayerService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
 {
@@ -56,7 +56,7 @@ where
 }
 
 pin_project! {
-    /// The response of a [`ClefService`].
+    /// The response of a [`ClefLayerService`].
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,

@@ -25,7 +25,8 @@ use crate::{
 /// The login leads back to the page with the button, unless [`next`](Self::next) says
 /// otherwise. Only [`html`](Self::html) begins one, so a handler may take the button and not
 /// show it. Where a cookie for each page view is not wanted, link to the start route
-/// yourself: `<a href="/clef/login?next=/account">`.
+/// yourself: `<a href="/clef/login?next=/account">`. Such a link also works where the
+/// provider's script does not load.
 ///
 /// ```
 /// use axum::response::Html;

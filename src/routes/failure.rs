@@ -122,6 +122,11 @@ impl LoginFailure {
         self.kind.status()
     }
 
+    /// What happened, as a headline.
+    pub fn title(&self) -> String {
+        page::headline(self)
+    }
+
     /// The absolute URL at which to try again. It begins at the site's own address, so it
     /// also helps whoever came by another name of it.
     pub fn retry_url(&self) -> &str {
@@ -193,7 +198,7 @@ impl fmt::Display for Causes<'_> {
 
 impl fmt::Display for LoginFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&page::explanation(self))
+        write!(formatter, "{}. {}", self.title(), page::explanation(self))
     }
 }
 

@@ -11,7 +11,7 @@ use super::{LoginFailure, LoginFailureKind};
 const STYLE: &str = include_str!("page.css");
 
 /// What happened, in one line.
-fn headline(failure: &LoginFailure) -> String {
+pub(super) fn headline(failure: &LoginFailure) -> String {
     let provider = failure.provider();
     match failure.kind() {
         LoginFailureKind::BadRequest => "That is not a login".to_owned(),
@@ -71,7 +71,7 @@ pub(super) fn explanation(failure: &LoginFailure) -> String {
 }
 
 pub(super) fn failure(failure: &LoginFailure) -> Response {
-    let headline = headline(failure);
+    let headline = failure.title();
     let page = html! {
         (DOCTYPE)
         html lang="en" {

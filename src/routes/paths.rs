@@ -85,6 +85,13 @@ impl Paths {
         )
     }
 
+    /// Whether one of the routes lies there.
+    pub(super) fn contains(&self, path: &str) -> bool {
+        [&self.start, &self.callback, &self.logout, &self.sign_out]
+            .into_iter()
+            .any(|route| route == path)
+    }
+
     /// `GET`: begins a login. Takes `next`, the path on this site to come back to.
     pub fn start(&self) -> &str {
         &self.start

@@ -48,6 +48,11 @@ impl ReturnPath {
         Some(Self(path))
     }
 
+    /// Without query and fragment.
+    pub(super) fn path(&self) -> &str {
+        self.0.split(['?', '#']).next().unwrap_or_default()
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

@@ -37,9 +37,15 @@ async fn begin(
 ) -> Result<Response, Reason> {
     let Query(Start { next }) = query.map_err(|error| Reason::bad_request(error.body_text()))?;
     let next = match next {
-        None => ReturnPath::front(),
-        Some(next) => ReturnPath::parse(&context.site, &next)
+        Some(next) if !next.is_empty() => ReturnPath::parse(&context.site, &next)
             .ok_or_else(|| Reason::bad_request("`next` is not a path on this site"))?,
+        _ => ReturnPath::front(),
+    };
+    // Back to one of these routes would be a circle, or a dead end.
+    let next = if context.paths.contains(next.path()) {
+        ReturnPath::front()
+    } else {
+        next
     };
     let (_, cookies) = session_and_cookies(extensions).ok_or_else(Reason::layer_missing)?;
     let state = context.attempts.begin(&cookies, &next);

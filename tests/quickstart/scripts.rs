@@ -143,14 +143,20 @@ async fn the_same_person_is_the_same_user_in_every_browser() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_one_clear_line() {
+async fn what_is_in_the_way_is_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for (variable, value, says) in [
         ("SITE_ADDR", address.as_str(), "it is taken"),
         ("CLEF_ADDR", address.as_str(), "it is taken"),
         ("SITE_ADDR", "somewhere", "write it like 127.0.0.1:3000"),
-        ("CLEF_ADDR", "0.0.0.0:0", "not a loopback address"),
+        ("SITE_ADDR", "0.0.0.0:0", "an address of this machine alone"),
+        ("CLEF_ADDR", "0.0.0.0:0", "an address of this machine alone"),
+        (
+            "DATABASE_URL",
+            "sqlite:///no/such/place.db",
+            "unable to open",
+        ),
     ] {
         let output = program()
             .env("SITE_ADDR", "127.0.0.1:0")

@@ -58,7 +58,10 @@ async fn whoever_does_not_navigate_gets_401_as_a_problem() {
         assert_eq!(problem["login"], "/clef/login?next=%2Faccount");
     }
     let post = browser.post(&node, "/account").header(ACCEPT, "text/html");
-    assert_eq!(post.send().await.unwrap().status(), 401);
+    let response = post.send().await.unwrap();
+    assert_eq!(response.status(), 401);
+    let problem: serde_json::Value = response.json().await.unwrap();
+    assert_eq!(problem["login"], "/clef/login", "not back into a sent form");
     let head = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
@@ -304,6 +307,7 @@ async fn the_application_renders_rejections_and_failures_its_own_way() {
 
     let response = browser.open(&node, "/account").await;
     assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()["cache-control"], "no-store");
     assert_eq!(
         response.text().await.unwrap(),
         "own NotLoggedIn Some(\"/clef/login?next=%2Faccount\")"
@@ -340,11 +344,12 @@ async fn mistakes_in_the_program_are_500_and_say_what_to_add() {
     let world = World::new();
     let layer = world.layer();
     let node = world.node().await;
-    let response = Browser::new();
-    response.log_in(&node, "12345").await;
-    let response = response.open(&node, "/wrong").await;
-    assert_eq!(response.status(), 500);
-    assert!(response.text().await.unwrap().contains("user type"));
+    let browser = Browser::new();
+    for path in ["/wrong", "/wrong/perhaps"] {
+        let response = browser.open(&node, path).await;
+        assert_eq!(response.status(), 500, "before anybody has logged in");
+        assert!(response.text().await.unwrap().contains("user type"));
+    }
 
     let without = Router::new()
         .route("/account", get(|_: LoggedIn<Account>| async {}))
@@ -363,7 +368,7 @@ async fn mistakes_in_the_program_are_500_and_say_what_to_add() {
         let response = browser.open(&node, path).await;
         assert_eq!(response.status(), 500, "{path}");
     }
-    assert_eq!(node.notice("token:12345").await, 200, "it needs no session");
+    assert_eq!(node.notice("1234567890").await, 400, "it needs no session");
 }
 
 #[tokio::test]

@@ -85,6 +85,7 @@ impl World {
                 }),
             )
             .route("/wrong", get(wrong))
+            .route("/wrong/perhaps", get(perhaps_wrong))
             .merge(layer.routes())
             .layer(layer.clone());
         self.serve(app, layer).await
@@ -153,6 +154,8 @@ async fn cart(session: Session) -> String {
 
 /// A handler that asks for a user which is not the store's.
 async fn wrong(_: LoggedIn<Stranger>) {}
+
+async fn perhaps_wrong(_: Option<LoggedIn<Stranger>>) {}
 
 #[derive(Clone)]
 struct Stranger;
