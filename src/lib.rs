@@ -66,6 +66,7 @@ mod session;
 mod site;
 pub mod stores;
 mod strangers;
+mod time_limit;
 mod timestamp;
 mod user;
 
@@ -76,7 +77,7 @@ pub use self::{
     address::AddressError,
     box_error::BoxError,
     extract::{LoggedIn, Login, Rejection, RejectionKind},
-    layer::{ClefLayer, ClefLayerService, ResponseFuture},
+    layer::{ClefLayer, ClefLayerService},
     profile::{Profile, Subject},
     routes::{ClefButton, LoginFailure, LoginFailureKind, Paths, PathsError},
     timestamp::Timestamp,

@@ -80,10 +80,15 @@ impl PendingLogouts {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, subject: &Subject) {
+    /// Marks a logout as owed, until the mark is dropped.
+    fn owe<'a>(&'a self, subject: &'a Subject) -> Owed<'a> {
         let mut subjects = self.subjects();
         *subjects.entry(subject.clone()).or_insert(0) += 1;
         self.0.count.store(subjects.len(), Ordering::Release);
+        Owed {
+            pending: self,
+            subject,
+        }
     }
 
     fn remove(&self, subject: &Subject) {
@@ -98,6 +103,18 @@ impl PendingLogouts {
     }
 }
 
+/// The mark of a logout that is owed.
+struct Owed<'a> {
+    pending: &'a PendingLogouts,
+    subject: &'a Subject,
+}
+
+impl Drop for Owed<'_> {
+    fn drop(&mut self) {
+        self.pending.remove(self.subject);
+    }
+}
+
 impl Place {
     /// Writes the logout of `subject`, however long that takes. `true`: there is such a user.
     pub(crate) async fn write(
@@ -106,14 +123,12 @@ impl Place {
         strangers: &Strangers,
         subject: &Subject,
     ) -> bool {
-        self.pending.add(subject);
+        let _owed = self.pending.owe(subject);
         let written = until_it_holds(users, subject).await;
         if let Written::ForNobody(now) = written {
             strangers.log_out(subject, now);
         }
-        let known = written == Written::ForUser;
-        self.pending.remove(subject);
-        known
+        written == Written::ForUser
     }
 }
 
@@ -149,14 +164,18 @@ async fn until_it_holds(users: &Arc<dyn AnyUserStore>, subject: &Subject) -> Wri
 /// hangs is given up.
 async fn attempt(users: Arc<dyn AnyUserStore>, subject: Subject) -> Result<Written, BoxError> {
     let mut attempt = tokio::spawn(async move {
-        if users.log_out(&subject).await? {
-            return Ok(Written::ForUser);
-        }
-        // After the store has looked: whoever began to log in before may be in by now.
-        Ok(Written::ForNobody(users.now().await?))
+        let written = async {
+            if users.log_out(&subject).await? {
+                return Ok(Written::ForUser);
+            }
+            // After the store has looked: whoever began to log in before may be in by now.
+            Ok(Written::ForNobody(users.now().await?))
+        };
+        // Put into words in here, so that an error that panics has failed and no more.
+        written.await.map_err(|error: BoxError| error.to_string())
     });
     match tokio::time::timeout(ATTEMPT_LIMIT, &mut attempt).await {
-        Ok(finished) => finished?,
+        Ok(finished) => Ok(finished??),
         Err(elapsed) => {
             attempt.abort();
             Err(elapsed.into())

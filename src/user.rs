@@ -59,7 +59,11 @@ pub trait User: Clone + Send + Sync + 'static {
 ///   can write, so that it ends every login that it finds.
 /// - When `log_out` has returned, every later `load`, on any node, sees the new stamp. Do
 ///   not put a cache or a lagging replica behind `load`.
-/// - `now` never steps back, and is one clock for all nodes that share the store.
+/// - `now` never steps back, and is one clock for all nodes that share the store. Where that
+///   is not sure, note in `log_in` when it was called and raise the logout above that too, as
+///   the ready stores do: then a clock that steps back may refuse a login, and revives none.
+/// - An id is never given twice, not even after its user was deleted: sessions still have it.
+/// - `log_out` stops when it is dropped. It is given up after five seconds and called again.
 ///
 /// [`stores::SqliteUserStore`]: https://docs.rs/axum-clef/latest/axum_clef/stores/struct.SqliteUserStore.html
 ///

@@ -264,6 +264,14 @@ async fn an_error_counts_whatever_the_status_says() {
     let error = log_out(&clef).await.unwrap_err();
     assert!(matches!(cause(&error), ClefError::Incomplete(_)));
 
+    let answer = format!("{APP_SECRET} the code&=+ the+code%26%3D%2B are no good");
+    let (_, clef) = Script::start(&[(400, json!({ "error": answer }).to_string())]).await;
+    let error = exchange(&clef).await.unwrap_err();
+    assert!(matches!(
+        cause(&error),
+        ClefError::Unknown { message, .. } if message == "… … … are no good"
+    ));
+
     let message = "x".repeat(10_000);
     let answer = json!({ "error": { "nested": message } });
     let (_, clef) = Script::start(&[(400, answer.to_string())]).await;

@@ -10,7 +10,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("address", &[]),
     ("site", &["address"]),
     ("user", &["timestamp", "profile", "box_error"]),
-    ("session", &["timestamp", "profile", "box_error"]),
+    ("time_limit", &["box_error"]),
+    ("session", &["timestamp", "profile", "box_error", "site"]),
     ("strangers", &["timestamp", "profile"]),
     (
         "pending",
@@ -28,6 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "session",
             "strangers",
             "pending",
+            "time_limit",
         ],
     ),
     (
@@ -41,6 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "session",
             "strangers",
             "pending",
+            "time_limit",
             "provider",
             "clef",
             "extract",
@@ -58,6 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "session",
             "strangers",
             "pending",
+            "time_limit",
             "provider",
             "clef",
             "extract",

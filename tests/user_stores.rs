@@ -81,9 +81,9 @@ async fn a_hundred_logouts_at_once_raise_the_stamp_a_hundred_times() {
         for logout in logouts.collect::<Vec<_>>() {
             assert!(logout.await.unwrap());
         }
-        // The clock stands still, so each had to be one above the one before.
+        // The clock stands still since the login, so each had to be one above the one before.
         let user = store.load(&id).await.unwrap().unwrap();
-        assert_eq!(user.logged_out_at(), Some(Timestamp::from_micros(1_099)));
+        assert_eq!(user.logged_out_at(), Some(Timestamp::from_micros(1_100)));
     }
 }
 
@@ -93,7 +93,8 @@ async fn a_logout_is_now_or_later_and_never_earlier() {
         let id = log_in(&store, "12345").await.id();
         let logged_out_at = async || store.load(&id).await.unwrap().unwrap().logged_out_at();
         assert_eq!(logged_out_at().await, None);
-        for (now, stamp) in [(0, 0), (500, 500), (500, 501), (100, 502), (900, 900)] {
+        // The login was at 0, so no logout is.
+        for (now, stamp) in [(0, 1), (500, 500), (500, 501), (100, 502), (900, 900)] {
             clock.set(now);
             assert!(store.log_out(&subject("12345")).await.unwrap());
             let stamp = Timestamp::from_micros(stamp);
@@ -191,6 +192,64 @@ async fn a_logout_that_waits_for_the_lock_ends_the_logins_made_meanwhile() {
     assert!(logout.await.unwrap());
     let user = store.load(&user.id()).await.unwrap().unwrap();
     assert!(!logged_in_at.outlives(user.logged_out_at()));
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_back_lets_no_login_outlive_a_logout() {
+    for (store, clock, _directory) in stores().await {
+        clock.set(60_000_000);
+        let logged_in_at = store.now().await.unwrap();
+        let id = log_in(&store, "12345").await.id();
+        clock.set(1_000_000);
+        assert!(store.log_out(&subject("12345")).await.unwrap());
+        let user = store.load(&id).await.unwrap().unwrap();
+        assert!(!logged_in_at.outlives(user.logged_out_at()));
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_between_two_runs_goes_on_from_where_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("users.db").display());
+    let ahead = SqliteUserStore::connect(&url).await.unwrap();
+    let ahead = ahead.with_clock(|| Timestamp::from_micros(i64::MAX / 2));
+    let profile = Profile::new(subject("12345"));
+    let logged_in_at = ahead.now().await.unwrap();
+    ahead.log_in(&profile).await.unwrap();
+    drop(ahead);
+
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    assert!(store.log_out(&subject("12345")).await.unwrap());
+    let user = store.log_in(&profile).await.unwrap().unwrap();
+    assert!(!logged_in_at.outlives(user.logged_out_at()));
+    let logged_in_at = store.now().await.unwrap();
+    assert!(
+        logged_in_at.outlives(user.logged_out_at()),
+        "a new login works"
+    );
+    assert_ne!(store.now().await.unwrap(), logged_in_at);
+}
+
+#[tokio::test]
+async fn the_id_of_a_deleted_user_is_never_given_again() {
+    let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
+    let alex = Profile::new(subject("12345"));
+    let alex = store.log_in(&alex).await.unwrap().unwrap();
+    let delete = sqlx::query("delete from clef_users");
+    delete.execute(store.pool()).await.unwrap();
+    let noor = Profile::new(subject("67890"));
+    let noor = store.log_in(&noor).await.unwrap().unwrap();
+    assert_ne!(alex.id(), noor.id());
+}
+
+#[tokio::test]
+async fn the_largest_stamp_does_not_break_the_store() {
+    let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
+    let profile = Profile::new(subject("12345"));
+    store.log_in(&profile).await.unwrap();
+    let spoil = sqlx::query("update clef_users set logged_out_at = 9223372036854775807");
+    spoil.execute(store.pool()).await.unwrap();
+    assert!(store.log_out(&subject("12345")).await.unwrap());
 }
 
 #[tokio::test]

@@ -2,8 +2,10 @@
 
 use http::StatusCode;
 use reqwest::Response;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
+use url::form_urlencoded;
 
 use super::ClefError;
 
@@ -29,8 +31,12 @@ impl TryFrom<Value> for ClefId {
     }
 }
 
-/// Reads an answer of a call: what it is for, or a typed error.
-pub(super) async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ClefError> {
+/// Reads an answer of a call: what it is for, or a typed error. `secrets` are what was sent
+/// and must not come back in an error text.
+pub(super) async fn read<T: DeserializeOwned>(
+    response: Response,
+    secrets: &[&SecretString],
+) -> Result<T, ClefError> {
     let status = response.status();
     if status.is_redirection() {
         return Err(ClefError::Redirected(status));
@@ -43,7 +49,7 @@ pub(super) async fn read<T: DeserializeOwned>(response: Response) -> Result<T, C
         });
     };
     if let Some(error) = answer.get("error").filter(|error| is_truthy(error)) {
-        return Err(named(status, error));
+        return Err(named(status, error, secrets));
     }
     if status != StatusCode::OK || !answer.get("success").is_some_and(is_truthy) {
         return Err(ClefError::Incomplete(status));
@@ -63,7 +69,7 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, ClefError> {
 }
 
 /// The error that a text stands for. The texts are those of the API, to the letter.
-fn named(status: StatusCode, error: &Value) -> ClefError {
+fn named(status: StatusCode, error: &Value, secrets: &[&SecretString]) -> ClefError {
     let text = match error {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -78,13 +84,27 @@ fn named(status: StatusCode, error: &Value) -> ClefError {
         "Invalid App." => ClefError::InvalidApp,
         _ => ClefError::Unknown {
             status,
-            message: text
+            message: without(secrets, text)
                 .chars()
                 .filter(|character| !character.is_control())
                 .take(LONGEST_MESSAGE)
                 .collect(),
         },
     }
+}
+
+/// Blanks out what a service may quote of the request, as it was and as a form has it.
+fn without(secrets: &[&SecretString], mut text: String) -> String {
+    for secret in secrets {
+        let secret = secret.expose_secret();
+        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        for secret in [secret, &encoded] {
+            if !secret.is_empty() {
+                text = text.replace(secret, "…");
+            }
+        }
+    }
+    text
 }
 
 /// Clef writes `true`; one recorded answer has the string `"true"`. Any truthy form counts.

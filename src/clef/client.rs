@@ -100,9 +100,14 @@ impl Clef {
         Ok(self.client.get_or_init(|| client))
     }
 
-    async fn call<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ClefError> {
+    /// Makes a call that has `secret` in it, and perhaps the app secret.
+    async fn call<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        secret: &SecretString,
+    ) -> Result<T, ClefError> {
         let response = request.send().await.map_err(ClefError::from_transport)?;
-        answer::read(response).await
+        answer::read(response, &[secret, &self.app_secret]).await
     }
 
     async fn authorize(&self, code: &CodeExchange<'_>) -> Result<SecretString, ClefError> {
@@ -120,7 +125,7 @@ impl Clef {
                 ("app_secret", self.app_secret.expose_secret()),
                 ("logout_hook", code.logout_url.as_str()),
             ]);
-        let answer: Authorized = Self::call(request).await?;
+        let answer: Authorized = self.call(request, code.code).await?;
         Ok(answer.access_token)
     }
 
@@ -143,7 +148,7 @@ impl Clef {
             .client()?
             .get(format!("{}/api/v1/info", self.base_url))
             .query(&[("access_token", access_token.expose_secret())]);
-        let Informed { info } = Self::call(request).await?;
+        let Informed { info } = self.call(request, access_token).await?;
         let present = |text: Option<String>| text.filter(|text| !text.is_empty());
         let mut profile = Profile::new(self.subject(info.id));
         profile.first_name = present(info.first_name);
@@ -167,7 +172,7 @@ impl Clef {
                 ("app_id", &self.app_id),
                 ("app_secret", self.app_secret.expose_secret()),
             ]);
-        let answer: LoggedOut = Self::call(request).await?;
+        let answer: LoggedOut = self.call(request, logout_token).await?;
         Ok(self.subject(answer.clef_id))
     }
 

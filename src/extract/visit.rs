@@ -20,8 +20,9 @@ use super::{
 use crate::{
     BoxError,
     pending::PendingLogouts,
-    session::{self, LoginKey, LoginRecord},
+    session::{self, LoginKey, LoginRecord, Renewal},
     strangers::Strangers,
+    time_limit::{STORE_LIMIT, within},
     user::{AnyUser, AnyUserStore},
 };
 
@@ -31,6 +32,11 @@ pub(crate) struct Gate {
     pub(crate) users: Arc<dyn AnyUserStore>,
     pub(crate) pending: PendingLogouts,
     pub(crate) strangers: Strangers,
+    /// What tells this layer's logins from those of another over the same sessions: the path
+    /// of its callback.
+    pub(crate) realm: String,
+    /// Absent where the application keeps its sessions itself.
+    pub(crate) renewal: Option<Renewal>,
     /// The name of the cookie that holds the key of the login.
     pub(crate) key_cookie: String,
     /// The path of the start route, where whoever must log in goes.
@@ -116,7 +122,7 @@ impl Gate {
                 "there is no session in the request; is ClefLayer the layer around this route?",
             ));
         };
-        self.check(session, cookies)
+        within(STORE_LIMIT, self.check(session, cookies))
             .await
             .map_err(|error| Absence::new(RejectionKind::StoreUnavailable, error))
     }
@@ -130,6 +136,9 @@ impl Gate {
         let Some(record) = session::read(session).await? else {
             return Ok(None);
         };
+        if record.realm != self.realm {
+            return Ok(refused(&record, "it is a login of another layer"));
+        }
         let key = cookies
             .get(&self.key_cookie)
             .map(|cookie| LoginKey::from_cookie(cookie.value()));
@@ -153,7 +162,11 @@ impl Gate {
         if record.logged_in_at.is_too_far_ahead_of(now) {
             return Ok(refused(&record, "the login lies in the future"));
         }
-        session::renew(session, now).await?;
+        if let Some(renewal) = &self.renewal
+            && !renewal.renew(session, cookies, &record, now).await?
+        {
+            return Ok(refused(&record, "the session has ended meanwhile"));
+        }
         Ok(Some(Visitor {
             login: Login::from(record),
             user,

@@ -1,5 +1,6 @@
 //! Puts the parts into the request.
 
+mod prefixes;
 mod service;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -8,13 +9,15 @@ use axum::{Router, response::Response, routing::Route};
 use tower_layer::Layer;
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, cookie::SameSite};
 
-pub use self::service::{ClefLayerService, ResponseFuture};
+use self::prefixes::WithoutDisguisedCookies;
+pub use self::service::ClefLayerService;
 use crate::{
     AddressError, LoginFailure, Paths, Rejection, UserStore,
     extract::Gate,
     pending::PendingLogouts,
     provider::Provider,
     routes::{self, Attempts, Context, Notices},
+    session::Renewal,
     site::Site,
     strangers::Strangers,
 };
@@ -64,7 +67,7 @@ pub struct ClefLayer<L> {
     sessions: L,
 }
 
-impl<Store: SessionStore> ClefLayer<SessionManagerLayer<Store>> {
+impl<Store: SessionStore + Clone> ClefLayer<SessionManagerLayer<Store>> {
     /// A layer for the `site` at this origin (scheme, host and port, as browsers see it),
     /// whose people log in with `provider`, are kept in `users`, and have their sessions in
     /// `sessions`.
@@ -80,6 +83,12 @@ impl<Store: SessionStore> ClefLayer<SessionManagerLayer<Store>> {
     ) -> Result<Self, AddressError> {
         let site = Site::parse(site)?;
         let name = site.cookie_name("session", None);
+        let renewal = Renewal {
+            store: Arc::new(sessions.clone()),
+            site: site.clone(),
+            cookie: name.clone(),
+            idle: DEFAULT_IDLE_EXPIRY,
+        };
         let sessions = SessionManagerLayer::new(sessions)
             .with_name(name.clone())
             .with_http_only(true)
@@ -88,6 +97,7 @@ impl<Store: SessionStore> ClefLayer<SessionManagerLayer<Store>> {
             .with_path("/");
         let mut layer = Self::build(site, provider, users, sessions);
         layer.context_mut().session_cookie = Some(name);
+        layer.gate_mut().renewal = Some(renewal);
         Ok(layer.idle_expiry(DEFAULT_IDLE_EXPIRY))
     }
 
@@ -96,6 +106,9 @@ impl<Store: SessionStore> ClefLayer<SessionManagerLayer<Store>> {
     /// so a session may end by a twentieth of it early.
     #[must_use]
     pub fn idle_expiry(mut self, idle: Duration) -> Self {
+        if let Some(renewal) = &mut self.gate_mut().renewal {
+            renewal.idle = idle;
+        }
         let idle = time::Duration::try_from(idle).unwrap_or(time::Duration::MAX);
         self.sessions = self.sessions.with_expiry(Expiry::OnInactivity(idle));
         self
@@ -108,9 +121,9 @@ impl<L> ClefLayer<L> {
     ///
     /// Make its cookie `SameSite=Lax`: with `Strict`, the default of tower-sessions, browsers
     /// keep it back when they come from the provider, and people go round in circles. Leave it
-    /// `HttpOnly`, and `Secure` unless the site is http on loopback. An idle expiry is kept as [`idle_expiry`](ClefLayer::idle_expiry)
-    /// says; another expiry is left to tower-sessions. Where the session cookie has a
-    /// `Domain`, tell [`cookie_domain`](Self::cookie_domain).
+    /// `HttpOnly`, and `Secure` unless the site is http on loopback. Its expiry is all
+    /// tower-sessions' own: a session that expires by inactivity does so unless it is changed.
+    /// Where the session cookie has a `Domain`, tell [`cookie_domain`](Self::cookie_domain).
     ///
     /// # Errors
     ///
@@ -152,6 +165,8 @@ impl<L> ClefLayer<L> {
             users: Arc::new(users),
             pending: PendingLogouts::new(),
             strangers: Strangers::default(),
+            realm: paths.callback().to_owned(),
+            renewal: None,
             key_cookie: site.cookie_name("login", None),
             start_path: paths.start().to_owned(),
             render_rejection: None,
@@ -192,7 +207,9 @@ impl<L> ClefLayer<L> {
     /// ```
     #[must_use]
     pub fn paths(mut self, paths: Paths) -> Self {
-        self.gate_mut().start_path = paths.start().to_owned();
+        let gate = self.gate_mut();
+        gate.start_path = paths.start().to_owned();
+        gate.realm = paths.callback().to_owned();
         self.context_mut().paths = paths;
         self
     }
@@ -308,11 +325,12 @@ impl<L> ClefLayer<L> {
 
 /// Called by axum for each route of each connection: it clones and builds nothing.
 impl<S, L: Layer<ClefLayerService<S>>> Layer<S> for ClefLayer<L> {
-    type Service = L::Service;
+    type Service = WithoutDisguisedCookies<L::Service>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let context = Arc::clone(&self.context);
-        self.sessions.layer(ClefLayerService::new(inner, context))
+        let service = ClefLayerService::new(inner, context);
+        WithoutDisguisedCookies::new(self.sessions.layer(service))
     }
 }
 

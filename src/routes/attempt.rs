@@ -15,6 +15,8 @@ use crate::{Timestamp, provider::OneTimeState, site::Site};
 
 /// How long a login may take, from the start to the callback.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
+/// How long a state is, in characters: 32 bytes in base64.
+const STATE: usize = 43;
 /// How much of the state stands in the name of its cookie, in characters; the rest is 210
 /// bits that only the value has.
 const HANDLE: usize = 8;
@@ -85,7 +87,7 @@ impl Attempts {
         let mut attempts: Vec<_> = cookies
             .list()
             .into_iter()
-            .filter(|cookie| cookie.name().starts_with(&prefix))
+            .filter(|cookie| cookie.name().strip_prefix(&prefix).is_some_and(is_plain))
             .map(|cookie| {
                 let begun_at = Attempt::parse(&self.site, cookie.value()).map(|a| a.begun_at);
                 (begun_at, cookie)
@@ -108,11 +110,17 @@ impl Attempts {
     fn cookie_name(&self, state: &str) -> String {
         let handle: String = state
             .chars()
-            .filter(|character| character.is_ascii_alphanumeric() || "-_".contains(*character))
+            .filter(|character| is_plain(character.encode_utf8(&mut [0; 4])))
             .take(HANDLE)
             .collect();
         self.site.cookie_name("attempt", None) + "-" + &handle
     }
+}
+
+/// Whether text may stand in the name of a cookie.
+fn is_plain(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 impl Attempt {
@@ -124,7 +132,7 @@ impl Attempt {
     /// Reads a cookie, which anybody may have written: where it leads is checked again.
     fn parse(site: &Site, value: &str) -> Option<Self> {
         let mut parts = value.splitn(3, '.');
-        let state = parts.next().filter(|state| state.len() > HANDLE)?;
+        let state = parts.next().filter(|state| state.len() == STATE)?;
         let begun_at = parts.next()?.parse().ok()?;
         let next = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
         Some(Self {

@@ -14,11 +14,12 @@ use tower_cookies::{Cookies, cookie::time};
 use tower_sessions::Session;
 
 use super::{
-    Context, LoginFailure, LoginFailureKind, failure::Reason, for_once, session_and_cookies,
+    Context, EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, failure::Reason, session_and_cookies,
 };
 use crate::{
     provider::CodeExchange,
     session::{self, LoginKey, LoginRecord},
+    time_limit::{STORE_LIMIT, within},
 };
 
 /// How long the browser keeps the key of a login: as long as browsers keep anything. The
@@ -63,7 +64,7 @@ pub(super) async fn callback(
         return LoginFailure::answer(&context, reason, None);
     };
     match log_in(&context, &query, &session, &cookies).await {
-        Ok(()) => for_once(Redirect::to(next.as_str()).into_response()),
+        Ok(()) => Redirect::to(next.as_str()).into_response(),
         Err(reason) => LoginFailure::answer(&context, reason, Some(&next)),
     }
 }
@@ -78,18 +79,16 @@ async fn log_in(
     let code = code(query)?;
     let gate = &context.gate;
     // Before the exchange: a logout that comes while it runs is then later than the stamp.
-    let logged_in_at = gate.users.now().await.map_err(Reason::store)?;
-    let profile = context
-        .provider
-        .exchange(&CodeExchange::new(
-            code,
-            &context.callback_url(),
-            &context.logout_url(),
-        ))
-        .await?;
-    let user = gate
-        .users
-        .log_in(&profile)
+    let logged_in_at = within(STORE_LIMIT, gate.users.now())
+        .await
+        .map_err(Reason::store)?;
+    let (callback_url, logout_url) = (context.callback_url(), context.logout_url());
+    let exchange = CodeExchange::new(code, &callback_url, &logout_url);
+    let exchange = context.provider.exchange(&exchange);
+    let profile = tokio::time::timeout(EXCHANGE_LIMIT, exchange)
+        .await
+        .map_err(|elapsed| Reason::new(LoginFailureKind::ProviderUnavailable, elapsed))??;
+    let user = within(STORE_LIMIT, gate.users.log_in(&profile))
         .await
         .map_err(Reason::store)?
         .ok_or_else(|| {
@@ -110,12 +109,13 @@ async fn log_in(
     }
     let key = LoginKey::generate();
     let login = LoginRecord {
+        realm: gate.realm.clone(),
         user_id: user.id,
         subject: profile.subject,
         logged_in_at,
         key: key.fingerprint(),
     };
-    session::begin(session, &login)
+    within(STORE_LIMIT, session::begin(session, &login))
         .await
         .map_err(Reason::store)?;
     let mut cookie = context

@@ -8,7 +8,7 @@ use axum::{
 };
 use url::form_urlencoded;
 
-use super::{Context, for_once, page, return_path::ReturnPath};
+use super::{Context, page, return_path::ReturnPath};
 use crate::{
     BoxError,
     provider::{ProviderError, ProviderErrorKind},
@@ -156,11 +156,10 @@ impl LoginFailure {
             retry_url: retry_url.into(),
         };
         failure.log();
-        let response = match &context.render_failure {
+        let mut response = match &context.render_failure {
             Some(render) => render(&failure),
             None => page::failure(&failure),
         };
-        let mut response = for_once(response);
         if kind == LoginFailureKind::StoreUnavailable {
             let headers = response.headers_mut();
             headers

@@ -1,7 +1,7 @@
 //! `POST /clef/logout`: the webhook by which the provider says that somebody has logged
 //! out. It carries no cookie and touches no session.
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc};
 
 use axum::{
     Form,
@@ -13,16 +13,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::{
-    Context,
+    Context, EXCHANGE_LIMIT,
     notices::{Handling, Joined},
 };
 use crate::{
     pending::Place,
     provider::{LogoutOutcome, ProviderError, ProviderErrorKind},
 };
-
-/// How long a provider may take for a token. Clef's own limit is shorter.
-const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 pub(super) struct Notice {
@@ -133,9 +130,8 @@ fn answer(context: &Context, outcome: LogoutOutcome) -> Response {
             .into_response(),
         None => answer.status.into_response(),
     };
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+        let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response

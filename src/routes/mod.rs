@@ -14,12 +14,13 @@ mod return_path;
 mod sign_out;
 mod start;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{Extensions, HeaderValue, header},
+    middleware::map_response,
     response::Response,
     routing::{get, post},
 };
@@ -38,6 +39,9 @@ use crate::{extract::Gate, provider::Provider, site::Site};
 /// The most that a logout notice may be, in bytes. Clef's are 48, a logout token of OpenID
 /// Connect takes a few thousand.
 const LONGEST_NOTICE: usize = 16 * 1024;
+
+/// How long a provider may take for a code or a token. Clef's own limit is shorter.
+const EXCHANGE_LIMIT: Duration = Duration::from_secs(15);
 
 /// What the routes need, the same for every request.
 #[derive(Clone)]
@@ -74,6 +78,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(context: Arc<Context>) ->
         .route(paths.callback(), get(callback::callback))
         .route(paths.logout(), notice)
         .route(paths.sign_out(), post(sign_out::sign_out))
+        .layer(map_response(for_once))
         .with_state(context)
 }
 
@@ -85,8 +90,9 @@ fn session_and_cookies(extensions: &Extensions) -> Option<(Session, Cookies)> {
     ))
 }
 
-/// Marks an answer as one moment's, with nothing in its address to pass on.
-fn for_once(mut response: Response) -> Response {
+/// Marks an answer as one moment's, with nothing in its address to pass on: whatever the
+/// routes answer, a 405 too.
+async fn for_once(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(

@@ -9,10 +9,13 @@ use axum::{
 };
 
 use super::{
-    Context, LoginFailure, LoginFailureKind, callback::forget_key, failure::Reason, for_once,
+    Context, LoginFailure, LoginFailureKind, callback::forget_key, failure::Reason,
     session_and_cookies,
 };
-use crate::session;
+use crate::{
+    session,
+    time_limit::{STORE_LIMIT, within},
+};
 
 pub(super) async fn sign_out(
     State(context): State<Arc<Context>>,
@@ -20,7 +23,7 @@ pub(super) async fn sign_out(
     extensions: Extensions,
 ) -> Response {
     match end(&context, &headers, &extensions).await {
-        Ok(()) => for_once(signed_out(&context)),
+        Ok(()) => signed_out(&context),
         Err(reason) => LoginFailure::answer(&context, reason, None),
     }
 }
@@ -39,7 +42,9 @@ async fn end(
     let (session, cookies) = session_and_cookies(extensions).ok_or_else(Reason::layer_missing)?;
     // Even where the store then fails: without its key the session is nobody's.
     forget_key(context, &cookies);
-    session::end(&session).await.map_err(Reason::store)?;
+    within(STORE_LIMIT, session::end(&session))
+        .await
+        .map_err(Reason::store)?;
     tracing::info!("signed out on this device");
     Ok(())
 }
@@ -60,13 +65,12 @@ fn signed_out(context: &Context) -> Response {
 /// Whether a browser says that the request comes from elsewhere. Whoever sends neither
 /// header is no browser of these years, and sends no cookie by itself either.
 fn is_foreign(origin: &str, headers: &HeaderMap) -> bool {
-    let foreign_origin = headers
-        .get_all(header::ORIGIN)
-        .iter()
-        .any(|value| value != origin);
-    let foreign_fetch = headers
-        .get_all("sec-fetch-site")
-        .iter()
-        .any(|value| value != "same-origin" && value != "none");
-    foreign_origin || foreign_fetch
+    let values = |name| headers.get_all(name).iter();
+    let foreign_fetch =
+        values("sec-fetch-site").any(|site| site != "same-origin" && site != "none");
+    // A page with `Referrer-Policy: no-referrer` has no origin to name, not even its own.
+    let vouched = values("sec-fetch-site").any(|site| site == "same-origin");
+    let foreign_origin =
+        values("origin").any(|value| value != origin && !(vouched && value == "null"));
+    foreign_fetch || foreign_origin
 }

@@ -9,9 +9,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{
-    Context, LoginFailure, failure::Reason, for_once, return_path::ReturnPath, session_and_cookies,
-};
+use super::{Context, LoginFailure, failure::Reason, return_path::ReturnPath, session_and_cookies};
 use crate::provider::LoginRequest;
 
 #[derive(Deserialize)]
@@ -25,7 +23,7 @@ pub(super) async fn start(
     extensions: Extensions,
 ) -> Response {
     match begin(&context, query, &extensions).await {
-        Ok(response) => for_once(response),
+        Ok(response) => response,
         Err(reason) => LoginFailure::answer(&context, reason, None),
     }
 }

@@ -4,12 +4,13 @@
 //! only be the same stamp again, so a logout cannot be undone by it.
 
 mod key;
+mod renewal;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tower_sessions::{Expiry, Session, session, session_store};
+use tower_sessions::{Session, session, session_store};
 
-pub(crate) use self::key::LoginKey;
+pub(crate) use self::{key::LoginKey, renewal::Renewal};
 use crate::{BoxError, Subject, Timestamp};
 
 /// The login, under this key of the session.
@@ -17,13 +18,13 @@ const LOGIN: &str = "axum-clef.login";
 /// When the session was last seen in use, roughly; apart from the login, so that the
 /// login is never written again.
 const SEEN: &str = "axum-clef.seen";
-/// A session in use is saved again, and so kept from expiring, once this part of its idle
-/// time has passed: seldom enough to cost little, often enough to be true to a twentieth.
-const RENEWALS_IN_IDLE_TIME: u32 = 20;
 
 /// A login as the session keeps it. Whatever lacks a part of it is no login.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct LoginRecord {
+    /// Which layer made it: two layers of one application may share a session store, and
+    /// their users are not the same people.
+    pub(crate) realm: String,
     /// The application's id of the user.
     pub(crate) user_id: String,
     /// Who it is to the provider.
@@ -70,24 +71,6 @@ pub(crate) async fn begin(session: &Session, login: &LoginRecord) -> Result<(), 
     Ok(())
 }
 
-/// Keeps a session in use from expiring.
-///
-/// # Errors
-///
-/// When the session store cannot answer.
-pub(crate) async fn renew(session: &Session, now: Timestamp) -> Result<(), BoxError> {
-    let Some(Expiry::OnInactivity(idle)) = session.expiry() else {
-        return Ok(());
-    };
-    let seen = session.get_value(SEEN).await?;
-    let seen: Option<Timestamp> = seen.and_then(|value| serde_json::from_value(value).ok());
-    let due = idle.unsigned_abs() / RENEWALS_IN_IDLE_TIME;
-    if seen.is_none_or(|seen| now.since(seen) >= due) {
-        session.insert(SEEN, now).await?;
-    }
-    Ok(())
-}
-
 /// Ends the session, with all that is in it.
 ///
 /// # Errors
@@ -102,7 +85,9 @@ pub(crate) async fn end(session: &Session) -> Result<(), BoxError> {
 
 fn is_same_person(previous: &Value, login: &LoginRecord) -> bool {
     LoginRecord::deserialize(previous).is_ok_and(|previous| {
-        previous.subject == login.subject && previous.user_id == login.user_id
+        previous.realm == login.realm
+            && previous.subject == login.subject
+            && previous.user_id == login.user_id
     })
 }
 

@@ -9,6 +9,9 @@ use crate::{Profile, Timestamp, User};
 pub struct Account {
     pub(super) id: i64,
     pub(super) profile: Profile,
+    /// No login of this user began later, by the clock of the store. A logout is raised above
+    /// it, so that not even a clock that steps back lets a login outlive a logout.
+    pub(super) last_login_at: Timestamp,
     pub(super) logged_out_at: Option<Timestamp>,
 }
 

@@ -75,6 +75,7 @@ impl UserStore for MemoryUserStore {
 
     async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
         let mut accounts = self.accounts();
+        let now = (self.clock)();
         let next_id = i64::try_from(accounts.ids.len())? + 1;
         let id = *accounts
             .ids
@@ -83,9 +84,11 @@ impl UserStore for MemoryUserStore {
         let account = accounts.by_id.entry(id).or_insert_with(|| Account {
             id,
             profile: profile.clone(),
+            last_login_at: now,
             logged_out_at: None,
         });
         account.profile = profile.clone();
+        account.last_login_at = account.last_login_at.max(now);
         Ok(Some(account.clone()))
     }
 
@@ -105,7 +108,8 @@ impl UserStore for MemoryUserStore {
             return Ok(false);
         };
         // The clock is read under the lock: no login can slip in between.
-        account.logged_out_at = Some((self.clock)().raised_above(account.logged_out_at));
+        let previous = account.logged_out_at.max(Some(account.last_login_at));
+        account.logged_out_at = Some((self.clock)().raised_above(previous));
         Ok(true)
     }
 

@@ -1,7 +1,14 @@
 //! Users in SQLite, and the worked example of a store over a table of one's own: one table,
 //! one statement a method.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -20,17 +27,20 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(4);
 /// an attempt to write a logout may take.
 const BUSY_LIMIT: Duration = Duration::from_secs(4);
 
-/// The two columns that the promise rests on are the subject, unique, and `logged_out_at`,
-/// in microseconds since the Unix epoch. The rest is what this site wants to know.
+/// The columns that the promise rests on are the subject, unique, and `logged_out_at`, in
+/// microseconds since the Unix epoch. `last_login_at` makes up for a clock that steps back.
+/// The rest is what this site wants to know. `autoincrement`: the id of a user who is deleted
+/// is in sessions still, and must never be another's.
 const SCHEMA: &str = "
     create table if not exists clef_users (
-        id            integer primary key,
+        id            integer primary key autoincrement,
         issuer        text not null,
         subject       text not null,
         first_name    text,
         last_name     text,
         email         text,
         phone_number  text,
+        last_login_at integer not null,
         logged_out_at integer,
         unique (issuer, subject)
     ) strict
@@ -39,27 +49,39 @@ const SCHEMA: &str = "
 /// Finds or creates in one statement, so that two first logins at once make one user. What
 /// the provider does not tell this time stays as it was.
 const LOG_IN: &str = "
-    insert into clef_users (issuer, subject, first_name, last_name, email, phone_number)
-    values (?, ?, ?, ?, ?, ?)
+    insert into clef_users
+        (issuer, subject, first_name, last_name, email, phone_number, last_login_at)
+    values (?, ?, ?, ?, ?, ?, ?)
     on conflict (issuer, subject) do update set
         first_name   = coalesce(excluded.first_name, first_name),
         last_name    = coalesce(excluded.last_name, last_name),
         email        = coalesce(excluded.email, email),
-        phone_number = coalesce(excluded.phone_number, phone_number)
+        phone_number = coalesce(excluded.phone_number, phone_number),
+        last_login_at = max(excluded.last_login_at, last_login_at)
     returning *
 ";
 
 const LOAD: &str = "select * from clef_users where id = ?";
 
-/// The rule of `Timestamp::raised_above`: it only rises.
+/// The rule of `Timestamp::raised_above`: it only rises, and above the last login too. (The
+/// `min` keeps SQLite from turning the largest integer into a floating-point number.)
 const LOG_OUT: &str = "
     update clef_users
-    set logged_out_at = max(?1, coalesce(logged_out_at + 1, ?1))
+    set logged_out_at = max(
+        ?1,
+        min(max(coalesce(logged_out_at, last_login_at), last_login_at), 9223372036854775806) + 1
+    )
     where issuer = ?2 and subject = ?3
 ";
 
+/// The latest moment in the table.
+const LATEST: &str = "
+    select max(max(last_login_at), coalesce(max(logged_out_at), max(last_login_at)))
+    from clef_users
+";
+
 /// Users in a SQLite database, in the table `clef_users`. Several processes of one machine
-/// may share it.
+/// may share it: they share its clock.
 ///
 /// ```
 /// use axum_clef::{Profile, Subject, UserStore as _, stores::SqliteUserStore};
@@ -76,6 +98,9 @@ const LOG_OUT: &str = "
 pub struct SqliteUserStore {
     pool: SqlitePool,
     clock: Clock,
+    /// The latest moment that was in the table at the start, and every one given since while
+    /// the clock was not past it: a clock that was set back between two runs goes on from here.
+    floor: Arc<AtomicI64>,
 }
 
 impl SqliteUserStore {
@@ -113,9 +138,11 @@ impl SqliteUserStore {
     /// When the table cannot be made: the database is read-only or not SQLite 3.37 or newer.
     pub async fn new(pool: SqlitePool) -> Result<Self, sqlx::Error> {
         sqlx::query(SCHEMA).execute(&pool).await?;
+        let latest: Option<i64> = sqlx::query(LATEST).fetch_one(&pool).await?.try_get(0)?;
         Ok(Self {
             pool,
             clock: Arc::new(Timestamp::now),
+            floor: Arc::new(AtomicI64::new(latest.unwrap_or(i64::MIN))),
         })
     }
 
@@ -124,6 +151,15 @@ impl SqliteUserStore {
     pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
+    }
+
+    fn time(&self) -> Timestamp {
+        let now = (self.clock)();
+        if now.as_micros() > self.floor.load(Ordering::Acquire) {
+            return now;
+        }
+        let last = self.floor.fetch_add(1, Ordering::AcqRel);
+        Timestamp::from_micros(last.saturating_add(1))
     }
 
     /// The connections, to keep sessions or other tables in the same database.
@@ -144,6 +180,7 @@ impl UserStore for SqliteUserStore {
             .bind(&profile.last_name)
             .bind(&profile.email)
             .bind(&profile.phone_number)
+            .bind(self.time().as_micros())
             .fetch_one(&self.pool)
             .await?;
         Ok(Some(account(&row)?))
@@ -165,7 +202,7 @@ impl UserStore for SqliteUserStore {
         // So the time comes from here, and the write lock is taken before it is read: else
         // a login made while this waits for the lock would be later than the logout.
         let mut transaction = self.pool.begin_with("begin immediate").await?;
-        let now = (self.clock)();
+        let now = self.time();
         let written = sqlx::query(LOG_OUT)
             .bind(now.as_micros())
             .bind(subject.issuer())
@@ -177,7 +214,7 @@ impl UserStore for SqliteUserStore {
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
-        Ok((self.clock)())
+        Ok(self.time())
     }
 }
 
@@ -195,6 +232,7 @@ fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
     Ok(Account {
         id: row.try_get("id")?,
         profile,
+        last_login_at: Timestamp::from_micros(row.try_get("last_login_at")?),
         logged_out_at: logged_out_at.map(Timestamp::from_micros),
     })
 }

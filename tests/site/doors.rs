@@ -313,6 +313,67 @@ async fn a_session_without_the_key_of_its_login_is_nobody() {
     assert!(browser.is_in(&node).await);
 }
 
+#[tokio::test]
+async fn another_host_of_the_domain_cannot_plant_cookies_in_disguise() {
+    let world = World::new();
+    let layer = axum_clef::ClefLayer::new(
+        "https://example.com",
+        world.provider.clone(),
+        world.users.clone(),
+        world.sessions.clone(),
+    )
+    .unwrap();
+    let node = world.node_with(layer).await;
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let get = async |path: &str, cookies: &str| {
+        let request = client.get(node.url(path)).header("cookie", cookies);
+        request.send().await.unwrap()
+    };
+    let set = |response: &Response| {
+        let cookies = response.headers().get_all("set-cookie").iter();
+        let pairs = cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap());
+        pairs.collect::<Vec<_>>().join("; ")
+    };
+    let log_in = async |person: &str| {
+        let started = get("/clef/login", "").await;
+        let state = crate::support::browser::state_in(location(&started));
+        let callback = format!("/clef/callback?code=code:{person}&state={state}");
+        set(&get(&callback, &set(&started)).await)
+    };
+    let victim = log_in("12345").await;
+    let attacker = log_in("666").await;
+    assert!(attacker.contains("__Host-clef-session="));
+    for disguise in ["__%48ost-", "__Host%2d", "\u{2000}__Host-"] {
+        let planted = attacker.replace("__Host-", disguise);
+        assert_eq!(get("/account", &planted).await.status(), 401, "{planted}");
+        let both = format!("{victim}; {planted}");
+        let account = get("/account", &both).await;
+        assert_eq!(account.text().await.unwrap(), "\"12345\"", "{planted}");
+        // Nor can a login be begun for somebody.
+        let state = "A".repeat(43);
+        let attempt = format!("{disguise}clef-attempt-AAAAAAAA={state}.0.Lw");
+        let path = format!("/clef/callback?code=code:666&state={state}");
+        assert_eq!(get(&path, &attempt).await.status(), 403);
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_not_made_here_takes_no_memory() {
+    let world = World::new();
+    let node = world.node().await;
+    for length in [9, 42, 44, 3_000] {
+        let state = "A".repeat(length);
+        let browser = Browser::new();
+        browser.set_cookie(&node, &format!("clef-attempt-9-AAAAAAAA={state}.0.Lw"));
+        let response = browser.come_back(&node, "code:666", &state).await;
+        assert_page(response, 403, "This login is over").await;
+    }
+    assert_eq!(world.provider.exchanges.load(SeqCst), 0);
+}
+
 // The webhook.
 
 #[tokio::test]
@@ -362,6 +423,7 @@ async fn a_notice_that_is_none_is_refused_before_anybody_is_asked() {
         let request = client.request(method.parse().unwrap(), node.url("/clef/logout"));
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 405, "{method}");
+        assert_eq!(response.headers()["cache-control"], "no-store");
     }
     assert_eq!(world.provider.notices.load(SeqCst), 0);
     assert!(bystander.is_in(&node).await);
@@ -449,6 +511,11 @@ async fn a_page_of_another_site_cannot_sign_anybody_out() {
         assert!(browser.is_in(&node).await);
     }
     assert_eq!(browser.status(&node, "/clef/sign-out").await, 405, "GET");
+    let both = browser
+        .post(&node, "/clef/sign-out")
+        .header("origin", "https://evil.example")
+        .header("sec-fetch-site", "same-origin");
+    assert_eq!(both.send().await.unwrap().status(), 403);
     assert!(browser.is_in(&node).await);
 }
 
@@ -480,6 +547,12 @@ async fn signing_out_ends_this_device_and_no_other() {
 
     let response = here.post(&node, "/clef/sign-out").send().await.unwrap();
     assert_eq!(response.status(), 303, "once more does no harm");
+
+    // From a page of our own with `Referrer-Policy: no-referrer`.
+    let request = there.post(&node, "/clef/sign-out").header("origin", "null");
+    let response = request.header("sec-fetch-site", "same-origin").send();
+    assert_eq!(response.await.unwrap().status(), 303);
+    assert!(!there.is_in(&node).await);
 }
 
 #[tokio::test]

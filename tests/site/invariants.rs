@@ -192,18 +192,43 @@ async fn equal_stamps_are_out() {
     let world = World::new();
     let node = world.node().await;
     let browser = Browser::new();
-    world.clock.freeze();
     browser.log_in(&node, "12345").await;
-    assert!(browser.is_in(&node).await);
+    world.clock.freeze();
+    assert_eq!(node.notice("token:12345").await, 200);
+
+    // A login that begins with the very stamp of the logout.
+    let state = browser.begin(&node, "/").await;
+    let response = browser.come_back(&node, "code:12345", &state).await;
+    assert_eq!(response.status(), 403);
+
+    // And a session that has it.
+    let logged_out_at = world.clock.read().as_micros();
+    let mut record = world.sessions.last_saved();
+    for (stamp, is_in) in [(logged_out_at, false), (logged_out_at + 1, true)] {
+        record.data.get_mut(LOGIN).unwrap()["logged_in_at"] = json!(stamp);
+        world.sessions.inner.save(&record).await.unwrap();
+        assert_eq!(browser.is_in(&node).await, is_in);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_back_lets_no_login_outlive_a_logout() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    world.clock.advance(-MINUTE);
     assert_eq!(node.notice("token:12345").await, 200);
     assert!(!browser.is_in(&node).await);
+    world.clock.advance(MINUTE);
+    assert!(!browser.is_in(&node).await, "nor when the clock is back");
 }
 
 #[tokio::test]
 async fn a_session_that_lacks_a_part_or_has_a_broken_one_is_out() {
     let world = World::new();
     let node = world.node().await;
-    for part in ["logged_in_at", "subject", "user_id", "key"] {
+    for part in ["logged_in_at", "subject", "user_id", "key", "realm"] {
         for broken in [
             None,
             Some(json!(null)),
@@ -273,6 +298,64 @@ async fn a_store_that_cannot_answer_is_503_and_leaves_the_session_alone() {
     }
 }
 
+/// Without a socket, so that the time can be turned.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_one_that_cannot_answer() {
+    use axum::{body::Body, http::Request};
+    use tower::ServiceExt as _;
+
+    let world = World::new();
+    let app = world.app(&world.layer());
+    let get = async |path: &str, cookies: &str| {
+        let request = Request::get(path).header("cookie", cookies);
+        let request = request.body(Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap()
+    };
+    let set = |response: &axum::http::Response<Body>| {
+        let cookies = response.headers().get_all("set-cookie").iter();
+        let pairs = cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap());
+        pairs.collect::<Vec<_>>().join("; ")
+    };
+    let log_in = async || {
+        let started = get("/clef/login", "").await;
+        let location = started.headers()["location"].to_str().unwrap().to_owned();
+        let state = crate::support::browser::state_in(&location);
+        let callback = format!("/clef/callback?code=code:12345&state={state}");
+        get(&callback, &set(&started)).await
+    };
+    let logged_in = log_in().await;
+    assert_eq!(logged_in.status(), 303);
+    let cookies = set(&logged_in);
+    assert_eq!(get("/account", &cookies).await.status(), 200);
+
+    world.users.hanging.store(true, SeqCst);
+    for path in ["/", "/account", "/members/one"] {
+        assert_eq!(get(path, &cookies).await.status(), 503, "{path}");
+    }
+    assert_eq!(log_in().await.status(), 503);
+    let notice = Request::post("/clef/logout")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from("logout_token=token:12345"))
+        .unwrap();
+    assert_eq!(app.clone().oneshot(notice).await.unwrap().status(), 503);
+
+    world.users.hanging.store(false, SeqCst);
+    // The attempt that hangs is given up, and the next one writes.
+    while world
+        .users
+        .inner
+        .load("1")
+        .await
+        .unwrap()
+        .unwrap()
+        .logged_out_at()
+        .is_none()
+    {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    assert_eq!(get("/account", &cookies).await.status(), 401);
+}
+
 // 5. No resurrection.
 
 #[tokio::test]
@@ -322,6 +405,46 @@ async fn a_request_in_flight_cannot_undo_a_sign_out() {
     assert!(browser.cookies(&here).contains(&record.id.to_string()));
     assert!(!browser.is_in(&here).await);
     assert!(!browser.is_in(&there).await);
+}
+
+#[tokio::test]
+async fn a_renewal_in_flight_brings_nothing_back() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.post(&node, "/cart").send().await.unwrap();
+    browser.log_in(&node, "12345").await;
+    world.clock.advance(120 * MINUTE);
+    let before = world.sessions.calls.load(SeqCst);
+
+    // A request whose renewal is due asks who is there, and is held before it ends.
+    world.slow.set();
+    let in_flight = browser.get(&node, "/slow/read").send();
+    let sign_out = async {
+        world.slow.reached().await;
+        let response = browser.post(&node, "/clef/sign-out").send().await.unwrap();
+        world.slow.go();
+        response
+    };
+    let (response, signed_out) = tokio::join!(in_flight, sign_out);
+    assert_eq!(response.unwrap().status(), 200);
+    assert_eq!(signed_out.status(), 303);
+    assert!(world.sessions.calls.load(SeqCst) > before + 2, "it was due");
+    let id = world.sessions.last_saved().id;
+    assert_eq!(world.sessions.inner.load(&id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_renewal_that_fails_is_503() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    world.clock.advance(120 * MINUTE);
+    world.sessions.saves_fail.store(true, SeqCst);
+    assert_eq!(browser.status(&node, "/account").await, 503);
+    world.sessions.saves_fail.store(false, SeqCst);
+    assert!(browser.is_in(&node).await);
 }
 
 // 6. No lost logout.
@@ -494,6 +617,26 @@ async fn the_promise_holds_over_sqlite_and_a_restart() {
     assert!(!laptop.is_in(&node).await, "the logout survives a restart");
     assert!(phone.is_in(&node).await, "and so does the login after it");
     assert!(other.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn two_layers_over_one_session_store_do_not_mix_their_users() {
+    let world = World::new();
+    let customers = world.node().await;
+    // The staff of the same shop: other users, the same sessions, the same first id.
+    let staff = World {
+        users: TestUsers::new(MemoryUserStore::new()),
+        ..world.clone()
+    };
+    let boss = Profile::new(Subject::new(crate::support::provider::ISSUER, "boss"));
+    staff.users.inner.log_in(&boss).await.unwrap();
+    let paths = axum_clef::Paths::under("/staff").unwrap();
+    let staff = staff.node_with(staff.layer().paths(paths)).await;
+
+    let browser = Browser::new();
+    browser.log_in(&customers, "12345").await;
+    assert!(browser.is_in(&customers).await);
+    assert!(!browser.is_in(&staff).await);
 }
 
 #[tokio::test]

@@ -67,8 +67,15 @@ impl World {
     }
 
     pub async fn node_with(&self, layer: Layer) -> Node {
+        let app = self.app(&layer);
+        self.serve(app, layer).await
+    }
+
+    /// The site's router.
+    pub fn app(&self, layer: &Layer) -> Router {
         let slow = self.slow.clone();
-        let app = Router::new()
+        let slow_read = self.slow.clone();
+        Router::new()
             .route("/members/one", get(|| async { "for members" }))
             .route_layer(from_extractor::<LoggedIn<Account>>())
             .route("/", get(home))
@@ -84,11 +91,14 @@ impl World {
                     slow.here().await;
                 }),
             )
+            .route(
+                "/slow/read",
+                get(move |_: LoggedIn<Account>| async move { slow_read.here().await }),
+            )
             .route("/wrong", get(wrong))
             .route("/wrong/perhaps", get(perhaps_wrong))
             .merge(layer.routes())
-            .layer(layer.clone());
-        self.serve(app, layer).await
+            .layer(layer.clone())
     }
 
     /// Serves an application on a free port.

@@ -16,6 +16,8 @@ pub struct TestSessions {
     pub inner: Arc<dyn SessionStore>,
     pub calls: Arc<AtomicUsize>,
     pub failing: Arc<AtomicBool>,
+    /// Loads, but takes nothing.
+    pub saves_fail: Arc<AtomicBool>,
     /// Answers loads as a store does that finds something it cannot read.
     pub unreadable: Arc<AtomicBool>,
     pub last_saved: Arc<Mutex<Option<Record>>>,
@@ -27,6 +29,7 @@ impl TestSessions {
             inner: Arc::new(inner),
             calls: Arc::default(),
             failing: Arc::default(),
+            saves_fail: Arc::default(),
             unreadable: Arc::default(),
             last_saved: Arc::default(),
         }
@@ -57,6 +60,9 @@ impl SessionStore for TestSessions {
 
     async fn save(&self, record: &Record) -> Result<()> {
         self.works()?;
+        if self.saves_fail.load(SeqCst) {
+            return Err(Error::Backend("the session store is read-only".to_owned()));
+        }
         self.inner.save(record).await?;
         *self.last_saved.lock().unwrap() = Some(record.clone());
         Ok(())

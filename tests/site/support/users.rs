@@ -14,6 +14,8 @@ pub struct TestUsers {
     pub inner: Arc<dyn UserStore<User = Account>>,
     pub loads: Arc<AtomicUsize>,
     pub failing: Arc<AtomicBool>,
+    /// Never answers.
+    pub hanging: Arc<AtomicBool>,
     pub log_out_panics: Arc<AtomicBool>,
     pub turning_away: Arc<AtomicBool>,
     /// Where `log_in` waits before it does anything.
@@ -26,13 +28,17 @@ impl TestUsers {
             inner: Arc::new(inner),
             loads: Arc::default(),
             failing: Arc::default(),
+            hanging: Arc::default(),
             log_out_panics: Arc::default(),
             turning_away: Arc::default(),
             before_log_in: Pause::default(),
         }
     }
 
-    fn works(&self) -> Result<(), BoxError> {
+    async fn works(&self) -> Result<(), BoxError> {
+        if self.hanging.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if self.failing.load(SeqCst) {
             return Err("the user store is down".into());
         }
@@ -45,7 +51,7 @@ impl UserStore for TestUsers {
     type User = Account;
 
     async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.works()?;
+        self.works().await?;
         self.before_log_in.here().await;
         if self.turning_away.load(SeqCst) {
             return Ok(None);
@@ -55,13 +61,13 @@ impl UserStore for TestUsers {
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
         self.loads.fetch_add(1, SeqCst);
-        self.works()?;
+        self.works().await?;
         self.inner.load(id).await
     }
 
     async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
         assert!(!self.log_out_panics.load(SeqCst), "the user store panics");
-        self.works()?;
+        self.works().await?;
         self.inner.log_out(subject).await
     }
 

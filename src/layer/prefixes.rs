@@ -1,0 +1,121 @@
+//! Keeps the promise of cookie name prefixes (RFC 6265bis, section 4.1.3).
+//!
+//! A browser lets nobody but this host set a cookie named `__Host-…`. But cookie parsers
+//! decode percent signs in names and trim what they hold for white space, so another host of
+//! the domain can set `__%48ost-…`, which the browser lets pass and the parser turns into the
+//! name that it must not be. Such cookies are dropped before anything parses them.
+
+use std::task::{Context, Poll};
+
+use axum::http::{HeaderMap, HeaderValue, Request, header};
+use percent_encoding::percent_decode_str;
+use tower_service::Service;
+
+/// Drops cookies with a disguised prefix, around the service that reads cookies.
+#[derive(Clone, Debug)]
+pub struct WithoutDisguisedCookies<S> {
+    inner: S,
+}
+
+impl<S> WithoutDisguisedCookies<S> {
+    pub(super) fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for WithoutDisguisedCookies<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        drop_disguised(request.headers_mut());
+        self.inner.call(request)
+    }
+}
+
+fn drop_disguised(headers: &mut HeaderMap) {
+    for value in headers.get_all(header::COOKIE) {
+        if may_hide_something(value) {
+            let kept: Vec<_> = headers
+                .get_all(header::COOKIE)
+                .iter()
+                .filter_map(without_disguised)
+                .collect();
+            headers.remove(header::COOKIE);
+            for value in kept {
+                headers.append(header::COOKIE, value);
+            }
+            return;
+        }
+    }
+}
+
+/// A quick look, for nearly every request the only one.
+fn may_hide_something(value: &HeaderValue) -> bool {
+    value
+        .as_bytes()
+        .iter()
+        .any(|byte| *byte == b'%' || !byte.is_ascii())
+}
+
+fn without_disguised(value: &HeaderValue) -> Option<HeaderValue> {
+    // What is no text is no cookie to anybody here.
+    let text = std::str::from_utf8(value.as_bytes()).ok()?;
+    let kept: Vec<_> = text
+        .split(';')
+        .filter(|cookie| !is_disguised(cookie))
+        .map(str::trim_start)
+        .collect();
+    HeaderValue::from_bytes(kept.join("; ").as_bytes()).ok()
+}
+
+fn is_disguised(cookie: &str) -> bool {
+    let name = cookie.split('=').next().unwrap_or_default();
+    let name = name.trim_matches([' ', '\t']);
+    let decoded = percent_decode_str(name).decode_utf8_lossy();
+    let meant = decoded.trim();
+    let prefixed = ["__host-", "__secure-"].iter().any(|prefix| {
+        let start = meant.as_bytes().get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    });
+    prefixed && meant != name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(cookies: &str) -> String {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
+        headers.insert(header::COOKIE, value);
+        drop_disguised(&mut headers);
+        let value = headers.get(header::COOKIE);
+        value.map_or(String::new(), |value| {
+            String::from_utf8(value.as_bytes().to_vec()).unwrap()
+        })
+    }
+
+    #[test]
+    fn a_disguised_prefix_is_dropped_and_nothing_else() {
+        let good = "__Host-clef-session=a; b%20c=d%20e; f=__%48ost-g";
+        assert_eq!(kept(good), good);
+        for disguised in [
+            "__%48ost-clef-session=x",
+            "__Host%2Dclef-session=x",
+            "%5f_Secure-clef-session=x",
+            "\u{2000}__Host-clef-session=x",
+            "__host%2dclef-session=x",
+            "\u{85}__Host-clef-session",
+        ] {
+            assert_eq!(kept(disguised), "", "{disguised:?}");
+            assert_eq!(kept(&format!("{good}; {disguised}")), good, "{disguised:?}");
+            assert_eq!(kept(&format!("{disguised}; {good}")), good, "{disguised:?}");
+        }
+    }
+}

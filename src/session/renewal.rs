@@ -1,0 +1,77 @@
+//! Keeping a session in use from expiring.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+use tower_cookies::Cookies;
+use tower_sessions::{Session, SessionStore};
+
+use super::{LOGIN, LoginRecord, SEEN};
+use crate::{BoxError, Timestamp, site::Site};
+
+/// A session in use is renewed once this part of its idle time has passed: seldom enough to
+/// cost little, often enough to be true to a twentieth.
+const RENEWALS_IN_IDLE_TIME: u32 = 20;
+
+/// Renews sessions in the store itself and not through the request's session, which would
+/// write back at the end of the request what it read at the beginning: whatever changed
+/// meanwhile would be undone, a sign-out among it.
+#[derive(Clone)]
+pub(crate) struct Renewal {
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) site: Site,
+    /// The name of the session cookie.
+    pub(crate) cookie: String,
+    pub(crate) idle: Duration,
+}
+
+impl Renewal {
+    /// Renews the session if it is time. `false`: it has ended meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the session store cannot answer.
+    pub(crate) async fn renew(
+        &self,
+        session: &Session,
+        cookies: &Cookies,
+        login: &LoginRecord,
+        now: Timestamp,
+    ) -> Result<bool, BoxError> {
+        let seen = session.get_value(SEEN).await?;
+        let seen: Option<Timestamp> = seen.and_then(|value| serde_json::from_value(value).ok());
+        if seen.is_some_and(|seen| now.since(seen) < self.idle / RENEWALS_IN_IDLE_TIME) {
+            return Ok(true);
+        }
+        let Some(id) = session.id() else {
+            return Ok(false);
+        };
+        let Some(mut record) = self.store.load(&id).await? else {
+            return Ok(false);
+        };
+        if record.data.get(LOGIN) != Some(&serde_json::to_value(login)?) {
+            return Ok(false);
+        }
+        record
+            .data
+            .insert(SEEN.to_owned(), serde_json::to_value(now)?);
+        let idle = time::Duration::try_from(self.idle).unwrap_or(time::Duration::MAX);
+        record.expiry_date = OffsetDateTime::now_utc().saturating_add(idle);
+        self.store.save(&record).await?;
+        let cookie = self
+            .site
+            .cookie(self.cookie.clone(), id.to_string(), self.idle);
+        cookies.add(cookie);
+        Ok(true)
+    }
+}
+
+impl fmt::Debug for Renewal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Renewal")
+            .field("cookie", &self.cookie)
+            .field("idle", &self.idle)
+            .finish_non_exhaustive()
+    }
+}
