@@ -182,3 +182,69 @@ async fn attempt(users: Arc<dyn AnyUserStore>, subject: Subject) -> Result<Writt
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{Profile, UserStore, stores::Account};
+
+    /// A store that hangs at the first logout and takes the second.
+    #[derive(Default)]
+    struct HangsOnce(AtomicUsize);
+
+    #[async_trait]
+    impl UserStore for HangsOnce {
+        type User = Account;
+
+        async fn log_in(&self, _: &Profile) -> Result<Option<Account>, BoxError> {
+            Ok(None)
+        }
+
+        async fn load(&self, _: &str) -> Result<Option<Account>, BoxError> {
+            Ok(None)
+        }
+
+        async fn log_out(&self, _: &Subject) -> Result<bool, BoxError> {
+            if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
+                std::future::pending::<()>().await;
+            }
+            Ok(true)
+        }
+    }
+
+    #[test]
+    fn a_person_is_refused_until_the_last_logout_is_written() {
+        let pending = PendingLogouts::new();
+        let alex = Subject::new("https://clef.test", "12345");
+        let (first, second) = (pending.owe(&alex), pending.owe(&alex));
+        drop(first);
+        assert!(pending.contains(&alex));
+        drop(second);
+        assert!(!pending.contains(&alex));
+        assert_eq!(pending.len(), 0);
+    }
+
+    #[test]
+    fn places_are_bounded_and_come_back() {
+        let pending = PendingLogouts::new();
+        let mut places: Vec<_> = (0..CAPACITY).map(|_| pending.place().unwrap()).collect();
+        assert!(pending.place().is_none());
+        places.pop();
+        assert!(pending.place().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_hangs_is_given_up() {
+        let users: Arc<dyn AnyUserStore> = Arc::new(HangsOnce::default());
+        let place = PendingLogouts::new().place().unwrap();
+        let alex = Subject::new("https://clef.test", "12345");
+        let strangers = Strangers::default();
+        let written = place.write(&users, &strangers, &alex);
+        let written = tokio::time::timeout(Duration::from_secs(60), written).await;
+        assert_eq!(written, Ok(true));
+    }
+}

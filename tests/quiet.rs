@@ -7,7 +7,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use axum_clef::{
     ClefLayer, LoggedIn, Profile, Subject, UserStore as _,
     clef::Clef,
@@ -124,6 +127,10 @@ impl World {
         for cookie in cookies.split("; ").filter(|cookie| !cookie.is_empty()) {
             let (_, value) = cookie.split_once('=').unwrap();
             self.secrets.push(value.to_owned());
+            // As `Debug` of tower-sessions has it.
+            if let Ok(id) = value.parse::<tower_sessions::session::Id>() {
+                self.secrets.push(id.0.to_string());
+            }
         }
     }
 
@@ -186,10 +193,11 @@ async fn nothing_secret_is_traced_at_any_level() {
         request.form(&form).send()
     };
     assert_eq!(notice("SECRET-LOGOUT-TOKEN").await.unwrap().status(), 400);
+    let port = world.site.rsplit(':').next().unwrap();
     let garbage = world
         .client
         .get(format!("{}/account", world.site))
-        .header("cookie", "clef-session=SECRET-COOKIE");
+        .header("cookie", format!("clef-session-{port}=SECRET-COOKIE"));
     assert_eq!(garbage.send().await.unwrap().status(), 401);
     let callback = world.approve(0).await;
     let address = world.clef.address();
@@ -205,6 +213,26 @@ async fn nothing_secret_is_traced_at_any_level() {
     let request = world.client.post(format!("{}/clef/logout", world.site));
     let response = request.form(&notice).send().await.unwrap();
     assert_eq!(response.status(), 503);
+
+    // An access token, which no browser ever sees.
+    let tells = Router::new()
+        .route(
+            "/api/v1/authorize",
+            post(|| async { r#"{"success":true,"access_token":"SECRET-ACCESS-TOKEN"}"# }),
+        )
+        .route(
+            "/api/v1/info",
+            get(|| async { r#"{"success":true,"info":{"id":1}}"# }),
+        );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, tells).await.unwrap() });
+    let clef = Clef::new("id", "secret").base_url(&url).unwrap();
+    let callback: Url = "https://site.example/".parse().unwrap();
+    let code = SecretString::from("SECRET-CODE");
+    let code = CodeExchange::new(&code, &callback, &callback);
+    assert_eq!(clef.exchange(&code).await.unwrap().subject.id(), "1");
+    world.secrets.push("SECRET-ACCESS-TOKEN".to_owned());
 
     let text = log.text();
     world

@@ -142,9 +142,10 @@ fn exported(lib: &str) -> HashMap<String, String> {
     rooms
 }
 
-/// The first names behind each `crate::` outside of comments.
+/// The first names behind each `crate::` outside of comments, and of the tests at the end.
 fn names(source: &str) -> Vec<String> {
-    let code: String = source
+    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let code: String = code
         .lines()
         .map(|line| line.split("//").next().unwrap())
         .collect::<Vec<_>>()

@@ -155,6 +155,25 @@ async fn what_the_provider_tells_is_kept_up_to_date() {
 }
 
 #[tokio::test]
+async fn what_the_provider_does_not_tell_this_time_stays_and_logouts_survive_a_power_cut() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("users.db").display());
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    let mut profile = Profile::new(subject("12345"));
+    profile.email = Some("alex@getclef.com".to_owned());
+    store.log_in(&profile).await.unwrap();
+    let silent = Profile::new(subject("12345"));
+    let user = store.log_in(&silent).await.unwrap().unwrap();
+    assert_eq!(user.profile().email, profile.email);
+
+    let synchronous: i64 = sqlx::query_scalar("pragma synchronous")
+        .fetch_one(store.pool())
+        .await
+        .unwrap();
+    assert_eq!(synchronous, 2, "full");
+}
+
+#[tokio::test]
 async fn a_logout_that_waits_for_the_lock_ends_the_logins_made_meanwhile() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", directory.path().join("users.db").display());
@@ -185,6 +204,8 @@ async fn a_logout_that_waits_for_the_lock_ends_the_logins_made_meanwhile() {
     while store.pool().num_idle() == store.pool().size() as usize {
         tokio::task::yield_now().await;
     }
+    // Were the clock read before the lock is had, it would be read now.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     // Somebody logs in while it waits.
     clock.set(2_000);
     let logged_in_at = store.now().await.unwrap();

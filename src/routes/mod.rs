@@ -19,9 +19,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{Extensions, HeaderValue, header},
+    http::{Extensions, HeaderValue, StatusCode, header},
     middleware::map_response,
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use tower_cookies::Cookies;
@@ -74,12 +74,17 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(context: Arc<Context>) ->
     let paths = context.paths.clone();
     let notice = post(logout::logout).layer(DefaultBodyLimit::max(LONGEST_NOTICE));
     Router::new()
-        .route(paths.start(), get(start::start))
-        .route(paths.callback(), get(callback::callback))
+        .route(paths.start(), get(start::start).head(only_get))
+        .route(paths.callback(), get(callback::callback).head(only_get))
         .route(paths.logout(), notice)
         .route(paths.sign_out(), post(sign_out::sign_out))
         .layer(map_response(for_once))
         .with_state(context)
+}
+
+/// These routes begin and end logins: nothing for whoever only looks whether they are there.
+async fn only_get() -> impl IntoResponse {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")])
 }
 
 /// Session and cookies of a request; `None` outside of the layer.

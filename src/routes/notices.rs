@@ -141,3 +141,34 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finish(notices: &Notices, token: &str, outcome: LogoutOutcome) {
+        match notices.join(&token.into()) {
+            Joined::First(handling) => handling.finish(outcome),
+            Joined::Later(_) => panic!("{token} is known already"),
+        }
+    }
+
+    #[test]
+    fn only_applied_notices_are_remembered_and_memory_is_bounded() {
+        let notices = Notices::default();
+        for outcome in [LogoutOutcome::BadToken, LogoutOutcome::ComeBack] {
+            finish(&notices, "token", outcome);
+        }
+        assert_eq!(notices.known().notices.len(), 0);
+        for token in 0..CAPACITY + 10 {
+            finish(&notices, &token.to_string(), LogoutOutcome::LoggedOut);
+        }
+        assert_eq!(notices.known().notices.len(), CAPACITY);
+        assert!(matches!(notices.join(&"0".into()), Joined::First(_)));
+        let last = (CAPACITY + 9).to_string();
+        assert!(matches!(
+            notices.join(&last.as_str().into()),
+            Joined::Later(_)
+        ));
+    }
+}

@@ -22,6 +22,11 @@ async fn assert_page(response: Response, status: u16, words: &str) {
         "text/html; charset=utf-8"
     );
     assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(response.headers()["referrer-policy"], "no-referrer");
+    let policy = response.headers()["content-security-policy"].to_str();
+    assert!(policy.unwrap().starts_with("default-src 'none'"));
+    let retry_after = response.headers().contains_key("retry-after");
+    assert_eq!(retry_after, status == 503);
     let page = response.text().await.unwrap();
     assert!(page.contains(words), "{words:?} in {page}");
     assert!(page.contains("Log in with Clef"), "a way to try again");
@@ -241,6 +246,11 @@ async fn a_login_that_fails_says_why_with_the_right_status() {
     for (switch, status, words) in [
         (&world.users.failing, 503, "This is not possible right now"),
         (
+            &world.users.clock_failing,
+            503,
+            "This is not possible right now",
+        ),
+        (
             &world.sessions.failing,
             503,
             "This is not possible right now",
@@ -262,8 +272,45 @@ async fn a_login_that_fails_says_why_with_the_right_status() {
     world.provider.down.store(true, SeqCst);
     let failed = browser.come_back(&node, "code:12345", &state).await;
     assert_page(failed, 502, "Clef cannot be reached").await;
+    let browser = Browser::new();
     let failed = browser.open(&node, "/clef/login").await;
     assert_page(failed, 502, "Clef cannot be reached").await;
+    assert_eq!(browser.cookies(&node), "", "nothing was begun");
+}
+
+#[tokio::test]
+async fn a_forged_attempt_leads_nowhere() {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    let (state, next) = ("B".repeat(43), URL_SAFE_NO_PAD.encode("//evil.example"));
+    browser.set_cookie(&node, &format!("clef-attempt-9-BBBBBBBB={state}.1.{next}"));
+    let response = browser.come_back(&node, "code:12345", &state).await;
+    assert_page(response, 403, "This login is over").await;
+    assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn whoever_only_looks_begins_and_ends_nothing() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    let state = browser.begin(&node, "/").await;
+    let begun = browser.cookies(&node);
+    for path in [
+        "/clef/login".to_owned(),
+        format!("/clef/callback?code=code:1&state={state}"),
+    ] {
+        let response = browser.head(&node, &path).send().await.unwrap();
+        assert_eq!(response.status(), 405);
+        assert_eq!(response.headers()["allow"], "GET");
+    }
+    assert_eq!(browser.cookies(&node), begun);
+    assert_eq!(world.provider.exchanges.load(SeqCst), 0);
+    let response = browser.come_back(&node, "code:1", &state).await;
+    assert_eq!(response.status(), 303, "the state is not burnt");
 }
 
 // The session.
@@ -294,6 +341,20 @@ async fn a_session_cookie_of_garbage_is_nobody() {
         }
     }
     assert!(bystander.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn the_session_store_never_sees_the_key() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    let cookies = browser.cookies(&node);
+    let (_, key) = cookies.split_once("clef-login-9=").unwrap();
+    let key = key.split(';').next().unwrap();
+    assert!(key.len() >= 43);
+    let kept = format!("{:?}", world.sessions.last_saved());
+    assert!(!kept.contains(key), "{kept}");
 }
 
 #[tokio::test]
@@ -404,6 +465,12 @@ async fn a_notice_that_is_none_is_refused_before_anybody_is_asked() {
         ),
         (post().json(&[("logout_token", "token:67890")]), 415),
         (post().header(CONTENT_TYPE, "text/plain").body(token), 415),
+        (
+            post()
+                .header(CONTENT_TYPE, form)
+                .body(format!("{token}&padding={}", "x".repeat(17_000))),
+            413,
+        ),
         (
             post()
                 .header(CONTENT_TYPE, form)

@@ -1,9 +1,11 @@
 //! The promise, line by line. Each test fails without the line of code that it guards.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
+use axum::{body::Body, http::Request};
 use axum_clef::{ClefLayer, Profile, Subject, User as _, stores::MemoryUserStore};
 use serde_json::json;
+use tower::ServiceExt as _;
 use tower_sessions::MemoryStore;
 
 use crate::support::{
@@ -90,6 +92,33 @@ async fn a_logout_in_the_middle_of_the_very_first_login_refuses_it() {
 }
 
 #[tokio::test]
+async fn a_login_that_begins_while_the_store_looks_for_a_stranger_is_refused() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    let state = browser.begin(&node, "/").await;
+    world.users.after_log_out.set();
+    world.users.before_log_in.set();
+    let notice = async {
+        let status = node.notice("token:12345").await;
+        world.users.before_log_in.go();
+        status
+    };
+    let callback = async {
+        // The store has found nobody, and has not said so yet.
+        world.users.after_log_out.reached().await;
+        browser.come_back(&node, "code:12345", &state).await
+    };
+    let release = async {
+        world.users.before_log_in.reached().await;
+        world.users.after_log_out.go();
+    };
+    let (status, response, ()) = tokio::join!(notice, callback, release);
+    assert_eq!((status, response.status().as_u16()), (404, 403));
+    assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test]
 async fn a_user_who_is_deleted_is_out() {
     let world = World::new();
     let node = world.node().await;
@@ -171,6 +200,17 @@ async fn a_notice_that_comes_again_changes_nothing() {
 
     assert_eq!(node.notice("token:12345").await, 200, "as for success");
     assert!(browser.is_in(&node).await, "the login made since stands");
+}
+
+#[tokio::test]
+async fn a_notice_for_nobody_that_comes_again_ends_no_later_login() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    assert_eq!(node.notice("token:12345").await, 404);
+    browser.log_in(&node, "12345").await;
+    assert_eq!(node.notice("token:12345").await, 404);
+    assert!(browser.is_in(&node).await);
 }
 
 #[tokio::test]
@@ -284,7 +324,11 @@ async fn a_store_that_cannot_answer_is_503_and_leaves_the_session_alone() {
     browser.log_in(&node, "12345").await;
     let cookies = browser.cookies(&node);
 
-    for failing in [&world.users.failing, &world.sessions.failing] {
+    for failing in [
+        &world.users.failing,
+        &world.users.clock_failing,
+        &world.sessions.failing,
+    ] {
         failing.store(true, SeqCst);
         for path in ["/", "/account", "/members/one", "/twice"] {
             let response = browser.open(&node, path).await;
@@ -301,15 +345,15 @@ async fn a_store_that_cannot_answer_is_503_and_leaves_the_session_alone() {
 /// Without a socket, so that the time can be turned.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_is_one_that_cannot_answer() {
-    use axum::{body::Body, http::Request};
-    use tower::ServiceExt as _;
-
     let world = World::new();
     let app = world.app(&world.layer());
     let get = async |path: &str, cookies: &str| {
         let request = Request::get(path).header("cookie", cookies);
         let request = request.body(Body::empty()).unwrap();
-        app.clone().oneshot(request).await.unwrap()
+        let answer = app.clone().oneshot(request);
+        // Longer than every limit of ours.
+        let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
+        answer.expect("no answer in time").unwrap()
     };
     let set = |response: &axum::http::Response<Body>| {
         let cookies = response.headers().get_all("set-cookie").iter();
@@ -333,11 +377,8 @@ async fn a_store_that_hangs_is_one_that_cannot_answer() {
         assert_eq!(get(path, &cookies).await.status(), 503, "{path}");
     }
     assert_eq!(log_in().await.status(), 503);
-    let notice = Request::post("/clef/logout")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Body::from("logout_token=token:12345"))
-        .unwrap();
-    assert_eq!(app.clone().oneshot(notice).await.unwrap().status(), 503);
+    let answer = app.clone().oneshot(notice("token:12345")).await.unwrap();
+    assert_eq!(answer.status(), 503);
 
     world.users.hanging.store(false, SeqCst);
     // The attempt that hangs is given up, and the next one writes.
@@ -351,7 +392,7 @@ async fn a_store_that_hangs_is_one_that_cannot_answer() {
         .logged_out_at()
         .is_none()
     {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     assert_eq!(get("/account", &cookies).await.status(), 401);
 }
@@ -473,6 +514,45 @@ async fn a_logout_whose_store_fails_is_kept_until_it_holds() {
 }
 
 #[tokio::test]
+async fn a_logout_that_is_owed_refuses_nobody_else() {
+    let world = World::new();
+    let node = world.node().await;
+    let (browser, other) = (Browser::new(), Browser::new());
+    browser.log_in(&node, "12345").await;
+    other.log_in(&node, "67890").await;
+    world.users.log_out_panics.store(true, SeqCst);
+    assert_eq!(node.notice("token:12345").await, 503);
+    assert!(!browser.is_in(&node).await);
+    assert!(other.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_notice_whose_provider_panics_can_come_again() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    world.provider.panicking.store(true, SeqCst);
+    assert_eq!(node.notice("token:12345").await, 503);
+    world.provider.panicking.store(false, SeqCst);
+    assert_eq!(node.notice("token:12345").await, 200);
+    assert!(!browser.is_in(&node).await);
+}
+
+/// Without a socket, so that the time can be turned.
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_is_given_up() {
+    let world = World::new();
+    let layer = world.layer();
+    let app = world.app(&layer);
+    world.provider.during_notice.set();
+    let answer = app.oneshot(notice("token:12345"));
+    let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
+    let answer = answer.expect("no answer in time").unwrap();
+    assert_eq!(answer.status(), 503);
+}
+
+#[tokio::test]
 async fn a_login_while_a_logout_is_owed_is_refused() {
     let world = World::new();
     let node = world.node().await;
@@ -499,10 +579,11 @@ async fn a_sender_who_hangs_up_does_not_take_the_logout_along() {
     let browser = Browser::new();
     browser.log_in(&node, "12345").await;
 
+    // Without a socket, so that the request ends here and now.
     world.provider.during_notice.set();
-    let notice = node.notice("token:12345");
+    let app = world.app(&node.layer);
     tokio::select! {
-        _ = notice => panic!("the provider is held"),
+        _ = app.oneshot(notice("token:12345")) => panic!("the provider is held"),
         () = world.provider.during_notice.reached() => {}
     }
     world.provider.during_notice.go();
@@ -534,14 +615,24 @@ async fn a_notice_that_cannot_be_checked_tells_the_sender_to_come_back() {
     assert!(!browser.is_in(&node).await);
 }
 
+/// A logout notice, for a router without a socket.
+fn notice(token: &str) -> Request<Body> {
+    Request::post("/clef/logout")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from(format!("logout_token={token}")))
+        .unwrap()
+}
+
 /// Sends a notice until it is answered by something else than "come back", as senders do.
 async fn until_applied(node: &crate::support::Node, token: &str) -> u16 {
-    loop {
+    // Each answer may take its time; so many are more than any test needs.
+    for _ in 0..30 {
         match node.notice(token).await {
             503 => {}
             status => return status,
         }
     }
+    503
 }
 
 // 7. Nothing for nothing.

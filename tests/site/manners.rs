@@ -132,6 +132,16 @@ async fn the_session_id_changes_at_every_login() {
     browser.log_in(&node, "67890").await;
     assert_ne!(session(), again);
     assert_eq!(cart(&browser, &node).await, "", "nobody inherits it");
+
+    // Nor from a session whose login cannot be read any more.
+    browser.post(&node, "/cart").send().await.unwrap();
+    let mut record = world.sessions.last_saved();
+    record
+        .data
+        .insert("axum-clef.login".to_owned(), serde_json::json!({}));
+    world.sessions.inner.save(&record).await.unwrap();
+    browser.log_in(&node, "12345").await;
+    assert_eq!(cart(&browser, &node).await, "");
     for old in [anonymous, first, again] {
         assert_eq!(world.sessions.inner.load(&old).await.unwrap(), None);
     }
@@ -194,6 +204,33 @@ async fn cookies_are_kept_from_scripts_and_from_other_sites() {
         }
         assert!(!cookie.contains("Secure"), "{cookie}");
     }
+}
+
+#[tokio::test]
+async fn logins_can_be_shared_with_the_other_hosts_of_a_domain() {
+    let world = World::new();
+    let layer = world.layer().cookie_domain("example.com");
+    let node = world.node_with(layer).await;
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let started = client.get(node.url("/clef/login")).send().await.unwrap();
+    let state = state_in(location(&started));
+    let attempt = started.headers()["set-cookie"].to_str().unwrap();
+    let ended = client
+        .get(node.url(&format!("/clef/callback?code=code:12345&state={state}")))
+        .header("cookie", attempt.split(';').next().unwrap())
+        .send()
+        .await
+        .unwrap();
+    let cookies = ended.headers().get_all("set-cookie").iter();
+    let key = cookies
+        .map(|cookie| cookie.to_str().unwrap())
+        .find(|cookie| cookie.starts_with("clef-login-9="))
+        .unwrap();
+    assert!(key.contains("Domain=example.com"), "{key}");
+    assert!(!attempt.contains("Domain"), "an attempt stays on its host");
 }
 
 #[tokio::test]

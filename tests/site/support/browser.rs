@@ -46,6 +46,10 @@ impl Browser {
         self.client.get(node.url(path))
     }
 
+    pub fn head(&self, node: &Node, path: &str) -> RequestBuilder {
+        self.client.head(node.url(path))
+    }
+
     pub fn post(&self, node: &Node, path: &str) -> RequestBuilder {
         self.client.post(node.url(path))
     }

@@ -12,13 +12,14 @@ pub struct TestClock {
     step: Arc<AtomicI64>,
 }
 
+/// In microseconds.
 pub const SECOND: i64 = 1_000_000;
 pub const MINUTE: i64 = 60 * SECOND;
 
 impl TestClock {
     pub fn new() -> Self {
         Self {
-            now: Arc::new(AtomicI64::new(1_700_000_000 * SECOND)),
+            now: Arc::new(AtomicI64::new(Timestamp::now().as_micros())),
             step: Arc::new(AtomicI64::new(1)),
         }
     }

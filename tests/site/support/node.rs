@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Json, Router,
@@ -121,9 +121,11 @@ impl Node {
 
     /// Sends a logout notice, as the provider does: without a cookie. Gives the status.
     pub async fn notice(&self, token: &str) -> u16 {
-        let request = reqwest::Client::new()
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client
             .post(self.url("/clef/logout"))
-            .form(&[("logout_token", token)]);
+            .form(&[("logout_token", token)])
+            .timeout(Duration::from_secs(30));
         request.send().await.unwrap().status().as_u16()
     }
 }

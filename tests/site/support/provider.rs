@@ -57,6 +57,7 @@ impl Pause {
 pub struct ScriptedProvider {
     pub down: Arc<AtomicBool>,
     pub misconfigured: Arc<AtomicBool>,
+    pub panicking: Arc<AtomicBool>,
     pub exchanges: Arc<AtomicUsize>,
     pub notices: Arc<AtomicUsize>,
     pub during_exchange: Pause,
@@ -110,6 +111,7 @@ impl Provider for ScriptedProvider {
 
     async fn logout_subject(&self, logout_token: &SecretString) -> Result<Subject, ProviderError> {
         self.notices.fetch_add(1, SeqCst);
+        assert!(!self.panicking.load(SeqCst), "the provider panics");
         let subject = self.subject(logout_token.expose_secret(), "token:")?;
         self.during_notice.here().await;
         Ok(subject)

@@ -17,9 +17,13 @@ pub struct TestUsers {
     /// Never answers.
     pub hanging: Arc<AtomicBool>,
     pub log_out_panics: Arc<AtomicBool>,
+    /// The clock alone.
+    pub clock_failing: Arc<AtomicBool>,
     pub turning_away: Arc<AtomicBool>,
     /// Where `log_in` waits before it does anything.
     pub before_log_in: Pause,
+    /// Where `log_out` waits after it has done everything.
+    pub after_log_out: Pause,
 }
 
 impl TestUsers {
@@ -30,8 +34,10 @@ impl TestUsers {
             failing: Arc::default(),
             hanging: Arc::default(),
             log_out_panics: Arc::default(),
+            clock_failing: Arc::default(),
             turning_away: Arc::default(),
             before_log_in: Pause::default(),
+            after_log_out: Pause::default(),
         }
     }
 
@@ -68,10 +74,15 @@ impl UserStore for TestUsers {
     async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
         assert!(!self.log_out_panics.load(SeqCst), "the user store panics");
         self.works().await?;
-        self.inner.log_out(subject).await
+        let known = self.inner.log_out(subject).await;
+        self.after_log_out.here().await;
+        known
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
+        if self.clock_failing.load(SeqCst) {
+            return Err("the clock cannot be read".into());
+        }
         self.inner.now().await
     }
 }
