@@ -69,7 +69,7 @@ impl World {
         let sessions = SqliteStore::new(users.pool().clone());
         sessions.migrate().await.unwrap();
         let application = &TEST_APPLICATIONS[0];
-        let provider = Clef::new(application.id, application.secret)
+        let provider = Clef::new(application.id(), application.secret())
             .base_url(&clef.url())
             .unwrap();
         let auth = ClefLayer::new(&site, provider, users, sessions).unwrap();
@@ -85,7 +85,7 @@ impl World {
             .no_proxy()
             .build()
             .unwrap();
-        let secrets = vec![application.secret.to_owned()];
+        let secrets = vec![application.secret().to_owned()];
         Self {
             site,
             clef,
@@ -108,7 +108,7 @@ impl World {
         assert_eq!(status, 303);
         let login = Url::parse(&login).unwrap();
         let fields: Vec<(String, String)> = login.query_pairs().into_owned().collect();
-        let path = format!("/phone/{}/log-in", PEOPLE[person].id);
+        let path = format!("/phone/{}/log-in", PEOPLE[person].id());
         let request = self.client.post(self.clef.url() + &path).form(&fields);
         let response = request.send().await.unwrap();
         let callback = response.headers()["location"].to_str().unwrap().to_owned();
@@ -160,7 +160,7 @@ async fn nothing_secret_is_traced_at_any_level() {
     // A login, a request, a logout on the phone, a request.
     world.log_in(0).await;
     assert_eq!(world.status().await, 200);
-    let path = format!("{}/phone/{}/log-out", world.clef.url(), PEOPLE[0].id);
+    let path = format!("{}/phone/{}/log-out", world.clef.url(), PEOPLE[0].id());
     let rows: serde_json::Value = world
         .client
         .post(path)
@@ -240,7 +240,7 @@ async fn nothing_secret_is_traced_at_any_level() {
         .extend(["SECRET-LOGOUT-TOKEN", "SECRET-COOKIE"].map(str::to_owned));
     world
         .secrets
-        .extend(PEOPLE.iter().map(|p| p.email.to_owned()));
+        .extend(PEOPLE.iter().filter_map(|p| p.email().map(str::to_owned)));
     assert!(world.secrets.len() > 20, "the browser has seen some");
     for secret in &world.secrets {
         assert!(secret.len() > 8, "{secret:?} would be found by chance");
@@ -309,7 +309,7 @@ async fn nothing_secret_is_in_a_debug_or_an_error() {
         format!("{:?}", TEST_APPLICATIONS[0]),
     ];
     for text in everything {
-        for secret in ["SECRET", "alex@getclef.com", TEST_APPLICATIONS[0].secret] {
+        for secret in ["SECRET", "alex@getclef.com", TEST_APPLICATIONS[0].secret()] {
             assert!(!text.contains(secret), "{text}");
         }
     }

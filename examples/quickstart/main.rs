@@ -30,7 +30,8 @@ async fn run(surroundings: Surroundings) -> Result<(), Failure> {
 
     // Who vouches for people, and the layer that asks them.
     let application = &TEST_APPLICATIONS[0];
-    let clef = Clef::new(application.id, application.secret).base_url(&surroundings.clef_url())?;
+    let clef =
+        Clef::new(application.id(), application.secret()).base_url(&surroundings.clef_url())?;
     let auth = ClefLayer::new(&surroundings.site_url(), clef, users, sessions)?;
 
     // The site as it was, with the routes merged in and the layer around it.

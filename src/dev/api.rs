@@ -1,8 +1,9 @@
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json, Router,
     extract::State,
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -10,26 +11,30 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
-    applications::{self, Application},
+    Application,
+    fault::misbehave,
     fields::Fields,
     logins::{Exchange, ExchangeError},
     service::Service,
 };
 
 /// The calls that sites make, server to server.
-pub(super) fn routes() -> Router<Service> {
+pub(super) fn routes(service: &Service) -> Router<Service> {
     Router::new()
         .route("/api/v1/authorize", post(authorize))
         .route("/api/v1/info", get(info))
         .route("/api/v1/logout", post(logout))
+        .route_layer(from_fn_with_state(service.clone(), misbehave))
 }
 
 async fn authorize(State(service): State<Service>, form: Fields) -> Result<Json<Value>, ApiError> {
     // Each field in Clef's spelling and in that of OAuth 2.
     let id = form.get("app_id").or(form.get("client_id"));
     let secret = form.get("app_secret").or(form.get("client_secret"));
-    let application = id.and_then(applications::find).ok_or(ApiError::AppId)?;
-    if secret != Some(application.secret) {
+    let application = id
+        .and_then(|id| service.directory().application(id))
+        .ok_or(ApiError::AppId)?;
+    if secret != Some(application.secret()) {
         return Err(ApiError::AppSecret);
     }
     if form
@@ -44,7 +49,7 @@ async fn authorize(State(service): State<Service>, form: Fields) -> Result<Json<
         redirect_uri: form.get("redirect_uri"),
         logout_hook: form.get("logout_hook"),
     };
-    let access_token = service.logins().exchange_code(&exchange, Instant::now())?;
+    let access_token = service.change(|state| state.exchange_code(&exchange, Instant::now()))?;
     Ok(Json(
         json!({ "success": true, "access_token": access_token }),
     ))
@@ -53,36 +58,47 @@ async fn authorize(State(service): State<Service>, form: Fields) -> Result<Json<
 async fn info(State(service): State<Service>, query: Fields) -> Result<Json<Value>, ApiError> {
     let access_token = query.get("access_token").unwrap_or_default();
     let person = service
-        .logins()
-        .person_of(access_token, Instant::now())
+        .read(|state| {
+            state
+                .logins
+                .person_of(access_token, Instant::now())
+                .cloned()
+        })
         .ok_or(ApiError::AccessToken)?;
-    Ok(Json(json!({
-        "success": true,
-        "info": {
-            "id": person.id_on_the_wire(),
-            "first_name": person.first_name,
-            "last_name": person.last_name,
-            "email": person.email,
-            "phone_number": person.phone_number,
-        },
-    })))
+    let mut info = json!({
+        "id": person.id_on_the_wire(),
+        "first_name": person.first_name(),
+        "last_name": person.last_name(),
+    });
+    // What a person has not got is not told, as if the application had not asked for it.
+    let optional = [
+        ("email", person.email()),
+        ("phone_number", person.phone_number()),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            info[name] = value.into();
+        }
+    }
+    Ok(Json(json!({ "success": true, "info": info })))
 }
 
 async fn logout(State(service): State<Service>, form: Fields) -> Result<Json<Value>, ApiError> {
-    let application = authenticate(&form).ok_or(ApiError::App)?;
+    let application = authenticate(&service, &form).ok_or(ApiError::App)?;
     let token = form.get("logout_token").unwrap_or_default();
-    let person = service
-        .logins()
-        .exchange_logout_token(token, application, Instant::now())
-        .ok_or(ApiError::LogoutToken)?;
+    let exchanged = service.change(|state| {
+        let logins = &mut state.logins;
+        logins.exchange_logout_token(token, &application, Instant::now())
+    });
+    let person = exchanged.ok_or(ApiError::LogoutToken)?;
     Ok(Json(
         json!({ "success": true, "clef_id": person.id_on_the_wire() }),
     ))
 }
 
-fn authenticate(form: &Fields) -> Option<&'static Application> {
-    let application = applications::find(form.get("app_id")?)?;
-    (form.get("app_secret")? == application.secret).then_some(application)
+fn authenticate(service: &Service, form: &Fields) -> Option<Arc<Application>> {
+    let application = service.directory().application(form.get("app_id")?)?;
+    (form.get("app_secret")? == application.secret()).then(|| Arc::clone(application))
 }
 
 /// A refusal, in the exact words that Clef used.

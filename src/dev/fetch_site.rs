@@ -17,8 +17,8 @@ pub(super) async fn refuse_other_sites(request: Request, next: Next) -> Response
     } else {
         pages::refusal(
             StatusCode::FORBIDDEN,
-            "Only from the phone itself.",
-            "Another site's page sent this. Open the phone and press the button there.",
+            "Only from Clef's own pages.",
+            "Another site's page sent this. Open the page here and press the button there.",
         )
     }
 }

@@ -20,7 +20,7 @@ impl Fields {
             .map(|(_, value)| value.as_str())
     }
 
-    fn parse(encoded: &[u8]) -> Self {
+    pub(super) fn parse(encoded: &[u8]) -> Self {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 }

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::{
     Json, Router,
@@ -8,119 +8,171 @@ use axum::{
     routing::{get, post},
 };
 use http::{HeaderMap, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
+use url::form_urlencoded::byte_serialize;
 
 use super::{
+    Delivery, Person,
     accept::prefers_html,
-    applications::{self, Application},
+    cookies::Cookie,
+    delivery,
+    destination::{BadDestination, Destination},
+    events,
     fetch_site::refuse_other_sites,
     fields::Fields,
-    log_out::log_out,
-    loopback::{self, LoopbackUrl},
-    pages,
-    people::{self, PEOPLE, Person},
+    log_out::{log_out, tell_what_is_owed},
+    pages::{
+        self,
+        phone::{Length, Phone},
+    },
     service::Service,
 };
 
-/// The longest `state` taken, in bytes.
-const LONGEST_STATE: usize = 2048;
-
-/// The pages, and the two buttons on them.
+/// The phone of each person, and the buttons on it.
 pub(super) fn routes() -> Router<Service> {
     let buttons = Router::new()
+        .route("/phone", post(choose))
+        .route("/phone/{person}/approve", post(press_approve))
+        .route("/phone/{person}/refuse", post(press_refuse))
+        .route("/phone/{person}/timer", post(press_timer))
         .route("/phone/{person}/log-in", post(press_log_in))
         .route("/phone/{person}/log-out", post(press_log_out))
         .route_layer(from_fn(refuse_other_sites));
     Router::new()
-        .route("/iframes/qr", get(choose))
-        .route("/iframes/login", get(choose))
         .route("/", get(phone))
         .route("/phone", get(phone))
         .route("/phone/{person}", get(phone_of))
+        .route("/phone/{person}/events", get(follow))
+        .route("/phone/{person}/deliveries", get(deliveries))
         .merge(buttons)
 }
 
-/// Where a login leads, checked.
-pub(super) struct Destination<'a> {
-    pub(super) application: &'static Application,
-    pub(super) redirect: LoopbackUrl,
-    /// The redirect URL as the site wrote it.
-    pub(super) redirect_text: &'a str,
-    pub(super) state: Option<&'a str>,
-}
-
-/// What is wrong with a destination.
-enum BadDestination {
-    Application,
-    Redirect,
-    State,
-}
-
-impl<'a> Destination<'a> {
-    fn read(fields: &'a Fields) -> Result<Self, BadDestination> {
-        let application = fields
-            .get("app_id")
-            .and_then(applications::find)
-            .ok_or(BadDestination::Application)?;
-        let redirect_text = fields.get("redirect_url").unwrap_or_default();
-        let redirect = LoopbackUrl::parse(redirect_text).ok_or(BadDestination::Redirect)?;
-        let state = fields.get("state");
-        // A browser would change line breaks on the way through the form.
-        if state.is_some_and(|s| s.len() > LONGEST_STATE || s.contains(char::is_control)) {
-            return Err(BadDestination::State);
-        }
-        Ok(Self {
-            application,
-            redirect,
-            redirect_text,
-            state,
-        })
+/// The phone of the person whose it is, or the question whose it is.
+async fn phone(State(service): State<Service>, headers: HeaderMap, query: Fields) -> Response {
+    let login = query.get("login");
+    let person = Cookie::Phone
+        .read(&service, &headers)
+        .and_then(|id| service.directory().person(id))
+        .filter(|_| query.get("anew").is_none());
+    match person {
+        Some(person) => Redirect::to(&address(person, login)).into_response(),
+        None => pages::phone::choose(service.directory().people(), login),
     }
 }
 
-impl IntoResponse for BadDestination {
-    fn into_response(self) -> Response {
-        let (status, title, explanation) = match self {
-            Self::Application => (
-                StatusCode::FORBIDDEN,
-                "Invalid App ID.",
-                "This service knows the two test applications that Clef published; \
-                 TEST_APPLICATIONS lists them.",
-            ),
-            Self::Redirect => (
-                StatusCode::BAD_REQUEST,
-                "Invalid redirect URL.",
-                loopback::RULE,
-            ),
-            Self::State => (
-                StatusCode::BAD_REQUEST,
-                "Invalid state.",
-                "It may have up to 2 KiB of text without control characters.",
-            ),
-        };
-        pages::refusal(status, title, explanation)
-    }
-}
-
-async fn choose(query: Fields) -> Result<Response, BadDestination> {
-    let destination = Destination::read(&query)?;
-    Ok(pages::choose(&destination))
-}
-
-async fn phone(State(service): State<Service>) -> Response {
-    let now = Instant::now();
-    let logins = service.logins();
-    let people = PEOPLE.each_ref().map(|p| (p, logins.sites(p, now)));
-    drop(logins);
-    pages::phone(&people)
-}
-
-async fn phone_of(State(service): State<Service>, Path(person): Path<String>) -> Response {
-    let Some(person) = people::find(&person) else {
-        return nobody();
+async fn choose(State(service): State<Service>, form: Fields) -> Response {
+    let Some(person) = form
+        .get("person")
+        .and_then(|id| service.directory().person(id))
+    else {
+        return pages::nobody();
     };
-    let sites = service.logins().sites(person, Instant::now());
-    pages::phone_of(person, &sites)
+    let cookie = Cookie::Phone.set(&service, person.id());
+    let phone = Redirect::to(&address(person, form.get("login")));
+    (cookie, phone).into_response()
+}
+
+/// A person's phone, with the login to look at.
+fn address(person: &Person, login: Option<&str>) -> String {
+    match login {
+        Some(login) => {
+            let login: String = byte_serialize(login.as_bytes()).collect();
+            format!("/phone/{}?login={login}", person.id())
+        }
+        None => format!("/phone/{}", person.id()),
+    }
+}
+
+async fn phone_of(
+    State(service): State<Service>,
+    Path(person): Path<String>,
+    query: Fields,
+) -> Response {
+    let Some(person) = service.directory().person(&person) else {
+        return pages::nobody();
+    };
+    service.read(|state| {
+        pages::phone::phone(&Phone {
+            person,
+            state,
+            now: Instant::now(),
+            scanned: query.get("login"),
+        })
+    })
+}
+
+/// Pushes that something has changed; the page fetches itself then.
+async fn follow(State(service): State<Service>) -> Response {
+    events::push(service, |state| state.version.to_string())
+}
+
+async fn press_approve(
+    State(service): State<Service>,
+    Path(person): Path<String>,
+    form: Fields,
+) -> Response {
+    let Some(person) = service.directory().person(&person) else {
+        return pages::nobody();
+    };
+    let id = form.get("login").unwrap_or_default();
+    let approved = service.change(|state| {
+        let now = Instant::now();
+        let key = state.waiting.key_of(id, now);
+        key.is_some_and(|key| state.approve(&key, person, now))
+    });
+    back_to_phone(person, approved)
+}
+
+async fn press_refuse(
+    State(service): State<Service>,
+    Path(person): Path<String>,
+    form: Fields,
+) -> Response {
+    let Some(person) = service.directory().person(&person) else {
+        return pages::nobody();
+    };
+    let id = form.get("login").unwrap_or_default();
+    let refused = service.change(|state| {
+        let now = Instant::now();
+        let key = state.waiting.key_of(id, now);
+        key.is_some_and(|key| state.waiting.refuse(&key, now))
+    });
+    back_to_phone(person, refused)
+}
+
+fn back_to_phone(person: &Person, answered: bool) -> Response {
+    if answered {
+        return Redirect::to(&address(person, None)).into_response();
+    }
+    pages::refusal(
+        StatusCode::GONE,
+        "This login waits no more.",
+        "It was answered already, or it waited too long. Begin it again at the site.",
+    )
+}
+
+async fn press_timer(
+    State(service): State<Service>,
+    Path(person): Path<String>,
+    form: Fields,
+) -> Response {
+    let Some(person) = service.directory().person(&person) else {
+        return pages::nobody();
+    };
+    let Some(length) = form.get("length").and_then(Length::parse) else {
+        return pages::refusal(
+            StatusCode::BAD_REQUEST,
+            "No such timer.",
+            "The field length takes 15m, 1h, 8h or never.",
+        );
+    };
+    set_timer(&service, person, length.duration());
+    Redirect::to(&address(person, None)).into_response()
+}
+
+/// Sets a person's timer.
+pub(super) fn set_timer(service: &Service, person: &Person, length: Option<Duration>) {
+    service.change(|state| state.timers.set(person, length, Instant::now()));
 }
 
 async fn press_log_in(
@@ -128,18 +180,12 @@ async fn press_log_in(
     Path(person): Path<String>,
     form: Fields,
 ) -> Result<Response, BadDestination> {
-    let Some(person) = people::find(&person) else {
-        return Ok(nobody());
+    let Some(person) = service.directory().person(&person) else {
+        return Ok(pages::nobody());
     };
-    let destination = Destination::read(&form)?;
-    let code = service.logins().give_code(
-        person,
-        destination.application,
-        &destination.redirect,
-        destination.redirect_text,
-        Instant::now(),
-    );
-    let url = destination.redirect.with_answer(&code, destination.state);
+    let destination = Destination::read(&form, service.directory())?;
+    tell_what_is_owed(&service, person, &destination).await;
+    let url = service.change(|state| state.log_in(person, &destination, Instant::now()));
     Ok(Redirect::to(url.as_str()).into_response())
 }
 
@@ -149,30 +195,53 @@ async fn press_log_out(
     headers: HeaderMap,
 ) -> Response {
     let html = prefers_html(&headers);
-    match people::find(&person) {
-        Some(person) => answer_log_out(&service, person, html).await,
-        None if html => nobody(),
-        None => (
-            StatusCode::NOT_FOUND,
-            Json(json!({ "error": "Nobody here has this id." })),
-        )
-            .into_response(),
-    }
-}
-
-async fn answer_log_out(service: &Service, person: &'static Person, html: bool) -> Response {
-    let rows = log_out(service, person).await;
+    let Some(person) = service.directory().person(&person) else {
+        return nobody(html);
+    };
+    let rows = log_out(&service, person).rows().await;
     if html {
-        pages::logged_out(person, &rows)
+        pages::deliveries::logged_out(person, &rows)
     } else {
+        let rows: Vec<Value> = rows.iter().map(row).collect();
         Json(rows).into_response()
     }
 }
 
-fn nobody() -> Response {
-    pages::refusal(
-        StatusCode::NOT_FOUND,
-        "Nobody here has this id.",
-        "The phone shows who there is.",
-    )
+fn row(delivery: &Delivery) -> Value {
+    let mut row = json!({
+        "url": delivery.url,
+        "status": delivery.status,
+        "milliseconds": delivery::milliseconds(delivery.took),
+    });
+    if let Some(error) = &delivery.error {
+        row["error"] = error.as_str().into();
+    }
+    row
+}
+
+/// The delivery log of a person.
+async fn deliveries(
+    State(service): State<Service>,
+    Path(person): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let html = prefers_html(&headers);
+    let Some(person) = service.directory().person(&person) else {
+        return nobody(html);
+    };
+    let log: Vec<Delivery> =
+        service.read(|state| state.deliveries.of(person.id()).cloned().collect());
+    if html {
+        pages::deliveries::log(person, &log)
+    } else {
+        Json(log).into_response()
+    }
+}
+
+fn nobody(html: bool) -> Response {
+    if html {
+        return pages::nobody();
+    }
+    let error = json!({ "error": "Nobody here has this id." });
+    (StatusCode::NOT_FOUND, Json(error)).into_response()
 }

@@ -1,79 +1,120 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use axum::{
-    Router, extract::DefaultBodyLimit, middleware::map_response, response::Response, routing::get,
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use http::{HeaderValue, StatusCode, header};
 
-use super::{api, logins::Logins, phone, webhook::Webhooks};
+use futures_util::future::{Either, select};
+use tokio::sync::watch;
 
-/// The most that a request may carry, in bytes.
-const BODY_LIMIT: usize = 16 * 1024;
+use super::{directory::Directory, state::State, webhook::Webhooks};
 
-/// The script of the login button.
-const BUTTON: &str = include_str!("clef.js");
-
-/// What the handlers share.
+/// What the handlers and the tasks of one service share.
 #[derive(Clone)]
-pub(super) struct Service {
-    logins: Arc<Mutex<Logins>>,
+pub(super) struct Service(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    state: Mutex<State>,
+    changes: watch::Sender<()>,
     webhooks: Webhooks,
 }
 
+/// What a service was started with.
+pub(super) struct Settings {
+    pub(super) directory: Directory,
+    /// The pauses before the second, the third, … attempt to tell a site.
+    pub(super) retry_pauses: Vec<Duration>,
+    /// How long a login waits for the phone.
+    pub(super) waiting_lifetime: Duration,
+    /// Whether requests to any host are answered.
+    pub(super) any_host: bool,
+    /// The port that it listens on.
+    pub(super) port: u16,
+    /// Its sender goes when the service is to stop.
+    pub(super) running: watch::Receiver<()>,
+}
+
 impl Service {
-    pub(super) fn new() -> reqwest::Result<Self> {
-        Ok(Self {
-            logins: Arc::new(Mutex::new(Logins::new())),
+    pub(super) fn new(settings: Settings) -> reqwest::Result<Self> {
+        let published = Arc::clone(settings.directory.published());
+        let state = State::new(published, settings.waiting_lifetime);
+        Ok(Self(Arc::new(Shared {
+            settings,
+            state: Mutex::new(state),
+            changes: watch::Sender::default(),
             webhooks: Webhooks::new()?,
-        })
+        })))
     }
 
-    /// The state, for one step. Never held across an `await`.
-    pub(super) fn logins(&self) -> MutexGuard<'_, Logins> {
-        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(super) fn directory(&self) -> &Directory {
+        &self.0.settings.directory
     }
 
     pub(super) fn webhooks(&self) -> &Webhooks {
-        &self.webhooks
+        &self.0.webhooks
     }
 
-    /// Everything that the service answers.
-    pub(super) fn router(self) -> Router {
-        Router::new()
-            .merge(api::routes())
-            .merge(phone::routes())
-            .route("/v3/clef.js", get(button))
-            .route("/favicon.ico", get(StatusCode::NO_CONTENT))
-            .fallback((StatusCode::NOT_FOUND, "There is nothing here.\n"))
-            .layer(DefaultBodyLimit::max(BODY_LIMIT))
-            .layer(map_response(guard))
-            .with_state(self)
+    /// Looks at the state.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Changes the state in one step, and wakes whoever waits for a change.
+    pub(super) fn change<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let outcome = step(&mut state);
+        state.version += 1;
+        drop(state);
+        self.0.changes.send_replace(());
+        outcome
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says when the state has changed.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.0.changes.subscribe()
+    }
+
+    /// Waits until the state is as wanted.
+    pub(super) async fn until(&self, wanted: impl Fn(&State) -> bool) {
+        let mut changes = self.changes();
+        while !self.read(&wanted) {
+            // It ends with the service, which is borrowed here.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// What a future gives, or `None` if the service stops first.
+    pub(super) async fn unless_stopped<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut running = self.0.settings.running.clone();
+        let stopped = pin!(async move { while running.changed().await.is_ok() {} });
+        match select(stopped, pin!(future)).await {
+            Either::Left(_) => None,
+            Either::Right((output, _)) => Some(output),
+        }
+    }
+
+    /// Counts as something under way until what it gives is dropped.
+    pub(super) fn under_way(&self) -> UnderWay {
+        self.change(|state| state.under_way += 1);
+        UnderWay(self.clone())
     }
 }
 
-async fn button() -> ([(header::HeaderName, &'static str); 1], &'static str) {
-    (
-        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")],
-        BUTTON,
-    )
-}
+/// Something that is under way.
+pub(super) struct UnderWay(Service);
 
-/// The headers that every answer carries.
-async fn guard(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        // No form-action: Chromium would hold the redirect back to the site against it.
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"),
-    );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.change(|state| state.under_way -= 1);
+    }
 }

@@ -3,10 +3,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, Response, StatusCode, redirect::Policy};
 use serde_json::Value;
 
-use super::{
-    logins::HookCall,
-    loopback::{LoopbackResolver, LoopbackUrl},
-};
+use super::{logins::HookCall, loopback::LoopbackFirst, site_url::SiteUrl};
 
 /// How long the connection may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -14,8 +11,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const CALL_LIMIT: Duration = Duration::from_secs(5);
 /// How much of an answer is read, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024;
-/// How much of a site's own explanation is passed on, in characters.
-const EXPLANATION_LIMIT: usize = 200;
+/// How much of a site's own words is passed on, in characters.
+const WORDS_LIMIT: usize = 200;
 
 /// Calls the logout webhooks of sites.
 #[derive(Clone)]
@@ -28,8 +25,18 @@ pub(super) struct Outcome {
     /// The status that the site answered with, if it answered.
     pub(super) status: Option<u16>,
     pub(super) took: Duration,
+    /// The beginning of the answer.
+    pub(super) answer: Option<String>,
     /// Why the site does not count as told, in plain words.
     pub(super) error: Option<String>,
+    /// The site has nobody to log out: telling it again is of no use.
+    pub(super) nobody_there: bool,
+}
+
+/// What a site answered.
+struct Answer {
+    status: StatusCode,
+    body: Result<Vec<u8>, String>,
 }
 
 impl Webhooks {
@@ -38,7 +45,7 @@ impl Webhooks {
             .user_agent("Clef/1.0 (https://getclef.com)")
             .redirect(Policy::none())
             .no_proxy()
-            .dns_resolver(LoopbackResolver)
+            .dns_resolver(LoopbackFirst)
             .connect_timeout(CONNECT_LIMIT)
             .timeout(CALL_LIMIT)
             // A site under development restarts often; a kept connection would be a dead one.
@@ -50,38 +57,49 @@ impl Webhooks {
     /// Tells a site. Never fails: what went wrong is part of the outcome.
     pub(super) async fn deliver(&self, call: &HookCall) -> Outcome {
         let start = Instant::now();
-        let (status, verdict) = self.call(&call.url, &call.logout_token).await;
+        let answer = self.call(&call.url, &call.logout_token).await;
+        let took = start.elapsed();
+        // A site may well quote what it was sent.
+        let quiet = |text: String| text.replace(&call.logout_token, "…");
+        let Answer { status, body } = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                return Outcome {
+                    status: None,
+                    took,
+                    answer: None,
+                    error: Some(error),
+                    nobody_there: false,
+                };
+            }
+        };
+        let verdict = match &body {
+            Ok(body) => judge(status, body),
+            Err(error) => Err(error.clone()),
+        };
+        let body = body.unwrap_or_default();
         Outcome {
-            status: status.map(|status| status.as_u16()),
-            took: start.elapsed(),
-            // A site may well quote what it was sent.
-            error: verdict
-                .err()
-                .map(|error| error.replace(&call.logout_token, "…")),
+            status: Some(status.as_u16()),
+            took,
+            answer: Some(quiet(String::from_utf8_lossy(&body).into_owned()))
+                .map(|text| text.chars().take(WORDS_LIMIT).collect()),
+            error: verdict.err().map(quiet),
+            nobody_there: knows_nobody(status, &body),
         }
     }
 
-    async fn call(
-        &self,
-        url: &LoopbackUrl,
-        logout_token: &str,
-    ) -> (Option<StatusCode>, Result<(), String>) {
-        let sent = self
+    async fn call(&self, url: &SiteUrl, logout_token: &str) -> Result<Answer, String> {
+        let response = self
             .client
             .post(url.as_url().clone())
             .form(&[("logout_token", logout_token)])
             .send()
-            .await;
-        let response = match sent {
-            Ok(response) => response,
-            Err(error) => return (None, Err(explain(error))),
-        };
-        let status = response.status();
-        let verdict = match read(response).await {
-            Ok(body) => judge(status, &body),
-            Err(error) => Err(error),
-        };
-        (Some(status), verdict)
+            .await
+            .map_err(explain)?;
+        Ok(Answer {
+            status: response.status(),
+            body: read(response).await,
+        })
     }
 }
 
@@ -114,7 +132,7 @@ fn judge(status: StatusCode, body: &[u8]) -> Result<(), String> {
         .as_ref()
         .and_then(|json| json.get("error"))
         .and_then(Value::as_str)
-        .map(|text| -> String { text.chars().take(EXPLANATION_LIMIT).collect() });
+        .map(|text| -> String { text.chars().take(WORDS_LIMIT).collect() });
     if status != StatusCode::OK {
         return Err(match explanation {
             Some(text) => format!("The site answered {status}: {text}"),
@@ -139,6 +157,14 @@ fn judge(status: StatusCode, body: &[u8]) -> Result<(), String> {
     } else {
         Err("The answer is not {\"success\":true}.".to_owned())
     }
+}
+
+/// Whether the site says that the person was never there: 404, and `success` is false. A page that
+/// is not found is no such answer.
+fn knows_nobody(status: StatusCode, body: &[u8]) -> bool {
+    let json: Option<Value> = serde_json::from_slice(body).ok();
+    status == StatusCode::NOT_FOUND
+        && json.is_some_and(|json| json.get("success").is_some_and(|told| !is_truthy(told)))
 }
 
 fn is_truthy(value: &Value) -> bool {
@@ -216,6 +242,17 @@ mod tests {
             let verdict = judge(status, br#"{"success":true}"#);
             assert!(verdict.unwrap_err().contains(status.as_str()));
         }
+    }
+
+    #[test]
+    fn a_site_may_know_nobody() {
+        let knows_nobody = |status, body: &str| {
+            super::knows_nobody(StatusCode::from_u16(status).unwrap(), body.as_bytes())
+        };
+        assert!(knows_nobody(404, r#"{"success":false,"error":"who?"}"#));
+        assert!(!knows_nobody(404, r#"{"error":"no such page"}"#));
+        assert!(!knows_nobody(404, "<p>no such page"));
+        assert!(!knows_nobody(503, r#"{"success":false}"#));
     }
 
     #[test]

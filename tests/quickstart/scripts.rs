@@ -80,7 +80,7 @@ async fn logged_out_on_the_phone_is_logged_out_everywhere() {
 
     laptop.log_in("12345", "/account").await;
     tablet.log_in("12345", "/account").await;
-    other.log_in(PEOPLE[1].id, "/account").await;
+    other.log_in(PEOPLE[1].id(), "/account").await;
     assert_eq!(laptop.me().await, 200);
     assert!(laptop.page("/").await.contains("Hello, Alex"));
     let account = laptop.page("/account").await;
@@ -129,8 +129,8 @@ async fn a_logout_under_way_at_clef_ends_the_code_too() {
 async fn the_same_person_is_the_same_user_in_every_browser() {
     let quickstart = Quickstart::start().await;
     let [first, second] = [(); 2].map(|()| Browser::new(&quickstart));
-    first.log_in(PEOPLE[2].id, "/account").await;
-    second.log_in(PEOPLE[2].id, "/account").await;
+    first.log_in(PEOPLE[2].id(), "/account").await;
+    second.log_in(PEOPLE[2].id(), "/account").await;
     let me = async |browser: &Browser<'_>| {
         let url = format!("{}/api/me", quickstart.site);
         let response = browser.client.get(url).send().await.unwrap();
@@ -138,8 +138,8 @@ async fn the_same_person_is_the_same_user_in_every_browser() {
     };
     let (first, second) = (me(&first).await, me(&second).await);
     assert_eq!(first, second);
-    assert_eq!(first["clef_id"], PEOPLE[2].id);
-    assert_eq!(first["email"], PEOPLE[2].email);
+    assert_eq!(first["clef_id"], PEOPLE[2].id());
+    assert_eq!(first["email"].as_str(), PEOPLE[2].email());
 }
 
 #[tokio::test]

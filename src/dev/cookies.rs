@@ -1,0 +1,45 @@
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::service::Service;
+
+/// The two things that a browser is asked to remember.
+#[derive(Clone, Copy)]
+pub(super) enum Cookie {
+    /// On the computer: the key of a login, so that the next site needs only a click.
+    Browser,
+    /// On the phone: whose it is.
+    Phone,
+}
+
+impl Cookie {
+    /// Cookies do not tell ports apart, so the name does.
+    fn name(self, service: &Service) -> String {
+        let kind = match self {
+            Self::Browser => "browser",
+            Self::Phone => "phone",
+        };
+        format!("clef-{kind}-{}", service.settings().port)
+    }
+
+    /// What the browser remembers.
+    pub(super) fn read<'a>(self, service: &Service, headers: &'a HeaderMap) -> Option<&'a str> {
+        let name = self.name(service);
+        headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The header that makes a browser remember a value of letters and digits.
+    pub(super) fn set(self, service: &Service, value: &str) -> [(HeaderName, HeaderValue); 1] {
+        let name = self.name(service);
+        let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000");
+        // Ids and keys are checked to be plain; anything else is not remembered.
+        let cookie = HeaderValue::try_from(cookie).unwrap_or(HeaderValue::from_static(""));
+        [(header::SET_COOKIE, cookie)]
+    }
+}
