@@ -17,13 +17,14 @@ use tokio::net::TcpListener;
 pub struct Surroundings {
     site: TcpListener,
     site_address: SocketAddr,
-    clef: ClefService,
+    clef_url: String,
+    /// Serves until it is dropped; `None` if `CLEF_URL` names one that runs already.
+    _clef: Option<ClefService>,
 }
 
 impl Surroundings {
     pub async fn prepare() -> Result<Self, Failure> {
         let site_address = address("SITE_ADDR", "127.0.0.1:3000")?;
-        let clef_address = address("CLEF_ADDR", "127.0.0.1:5050")?;
         let cannot_listen = |variable, address: SocketAddr| {
             move |error: io::Error| {
                 let advice = match error.kind() {
@@ -39,13 +40,21 @@ impl Surroundings {
         let site = TcpListener::bind(site_address)
             .await
             .map_err(cannot_listen("SITE_ADDR", site_address))?;
-        let clef = ClefService::start(clef_address)
-            .await
-            .map_err(cannot_listen("CLEF_ADDR", clef_address))?;
+        let (clef_url, clef) = match env::var("CLEF_URL") {
+            Ok(url) => (url.trim_end_matches('/').to_owned(), None),
+            Err(_) => {
+                let address = address("CLEF_ADDR", "127.0.0.1:5050")?;
+                let clef = ClefService::start(address)
+                    .await
+                    .map_err(cannot_listen("CLEF_ADDR", address))?;
+                (clef.url(), Some(clef))
+            }
+        };
         Ok(Self {
             site_address: site.local_addr()?,
             site,
-            clef,
+            clef_url,
+            _clef: clef,
         })
     }
 
@@ -61,7 +70,7 @@ impl Surroundings {
     }
 
     pub fn clef_url(&self) -> String {
-        self.clef.url()
+        self.clef_url.clone()
     }
 
     /// Says what to do, and serves until it is stopped.
