@@ -251,6 +251,21 @@ async fn a_clock_that_was_set_back_between_two_runs_goes_on_from_where_it_was() 
     assert_ne!(store.now().await.unwrap(), logged_in_at);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_can_open_a_database_that_is_not_there_yet() {
+    for _ in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("users.db").display());
+        let opening = (0..8).map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { SqliteUserStore::connect(&url).await.map(drop) })
+        });
+        for opened in opening.collect::<Vec<_>>() {
+            opened.await.unwrap().unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_id_of_a_deleted_user_is_never_given_again() {
     let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();

@@ -7,12 +7,12 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use sqlx::{
-    Row as _, SqlitePool,
+    ConnectOptions as _, Connection as _, Row as _, SqlitePool,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
@@ -116,9 +116,9 @@ impl SqliteUserStore {
         let options = options
             .create_if_missing(true)
             .busy_timeout(BUSY_LIMIT)
-            .journal_mode(SqliteJournalMode::Wal)
             // An acknowledged logout must survive a power cut.
             .synchronous(SqliteSynchronous::Full);
+        write_ahead(&options).await?;
         let pool = SqlitePoolOptions::new()
             .acquire_timeout(ACQUIRE_LIMIT)
             // A database in memory lives as long as a connection to it.
@@ -216,6 +216,32 @@ impl UserStore for SqliteUserStore {
     async fn now(&self) -> Result<Timestamp, BoxError> {
         Ok(self.time())
     }
+}
+
+/// Switches the database to a write-ahead log, so that readers and the writer do not wait for
+/// each other. It stays so.
+///
+/// By one connection before all others, and again if another process is at it: the switch
+/// needs the database for itself, and does not wait for it.
+async fn write_ahead(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
+    let options = options.clone().journal_mode(SqliteJournalMode::Wal);
+    let begun_at = Instant::now();
+    loop {
+        match options.connect().await {
+            Ok(connection) => return connection.close().await,
+            Err(error) if is_busy(&error) && begun_at.elapsed() < BUSY_LIMIT => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// `SQLITE_BUSY`, of which the extended codes keep the lowest byte.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code: Option<i32> = code.and_then(|code| code.parse().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
