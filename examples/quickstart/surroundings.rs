@@ -10,7 +10,7 @@ use axum::{
     middleware::{Next, from_fn},
     response::{IntoResponse as _, Redirect, Response},
 };
-use axum_clef::{dev::ClefService, stores::SqliteUserStore};
+use axum_clef::{clef::Clef, dev::ClefService, stores::SqliteUserStore};
 use tokio::net::TcpListener;
 
 /// Where the site and Clef listen, and where users are kept.
@@ -41,7 +41,13 @@ impl Surroundings {
             .await
             .map_err(cannot_listen("SITE_ADDR", site_address))?;
         let (clef_url, clef) = match env::var("CLEF_URL") {
-            Ok(url) => (url.trim_end_matches('/').to_owned(), None),
+            Ok(url) => {
+                // Asked here already, to name the variable.
+                Clef::new("", "")
+                    .base_url(&url)
+                    .map_err(|error| Failure(format!("CLEF_URL is {url:?}: {error}")))?;
+                (url.trim_end_matches('/').to_owned(), None)
+            }
             Err(_) => {
                 let address = address("CLEF_ADDR", "127.0.0.1:5050")?;
                 let clef = ClefService::start(address)

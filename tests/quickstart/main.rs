@@ -1,4 +1,6 @@
-//! The quickstart as a newcomer runs it: the program itself, on ports of its own.
+//! The examples as a newcomer runs them: the programs themselves, on ports of their own.
 
+mod browser;
 mod program;
 mod scripts;
+mod two_sites;

@@ -1,4 +1,4 @@
-//! The quickstart itself, as a program of its own.
+//! The examples themselves, as programs of their own.
 
 use std::{path::PathBuf, process::Stdio};
 
@@ -9,56 +9,98 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-/// The program, which `cargo test` builds before it runs this.
-pub fn program() -> Command {
+/// An example, which `cargo test` builds before it runs this.
+pub fn example(name: &str) -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
     path.push("examples");
-    path.push(format!("quickstart{}", std::env::consts::EXE_SUFFIX));
+    path.push(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(
         path.exists(),
-        "{} is missing: build it with `cargo build --example quickstart`",
+        "{} is missing: build it with `cargo build --examples`",
         path.display()
     );
-    Command::new(path)
+    let mut command = Command::new(path);
+    command.stdout(Stdio::piped()).kill_on_drop(true);
+    command
 }
 
+/// A program that prints where it is.
+struct Running {
+    _program: Child,
+    /// Kept open: who prints to nobody fails.
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut program = command.spawn().unwrap();
+        let lines = BufReader::new(program.stdout.take().unwrap()).lines();
+        Self {
+            _program: program,
+            lines,
+        }
+    }
+
+    /// The address in the next line.
+    async fn address(&mut self, label: &str) -> String {
+        let line = self.lines.next_line().await.unwrap().unwrap();
+        line.strip_prefix(label).unwrap().trim().to_owned()
+    }
+}
+
+/// `cargo run --example clef`, on a free port.
+pub struct Clef {
+    pub url: String,
+    _running: Running,
+}
+
+impl Clef {
+    pub async fn start() -> Self {
+        let mut running = Running::start(example("clef").env("CLEF_ADDR", "127.0.0.1:0"));
+        Self {
+            url: running.address("Clef:").await,
+            _running: running,
+        }
+    }
+}
+
+/// `cargo run --example quickstart`, on free ports and with users of its own.
 pub struct Quickstart {
     pub site: String,
     pub clef: String,
-    _program: Child,
-    /// Kept open: who prints to nobody fails.
-    _output: Lines<BufReader<ChildStdout>>,
+    _running: Running,
     _directory: TempDir,
 }
 
 impl Quickstart {
+    /// With a Clef of its own.
     pub async fn start() -> Self {
+        Self::start_with("CLEF_ADDR", "127.0.0.1:0").await
+    }
+
+    /// With a Clef that runs already.
+    pub async fn start_at(clef: &Clef) -> Self {
+        Self::start_with("CLEF_URL", &clef.url).await
+    }
+
+    async fn start_with(variable: &str, clef: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("quickstart.db");
-        let mut program = program()
+        let mut program = example("quickstart");
+        let program = program
             .env("SITE_ADDR", "127.0.0.1:0")
-            .env("CLEF_ADDR", "127.0.0.1:0")
             .env("DATABASE_URL", format!("sqlite://{}", database.display()))
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
-        let mut address = async |label: &str| {
-            let line = lines.next_line().await.unwrap().unwrap();
-            let address = line.strip_prefix(label).unwrap();
-            address.trim().to_owned()
-        };
-        let site = address("The site:").await;
-        let phone = address("The phone:").await;
+            .env(variable, clef);
+        let mut running = Running::start(program);
+        let site = running.address("The site:").await;
+        let phone = running.address("The phone:").await;
         assert!(database.exists(), "made when missing");
         Self {
             site,
             clef: phone.strip_suffix("/phone").unwrap().to_owned(),
-            _program: program,
-            _output: lines,
+            _running: running,
             _directory: directory,
         }
     }

@@ -1,6 +1,6 @@
 //! The quickstart by scripts: a cookie jar, and eyes for where it is sent.
 
-use std::sync::Arc;
+use std::{process::Stdio, sync::Arc};
 
 use axum_clef::dev::PEOPLE;
 use reqwest::{
@@ -12,7 +12,7 @@ use reqwest::{
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::program::{Quickstart, program};
+use crate::program::{Quickstart, example};
 
 struct Browser<'a> {
     quickstart: &'a Quickstart,
@@ -146,27 +146,48 @@ async fn the_same_person_is_the_same_user_in_every_browser() {
 async fn what_is_in_the_way_is_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    for (variable, value, says) in [
-        ("SITE_ADDR", address.as_str(), "it is taken"),
-        ("CLEF_ADDR", address.as_str(), "it is taken"),
-        ("SITE_ADDR", "somewhere", "write it like 127.0.0.1:3000"),
-        ("SITE_ADDR", "0.0.0.0:0", "an address of this machine alone"),
-        ("CLEF_ADDR", "0.0.0.0:0", "an address of this machine alone"),
+    let here = "an address of this machine alone";
+    for (program, variable, value, says) in [
+        ("quickstart", "SITE_ADDR", address.as_str(), "it is taken"),
+        ("quickstart", "CLEF_ADDR", &address, "it is taken"),
         (
+            "quickstart",
+            "SITE_ADDR",
+            "somewhere",
+            "write it like 127.0.0.1:3000",
+        ),
+        ("quickstart", "SITE_ADDR", "0.0.0.0:0", here),
+        ("quickstart", "CLEF_ADDR", "0.0.0.0:0", here),
+        ("quickstart", "CLEF_URL", "http://example.com", "CLEF_URL"),
+        (
+            "quickstart",
             "DATABASE_URL",
             "sqlite:///no/such/place.db",
             "unable to open",
         ),
+        ("clef", "CLEF_ADDR", &address, "it is taken"),
+        (
+            "clef",
+            "CLEF_ADDR",
+            "somewhere",
+            "write it like 127.0.0.1:5050",
+        ),
+        ("clef", "CLEF_ADDR", "0.0.0.0:0", "not a loopback address"),
     ] {
-        let output = program()
+        let output = example(program)
             .env("SITE_ADDR", "127.0.0.1:0")
             .env("CLEF_ADDR", "127.0.0.1:0")
             .env("DATABASE_URL", "sqlite::memory:")
             .env(variable, value)
+            .stderr(Stdio::piped())
             .output()
             .await
             .unwrap();
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "{program} {variable}={value}"
+        );
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(error.trim_end().lines().count(), 1, "{error}");
         assert!(error.contains(variable) && error.contains(says), "{error}");

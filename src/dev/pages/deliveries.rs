@@ -14,7 +14,9 @@ pub(in crate::dev) fn logged_out(person: &Person, rows: &[Delivery]) -> Response
     let failed = rows.iter().filter(|row| !row.succeeded()).count();
     let again = rows.iter().any(|row| !row.succeeded() && row.url.is_some());
     let will_retry = rows.iter().any(|row| row.will_retry);
-    let title = if failed == 0 {
+    let title = if rows.is_empty() {
+        format!("{} was not logged in anywhere", person.first_name())
+    } else if failed == 0 {
         format!("{} is logged out", person.first_name())
     } else {
         format!("{} is not logged out everywhere", person.first_name())
@@ -23,7 +25,7 @@ pub(in crate::dev) fn logged_out(person: &Person, rows: &[Delivery]) -> Response
         h1 { (title) }
         p.lead {
             @match (rows.len(), failed) {
-                (0, _) => "There was no site to tell.",
+                (0, _) => "As far as this Clef knows: it remembers nothing from before it was started.",
                 (1, 0) => "The one site was told.",
                 (2, 0) => "Both sites were told.",
                 (all, 0) => { "All " (all) " sites were told." }
