@@ -6,7 +6,8 @@
 //!
 //! - [`ClefLayer`] goes around a router: it brings sessions in and has the routes of login
 //!   and logout.
-//! - [`LoggedIn`] is the guard of a handler, [`Login`] says when and whose.
+//! - [`LoggedIn`] is the guard of a handler, [`Login`] says when and whose, [`Logouts`] ends
+//!   logins from inside the application.
 //! - [`UserStore`] is what an application implements for its users; [`stores`] has two.
 //! - [`clef`] speaks Clef's API, behind the [`provider`] seam. `dev` (a feature) is a Clef
 //!   service on your own machine.
@@ -76,7 +77,7 @@ pub use tower_sessions::SessionStore;
 pub use self::{
     address::AddressError,
     box_error::BoxError,
-    extract::{LoggedIn, Login, Rejection, RejectionKind},
+    extract::{LoggedIn, Login, LogoutError, Logouts, Rejection, RejectionKind},
     layer::{ClefLayer, ClefLayerService},
     profile::{Profile, Subject},
     routes::{ClefButton, LoginFailure, LoginFailureKind, Paths, PathsError},

@@ -21,6 +21,9 @@ use crate::{BoxError, Subject, Timestamp, strangers::Strangers, user::AnyUserSto
 const CAPACITY: usize = 256;
 /// How long one attempt to write a logout may take.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
+/// How long whoever asked for a logout waits for a store that fails at first. Short outages
+/// pass unseen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// The first pause between attempts; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between attempts.

@@ -2,6 +2,7 @@
 
 mod logged_in;
 mod login;
+mod logouts;
 mod navigation;
 mod rejection;
 mod visit;
@@ -10,5 +11,6 @@ pub(crate) use self::visit::{Gate, Storing, Visit};
 pub use self::{
     logged_in::LoggedIn,
     login::Login,
+    logouts::{LogoutError, Logouts},
     rejection::{Rejection, RejectionKind},
 };

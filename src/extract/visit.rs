@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use http::Extensions;
@@ -35,6 +36,8 @@ pub(crate) struct Gate {
     /// What tells this layer's logins from those of another over the same sessions: the path
     /// of its callback.
     pub(crate) realm: String,
+    /// How long a login lasts at the most, however busy it is.
+    pub(crate) lifetime: Option<Duration>,
     /// Absent where the application keeps its sessions itself.
     pub(crate) renewal: Option<Renewal>,
     /// The name of the cookie that holds the key of the login.
@@ -161,6 +164,10 @@ impl Gate {
         let now = self.users.now().await?;
         if record.logged_in_at.is_too_far_ahead_of(now) {
             return Ok(refused(&record, "the login lies in the future"));
+        }
+        let age = now.since(record.logged_in_at);
+        if self.lifetime.is_some_and(|lifetime| age >= lifetime) {
+            return Ok(refused(&record, "its lifetime is over"));
         }
         if let Some(renewal) = &self.renewal
             && !renewal.renew(session, cookies, &record, now).await?

@@ -12,7 +12,7 @@ use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, cookie::SameSite
 use self::prefixes::WithoutDisguisedCookies;
 pub use self::service::ClefLayerService;
 use crate::{
-    AddressError, LoginFailure, Paths, Rejection, UserStore,
+    AddressError, LoginFailure, Logouts, Paths, Rejection, UserStore,
     extract::Gate,
     pending::PendingLogouts,
     provider::Provider,
@@ -166,6 +166,7 @@ impl<L> ClefLayer<L> {
             pending: PendingLogouts::new(),
             strangers: Strangers::default(),
             realm: paths.callback().to_owned(),
+            lifetime: None,
             renewal: None,
             key_cookie: site.cookie_name("login", None),
             start_path: paths.start().to_owned(),
@@ -297,6 +298,41 @@ impl<L> ClefLayer<L> {
     ) -> Self {
         self.context_mut().render_failure = Some(Arc::new(render));
         self
+    }
+
+    /// How long a login lasts at the most, however busy it is; without a limit by default.
+    /// Counted from its beginning, on each request: a lower limit ends the logins that are
+    /// older already.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.lifetime(Duration::from_secs(30 * 24 * 60 * 60))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.gate_mut().lifetime = Some(lifetime);
+        self
+    }
+
+    /// What ends logins from outside of a handler: an administrator's tool, a job. Take it once
+    /// the layer is set up.
+    ///
+    /// ```
+    /// use axum_clef::{LogoutError, Logouts, Subject};
+    ///
+    /// # fn example<L>(auth: &axum_clef::ClefLayer<L>) -> Logouts {
+    /// let logouts = auth.logouts();
+    /// # logouts
+    /// # }
+    /// async fn suspend(logouts: &Logouts, clef_id: &str) -> Result<bool, LogoutError> {
+    ///     logouts.log_out(&Subject::new("https://clef.example.com", clef_id)).await
+    /// }
+    /// ```
+    pub fn logouts(&self) -> Logouts {
+        Logouts::new(Arc::clone(&self.context.gate))
     }
 
     /// How many people's logouts this node knows of and could not write yet. It tries until

@@ -7,20 +7,17 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use crate::provider::LogoutOutcome;
+use crate::{pending::PATIENCE, provider::LogoutOutcome};
 
 /// How many applied notices are remembered, some hundred bytes each. Only a good token takes
 /// a place.
 const CAPACITY: usize = 10_000;
-/// How long a sender waits for a store that fails at first. Short outages pass unseen.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The notices that this node knows, by a digest of their token.
 #[derive(Clone, Default)]

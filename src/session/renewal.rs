@@ -40,7 +40,12 @@ impl Renewal {
     ) -> Result<bool, BoxError> {
         let seen = session.get_value(SEEN).await?;
         let seen: Option<Timestamp> = seen.and_then(|value| serde_json::from_value(value).ok());
-        if seen.is_some_and(|seen| now.since(seen) < self.idle / RENEWALS_IN_IDLE_TIME) {
+        let unseen = seen.map(|seen| now.since(seen));
+        // The store ends it too, by its own clock and as it was set when it was saved last.
+        if unseen.is_some_and(|unseen| unseen >= self.idle) {
+            return Ok(false);
+        }
+        if unseen.is_some_and(|unseen| unseen < self.idle / RENEWALS_IN_IDLE_TIME) {
             return Ok(true);
         }
         let Some(id) = session.id() else {

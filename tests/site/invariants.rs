@@ -635,6 +635,42 @@ async fn until_applied(node: &crate::support::Node, token: &str) -> u16 {
     503
 }
 
+#[tokio::test]
+async fn the_application_ends_logins_by_the_same_path() {
+    use axum_clef::LogoutError;
+
+    let world = World::new();
+    let (here, there) = (world.node().await, world.node().await);
+    let (phone, laptop, other) = (Browser::new(), Browser::new(), Browser::new());
+    phone.log_in(&here, "12345").await;
+    laptop.log_in(&there, "12345").await;
+    other.log_in(&there, "67890").await;
+
+    // "Sign out on all devices".
+    let response = phone.post(&here, "/everywhere").send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "Ok(true)");
+    for node in [&here, &there] {
+        assert!(!phone.is_in(node).await);
+        assert!(!laptop.is_in(node).await);
+        assert!(other.is_in(node).await);
+    }
+    let response = laptop.post(&here, "/everywhere").send().await.unwrap();
+    assert_eq!(response.status(), 401);
+
+    // An administrator, while the store is down and after.
+    let subject = |id| Subject::new(crate::support::provider::ISSUER, id);
+    let logouts = there.layer.logouts();
+    assert_eq!(logouts.log_out(&subject("nobody")).await, Ok(false));
+    world.users.failing.store(true, SeqCst);
+    let owed = logouts.log_out(&subject("67890")).await;
+    assert_eq!(owed, Err(LogoutError::Owed));
+    assert_eq!(there.layer.pending_logouts(), 1);
+    assert!(!other.is_in(&there).await);
+    world.users.failing.store(false, SeqCst);
+    assert_eq!(logouts.log_out(&subject("67890")).await, Ok(true));
+    assert!(!other.is_in(&here).await);
+}
+
 // 7. Nothing for nothing.
 
 #[tokio::test]
@@ -708,6 +744,25 @@ async fn the_promise_holds_over_sqlite_and_a_restart() {
     assert!(!laptop.is_in(&node).await, "the logout survives a restart");
     assert!(phone.is_in(&node).await, "and so does the login after it");
     assert!(other.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_login_ends_with_its_lifetime_and_with_idleness_whatever_the_store_says() {
+    let world = World::new();
+    let lasting = world.node().await;
+    let brief = world.layer().lifetime(Duration::from_secs(3600));
+    let brief = world.node_with(brief).await;
+    let browser = Browser::new();
+    browser.log_in(&lasting, "12345").await;
+    world.clock.advance(59 * MINUTE);
+    assert!(browser.is_in(&brief).await);
+    world.clock.advance(MINUTE);
+    assert!(!browser.is_in(&brief).await, "however busy it was");
+    assert!(browser.is_in(&lasting).await, "by setting only");
+
+    // A day without a request; the store's clock has not moved.
+    world.clock.advance(24 * 60 * MINUTE);
+    assert!(!browser.is_in(&lasting).await);
 }
 
 #[tokio::test]

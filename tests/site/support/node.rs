@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefButton, ClefLayer, LoggedIn, User as _,
+    ClefButton, ClefLayer, LoggedIn, Login, Logouts, User as _,
     stores::{Account, MemoryUserStore},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -95,6 +95,7 @@ impl World {
                 "/slow/read",
                 get(move |_: LoggedIn<Account>| async move { slow_read.here().await }),
             )
+            .route("/everywhere", post(everywhere))
             .route("/wrong", get(wrong))
             .route("/wrong/perhaps", get(perhaps_wrong))
             .merge(layer.routes())
@@ -162,6 +163,10 @@ async fn fill_cart(session: Session) {
 
 async fn cart(session: Session) -> String {
     session.get("cart").await.unwrap().unwrap_or_default()
+}
+
+async fn everywhere(login: Login, logouts: Logouts) -> String {
+    format!("{:?}", logouts.log_out(login.subject()).await)
 }
 
 /// A handler that asks for a user which is not the store's.

@@ -1,0 +1,96 @@
+//! Ending logins from inside the application.
+
+use std::{fmt, sync::Arc};
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+
+use super::{Gate, Rejection, Visit};
+use crate::{Subject, pending::PATIENCE};
+
+/// Ends every login of a person, as the provider's notice does and by the same path: for an
+/// administrator's button, and for "sign out on all devices".
+///
+/// An extractor for handlers inside the layer; [`ClefLayer::logouts`](crate::ClefLayer::logouts)
+/// gives one to everything else.
+///
+/// The provider is not told: at Clef, people still have to log out on the phone.
+///
+/// ```
+/// use axum::{http::StatusCode, response::Redirect};
+/// use axum_clef::{Login, Logouts};
+///
+/// /// "Sign out on all devices", this one included.
+/// async fn everywhere(login: Login, logouts: Logouts) -> Result<Redirect, StatusCode> {
+///     match logouts.log_out(login.subject()).await {
+///         Ok(_) => Ok(Redirect::to("/")),
+///         Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
+///     }
+/// }
+/// # fn assert_handler<T, H: axum::handler::Handler<T, ()>>(_: H) {}
+/// # assert_handler(everywhere);
+/// ```
+#[derive(Clone)]
+pub struct Logouts(Arc<Gate>);
+
+/// Why a logout is not written yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogoutError {
+    /// The user store does not take it. This node refuses the person, and tries until it holds:
+    /// tell whoever asked that other nodes follow later.
+    #[error("the user store does not take the logout; this node goes on trying")]
+    Owed,
+    /// So many logouts wait for the user store that there is no place for another. Nothing was
+    /// done: try again later.
+    #[error("too many logouts wait for the user store; try again later")]
+    NoPlace,
+}
+
+impl Logouts {
+    pub(crate) fn new(gate: Arc<Gate>) -> Self {
+        Self(gate)
+    }
+
+    /// Ends every login of this person. When it has returned `Ok`, no node serves them any more.
+    /// `false`: there is nobody here by that name.
+    ///
+    /// It is done even if the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the user store has not taken it within a second, or too many others wait.
+    pub async fn log_out(&self, subject: &Subject) -> Result<bool, LogoutError> {
+        let place = self.0.pending.place().ok_or(LogoutError::NoPlace)?;
+        let (gate, subject) = (Arc::clone(&self.0), subject.clone());
+        let logout = tokio::spawn(async move {
+            let known = place.write(&gate.users, &gate.strangers, &subject).await;
+            if known {
+                tracing::info!(?subject, "logged out everywhere, by the application");
+            }
+            known
+        });
+        match tokio::time::timeout(PATIENCE, logout).await {
+            Ok(Ok(known)) => Ok(known),
+            Ok(Err(_)) | Err(_) => Err(LogoutError::Owed),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Logouts {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
+        let visit = parts.extensions.get::<Arc<Visit>>();
+        let visit = visit.ok_or_else(Rejection::layer_missing)?;
+        Ok(Self(Arc::clone(&visit.gate)))
+    }
+}
+
+impl fmt::Debug for Logouts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Logouts")
+            .field("pending", &self.0.pending.len())
+            .finish_non_exhaustive()
+    }
+}
