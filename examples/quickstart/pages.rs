@@ -81,7 +81,7 @@ fn hint(user: &Account) -> Markup {
     html! {
         p.hint {
             "To be logged out on every device at once, press " strong { "Log out now" } " on "
-            a href=(phone) target="_blank" { "the phone" } ", then click on anything here."
+            a href=(phone) target="_blank" { "the phone" } ", then open your account here again."
         }
     }
 }

@@ -84,8 +84,10 @@ impl Surroundings {
         println!("The site:  {}", self.site_url());
         println!("The phone: {}/phone", self.clef_url());
         println!();
-        println!("Log in at the site, then press \"Log out now\" on the phone, and click on");
-        println!("anything at the site: you are out. Stop with Ctrl-C.");
+        println!(
+            "Log in at the site, then press \"Log out now\" on the phone, and open your account"
+        );
+        println!("at the site again: you are out. Stop with Ctrl-C; logins end with it.");
         let site = self.site_address.to_string();
         let app = app.layer(from_fn(move |request, next| {
             by_its_own_name(site.clone(), request, next)

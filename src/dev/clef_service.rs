@@ -26,46 +26,54 @@ use super::{
 ///
 /// # Example
 ///
-/// A test of a site, without a browser and without a phone:
+/// A whole test of a site, without a browser and without a phone:
 ///
 /// ```
-/// use axum::{Router, routing::post};
-/// use axum_clef::dev::{ClefService, TEST_APPLICATIONS};
+/// use axum::{Router, routing::get};
+/// use axum_clef::{
+///     ClefLayer, LoggedIn,
+///     clef::Clef,
+///     dev::{ClefService, PEOPLE, TEST_APPLICATIONS},
+///     stores::{Account, MemoryUserStore},
+/// };
+/// use reqwest::{Client, StatusCode, redirect};
+/// use tower_sessions::MemoryStore;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let clef = ClefService::start("127.0.0.1:0".parse()?).await?;
+/// let service = ClefService::start("127.0.0.1:0".parse()?).await?;
 /// let application = &TEST_APPLICATIONS[0];
+/// let alex = PEOPLE[0].id();
 ///
-/// // The site under test: your own router. Here it is only a logout hook.
+/// // The site under test, on a free port.
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// let site = format!("http://{}", listener.local_addr()?);
-/// let router: Router = Router::new().route("/clef/logout", post(|| async { "Ok" }));
-/// tokio::spawn(async move { axum::serve(listener, router).await });
+/// let clef = Clef::new(application.id(), application.secret()).base_url(&service.url())?;
+/// let auth = ClefLayer::new(&site, clef, MemoryUserStore::new(), MemoryStore::default())?;
+/// let app = Router::new()
+///     .route("/account", get(|_: LoggedIn<Account>| async { "yours" }))
+///     .merge(auth.routes())
+///     .layer(auth);
+/// tokio::spawn(async move { axum::serve(listener, app).await });
 ///
-/// // Alex approves a login: the browser would be sent to the callback URL.
-/// let callback = format!("{site}/clef/callback");
-/// let landing = clef.log_in("12345", application.id(), &callback, Some("xyz")).await?;
-/// assert!(landing.as_str().starts_with(&callback));
+/// // A browser: it keeps cookies, and shows where it is sent.
+/// let browser = Client::builder()
+///     .cookie_store(true)
+///     .redirect(redirect::Policy::none())
+///     .build()?;
+/// let account = format!("{site}/account");
+/// assert_eq!(browser.get(&account).send().await?.status(), StatusCode::UNAUTHORIZED);
 ///
-/// // The site exchanges the code. With `axum_clef::ClefLayer`, a request to `landing` does it.
-/// let (_, code) = landing.query_pairs().find(|(name, _)| name == "code").ok_or("no code")?;
-/// let answer = reqwest::Client::new()
-///     .post(format!("{}/api/v1/authorize", clef.url()))
-///     .form(&[
-///         ("code", &*code),
-///         ("app_id", application.id()),
-///         ("app_secret", application.secret()),
-///         ("logout_hook", &format!("{site}/clef/logout")),
-///     ])
-///     .send()
-///     .await?;
-/// assert_eq!(answer.status(), 200);
+/// // The site sends it to Clef, Alex approves, and it comes back.
+/// let start = browser.get(format!("{site}/clef/login")).send().await?;
+/// let callback = service.approve(alex, start.headers()["location"].to_str()?).await?;
+/// browser.get(callback).send().await?;
+/// assert_eq!(browser.get(&account).send().await?.status(), StatusCode::OK);
 ///
-/// // Alex presses "Log out now", and the site hears of it.
-/// let deliveries = clef.log_out("12345").await?;
-/// assert_eq!(deliveries.len(), 1);
+/// // "Log out now": when every site has answered, the login is over.
+/// let deliveries = service.log_out(alex).await?;
 /// assert!(deliveries[0].succeeded());
+/// assert_eq!(browser.get(&account).send().await?.status(), StatusCode::UNAUTHORIZED);
 /// # Ok(())
 /// # }
 /// ```
@@ -148,11 +156,37 @@ impl ClefService {
         format!("http://{}", self.address)
     }
 
-    /// Approves a login as a person (an [id](Person::id)), without a browser and without a phone:
-    /// the URL at the site that the browser would be sent to, with `code` and `state`.
+    /// Approves the login that a site sent the browser here for, as a person (an
+    /// [id](Person::id)), without a browser and without a phone: the URL at the site that the
+    /// browser would be sent to. `login_url` is the `Location` that the site's start route
+    /// answered with; the browser must be the one that asked for it.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`log_in`](Self::log_in), or if it is no address of a login page.
+    pub async fn approve(&self, person: &str, login_url: &str) -> Result<Url, DevError> {
+        let url = Url::parse(login_url).map_err(|error| {
+            DevError::new(format!(
+                "{login_url:?} is no address of a login page: {error}"
+            ))
+        })?;
+        let field = |name: &str| {
+            let mut pairs = url.query_pairs();
+            pairs.find(|(key, _)| key == name).map(|(_, value)| value)
+        };
+        let application = field("app_id").unwrap_or_default();
+        let redirect_url = field("redirect_url").unwrap_or_default();
+        let state = field("state");
+        self.log_in(person, &application, &redirect_url, state.as_deref())
+            .await
+    }
+
+    /// Approves a login that no browser of a site began, as a person (an [id](Person::id)): the
+    /// URL at the site that the browser would be sent to, with `code` and `state`.
     ///
     /// The code is good for one exchange, within a minute. Once the site has exchanged it, the
-    /// person is logged in there.
+    /// person is logged in there. A site that ties logins to browsers, as `axum_clef` does,
+    /// refuses a `state` that it did not give: see [`approve`](Self::approve).
     ///
     /// # Errors
     ///
@@ -194,7 +228,7 @@ impl ClefService {
     /// # Errors
     ///
     /// If there is no such person.
-    pub async fn logged_out(&self, person: &str) -> Result<(), DevError> {
+    pub async fn wait_until_logged_out(&self, person: &str) -> Result<(), DevError> {
         let person = self.person(person)?;
         self.service
             .until(|state| !state.timers.of(person).is_running() && state.under_way == 0)
@@ -202,7 +236,7 @@ impl ClefService {
         Ok(())
     }
 
-    /// Sets the timer of a person, `None` for ∞; an hour is the default. If the person is logged
+    /// Sets the timer of a person; `None` is ∞, and not the default of an hour. If the person is logged
     /// in, it counts from now on.
     ///
     /// ```
@@ -218,7 +252,7 @@ impl ClefService {
     /// clef.log_in(alex, application, "http://localhost:3000/", None).await?;
     ///
     /// clef.set_timer(alex, Some(Duration::from_millis(5)))?;
-    /// clef.logged_out(alex).await?;
+    /// clef.wait_until_logged_out(alex).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -238,7 +272,9 @@ impl ClefService {
             .read(|state| state.deliveries.all().cloned().collect())
     }
 
-    /// Waits until no delivery and no retry is under way.
+    /// Waits until no delivery and no retry is under way. With a site that fails and the pauses
+    /// as they are by default that takes 21 seconds and more: see
+    /// [`retry_pauses`](ClefServiceBuilder::retry_pauses).
     ///
     /// ```
     /// use std::time::Duration;
@@ -252,12 +288,12 @@ impl ClefService {
     ///     .start()
     ///     .await?;
     /// clef.log_out("12345").await?;
-    /// clef.deliveries_done().await;
+    /// clef.wait_for_deliveries().await;
     /// assert!(clef.deliveries().is_empty(), "Alex was nowhere");
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn deliveries_done(&self) {
+    pub async fn wait_for_deliveries(&self) {
         self.service
             .until(|state| state.under_way == 0 && state.timers.run_out(Instant::now()).is_empty())
             .await;

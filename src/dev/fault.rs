@@ -17,6 +17,10 @@ use super::service::Service;
 /// one, [`ClefService::behave`](super::ClefService::behave) ends them all. The pages go on as if
 /// nothing was wrong, and a call that gets a wrong answer has no effect: the code that it carried
 /// is as good as before.
+///
+/// A site asks the API in the middle of a login and of a webhook, so a fault of the API shows in
+/// both: the site answers a login with 502 and a webhook with 503 until it ends, and the webhook
+/// is tried again. Both sides give a call five seconds, so [`Hangs`](Self::Hangs) costs as much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -31,9 +35,11 @@ pub enum Fault {
     /// The API answers 200 with JSON that has nothing of what was asked for.
     WrongAnswer,
     /// Each webhook is on its way for this time. Logins in between do not hold it up: it is a
-    /// notice that comes late.
+    /// notice that comes late. [`Delivery::took`](super::Delivery::took) counts from when it is
+    /// there.
     WebhookLate(Duration),
-    /// Each webhook comes twice, with the same logout token.
+    /// Each webhook comes twice, with the same logout token; both are in the log as the same
+    /// attempt.
     WebhookTwice,
 }
 

@@ -21,7 +21,7 @@
 //! # In a test
 //!
 //! [`ClefService`] logs people [in](ClefService::log_in) and [out](ClefService::log_out) without a
-//! browser, [waits](ClefService::deliveries_done) for the webhooks, and
+//! browser, [waits](ClefService::wait_for_deliveries) for the webhooks, and
 //! [misbehaves](ClefService::misbehave) on purpose. There are examples on each.
 //!
 //! # What it answers

@@ -132,7 +132,7 @@ async fn log_in(
 fn code(query: &Callback) -> Result<&SecretString, Reason> {
     if query.error.is_some() {
         return Err(Reason::new(
-            LoginFailureKind::Refused,
+            LoginFailureKind::Declined,
             "the provider came back with an error instead of a code",
         ));
     }

@@ -32,7 +32,10 @@ pub enum LoginFailureKind {
     BadRequest,
     /// The login was not begun in this browser, or is over already: 403.
     StateMismatch,
-    /// The provider or the person at it refused, or the code is used up: 403.
+    /// The provider came back with an error instead of a code, as it does where the person
+    /// says no: 403.
+    Declined,
+    /// The provider refuses the code: it is used up, too old, or never was: 403.
     Refused,
     /// [`UserStore::log_in`](crate::UserStore::log_in) turned the person away: 403.
     TurnedAway,
@@ -65,6 +68,7 @@ impl LoginFailureKind {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::StateMismatch
+            | Self::Declined
             | Self::Refused
             | Self::TurnedAway
             | Self::LoggedOutMeanwhile

@@ -16,6 +16,7 @@ pub(super) fn headline(failure: &LoginFailure) -> String {
     match failure.kind() {
         LoginFailureKind::BadRequest => "That is not a login".to_owned(),
         LoginFailureKind::StateMismatch => "This login is over".to_owned(),
+        LoginFailureKind::Declined => "The login was refused".to_owned(),
         LoginFailureKind::Refused => format!("{provider} did not confirm the login"),
         LoginFailureKind::TurnedAway => "You cannot log in here".to_owned(),
         LoginFailureKind::LoggedOutMeanwhile => "You logged out in the meantime".to_owned(),
@@ -40,9 +41,10 @@ pub(super) fn explanation(failure: &LoginFailure) -> String {
              or was used before. Begin again."
                 .to_owned()
         }
-        LoginFailureKind::Refused => {
-            format!("It was refused at {provider}, took too long, or was used before.")
+        LoginFailureKind::Declined => {
+            format!("{provider} says no to it. If it was you who refused, all is well.")
         }
+        LoginFailureKind::Refused => "It took too long or was used before.".to_owned(),
         LoginFailureKind::TurnedAway => {
             format!("{provider} knows you, but this site has no place for you.")
         }

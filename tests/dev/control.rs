@@ -72,7 +72,7 @@ async fn what_is_not_there_is_an_error_in_words() {
     let nobody = clef.log_out("nobody").await.unwrap_err().to_string();
     assert!(nobody.contains("\"nobody\"") && nobody.contains("PEOPLE"));
     assert!(clef.set_timer("nobody", None).is_err());
-    assert!(clef.logged_out("nobody").await.is_err());
+    assert!(clef.wait_until_logged_out("nobody").await.is_err());
     let log_in = async |person: &str, app: &str, url: &str, state: Option<&str>| {
         clef.log_in(person, app, url, state)
             .await
@@ -119,7 +119,9 @@ async fn a_timer_that_runs_out_tells_everybody() {
         .clef
         .set_timer(ALEX.id(), Some(Duration::from_millis(20)))
         .unwrap();
-    soon(bench.clef.logged_out(ALEX.id())).await.unwrap();
+    soon(bench.clef.wait_until_logged_out(ALEX.id()))
+        .await
+        .unwrap();
 
     for site in &sites {
         assert_eq!(site.tokens().len(), 1);
@@ -147,15 +149,15 @@ async fn a_timer_that_runs_out_tells_everybody() {
         .clef
         .set_timer(ALEX.id(), Some(Duration::ZERO))
         .unwrap();
-    soon(bench.clef.deliveries_done()).await;
+    soon(bench.clef.wait_for_deliveries()).await;
     assert_eq!(bench.log_out(ALEX).await, json!([]));
 }
 
 #[tokio::test]
 async fn nobody_logged_in_is_waited_for_no_longer() {
     let clef = ClefService::builder().start().await.unwrap();
-    clef.logged_out("12345").await.unwrap();
-    clef.deliveries_done().await;
+    clef.wait_until_logged_out("12345").await.unwrap();
+    clef.wait_for_deliveries().await;
     assert!(clef.log_out("12345").await.unwrap().is_empty());
 }
 
@@ -208,7 +210,7 @@ async fn a_webhook_comes_twice() {
     bench.log_in(ALEX, &site.redirect(), &site.hook()).await;
     bench.clef.misbehave(Fault::WebhookTwice);
     assert_eq!(bench.clef.log_out(ALEX.id()).await.unwrap().len(), 1);
-    bench.clef.deliveries_done().await;
+    bench.clef.wait_for_deliveries().await;
     let tokens = site.tokens();
     assert_eq!(tokens.len(), 2);
     assert_eq!(tokens[0], tokens[1]);

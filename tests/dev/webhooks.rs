@@ -212,7 +212,7 @@ async fn a_site_that_fails_is_told_again_with_a_fresh_token() {
     bench.log_in(ALEX, &site.redirect(), &site.hook()).await;
     let rows = bench.log_out(ALEX).await;
     assert_eq!(rows[0]["status"], json!(503), "answered after the first");
-    bench.clef.deliveries_done().await;
+    bench.clef.wait_for_deliveries().await;
 
     let log = bench.clef.deliveries();
     let attempts: Vec<_> = log
@@ -242,7 +242,7 @@ async fn retries_end() {
     let site = Site::start(Reply::Page).await;
     bench.log_in(ALEX, &site.redirect(), &site.hook()).await;
     bench.log_out(ALEX).await;
-    bench.clef.deliveries_done().await;
+    bench.clef.wait_for_deliveries().await;
     assert_eq!(site.tokens().len(), 3);
     assert!(!bench.clef.deliveries()[2].will_retry);
     // It stays on the list, to be told by the next.
@@ -258,7 +258,7 @@ async fn a_site_that_knows_nobody_is_not_told_again() {
     let rows = bench.log_out(ALEX).await;
     assert!(rows[0]["error"].as_str().unwrap().contains("who is that?"));
     assert!(!bench.clef.deliveries()[0].will_retry);
-    bench.clef.deliveries_done().await;
+    bench.clef.wait_for_deliveries().await;
     assert_eq!(site.tokens().len(), 1);
     assert_eq!(bench.log_out(ALEX).await, json!([]));
 }

@@ -109,7 +109,7 @@ fn attempt(row: &Delivery) -> Markup {
                     None => span.good { "Logged out" },
                     Some(error) => span.warning { (error) },
                 }
-                @if row.will_retry { " " span.url { "It is told again." } }
+                @if row.will_retry { " " span.url { "If nothing comes between, it is told once more." } }
                 @if let Some(answer) = row.answer.as_ref().filter(|answer| !answer.is_empty()) {
                     " " code.url { (answer) }
                 }

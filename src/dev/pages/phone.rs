@@ -109,9 +109,9 @@ pub(in crate::dev) fn phone(phone: &Phone<'_>) -> Response {
                 } @else {
                     ul.sites { @for site in &sites { li { (site_line(site)) } } }
                 }
-            }
-            form method="post" action=(format!("{path}/log-out")) {
-                button.action { "Log out now" }
+                form method="post" action=(format!("{path}/log-out")) {
+                    button.action.quiet[sites.is_empty()] { "Log out now" }
+                }
             }
             section aria-labelledby="timer-title" {
                 h2 id="timer-title" { "Timer" }

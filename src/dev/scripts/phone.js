@@ -13,7 +13,7 @@
     if (sites === before) {
       return;
     }
-    news.textContent = sites ? "Waiting for your answer: " + sites : "Nothing waits any more.";
+    news.textContent = sites ? "Waiting for your answer: " + sites : "";
   }
 
   function replace(old, fresh) {
