@@ -233,7 +233,9 @@ async fn a_clock_that_was_set_back_between_two_runs_goes_on_from_where_it_was() 
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", directory.path().join("users.db").display());
     let ahead = SqliteUserStore::connect(&url).await.unwrap();
-    let ahead = ahead.with_clock(|| Timestamp::from_micros(i64::MAX / 2));
+    let half_an_hour = 30 * 60 * 1_000_000;
+    let later = Timestamp::now().as_micros() + half_an_hour;
+    let ahead = ahead.with_clock(move || Timestamp::from_micros(later));
     let profile = Profile::new(subject("12345"));
     let logged_in_at = ahead.now().await.unwrap();
     ahead.log_in(&profile).await.unwrap();
@@ -249,6 +251,22 @@ async fn a_clock_that_was_set_back_between_two_runs_goes_on_from_where_it_was() 
         "a new login works"
     );
     assert_ne!(store.now().await.unwrap(), logged_in_at);
+}
+
+#[tokio::test]
+async fn a_stamp_far_ahead_keeps_one_user_out_and_does_not_move_the_clock() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("users.db").display());
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    store.log_in(&Profile::new(subject("12345"))).await.unwrap();
+    let ban = sqlx::query("update clef_users set logged_out_at = 4102444800000000");
+    ban.execute(store.pool()).await.unwrap();
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    let year_2100 = Timestamp::from_micros(4_102_444_800_000_000);
+    assert!(store.now().await.unwrap() < year_2100);
+    let user = store.log_in(&Profile::new(subject("12345"))).await;
+    let user = user.unwrap().unwrap();
+    assert!(!store.now().await.unwrap().outlives(user.logged_out_at()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Json, Router,
     extract::State,
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     Application,
     fault::misbehave,
+    fetch_site::refuse_other_sites,
     fields::Fields,
     logins::{Exchange, ExchangeError},
     service::Service,
@@ -25,6 +26,8 @@ pub(super) fn routes(service: &Service) -> Router<Service> {
         .route("/api/v1/info", get(info))
         .route("/api/v1/logout", post(logout))
         .route_layer(from_fn_with_state(service.clone(), misbehave))
+        // The test applications' secrets are public, and servers are no browsers.
+        .route_layer(from_fn(refuse_other_sites))
 }
 
 async fn authorize(State(service): State<Service>, form: Fields) -> Result<Json<Value>, ApiError> {

@@ -26,8 +26,8 @@ pub(super) fn log_out(service: &Service, person: &Arc<Person>) -> FirstAttempts 
 /// Tells a site of the log-outs that it has not heard of, before the person enters it anew.
 ///
 /// A notice ends every login that it finds, so it must not come after the new one. And if none
-/// came at all, the old logins in other browsers would live on. If the site fails even now, the new
-/// login makes the notice void.
+/// came at all, the old logins in other browsers would live on. If the site fails even now, it is
+/// told again until the new login is there, which makes the notice void.
 pub(super) async fn tell_what_is_owed(
     service: &Service,
     person: &Arc<Person>,
@@ -35,7 +35,8 @@ pub(super) async fn tell_what_is_owed(
 ) {
     let _under_way = service.under_way();
     let notices = service.change(|state| state.logins.owed(person, destination, Instant::now()));
-    tell(service, person, notices, &[]).rows().await;
+    let pauses = &service.settings().retry_pauses;
+    tell(service, person, notices, pauses).rows().await;
 }
 
 fn tell(

@@ -32,13 +32,21 @@ pub(super) fn routes() -> Router<Service> {
         .route("/iframes/qr/{key}/refuse", post(refuse_here))
         .route("/iframes/login", post(choose_on_a_phone))
         .route_layer(from_fn(refuse_other_sites));
-    Router::new()
-        .route("/iframes/qr", get(begin))
-        .route("/iframes/qr/{key}", get(show))
+    let events = Router::new()
         .route("/iframes/qr/{key}/events", get(follow))
-        .route("/iframes/qr/{key}/finish", get(finish))
-        .route("/iframes/login", get(on_a_phone))
+        .route_layer(from_fn(refuse_other_sites));
+    Router::new()
+        .route("/iframes/qr", get(begin).head(only_get))
+        .route("/iframes/qr/{key}", get(show))
+        .route("/iframes/qr/{key}/finish", get(finish).head(only_get))
+        .route("/iframes/login", get(on_a_phone).head(only_get))
+        .merge(events)
         .merge(buttons)
+}
+
+/// These begin and end logins: nothing for whoever only looks whether they are there.
+async fn only_get() -> impl IntoResponse {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")])
 }
 
 /// The wave, or one click for a browser whose person is known.

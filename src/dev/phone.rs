@@ -38,12 +38,15 @@ pub(super) fn routes() -> Router<Service> {
         .route("/phone/{person}/log-in", post(press_log_in))
         .route("/phone/{person}/log-out", post(press_log_out))
         .route_layer(from_fn(refuse_other_sites));
+    let events = Router::new()
+        .route("/phone/{person}/events", get(follow))
+        .route_layer(from_fn(refuse_other_sites));
     Router::new()
         .route("/", get(phone))
         .route("/phone", get(phone))
         .route("/phone/{person}", get(phone_of))
-        .route("/phone/{person}/events", get(follow))
         .route("/phone/{person}/deliveries", get(deliveries))
+        .merge(events)
         .merge(buttons)
 }
 

@@ -49,7 +49,8 @@ async fn guard(mut response: Response) -> Response {
         )));
     headers.insert(
         header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
+        // To other sites nothing; to these pages the origin, by which their own posts are known.
+        HeaderValue::from_static("same-origin"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(

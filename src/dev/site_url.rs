@@ -1,6 +1,6 @@
 use std::fmt;
 
-use url::Url;
+use url::{Host, Url};
 
 use super::Application;
 
@@ -32,6 +32,7 @@ impl SiteUrl {
             && url.username().is_empty()
             && url.password().is_none()
             && url.fragment().is_none()
+            && has_plain_host(&url)
             && application.may_use(&url);
         fits.then_some(Self(url))
     }
@@ -90,6 +91,18 @@ impl SiteUrl {
 impl fmt::Display for SiteUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Whether the host is made of what names of hosts are made of. The URL parser lets `*` and `;`
+/// pass, which mean something else in the policies that name this host.
+fn has_plain_host(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+        None => false,
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     BoxError,
     pending::PendingLogouts,
-    session::{self, LoginKey, LoginRecord, Renewal},
+    session::{self, LoginKey, LoginRecord, Renewal, Renewed},
     strangers::Strangers,
     time_limit::{STORE_LIMIT, within},
     user::{AnyUser, AnyUserStore},
@@ -33,8 +33,8 @@ pub(crate) struct Gate {
     pub(crate) users: Arc<dyn AnyUserStore>,
     pub(crate) pending: PendingLogouts,
     pub(crate) strangers: Strangers,
-    /// What tells this layer's logins from those of another over the same sessions: the path
-    /// of its callback.
+    /// What tells this layer's logins from those of another over the same sessions: the URL of
+    /// its callback.
     pub(crate) realm: String,
     /// How long a login lasts at the most, however busy it is.
     pub(crate) lifetime: Option<Duration>,
@@ -53,6 +53,8 @@ pub(crate) struct Visit {
     pub(crate) gate: Arc<Gate>,
     answer: OnceCell<Result<Option<Visitor>, Absence>>,
     storing_forbidden: AtomicBool,
+    /// Whether a session cookie goes out with the answer.
+    renewed: AtomicBool,
 }
 
 /// Whether the answer to a request may be stored by a cache.
@@ -62,13 +64,17 @@ pub(crate) enum Storing {
     Free,
     /// It was made for nobody; somebody would get another.
     ByCookie,
-    /// It was made for one person.
+    /// It was made for one person; the handler may know better.
     Forbidden,
+    /// It carries a session cookie.
+    ForbiddenWhateverTheHandlerSays,
 }
 
 /// Somebody whose login is valid.
 #[derive(Clone)]
 pub(crate) struct Visitor {
+    /// Whether the session was renewed, so that its cookie goes out again.
+    renewed: bool,
     pub(crate) login: Login,
     pub(crate) user: AnyUser,
 }
@@ -79,6 +85,7 @@ impl Visit {
             gate,
             answer: OnceCell::new(),
             storing_forbidden: AtomicBool::new(false),
+            renewed: AtomicBool::new(false),
         }
     }
 
@@ -90,7 +97,9 @@ impl Visit {
     /// What a cache between us and the browser must know of the answer.
     pub(crate) fn storing(&self) -> Storing {
         let somebody = matches!(self.answer.get(), Some(Ok(Some(_))));
-        if somebody || self.storing_forbidden.load(Ordering::Acquire) {
+        if self.renewed.load(Ordering::Acquire) {
+            Storing::ForbiddenWhateverTheHandlerSays
+        } else if somebody || self.storing_forbidden.load(Ordering::Acquire) {
             Storing::Forbidden
         } else if self.answer.initialized() {
             Storing::ByCookie
@@ -104,10 +113,7 @@ impl Visit {
         &self,
         extensions: &Extensions,
     ) -> Result<Option<&Visitor>, Absence> {
-        let answer = self
-            .answer
-            .get_or_init(|| self.gate.visitor(extensions))
-            .await;
+        let answer = self.answer.get_or_init(|| self.look(extensions)).await;
         match answer {
             Ok(visitor) => Ok(visitor.as_ref()),
             Err(absence) => Err(absence.clone()),
@@ -115,8 +121,8 @@ impl Visit {
     }
 }
 
-impl Gate {
-    async fn visitor(&self, extensions: &Extensions) -> Result<Option<Visitor>, Absence> {
+impl Visit {
+    async fn look(&self, extensions: &Extensions) -> Result<Option<Visitor>, Absence> {
         let (Some(session), Some(cookies)) =
             (extensions.get::<Session>(), extensions.get::<Cookies>())
         else {
@@ -125,11 +131,18 @@ impl Gate {
                 "there is no session in the request; is ClefLayer the layer around this route?",
             ));
         };
-        within(STORE_LIMIT, self.check(session, cookies))
+        let checked = within(STORE_LIMIT, self.gate.check(session, cookies));
+        let checked = checked
             .await
-            .map_err(|error| Absence::new(RejectionKind::StoreUnavailable, error))
+            .map_err(|error| Absence::new(RejectionKind::StoreUnavailable, error))?;
+        if checked.as_ref().is_some_and(|visitor| visitor.renewed) {
+            self.renewed.store(true, Ordering::Release);
+        }
+        Ok(checked)
     }
+}
 
+impl Gate {
     /// The check itself. Every way out of it but the last one leads to nobody.
     async fn check(
         &self,
@@ -169,12 +182,15 @@ impl Gate {
         if self.lifetime.is_some_and(|lifetime| age >= lifetime) {
             return Ok(refused(&record, "its lifetime is over"));
         }
-        if let Some(renewal) = &self.renewal
-            && !renewal.renew(session, cookies, &record, now).await?
-        {
+        let renewed = match &self.renewal {
+            Some(renewal) => renewal.renew(session, cookies, &record, now).await?,
+            None => Renewed::NotDue,
+        };
+        if renewed == Renewed::Ended {
             return Ok(refused(&record, "the session has ended meanwhile"));
         }
         Ok(Some(Visitor {
+            renewed: renewed == Renewed::Yes,
             login: Login::from(record),
             user,
         }))

@@ -165,7 +165,7 @@ impl<L> ClefLayer<L> {
             users: Arc::new(users),
             pending: PendingLogouts::new(),
             strangers: Strangers::default(),
-            realm: paths.callback().to_owned(),
+            realm: site.url(paths.callback()).into(),
             lifetime: None,
             renewal: None,
             key_cookie: site.cookie_name("login", None),
@@ -208,11 +208,9 @@ impl<L> ClefLayer<L> {
     /// ```
     #[must_use]
     pub fn paths(mut self, paths: Paths) -> Self {
-        let gate = self.gate_mut();
-        gate.start_path = paths.start().to_owned();
-        gate.realm = paths.callback().to_owned();
+        self.gate_mut().start_path = paths.start().to_owned();
         self.context_mut().paths = paths;
-        self
+        self.in_its_realm()
     }
 
     /// Shares logins with the other hosts of a domain, for a session layer whose cookie has
@@ -242,6 +240,17 @@ impl<L> ClefLayer<L> {
         let domain = domain.into();
         self.gate_mut().key_cookie = self.context.site.cookie_name("login", Some(&domain));
         self.context_mut().key_cookie_domain = Some(domain);
+        self.in_its_realm()
+    }
+
+    /// Names the realm anew: the callback at this site, or at any host of the shared domain.
+    fn in_its_realm(mut self) -> Self {
+        let callback = self.context.paths.callback();
+        let realm = match &self.context.key_cookie_domain {
+            Some(domain) => format!("{domain}{callback}"),
+            None => self.context.site.url(callback).into(),
+        };
+        self.gate_mut().realm = realm;
         self
     }
 

@@ -64,10 +64,11 @@ fn may_hide_something(value: &HeaderValue) -> bool {
 }
 
 fn without_disguised(value: &HeaderValue) -> Option<HeaderValue> {
-    // What is no text is no cookie to anybody here.
-    let text = std::str::from_utf8(value.as_bytes()).ok()?;
-    let kept: Vec<_> = text
-        .split(';')
+    let kept: Vec<_> = value
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        // What is no text is no cookie to anybody here, and would hide the others.
+        .filter_map(|cookie| std::str::from_utf8(cookie).ok())
         .filter(|cookie| !is_disguised(cookie))
         .map(str::trim_start)
         .collect();
@@ -117,5 +118,14 @@ mod tests {
             assert_eq!(kept(&format!("{good}; {disguised}")), good, "{disguised:?}");
             assert_eq!(kept(&format!("{disguised}; {good}")), good, "{disguised:?}");
         }
+    }
+
+    #[test]
+    fn a_cookie_that_is_no_text_does_not_hide_the_others() {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_bytes(b"x=\xff; clef-session-9=a").unwrap();
+        headers.insert(header::COOKIE, value);
+        drop_disguised(&mut headers);
+        assert_eq!(headers[header::COOKIE], "clef-session-9=a");
     }
 }

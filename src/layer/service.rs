@@ -79,6 +79,9 @@ where
             Storing::ByCookie => {
                 headers.append(header::VARY, HeaderValue::from_static("cookie"));
             }
+            Storing::ForbiddenWhateverTheHandlerSays => {
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
             Storing::Forbidden => {
                 headers
                     .entry(header::CACHE_CONTROL)

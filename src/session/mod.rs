@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_sessions::{Session, session, session_store};
 
-pub(crate) use self::{key::LoginKey, renewal::Renewal};
+pub(crate) use self::{
+    key::LoginKey,
+    renewal::{Renewal, Renewed},
+};
 use crate::{BoxError, Subject, Timestamp};
 
 /// The login, under this key of the session.

@@ -25,8 +25,19 @@ pub(crate) struct Renewal {
     pub(crate) idle: Duration,
 }
 
+/// What came of a renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewed {
+    /// It was not time yet.
+    NotDue,
+    /// It was renewed, and its cookie goes out again.
+    Yes,
+    /// The session has ended.
+    Ended,
+}
+
 impl Renewal {
-    /// Renews the session if it is time. `false`: it has ended meanwhile.
+    /// Renews the session if it is time.
     ///
     /// # Errors
     ///
@@ -37,25 +48,25 @@ impl Renewal {
         cookies: &Cookies,
         login: &LoginRecord,
         now: Timestamp,
-    ) -> Result<bool, BoxError> {
+    ) -> Result<Renewed, BoxError> {
         let seen = session.get_value(SEEN).await?;
         let seen: Option<Timestamp> = seen.and_then(|value| serde_json::from_value(value).ok());
         let unseen = seen.map(|seen| now.since(seen));
         // The store ends it too, by its own clock and as it was set when it was saved last.
         if unseen.is_some_and(|unseen| unseen >= self.idle) {
-            return Ok(false);
+            return Ok(Renewed::Ended);
         }
         if unseen.is_some_and(|unseen| unseen < self.idle / RENEWALS_IN_IDLE_TIME) {
-            return Ok(true);
+            return Ok(Renewed::NotDue);
         }
         let Some(id) = session.id() else {
-            return Ok(false);
+            return Ok(Renewed::Ended);
         };
         let Some(mut record) = self.store.load(&id).await? else {
-            return Ok(false);
+            return Ok(Renewed::Ended);
         };
         if record.data.get(LOGIN) != Some(&serde_json::to_value(login)?) {
-            return Ok(false);
+            return Ok(Renewed::Ended);
         }
         record
             .data
@@ -67,7 +78,7 @@ impl Renewal {
             .site
             .cookie(self.cookie.clone(), id.to_string(), self.idle);
         cookies.add(cookie);
-        Ok(true)
+        Ok(Renewed::Yes)
     }
 }
 

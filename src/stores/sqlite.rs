@@ -74,11 +74,17 @@ const LOG_OUT: &str = "
     where issuer = ?2 and subject = ?3
 ";
 
-/// The latest moment in the table.
+/// The latest moment in the table, of those that a clock can have shown. (Somebody may have
+/// written one far ahead by hand, to keep a user out.)
 const LATEST: &str = "
-    select max(max(last_login_at), coalesce(max(logged_out_at), max(last_login_at)))
-    from clef_users
+    select max(moment) from (
+        select last_login_at as moment from clef_users
+        union all
+        select logged_out_at from clef_users
+    ) where moment <= ?
 ";
+/// How far a clock may have been set back between two runs, to go on from where it was.
+const MOST_SET_BACK: Duration = Duration::from_secs(60 * 60);
 
 /// Users in a SQLite database, in the table `clef_users`. Several processes of one machine
 /// may share it: they share its clock.
@@ -138,7 +144,12 @@ impl SqliteUserStore {
     /// When the table cannot be made: the database is read-only or not SQLite 3.37 or newer.
     pub async fn new(pool: SqlitePool) -> Result<Self, sqlx::Error> {
         sqlx::query(SCHEMA).execute(&pool).await?;
-        let latest: Option<i64> = sqlx::query(LATEST).fetch_one(&pool).await?.try_get(0)?;
+        let set_back = i64::try_from(MOST_SET_BACK.as_micros()).unwrap_or(i64::MAX);
+        let latest: Option<i64> = sqlx::query(LATEST)
+            .bind(Timestamp::now().as_micros().saturating_add(set_back))
+            .fetch_one(&pool)
+            .await?
+            .try_get(0)?;
         Ok(Self {
             pool,
             clock: Arc::new(Timestamp::now),

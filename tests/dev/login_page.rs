@@ -23,7 +23,7 @@ async fn the_login_page_shows_the_wave_and_the_code() {
     assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"));
     assert!(policy.contains("frame-ancestors http://localhost:*"));
     for (name, value) in [
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
     ] {
@@ -56,6 +56,17 @@ async fn pages_beside_the_login_are_not_embedded() {
             .unwrap();
         assert!(policy.contains("frame-ancestors 'none'"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn whoever_only_looks_ends_no_login() {
+    let bench = Bench::new().await;
+    let (key, id) = bench.wait(REDIRECT, "xyz").await;
+    assert_eq!(bench.press(NOOR, "approve", &id).await, 303);
+    let url = bench.url(&format!("/iframes/qr/{key}/finish"));
+    let answer = reqwest::Client::new().head(url).send().await.unwrap();
+    assert_eq!(answer.status(), 405);
+    assert_eq!(bench.finish(&key).await.status(), 303, "it still stands");
 }
 
 #[tokio::test]

@@ -289,6 +289,22 @@ async fn what_is_owed_is_told_before_the_new_login() {
 }
 
 #[tokio::test]
+async fn a_login_that_nobody_ends_does_not_void_what_is_owed() {
+    let bench = Bench::of(eager(1)).await;
+    let site = Site::start(Reply::FailsFirst(3)).await;
+    bench.log_in(ALEX, &site.redirect(), &site.hook()).await;
+    bench.log_out(ALEX).await;
+    bench.clef.wait_for_deliveries().await;
+    assert_eq!(site.tokens().len(), 2, "told in vain");
+
+    // A code that is never exchanged: the old login is still all there is.
+    bench.code(ALEX, &site.redirect()).await;
+    bench.clef.wait_for_deliveries().await;
+    let log = bench.clef.deliveries();
+    assert!(log.last().unwrap().succeeded(), "{log:?}");
+}
+
+#[tokio::test]
 async fn the_log_is_json_and_a_page() {
     let bench = Bench::of(eager(0)).await;
     let site = Site::start(Reply::Quote).await;

@@ -161,7 +161,7 @@ async fn a_login_goes_back_to_the_site_with_all_it_had() {
     ];
     let answer = bench.press_log_in(TEO, &form).send().await.unwrap();
     assert_eq!(answer.status(), 303);
-    assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
+    assert_eq!(answer.headers()["referrer-policy"], "same-origin");
     let url = location(&answer);
     let code = parameter(&url, "code");
     assert_eq!(code.len(), 32);
@@ -387,4 +387,47 @@ async fn dropping_it_stops_it() {
     tokio::time::timeout(Duration::from_secs(10), stopped)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_is_no_server() {
+    let bench = Bench::new().await;
+    let site = Site::start(Reply::Success).await;
+    let form = [
+        ("code", "code_1234567890"),
+        ("app_id", APP.id()),
+        ("app_secret", APP.secret()),
+        ("logout_hook", &site.hook()),
+    ];
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+    ] {
+        let post = bench.post("/api/v1/authorize").form(&form);
+        let answer = post.header(name, value).send().await.unwrap();
+        assert_eq!(answer.status(), 403, "{name}: {value}");
+        for path in ["/iframes/qr/none/events", "/phone/12345/events"] {
+            let answer = bench.get(path).header(name, value).send().await.unwrap();
+            assert_eq!(answer.status(), 403, "{name}: {value}");
+        }
+    }
+    assert!(bench.clef.log_out("12345").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_host_is_made_of_what_hosts_are_made_of() {
+    let bench = Bench::new().await;
+    for host in [
+        "*;.localhost",
+        "*,.localhost",
+        "a'b.localhost",
+        "*.localhost",
+    ] {
+        let redirect = format!("http://{host}/cb");
+        let query = [("app_id", APP.id()), ("redirect_url", &redirect)];
+        let answer = bench.get("/iframes/qr").query(&query).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{host}");
+    }
 }

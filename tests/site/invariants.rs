@@ -777,12 +777,20 @@ async fn two_layers_over_one_session_store_do_not_mix_their_users() {
     let boss = Profile::new(Subject::new(crate::support::provider::ISSUER, "boss"));
     staff.users.inner.log_in(&boss).await.unwrap();
     let paths = axum_clef::Paths::under("/staff").unwrap();
-    let staff = staff.node_with(staff.layer().paths(paths)).await;
-
+    let elsewhere = ClefLayer::new(
+        "http://localhost:9",
+        staff.provider.clone(),
+        staff.users.clone(),
+        staff.sessions.clone(),
+    );
     let browser = Browser::new();
     browser.log_in(&customers, "12345").await;
     assert!(browser.is_in(&customers).await);
-    assert!(!browser.is_in(&staff).await);
+    // At the same site under other paths, and at another site under the same.
+    for layer in [staff.layer().paths(paths), elsewhere.unwrap()] {
+        let staff = staff.node_with(layer).await;
+        assert!(!browser.is_in(&staff).await);
+    }
 }
 
 #[tokio::test]
