@@ -9,6 +9,7 @@
 //! - [`LoggedIn`] is the guard of a handler, [`Login`] says when and whose, [`Logouts`] ends
 //!   logins from inside the application.
 //! - [`UserStore`] is what an application implements for its users; [`stores`] has two.
+//!   `testing` (a feature) checks one of your own.
 //! - [`clef`] speaks Clef's API, behind the [`provider`] seam. `dev` (a feature) is a Clef
 //!   service on your own machine.
 //!
@@ -47,8 +48,9 @@
 //! |---|---|
 //! | `sqlite` | `stores::SqliteUserStore`, through sqlx |
 //! | `dev` | `dev::ClefService`; never in production |
+//! | `testing` | `testing::check_user_store`, for tests of your own store |
 //!
-//! Both are off by default.
+//! All are off by default.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -67,6 +69,8 @@ mod session;
 mod site;
 pub mod stores;
 mod strangers;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time_limit;
 mod timestamp;
 mod user;

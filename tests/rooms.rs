@@ -69,6 +69,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("stores", &["timestamp", "profile", "box_error", "user"]),
+    ("testing", &["timestamp", "profile", "box_error", "user"]),
     // The wire facts only: it shares no code with `clef`, so that each checks the other.
     ("dev", &[]),
 ];

@@ -1,4 +1,5 @@
-//! What every user store must keep, for the ready ones.
+//! What the ready user stores keep beyond what the kit checks (`user_store_kit`): with a clock to set,
+//! and what is theirs alone.
 
 use std::sync::{
     Arc,
@@ -53,23 +54,6 @@ async fn log_in(store: &Store, id: &str) -> Account {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_first_logins_at_once_make_one_user() {
-    for (store, _, _directory) in stores().await {
-        let logins = (0..50).map(|_| {
-            let store = Arc::clone(&store);
-            tokio::spawn(async move { log_in(&store, "12345").await.id() })
-        });
-        let mut ids = Vec::new();
-        for login in logins.collect::<Vec<_>>() {
-            ids.push(login.await.unwrap());
-        }
-        ids.dedup();
-        assert_eq!(ids.len(), 1);
-        assert_ne!(log_in(&store, "67890").await.id(), ids[0]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_logouts_at_once_raise_the_stamp_a_hundred_times() {
     for (store, clock, _directory) in stores().await {
         clock.set(1_000);
@@ -112,22 +96,12 @@ async fn nobody_is_nobody_whatever_the_id() {
     let long = "x".repeat(10_000);
     for (store, _, _directory) in stores().await {
         log_in(&store, "12345").await;
-        let ids = [
-            "",
-            "0",
-            "-1",
-            "1e1",
-            "99999999999999999999",
-            "1 or 1=1",
-            "é\u{0}",
-            &long,
-        ];
+        // What a store may refuse, and plain numbers, which in a shared one may be somebody.
+        let ids = ["0", "-1", "é\u{0}", &long];
         for id in ids {
             assert_eq!(store.load(id).await.unwrap(), None, "{id:?}");
             assert!(!store.log_out(&subject(id)).await.unwrap(), "{id:?}");
         }
-        let elsewhere = Subject::new("https://other.test", "12345");
-        assert!(!store.log_out(&elsewhere).await.unwrap(), "another issuer");
 
         // And whoever has such an id at the provider is somebody here.
         for id in ids {

@@ -1,0 +1,171 @@
+//! A kit for whoever writes a [`UserStore`]: it checks that the store keeps its contract.
+//!
+//! The promise of this crate rests on a few rules that are easy to break in a table of one's
+//! own, and that no login by hand shows: find-or-create in one step, a stamp that only rises
+//! however many write it, a clock as fine as the stamps. [`check_user_store`] tries them all;
+//! call it from a test of your own, with a closure that opens your store:
+//!
+//! ```
+//! use axum_clef::{stores::SqliteUserStore, testing::check_user_store};
+//!
+//! # /*
+//! #[tokio::test(flavor = "multi_thread")]
+//! # */
+//! async fn my_store_keeps_the_contract() -> Result<(), Box<dyn std::error::Error>> {
+//!     let directory = tempfile::tempdir()?;
+//!     let url = format!("sqlite://{}", directory.path().join("users.db").display());
+//!     check_user_store(async || SqliteUserStore::connect(&url).await).await?;
+//!     Ok(())
+//! }
+//! # tokio::runtime::Builder::new_multi_thread()
+//! #     .enable_all()
+//! #     .build()
+//! #     .unwrap()
+//! #     .block_on(my_store_keeps_the_contract())
+//! #     .unwrap();
+//! ```
+//!
+//! A store in memory, whose handles share what they keep, is opened by giving out another
+//! handle:
+//!
+//! ```
+//! use std::{convert::Infallible, sync::Arc};
+//!
+//! use axum_clef::{stores::MemoryUserStore, testing::check_user_store};
+//!
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+//! let store = Arc::new(MemoryUserStore::new());
+//! check_user_store(async || Ok::<_, Infallible>(Arc::clone(&store))).await?;
+//! # Ok::<(), axum_clef::testing::BrokenRule>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # What it needs
+//!
+//! - A store that lets everybody in. The kit's people are made up, with every field of a
+//!   [`Profile`](crate::Profile) filled, and new at each run: the store may be empty or full,
+//!   and others may use it meanwhile. The kit cannot delete them, so some fifty stay behind.
+//! - A tokio runtime with its time enabled and not paused. Make it `multi_thread`: on one
+//!   thread, calls meet only where they wait, and a race between two locks of a mutex goes
+//!   unseen.
+//! - Stamps of the system clock or of a database, not of a clock that is held still.
+//!
+//! # What it does not see
+//!
+//! A race shows only when it happens, so what passes is not proved. A clock that is set back,
+//! an id that is given again after its user was deleted, a logout lost in a power cut, a call
+//! that goes on after it was dropped, and machines other than this one are out of its reach.
+//!
+//! # What people's ids may be
+//!
+//! Any text of up to 255 characters, as OpenID Connect has it, the empty one too. What is
+//! longer, or holds the character NUL, may be refused with an error or turned away, but must
+//! not be taken for somebody else. `load` answers `Ok(None)` to every id that nobody has, up to
+//! 10,000 characters; to one with a NUL it may answer an error.
+
+mod broken_rule;
+mod clock;
+mod handle;
+mod log_out;
+mod log_outs_at_once;
+mod person;
+mod rule;
+mod tasks;
+mod users;
+
+use std::{future::Future, time::Duration};
+
+pub use self::{broken_rule::BrokenRule, rule::Rule};
+use self::{
+    clock::check_clock,
+    handle::{Handle, Handles, described},
+    log_out::{
+        check_every_handle_sees_log_out, check_log_out, check_log_out_ends_one_person,
+        check_log_out_of_nobody, check_login_keeps_log_out,
+    },
+    log_outs_at_once::{check_log_outs_at_once, check_logins_that_a_log_out_finds},
+    users::{check_any_subject, check_first_logins_at_once, check_people, check_unknown_ids},
+};
+use crate::{BoxError, UserStore};
+
+/// How long one check may take. A hundred writes that each wait for a disk are far below it.
+const CHECK_LIMIT: Duration = Duration::from_secs(30);
+
+/// Checks that a store keeps the contract of [`UserStore`], and stops at the first rule that it
+/// breaks. [The module](self) says what it needs, and shows a test.
+///
+/// `open` opens the same store anew each time, as another node would: another pool to the same
+/// database, another handle of the same memory. It is called three times.
+///
+/// Each check ends after thirty seconds. Only a store that blocks its thread for good cannot be
+/// stopped.
+///
+/// # Errors
+///
+/// The first [`BrokenRule`], in the order of [`Rule::ALL`]. It says which rule it is, what was
+/// expected and seen, and what to do.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime with its time enabled, and where the store panics.
+pub async fn check_user_store<S, E>(open: impl AsyncFn() -> Result<S, E>) -> Result<(), BrokenRule>
+where
+    S: UserStore,
+    E: Into<BoxError>,
+{
+    let open = async || match open().await {
+        Ok(store) => Ok(Handle::new(store)),
+        Err(error) => {
+            let seen = described(&error.into());
+            Err(BrokenRule::new(Rule::Answers, "the store to open", seen))
+        }
+    };
+    let handles = Handles {
+        one: in_time("opening the store", open()).await?,
+        other: in_time("opening the store again", open()).await?,
+    };
+
+    in_time("logging people in", check_people(&handles)).await?;
+    in_time("loading unknown ids", check_unknown_ids(&handles)).await?;
+    in_time("first logins at once", check_first_logins_at_once(&handles)).await?;
+    in_time("reading the clock", check_clock(&handles)).await?;
+    in_time("logging nobody out", check_log_out_of_nobody(&handles)).await?;
+    in_time("logging somebody out", check_log_out(&handles)).await?;
+    in_time("logging people of any id in", check_any_subject(&handles)).await?;
+    in_time(
+        "a login after a logout",
+        check_login_keeps_log_out(&handles),
+    )
+    .await?;
+    in_time(
+        "logging one of several out",
+        check_log_out_ends_one_person(&handles),
+    )
+    .await?;
+    in_time(
+        "loading from several handles",
+        check_every_handle_sees_log_out(&handles, open),
+    )
+    .await?;
+    in_time("logouts at once", check_log_outs_at_once(&handles)).await?;
+    in_time(
+        "logins in the middle of a logout",
+        check_logins_that_a_log_out_finds(&handles),
+    )
+    .await
+}
+
+async fn in_time<T>(
+    doing: &str,
+    check: impl Future<Output = Result<T, BrokenRule>>,
+) -> Result<T, BrokenRule> {
+    let checked = tokio::time::timeout(CHECK_LIMIT, check).await;
+    checked.unwrap_or_else(|_| {
+        let seconds = CHECK_LIMIT.as_secs();
+        Err(BrokenRule::new(
+            Rule::Answers,
+            format!("{doing} to end within {seconds} seconds"),
+            "no end",
+        ))
+    })
+}

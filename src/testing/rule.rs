@@ -1,0 +1,187 @@
+//! The rules of the contract, in words.
+
+use std::fmt;
+
+/// A rule that every [`UserStore`](crate::UserStore) must keep. `Display` says it in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// The store opens, and answers every call in time and without an error.
+    Answers,
+    /// `log_in` lets the made-up people of the kit in.
+    LetsPeopleIn,
+    /// A user who was never logged out has no `logged_out_at`.
+    NewUserWasNeverLoggedOut,
+    /// The same person logs in as the same user, whichever handle is asked.
+    SamePersonSameUser,
+    /// Two people of one issuer are two users.
+    OtherPersonOtherUser,
+    /// The same id at two issuers is two people.
+    OtherIssuerOtherUser,
+    /// `load` finds a user by what `User::id` gave.
+    LoadFindsByUserId,
+    /// An id that nobody has loads nobody, and is no error.
+    UnknownIdIsNobody,
+    /// First logins of one person at once make one user.
+    FirstLoginsAtOnce,
+    /// The clock is later at each read.
+    ClockRises,
+    /// Two handles of one store have one clock.
+    OneClock,
+    /// Logging out somebody who is not here says so, and leaves nothing behind.
+    LogOutOfNobody,
+    /// A logout ends every login from before it.
+    LogOutEndsLoginsBefore,
+    /// A login that begins after a logout is valid, however soon.
+    LoginAfterLogOutWorks,
+    /// Each logout is later than the one before.
+    LogOutOnlyRises,
+    /// Ids of people are any text, and differ wherever a character does.
+    AnySubject,
+    /// A login leaves `logged_out_at` alone, and hands it out as it is.
+    LoginKeepsLogOut,
+    /// A logout ends the logins of nobody else.
+    LogOutEndsOnePerson,
+    /// Once a logout is answered, every handle sees it.
+    EveryHandleSeesLogOut,
+    /// Of logouts at once, each raises the stamp.
+    LogOutsAtOnce,
+    /// A logout ends the logins that are made while it waits for its turn, too.
+    LogOutEndsLoginsItFinds,
+}
+
+impl Rule {
+    /// Every rule, in the order in which they are checked.
+    pub const ALL: &[Rule] = &[
+        Self::Answers,
+        Self::LetsPeopleIn,
+        Self::NewUserWasNeverLoggedOut,
+        Self::SamePersonSameUser,
+        Self::OtherPersonOtherUser,
+        Self::OtherIssuerOtherUser,
+        Self::LoadFindsByUserId,
+        Self::UnknownIdIsNobody,
+        Self::FirstLoginsAtOnce,
+        Self::ClockRises,
+        Self::OneClock,
+        Self::LogOutOfNobody,
+        Self::LogOutEndsLoginsBefore,
+        Self::LoginAfterLogOutWorks,
+        Self::LogOutOnlyRises,
+        Self::AnySubject,
+        Self::LoginKeepsLogOut,
+        Self::LogOutEndsOnePerson,
+        Self::EveryHandleSeesLogOut,
+        Self::LogOutsAtOnce,
+        Self::LogOutEndsLoginsItFinds,
+    ];
+
+    /// The rule in words, and what to do where it is broken.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Answers => (
+                "a store opens, and answers every call in time and without an error",
+                "Mend what the error names; if it took too long, look for a lock that is never \
+                 given back or a pool that is too small.",
+            ),
+            Self::LetsPeopleIn => (
+                "`log_in` lets the made-up people of this kit in",
+                "Open the store for this test so that it turns nobody away.",
+            ),
+            Self::NewUserWasNeverLoggedOut => (
+                "a user who was never logged out has no `logged_out_at`",
+                "Leave the column null until the first `log_out`.",
+            ),
+            Self::SamePersonSameUser => (
+                "the same person logs in as the same user, whichever handle is asked",
+                "Find the user by issuer and id of the subject, in the storage that all share.",
+            ),
+            Self::OtherPersonOtherUser => (
+                "two people of one issuer are two users",
+                "Find the user by the id of the subject too, and give no `User::id` twice.",
+            ),
+            Self::OtherIssuerOtherUser => (
+                "the same id at two issuers is two people",
+                "Make issuer and id unique together, and look for both.",
+            ),
+            Self::LoadFindsByUserId => (
+                "`load` finds a user by what `User::id` gave",
+                "Let `load` read the form that `User::id` writes.",
+            ),
+            Self::UnknownIdIsNobody => (
+                "an id that nobody has loads nobody, and is no error",
+                "Answer an id that cannot be read with `Ok(None)`, compare ids whole, and bind \
+                 them instead of pasting them into the statement.",
+            ),
+            Self::AnySubject => (
+                "ids of people are any text, and differ wherever a character does",
+                "Keep ids as text of at least 255 characters, never cut, with a binary collation \
+                 (case, accents and spaces at the end count), and bind them.",
+            ),
+            Self::FirstLoginsAtOnce => (
+                "first logins of one person at once make one user",
+                "Find or create in one step: a unique index with `insert … on conflict do update`, \
+                 or one lock around both.",
+            ),
+            Self::ClockRises => (
+                "the clock is later at each read",
+                "Answer `now` in whole microseconds, from a clock that is read anew each time, or \
+                 keep the last stamp and go on above it, as `Timestamp::now` does.",
+            ),
+            Self::OneClock => (
+                "two handles of one store have one clock",
+                "Answer `now` with the clock of the database that they share.",
+            ),
+            Self::LogOutOfNobody => (
+                "logging out somebody who is not here is `false`, and leaves nothing behind",
+                "Let `log_out` only change what is there, and answer whether it changed anything.",
+            ),
+            Self::LogOutEndsLoginsBefore => (
+                "a logout is `true` and ends every login from before it",
+                "Write the time of `now`, in microseconds, read while `log_out` runs.",
+            ),
+            Self::LoginAfterLogOutWorks => (
+                "a login that begins after a logout is valid, however soon",
+                "Write no later time than `now` gives: the same clock, as fine, in microseconds.",
+            ),
+            Self::LogOutOnlyRises => (
+                "each logout of a person is later than the one before",
+                "Write the later of now and one microsecond after the logout before, as \
+                 `Timestamp::raised_above` does.",
+            ),
+            Self::LoginKeepsLogOut => (
+                "a login leaves `logged_out_at` alone, and hands it out as it is",
+                "Leave the column out of what `log_in` writes, and read it for what it answers.",
+            ),
+            Self::LogOutEndsOnePerson => (
+                "a logout ends the logins of nobody else",
+                "Change only where both issuer and id are the subject's.",
+            ),
+            Self::EveryHandleSeesLogOut => (
+                "once a logout is answered, every handle sees it",
+                "Commit before `log_out` answers, and put no cache and no lagging replica behind \
+                 `load`.",
+            ),
+            Self::LogOutsAtOnce => (
+                "of logouts at once each raises the stamp, and nobody ever sees it fall",
+                "Read and write the stamp in one atomic step: one `update` statement, or one lock \
+                 around both.",
+            ),
+            Self::LogOutEndsLoginsItFinds => (
+                "a logout ends the logins that are made while it waits for its turn, too",
+                "Read the clock in `log_out` only once nothing else can write: after the lock is \
+                 had, or in the statement itself.",
+            ),
+        }
+    }
+
+    pub(super) const fn remedy(self) -> &'static str {
+        self.words().1
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.words().0)
+    }
+}
