@@ -5,7 +5,7 @@
 //! however many write it, a clock as fine as the stamps. [`check_user_store`] tries them all;
 //! call it from a test of your own, with a closure that opens your store:
 //!
-//! ```
+//! ```no_run
 //! use axum_clef::{stores::SqliteUserStore, testing::check_user_store};
 //!
 //! # /*
@@ -17,12 +17,6 @@
 //!     check_user_store(async || SqliteUserStore::connect(&url).await).await?;
 //!     Ok(())
 //! }
-//! # tokio::runtime::Builder::new_multi_thread()
-//! #     .enable_all()
-//! #     .build()
-//! #     .unwrap()
-//! #     .block_on(my_store_keeps_the_contract())
-//! #     .unwrap();
 //! ```
 //!
 //! A store in memory, whose handles share what they keep, is opened by giving out another
