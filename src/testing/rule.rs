@@ -170,7 +170,7 @@ impl Rule {
             Self::LogOutEndsLoginsItFinds => (
                 "a logout ends the logins that are made while it waits for its turn, too",
                 "Read the clock in `log_out` only once nothing else can write: after the lock is \
-                 had, or in the statement itself.",
+                 had, or in the statement itself. And let `log_in` write, or lock what it reads.",
             ),
         }
     }
