@@ -1,0 +1,499 @@
+//! Plays a run against the site, and holds every answer against the oracle.
+
+use std::{collections::HashMap, mem, sync::atomic::Ordering::SeqCst, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{Method, Request, header},
+};
+use tokio::task::JoinHandle;
+
+use crate::{
+    browser::{Answer, Browser, send, spawn},
+    holds::Hold,
+    oracle::{Oracle, Verdict},
+    steps::{BROWSERS, NODES, Run, Step},
+    tally::Tally,
+    world::{Stores, World, settle},
+};
+
+/// A violation, in words.
+pub type Outcome = Result<(), String>;
+
+/// How many logins a browser may have under way: the crate forgets the oldest of more.
+const MOST_ATTEMPTS: usize = 4;
+/// How far time may pass in a run, in seconds: less than a session lives unused.
+const LONGEST_TIME: i64 = 20 * 60 * 60;
+/// How far the clock is ever behind the latest that it showed, in seconds.
+const FURTHEST_BACK: i64 = 240;
+/// Longer than whoever asks for a logout waits for the store.
+const PATIENCE: u64 = 2;
+/// Longer than the longest pause before the next attempt to write a logout.
+const LONGEST_PAUSE: u64 = 6;
+
+struct Play {
+    world: World,
+    oracle: Oracle,
+    people: [Person; BROWSERS],
+    logins: Vec<HeldLogin>,
+    changes: Vec<HeldChange>,
+    notices: Vec<HeldNotice>,
+    tokens: Vec<Token>,
+    /// What each node has done with each token: the status from now on.
+    applied: HashMap<(usize, usize), u16>,
+    /// Nodes and tokens whose logouts are owed.
+    owed: Vec<(usize, usize)>,
+    names: usize,
+    /// How far the clock was moved, in seconds.
+    time: i64,
+    /// How far it is before the latest that it showed; never positive.
+    behind: i64,
+    tally: Tally,
+}
+
+/// Somebody at a browser.
+#[derive(Default)]
+struct Person {
+    browser: Browser,
+    /// Logins begun: the state, and as whom.
+    attempts: Vec<(String, usize)>,
+    /// How often the browser has logged in or signed out.
+    epoch: usize,
+}
+
+struct Token {
+    text: String,
+    person: usize,
+}
+
+struct HeldLogin {
+    id: usize,
+    browser: usize,
+    node: usize,
+    hold: Hold,
+    answer: JoinHandle<Answer>,
+}
+
+struct HeldChange {
+    browser: usize,
+    epoch: usize,
+    hold: Hold,
+    answer: JoinHandle<Answer>,
+}
+
+struct HeldNotice {
+    node: usize,
+    token: usize,
+    hold: Hold,
+    /// The first sender, and those who sent it again meanwhile.
+    answers: Vec<JoinHandle<Answer>>,
+}
+
+pub async fn play(stores: Stores, run: &Run) -> Result<Tally, String> {
+    let mut play = Play {
+        world: World::new(stores, &run.skews).await,
+        oracle: Oracle::default(),
+        people: Default::default(),
+        logins: Vec::new(),
+        changes: Vec::new(),
+        notices: Vec::new(),
+        tokens: Vec::new(),
+        applied: HashMap::new(),
+        owed: Vec::new(),
+        names: 0,
+        time: 0,
+        behind: 0,
+        tally: Tally::default(),
+    };
+    for (number, step) in run.steps.iter().enumerate() {
+        let outcome = play.step(*step).await;
+        outcome.map_err(|violation| format!("step {number}, {step:?}: {violation}"))?;
+        play.tally.steps += 1;
+    }
+    let outcome = play.end().await;
+    outcome.map_err(|violation| format!("at the end: {violation}"))?;
+    Ok(play.tally)
+}
+
+impl Play {
+    async fn step(&mut self, step: Step) -> Outcome {
+        match step {
+            Step::Begin {
+                browser,
+                node,
+                person,
+            } => self.begin(browser, node, person).await,
+            Step::ComeBack {
+                browser,
+                node,
+                held,
+            } => self.come_back(browser, node, held).await,
+            Step::LogIn {
+                browser,
+                node,
+                person,
+            } => {
+                self.begin(browser, node, person).await?;
+                self.come_back(browser, node, false).await
+            }
+            Step::FinishLogin { which } => self.finish_login(which).await,
+            Step::Ask { browser, node } => self.ask(browser, node).await,
+            Step::Change { browser, node } => self.change(browser, node).await,
+            Step::FinishChange { which } => self.finish_change(which).await,
+            Step::SignOut { browser, node } => self.sign_out(browser, node).await,
+            Step::Notice { person, node, held } => {
+                let text = format!("token:{person}:{}", self.name());
+                self.tokens.push(Token { text, person });
+                self.notice(self.tokens.len() - 1, node, held).await
+            }
+            Step::Replay { which, node } => match which.checked_rem(self.tokens.len()) {
+                Some(token) => self.notice(token, node, false).await,
+                None => Ok(()),
+            },
+            Step::FinishNotice { which } => self.finish_notice(which).await,
+            Step::Clock { seconds } => {
+                self.advance_clock(seconds);
+                Ok(())
+            }
+            Step::StoreFails => {
+                self.world.logouts_fail.store(true, SeqCst);
+                Ok(())
+            }
+            Step::StoreRecovers => self.recover().await,
+        }
+    }
+
+    /// Ends all that is under way, and asks everywhere who is there.
+    async fn end(&mut self) -> Outcome {
+        self.recover().await?;
+        while !self.notices.is_empty() {
+            self.finish_notice(0).await?;
+        }
+        while !self.logins.is_empty() {
+            self.finish_login(0).await?;
+        }
+        while !self.changes.is_empty() {
+            self.finish_change(0).await?;
+        }
+        self.ask_everywhere(None).await
+    }
+
+    fn name(&mut self) -> usize {
+        self.names += 1;
+        self.names
+    }
+
+    async fn begin(&mut self, browser: usize, node: usize, person: usize) -> Outcome {
+        let held = self.logins.iter().filter(|login| login.browser == browser);
+        let under_way = held.count() + self.people[browser].attempts.len();
+        if under_way >= MOST_ATTEMPTS {
+            return Ok(());
+        }
+        let somebody = &mut self.people[browser];
+        let request = somebody.browser.request(Method::GET, "/clef/login");
+        let answer = send(&self.world.nodes[node], request).await;
+        expect(&answer, 303)?;
+        somebody.browser.take(&answer);
+        let (_, state) = answer.location.split_once('?').unwrap();
+        somebody.attempts.push((state.to_owned(), person));
+        Ok(())
+    }
+
+    async fn come_back(&mut self, browser: usize, node: usize, held: bool) -> Outcome {
+        if self.people[browser].attempts.is_empty() {
+            return Ok(());
+        }
+        let (state, person) = self.people[browser].attempts.remove(0);
+        let id = self.name();
+        let code = format!("code:{person}:{id}");
+        let mut hold = self.world.holds.prepare(&code);
+        let uri = format!("/clef/callback?code={code}&state={state}");
+        let request = self.people[browser].browser.request(Method::GET, &uri);
+        let earliest = self.world.nodes[node].reading();
+        let answer = self.spawn(node, request);
+        if (&mut hold.reached).await.is_err() {
+            return Err("the login did not get as far as the provider".to_owned());
+        }
+        let latest = self.world.nodes[node].reading() - 1;
+        self.oracle
+            .login_begins(id, person, node, (earliest, latest));
+        self.logins.push(HeldLogin {
+            id,
+            browser,
+            node,
+            hold,
+            answer,
+        });
+        if held {
+            return Ok(());
+        }
+        self.finish_login(self.logins.len() - 1).await
+    }
+
+    async fn finish_login(&mut self, which: usize) -> Outcome {
+        let Some(which) = which.checked_rem(self.logins.len()) else {
+            return Ok(());
+        };
+        let login = self.logins.remove(which);
+        let in_time = login.hold.go.send(()).is_ok();
+        let answer = login.answer.await.unwrap();
+        self.people[login.browser].browser.take(&answer);
+        if !in_time {
+            self.oracle.login_vanishes(login.id);
+            return expect(&answer, 502);
+        }
+        let verdict = self.oracle.login_verdict(login.id);
+        let succeeded = match (answer.status.as_u16(), verdict) {
+            (303, Verdict::Accept(_) | Verdict::Either(_)) => true,
+            (403, Verdict::Refuse(_) | Verdict::Either(_)) => false,
+            (status, verdict) => {
+                return Err(format!(
+                    "the login is answered {status}, should be {verdict:?}"
+                ));
+            }
+        };
+        self.tally.login(verdict);
+        let reading = self.world.nodes[login.node].reading() - 1;
+        self.oracle
+            .login_ends(login.id, login.browser, succeeded, reading);
+        if succeeded {
+            self.people[login.browser].epoch += 1;
+        }
+        self.ask(login.browser, login.node).await
+    }
+
+    async fn ask(&mut self, browser: usize, node: usize) -> Outcome {
+        let (world, somebody) = (&self.world, &mut self.people[browser]);
+        let reading = world.nodes[node].reading();
+        let verdict = self.oracle.verdict(browser, node, reading);
+        let request = somebody.browser.request(Method::GET, "/account");
+        let answer = send(&world.nodes[node], request).await;
+        somebody.browser.take(&answer);
+        let who = match answer.status.as_u16() {
+            200 => answer.body.as_str(),
+            401 => "nobody",
+            status => return Err(format!("browser {browser} at node {node} hears {status}")),
+        };
+        judge(who, verdict)
+            .map_err(|wrong| format!("browser {browser} at node {node}: {wrong}"))?;
+        self.tally.request(verdict);
+        Ok(())
+    }
+
+    /// Every browser, or those of one person, at every node.
+    async fn ask_everywhere(&mut self, person: Option<usize>) -> Outcome {
+        for browser in 0..BROWSERS {
+            if person.is_some() && self.oracle.person(browser) != person {
+                continue;
+            }
+            for node in 0..NODES {
+                self.ask(browser, node).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn change(&mut self, browser: usize, node: usize) -> Outcome {
+        let name = format!("change:{}", self.name());
+        let mut hold = self.world.holds.prepare(&name);
+        let reading = self.world.nodes[node].reading();
+        let verdict = self.oracle.verdict(browser, node, reading);
+        let somebody = &self.people[browser];
+        let mut request = somebody.browser.request(Method::POST, "/change");
+        request
+            .headers_mut()
+            .insert("x-hold", name.parse().unwrap());
+        let epoch = somebody.epoch;
+        let answer = self.spawn(node, request);
+        let who = (&mut hold.reached).await.unwrap_or_default();
+        judge(&who, verdict)
+            .map_err(|wrong| format!("browser {browser} at node {node}: {wrong}"))?;
+        self.changes.push(HeldChange {
+            browser,
+            epoch,
+            hold,
+            answer,
+        });
+        Ok(())
+    }
+
+    async fn finish_change(&mut self, which: usize) -> Outcome {
+        let Some(which) = which.checked_rem(self.changes.len()) else {
+            return Ok(());
+        };
+        let change = self.changes.remove(which);
+        let _ = change.hold.go.send(());
+        let answer = change.answer.await.unwrap();
+        expect(&answer, 200)?;
+        let somebody = &mut self.people[change.browser];
+        somebody.browser.take(&answer);
+        if change.epoch != somebody.epoch {
+            self.oracle.old_answer_arrives(change.browser);
+            self.tally.old_answers += 1;
+        }
+        for node in 0..NODES {
+            self.ask(change.browser, node).await?;
+        }
+        Ok(())
+    }
+
+    async fn sign_out(&mut self, browser: usize, node: usize) -> Outcome {
+        let somebody = &mut self.people[browser];
+        let request = somebody.browser.request(Method::POST, "/clef/sign-out");
+        let answer = send(&self.world.nodes[node], request).await;
+        expect(&answer, 303)?;
+        somebody.browser.take(&answer);
+        somebody.epoch += 1;
+        self.oracle.signs_out(browser);
+        self.ask(browser, node).await
+    }
+
+    async fn notice(&mut self, token: usize, node: usize, held: bool) -> Outcome {
+        let Token { text, person } = &self.tokens[token];
+        let (text, person) = (text.clone(), *person);
+        let request = Request::post("/clef/logout")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(format!("logout_token={text}")))
+            .unwrap();
+        if let Some(status) = self.applied.get(&(node, token)) {
+            let status = *status;
+            expect(&send(&self.world.nodes[node], request).await, status)?;
+            self.tally.replays += 1;
+            return self.ask_everywhere(Some(person)).await;
+        }
+        if self.owed.contains(&(node, token)) {
+            return self.notice_in_vain(node, request).await;
+        }
+        let is_this = |notice: &HeldNotice| (notice.node, notice.token) == (node, token);
+        if let Some(which) = self.notices.iter().position(is_this) {
+            if !self.notices[which].hold.go.is_closed() {
+                let answer = self.spawn(node, request);
+                self.notices[which].answers.push(answer);
+                settle().await;
+                return Ok(());
+            }
+            // Given up by the node, so it is new again.
+            Box::pin(self.finish_notice(which)).await?;
+        }
+        // Under a name of its own, because the token may be held at another node.
+        let mut hold = self.world.holds.prepare(&text);
+        let answers = vec![self.spawn(node, request)];
+        if (&mut hold.reached).await.is_err() {
+            return Err("the notice did not get as far as the provider".to_owned());
+        }
+        self.notices.push(HeldNotice {
+            node,
+            token,
+            hold,
+            answers,
+        });
+        if held {
+            return Ok(());
+        }
+        self.finish_notice(self.notices.len() - 1).await
+    }
+
+    async fn notice_in_vain(&mut self, node: usize, request: Request<Body>) -> Outcome {
+        let answer = self.spawn(node, request);
+        self.world.wait(PATIENCE).await;
+        expect(&answer.await.unwrap(), 503)
+    }
+
+    async fn finish_notice(&mut self, which: usize) -> Outcome {
+        let Some(which) = which.checked_rem(self.notices.len()) else {
+            return Ok(());
+        };
+        let HeldNotice {
+            node,
+            token,
+            hold,
+            answers,
+        } = self.notices.remove(which);
+        let person = self.tokens[token].person;
+        let earliest = self.world.nodes[node].reading();
+        let in_time = hold.go.send(()).is_ok();
+        let fails = self.world.logouts_fail.load(SeqCst);
+        if in_time && fails {
+            self.world.wait(PATIENCE).await;
+        }
+        let status = match (in_time, fails) {
+            (false, _) | (true, true) => 503,
+            (true, false) if self.oracle.knows(person) => 200,
+            (true, false) => 404,
+        };
+        for answer in answers {
+            expect(&answer.await.unwrap(), status)?;
+        }
+        if !in_time {
+            return Ok(());
+        }
+        if fails {
+            self.owed.push((node, token));
+            self.oracle.logout_is_owed(node, person);
+        } else {
+            self.logout_is_written(node, token, earliest);
+            self.tally.logouts += 1;
+        }
+        self.ask_everywhere(Some(person)).await
+    }
+
+    fn logout_is_written(&mut self, node: usize, token: usize, earliest: i64) {
+        let person = self.tokens[token].person;
+        let latest = self.world.nodes[node].reading() - 1;
+        let status = if self.oracle.knows(person) { 200 } else { 404 };
+        self.applied.insert((node, token), status);
+        self.oracle
+            .logout_is_written(person, node, (earliest, latest));
+    }
+
+    async fn recover(&mut self) -> Outcome {
+        self.world.logouts_fail.store(false, SeqCst);
+        if self.owed.is_empty() {
+            return Ok(());
+        }
+        let readings: Vec<_> = self.world.nodes.iter().map(|node| node.reading()).collect();
+        self.world.wait(LONGEST_PAUSE).await;
+        while self.world.nodes.iter().any(|n| n.pending_logouts() > 0) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.oracle.nothing_is_owed();
+        for (node, token) in mem::take(&mut self.owed) {
+            self.logout_is_written(node, token, readings[node]);
+            self.tally.owed += 1;
+        }
+        self.ask_everywhere(None).await
+    }
+
+    fn advance_clock(&mut self, seconds: i64) {
+        let seconds = seconds.max(-FURTHEST_BACK - self.behind);
+        if self.time + seconds > LONGEST_TIME {
+            return;
+        }
+        self.time += seconds;
+        self.behind = (self.behind + seconds).min(0);
+        self.world.advance_clock(seconds);
+    }
+
+    fn spawn(&self, node: usize, request: Request<Body>) -> JoinHandle<Answer> {
+        spawn(&self.world.nodes[node], request)
+    }
+}
+
+fn expect(answer: &Answer, status: u16) -> Outcome {
+    if answer.status == status {
+        return Ok(());
+    }
+    Err(format!("{} instead of {status}", answer.status))
+}
+
+fn judge(who: &str, verdict: Verdict) -> Outcome {
+    let right = match verdict {
+        Verdict::Refuse(_) => who == "nobody",
+        Verdict::Accept(person) => who == person.to_string(),
+        Verdict::Either(person) => who == "nobody" || who == person.to_string(),
+    };
+    if right {
+        return Ok(());
+    }
+    Err(format!("taken for {who}, should be {verdict:?}"))
+}

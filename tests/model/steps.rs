@@ -1,0 +1,120 @@
+//! What can happen, one step at a time.
+//!
+//! Every step makes sense at every time: one that finds nothing to do does nothing. So any
+//! part of a sequence is a sequence, and a failure shrinks by leaving steps out.
+
+use proptest::{collection::vec, prelude::*};
+
+pub const BROWSERS: usize = 4;
+pub const PEOPLE: usize = 3;
+pub const NODES: usize = 3;
+
+/// A run: how far the clocks of the nodes are apart, and what happens.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// By how many minutes the clock of each node is off.
+    pub skews: [i64; NODES],
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Step {
+    /// A browser goes to the provider as a person, and stays there.
+    Begin {
+        browser: usize,
+        node: usize,
+        person: usize,
+    },
+    /// A browser comes back with the login it began first. `held`: the provider takes its time
+    /// for the code.
+    ComeBack {
+        browser: usize,
+        node: usize,
+        held: bool,
+    },
+    /// A whole login at once.
+    LogIn {
+        browser: usize,
+        node: usize,
+        person: usize,
+    },
+    /// The provider answers for one of the codes it was asked for.
+    FinishLogin {
+        which: usize,
+    },
+    /// A request of a guarded route.
+    Ask {
+        browser: usize,
+        node: usize,
+    },
+    /// A request changes the session, and hangs before it saves.
+    Change {
+        browser: usize,
+        node: usize,
+    },
+    /// One of them saves, and its answer reaches the browser.
+    FinishChange {
+        which: usize,
+    },
+    SignOut {
+        browser: usize,
+        node: usize,
+    },
+    /// The provider says that a person has logged out. `held`: it takes its time for the token.
+    Notice {
+        person: usize,
+        node: usize,
+        held: bool,
+    },
+    /// A notice from before comes again, to the same node or to another.
+    Replay {
+        which: usize,
+        node: usize,
+    },
+    /// The provider answers for one of the tokens it was asked for.
+    FinishNotice {
+        which: usize,
+    },
+    /// Time passes; backwards, if negative.
+    Clock {
+        seconds: i64,
+    },
+    /// The user store takes no logouts any more.
+    StoreFails,
+    StoreRecovers,
+}
+
+pub fn runs(longest: usize) -> impl Strategy<Value = Run> {
+    let skews = prop_oneof![
+        2 => Just([0; NODES]),
+        1 => [-1..=1_i64, -1..=1_i64, -1..=1_i64],
+    ];
+    (skews, vec(step(), longest)).prop_map(|(skews, steps)| Run { skews, steps })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (browser, node, person) = (0..BROWSERS, 0..NODES, 0..PEOPLE);
+    let at = (browser, node.clone());
+    let login = (at.clone(), person.clone());
+    let which = 0..100_usize;
+    let often_held = prop::bool::weighted(0.7);
+    prop_oneof![
+        4 => login.clone().prop_map(|((browser, node), person)| Step::Begin { browser, node, person }),
+        6 => (at.clone(), often_held)
+            .prop_map(|((browser, node), held)| Step::ComeBack { browser, node, held }),
+        8 => login.prop_map(|((browser, node), person)| Step::LogIn { browser, node, person }),
+        5 => which.clone().prop_map(|which| Step::FinishLogin { which }),
+        8 => at.clone().prop_map(|(browser, node)| Step::Ask { browser, node }),
+        6 => at.clone().prop_map(|(browser, node)| Step::Change { browser, node }),
+        5 => which.clone().prop_map(|which| Step::FinishChange { which }),
+        3 => at.prop_map(|(browser, node)| Step::SignOut { browser, node }),
+        6 => (person, node.clone(), prop::bool::weighted(0.4))
+            .prop_map(|(person, node, held)| Step::Notice { person, node, held }),
+        4 => (which.clone(), node).prop_map(|(which, node)| Step::Replay { which, node }),
+        3 => which.prop_map(|which| Step::FinishNotice { which }),
+        2 => prop_oneof![3 => 0..300_i64, 1 => 4_000..6_000_i64, 2 => -240..0_i64]
+            .prop_map(|seconds| Step::Clock { seconds }),
+        1 => Just(Step::StoreFails),
+        2 => Just(Step::StoreRecovers),
+    ]
+}

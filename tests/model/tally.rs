@@ -1,0 +1,86 @@
+//! What a model has seen: one that never refuses or never accepts shows nothing.
+
+use std::{fmt, ops::AddAssign};
+
+use crate::oracle::Verdict;
+
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Tally {
+    pub steps: usize,
+    pub accepted: usize,
+    pub refused: usize,
+    pub either: usize,
+    pub logins_accepted: usize,
+    pub logins_refused: usize,
+    pub logins_either: usize,
+    pub logouts: usize,
+    pub owed: usize,
+    pub replays: usize,
+    pub old_answers: usize,
+}
+
+impl Tally {
+    pub fn request(&mut self, verdict: Verdict) {
+        *match verdict {
+            Verdict::Accept(_) => &mut self.accepted,
+            Verdict::Refuse("nobody is logged in") => return,
+            Verdict::Refuse(_) => &mut self.refused,
+            Verdict::Either(_) => &mut self.either,
+        } += 1;
+    }
+
+    pub fn login(&mut self, verdict: Verdict) {
+        *match verdict {
+            Verdict::Accept(_) => &mut self.logins_accepted,
+            Verdict::Refuse(_) => &mut self.logins_refused,
+            Verdict::Either(_) => &mut self.logins_either,
+        } += 1;
+    }
+
+    fn counts(self) -> [(&'static str, usize); 11] {
+        [
+            ("steps", self.steps),
+            ("requests that had to get in", self.accepted),
+            ("that had to be refused", self.refused),
+            ("that could be either", self.either),
+            ("logins that had to work", self.logins_accepted),
+            ("that had to fail", self.logins_refused),
+            ("that could do either", self.logins_either),
+            ("logouts", self.logouts),
+            ("owed and written later", self.owed),
+            ("replays", self.replays),
+            ("old answers", self.old_answers),
+        ]
+    }
+
+    /// What never happened.
+    pub fn missing(self) -> Vec<&'static str> {
+        let counts = self.counts().into_iter();
+        let missing = counts.filter(|(_, count)| *count == 0);
+        missing.map(|(name, _)| name).collect()
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.steps += other.steps;
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.either += other.either;
+        self.logins_accepted += other.logins_accepted;
+        self.logins_refused += other.logins_refused;
+        self.logins_either += other.logins_either;
+        self.logouts += other.logouts;
+        self.owed += other.owed;
+        self.replays += other.replays;
+        self.old_answers += other.old_answers;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts();
+        let counts = counts.map(|(name, count)| format!("{count} {name}"));
+        formatter.write_str(&counts.join(", "))
+    }
+}

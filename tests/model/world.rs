@@ -1,0 +1,193 @@
+//! Several nodes of one site, with the stores that they share.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    http::HeaderMap,
+    routing::{get, post},
+};
+use axum_clef::{
+    BoxError, ClefLayer, LoggedIn, Profile, SessionStore, Subject, Timestamp, UserStore,
+    stores::{Account, MemoryUserStore, SqliteUserStore},
+};
+use tempfile::TempDir;
+use tower_sessions::{MemoryStore, Session};
+use tower_sessions_sqlx_store::SqliteStore;
+
+use crate::{holds::Holds, provider::HeldProvider};
+
+pub const SECOND: i64 = 1_000_000;
+const SITE: &str = "http://127.0.0.1:9";
+
+/// Where users and sessions are kept. Both session stores upsert when they save, so a session
+/// that was deleted comes back with a request that still had it.
+#[derive(Debug, Clone, Copy)]
+pub enum Stores {
+    Memory,
+    Sqlite,
+}
+
+pub struct World {
+    pub nodes: Vec<Node>,
+    pub holds: Holds,
+    pub logouts_fail: Arc<AtomicBool>,
+    time: Arc<AtomicI64>,
+    /// The files of the stores, as long as the world lasts.
+    _files: Option<TempDir>,
+}
+
+pub struct Node {
+    pub router: Router,
+    skew: i64,
+    time: Arc<AtomicI64>,
+    pending: Box<dyn Fn() -> usize>,
+}
+
+impl World {
+    pub async fn new(stores: Stores, skews: &[i64]) -> Self {
+        let mut world = Self {
+            nodes: Vec::new(),
+            holds: Holds::default(),
+            logouts_fail: Arc::default(),
+            time: Arc::new(AtomicI64::new(Timestamp::now().as_micros())),
+            _files: None,
+        };
+        match stores {
+            Stores::Memory => {
+                let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
+                for skew in skews {
+                    let clock = world.clock(*skew);
+                    world.add_node(*skew, users.clone().with_clock(clock), sessions.clone());
+                }
+            }
+            Stores::Sqlite => {
+                let files = tempfile::tempdir().unwrap();
+                let url = format!("sqlite://{}", files.path().join("site.db").display());
+                let users = SqliteUserStore::connect(&url).await.unwrap();
+                let sessions = SqliteStore::new(users.pool().clone());
+                sessions.migrate().await.unwrap();
+                for skew in skews {
+                    let clock = world.clock(*skew);
+                    world.add_node(*skew, users.clone().with_clock(clock), sessions.clone());
+                }
+                world._files = Some(files);
+            }
+        }
+        world
+    }
+
+    /// The clock of a node: a microsecond later at every look.
+    fn clock(&self, skew: i64) -> impl Fn() -> Timestamp + Send + Sync + 'static {
+        let time = Arc::clone(&self.time);
+        move || Timestamp::from_micros(time.fetch_add(1, SeqCst) + skew * 60 * SECOND)
+    }
+
+    fn add_node(
+        &mut self,
+        skew: i64,
+        users: impl UserStore<User = Account>,
+        sessions: impl SessionStore + Clone,
+    ) {
+        let users = FailingUsers {
+            inner: users,
+            logouts_fail: Arc::clone(&self.logouts_fail),
+        };
+        let provider = HeldProvider(self.holds.clone());
+        let layer = ClefLayer::new(SITE, provider, users, sessions).unwrap();
+        let holds = self.holds.clone();
+        let change = |user: Option<LoggedIn<Account>>, session: Session, headers: HeaderMap| async move {
+            session.insert("changed", true).await.unwrap();
+            let who = user.map_or("nobody".to_owned(), |LoggedIn(user)| id(&user));
+            let hold = headers["x-hold"].to_str().unwrap();
+            holds.pass(hold, who.clone()).await;
+            who
+        };
+        let router = Router::new()
+            .route(
+                "/account",
+                get(|LoggedIn(user): LoggedIn<Account>| async move { id(&user) }),
+            )
+            .route("/change", post(change))
+            .merge(layer.routes())
+            .layer(layer.clone());
+        self.nodes.push(Node {
+            router,
+            skew: skew * 60 * SECOND,
+            time: Arc::clone(&self.time),
+            pending: Box::new(move || layer.pending_logouts()),
+        });
+    }
+
+    pub fn advance_clock(&self, seconds: i64) {
+        self.time.fetch_add(seconds * SECOND, SeqCst);
+    }
+
+    /// Lets the time of timers pass, which is not the time of stamps.
+    pub async fn wait(&self, seconds: u64) {
+        settle().await;
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+        settle().await;
+    }
+}
+
+impl Node {
+    /// What the clock of this node shows at the next look.
+    pub fn reading(&self) -> i64 {
+        self.time.load(SeqCst) + self.skew
+    }
+
+    pub fn pending_logouts(&self) -> usize {
+        (self.pending)()
+    }
+}
+
+/// Lets every task run as far as it can without waiting.
+pub async fn settle() {
+    for _ in 0..30 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn id(user: &Account) -> String {
+    user.profile().subject.id().to_owned()
+}
+
+/// Users in a store that at times takes no logouts.
+struct FailingUsers<S> {
+    inner: S,
+    logouts_fail: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl<S: UserStore<User = Account>> UserStore for FailingUsers<S> {
+    type User = Account;
+
+    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        self.inner.log_in(profile).await
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.inner.load(id).await
+    }
+
+    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
+        if self.logouts_fail.load(SeqCst) {
+            return Err("the store takes no logouts".into());
+        }
+        self.inner.log_out(subject).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        self.inner.now().await
+    }
+}
