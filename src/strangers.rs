@@ -19,10 +19,13 @@ const CAPACITY: usize = 1_000;
 pub(crate) struct Strangers(Arc<Mutex<VecDeque<(Subject, Timestamp)>>>);
 
 impl Strangers {
-    /// Remembers that this person was logged out.
-    pub(crate) fn log_out(&self, subject: &Subject, logged_out_at: Timestamp) {
+    /// Remembers that this person was logged out. As in a store, the stamp only rises: the
+    /// clock may have stepped back since the logout before.
+    pub(crate) fn log_out(&self, subject: &Subject, now: Timestamp) {
         let mut strangers = self.strangers();
-        strangers.retain(|(known, _)| known != subject);
+        let known = strangers.iter().position(|(known, _)| known == subject);
+        let previous = known.and_then(|place| strangers.remove(place));
+        let logged_out_at = now.raised_above(previous.map(|(_, previous)| previous));
         strangers.push_back((subject.clone(), logged_out_at));
         if strangers.len() > CAPACITY {
             strangers.pop_front();
@@ -46,6 +49,16 @@ impl Strangers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_logout_only_rises() {
+        let strangers = Strangers::default();
+        let alex = Subject::new("https://clef.io", "12345");
+        strangers.log_out(&alex, Timestamp::from_micros(9));
+        strangers.log_out(&alex, Timestamp::from_micros(2));
+        let logged_out_at = strangers.logged_out_at(&alex);
+        assert_eq!(logged_out_at, Some(Timestamp::from_micros(10)));
+    }
 
     #[test]
     fn the_last_logout_counts_and_memory_is_bounded() {
