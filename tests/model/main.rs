@@ -23,26 +23,29 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunne
 
 use self::{play::play, steps::Run, tally::Tally, world::Stores};
 
+/// How many runs there are over memory, unless `MODEL_CASES` says otherwise: far more than
+/// ten thousand steps. Over SQLite there are a tenth as many.
+const DEFAULT_RUNS: u32 = 170;
 /// How many steps the longest runs have; the others are as long as they happen to be.
 const LONGEST: usize = 160;
 
 #[test]
 fn the_promise_holds_whatever_happens_over_memory() {
-    check(Stores::Memory, 170);
+    check(Stores::Memory);
 }
 
 #[test]
 fn the_promise_holds_whatever_happens_over_sqlite() {
-    check(Stores::Sqlite, 16);
+    check(Stores::Sqlite);
 }
 
-/// Plays as many runs as `MODEL_CASES` says.
-fn check(stores: Stores, cases: u32) {
+/// Plays random runs, and shows what they saw or the one that fails.
+fn check(stores: Stores) {
     let seed = from_env("MODEL_SEED").unwrap_or_else(rand::random);
-    let cases = match (stores, from_env("MODEL_CASES")) {
-        (_, None) => cases,
-        (Stores::Memory, Some(cases)) => cases.try_into().unwrap(),
-        (Stores::Sqlite, Some(cases)) => (cases / 10).max(1).try_into().unwrap(),
+    let cases = from_env("MODEL_CASES").map_or(DEFAULT_RUNS, |cases| cases.try_into().unwrap());
+    let cases = match stores {
+        Stores::Memory => cases,
+        Stores::Sqlite => (cases / 10).max(1),
     };
     say(&format!("{stores:?}: {cases} runs of MODEL_SEED={seed}"));
     let begun_at = Instant::now();
@@ -74,11 +77,10 @@ fn check(stores: Stores, cases: u32) {
     let tally = tally.into_inner();
     let seconds = begun_at.elapsed().as_secs_f32();
     say(&format!("{stores:?}: {tally}; {seconds:.1} seconds"));
-    assert_eq!(
-        tally.missing(),
-        [""; 0],
-        "the runs are too short or too few"
-    );
+    // Fewer runs may miss something by chance.
+    if cases >= DEFAULT_RUNS {
+        assert_eq!(tally.missing(), [""; 0], "the runs are too few");
+    }
 }
 
 /// Plays a run in a runtime of its own, whose tasks end with it.
