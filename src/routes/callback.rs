@@ -97,6 +97,15 @@ async fn log_in(
                 "the user store turned the person away",
             )
         })?;
+    // A clock behind the stamp would stamp the next logouts before it too.
+    let now = within(STORE_LIMIT, gate.users.now())
+        .await
+        .map_err(Reason::store)?;
+    if now < logged_in_at {
+        return Err(Reason::store(
+            "its clock stepped back while the login was under way".into(),
+        ));
+    }
     // In this order: a stranger's logout is remembered before it is no longer owed.
     let logged_out = !logged_in_at.outlives(user.logged_out_at)
         || gate.pending.contains(&profile.subject)

@@ -24,7 +24,8 @@ pub enum Verdict {
 pub struct Login {
     person: usize,
     node: usize,
-    /// Its stamp is no later.
+    /// Its stamp is no earlier than the one and no later than the other.
+    earliest: i64,
     latest: i64,
     /// The logout of the person was written, or the like: over for good.
     ended: bool,
@@ -33,8 +34,6 @@ pub struct Login {
     late: bool,
     /// A logout came that does not end it for sure: either answer is allowed from then on.
     in_doubt: bool,
-    /// The clock was before the stamp when the login ended.
-    clock_stepped_back: bool,
 }
 
 #[derive(Default)]
@@ -95,11 +94,11 @@ impl Oracle {
         let login = Login {
             person,
             node,
+            earliest,
             latest,
             ended: false,
             late: self.written.get(&person).is_some_and(|at| *at >= earliest),
             in_doubt: false,
-            clock_stepped_back: false,
         };
         self.in_flight.insert(id, login);
     }
@@ -117,14 +116,20 @@ impl Oracle {
         }
     }
 
+    /// Whether the clock, which shows `reading` at the latest, has stepped back behind the stamp
+    /// of a login for sure; and whether it may have, having shown `first` at the earliest.
+    pub fn stepped_back(&self, id: usize, (first, reading): (i64, i64)) -> (bool, bool) {
+        let login = &self.in_flight[&id];
+        (reading < login.earliest, first < login.latest)
+    }
+
     /// A login has ended, and `browser` is in if it `succeeded`.
     pub fn login_ends(&mut self, id: usize, browser: usize, succeeded: bool, reading: i64) {
-        let mut login = self.in_flight.remove(&id).unwrap();
+        let login = self.in_flight.remove(&id).unwrap();
         self.known.insert(login.person);
         let written = self.written.entry(login.person).or_insert(i64::MIN);
         *written = reading.max(*written);
         if succeeded {
-            login.clock_stepped_back = reading <= login.latest;
             self.browsers[browser] = Some(login);
             self.muddled[browser] = false;
         }
@@ -176,11 +181,7 @@ impl Oracle {
             if login.person != person {
                 continue;
             }
-            if login.clock_stepped_back && earliest <= login.latest {
-                login.in_doubt = true;
-            } else {
-                login.ended = true;
-            }
+            login.ended = true;
         }
         let written = self.written.entry(person).or_insert(i64::MIN);
         *written = latest.max(written.saturating_add(1));

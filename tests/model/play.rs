@@ -235,6 +235,7 @@ impl Play {
             return Ok(());
         };
         let login = self.logins.remove(which);
+        let first = self.world.nodes[login.node].reading();
         let in_time = login.hold.go.send(()).is_ok();
         let answer = login.answer.await.unwrap();
         self.people[login.browser].browser.take(&answer);
@@ -243,8 +244,11 @@ impl Play {
             return expect(&answer, 502);
         }
         let verdict = self.oracle.login_verdict(login.id);
+        let reading = self.world.nodes[login.node].reading() - 1;
+        let (surely_back, perhaps_back) = self.oracle.stepped_back(login.id, (first, reading));
         let succeeded = match (answer.status.as_u16(), verdict) {
-            (303, Verdict::Accept(_) | Verdict::Either(_)) => true,
+            (503, _) if perhaps_back => false,
+            (303, Verdict::Accept(_) | Verdict::Either(_)) if !surely_back => true,
             (403, Verdict::Refuse(_) | Verdict::Either(_)) => false,
             (status, verdict) => {
                 return Err(format!(
@@ -253,7 +257,6 @@ impl Play {
             }
         };
         self.tally.login(verdict);
-        let reading = self.world.nodes[login.node].reading() - 1;
         self.oracle
             .login_ends(login.id, login.browser, succeeded, reading);
         if succeeded {

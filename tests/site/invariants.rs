@@ -67,6 +67,24 @@ async fn a_logout_in_the_middle_of_a_login_refuses_it() {
 }
 
 #[tokio::test]
+async fn a_clock_that_steps_back_in_the_middle_of_a_login_refuses_it() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    let state = browser.begin(&node, "/").await;
+    world.provider.during_exchange.set();
+    let callback = browser.come_back(&node, "code:12345", &state);
+    let step_back = async {
+        world.provider.during_exchange.reached().await;
+        world.clock.advance(-2 * SECOND);
+        world.provider.during_exchange.go();
+    };
+    let (response, ()) = tokio::join!(callback, step_back);
+    assert_eq!(response.status(), 503);
+    assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test]
 async fn a_logout_in_the_middle_of_the_very_first_login_refuses_it() {
     let world = World::new();
     let node = world.node().await;
