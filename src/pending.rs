@@ -152,7 +152,7 @@ async fn until_it_holds(users: &Arc<dyn AnyUserStore>, subject: &Subject) -> Wri
             Err(error) => {
                 tracing::error!(
                     ?subject,
-                    %error,
+                    error = ?error.to_string(),
                     pause_milliseconds = pause.as_millis(),
                     "a logout could not be written; this node refuses the person and tries again"
                 );

@@ -1,4 +1,7 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json, Router,
@@ -114,16 +117,9 @@ async fn press_approve(
     Path(person): Path<String>,
     form: Fields,
 ) -> Response {
-    let Some(person) = service.directory().person(&person) else {
-        return pages::nobody();
-    };
-    let id = form.get("login").unwrap_or_default();
-    let approved = service.change(|state| {
-        let now = Instant::now();
-        let key = state.waiting.key_of(id, now);
-        key.is_some_and(|key| state.approve(&key, person, now))
-    });
-    back_to_phone(person, approved)
+    answer(&service, &person, &form, |state, key, person, now| {
+        state.approve(key, person, now)
+    })
 }
 
 async fn press_refuse(
@@ -131,19 +127,27 @@ async fn press_refuse(
     Path(person): Path<String>,
     form: Fields,
 ) -> Response {
-    let Some(person) = service.directory().person(&person) else {
+    answer(&service, &person, &form, |state, key, _, now| {
+        state.waiting.refuse(key, now)
+    })
+}
+
+/// Answers the login in the form, as a person.
+fn answer(
+    service: &Service,
+    person: &str,
+    form: &Fields,
+    give: impl FnOnce(&mut super::state::State, &str, &Arc<Person>, Instant) -> bool,
+) -> Response {
+    let Some(person) = service.directory().person(person) else {
         return pages::nobody();
     };
     let id = form.get("login").unwrap_or_default();
-    let refused = service.change(|state| {
+    let answered = service.change(|state| {
         let now = Instant::now();
         let key = state.waiting.key_of(id, now);
-        key.is_some_and(|key| state.waiting.refuse(&key, now))
+        key.is_some_and(|key| give(state, &key, person, now))
     });
-    back_to_phone(person, refused)
-}
-
-fn back_to_phone(person: &Person, answered: bool) -> Response {
     if answered {
         return Redirect::to(&address(person, None)).into_response();
     }

@@ -7,7 +7,7 @@ mod navigation;
 mod rejection;
 mod visit;
 
-pub(crate) use self::visit::{Gate, Storing, Visit};
+pub(crate) use self::visit::{Gate, Storing, Visit, asked_for};
 pub use self::{
     logged_in::LoggedIn,
     login::Login,

@@ -4,14 +4,12 @@ use std::{error::Error, fmt, sync::Arc};
 
 use axum::{
     body::Body,
-    extract::OriginalUri,
     http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
-use url::form_urlencoded;
 
-use super::{Visit, navigation::navigates};
+use super::{Visit, asked_for, navigation::navigates};
 use crate::BoxError;
 
 /// Why an extractor gave no user. As a response it does what a user would expect; to
@@ -82,9 +80,11 @@ impl Absence {
         let source = source.into();
         match kind {
             RejectionKind::StoreUnavailable => {
-                tracing::error!(error = %source, "a store did not answer; the request gets 503");
+                tracing::error!(error = ?source.to_string(), "a store did not answer; the request gets 503");
             }
-            _ => tracing::error!(error = %source, "a request cannot be checked and gets 500"),
+            _ => {
+                tracing::error!(error = ?source.to_string(), "a request cannot be checked and gets 500")
+            }
         }
         Self {
             kind,
@@ -264,12 +264,5 @@ fn login_path(parts: &Parts) -> Option<String> {
     if parts.method != Method::GET && parts.method != Method::HEAD {
         return Some(visit.gate.start_path.clone());
     }
-    // A nested router sees only its part of the path.
-    let uri = parts
-        .extensions
-        .get::<OriginalUri>()
-        .map_or(&parts.uri, |OriginalUri(uri)| uri);
-    let next = uri.path_and_query().map_or("/", |path| path.as_str());
-    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-    Some(format!("{}?next={next}", visit.gate.start_path))
+    Some(visit.gate.start_for(asked_for(parts)))
 }

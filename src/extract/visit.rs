@@ -9,10 +9,12 @@ use std::{
     time::Duration,
 };
 
+use axum::{extract::OriginalUri, http::request::Parts};
 use http::Extensions;
 use tokio::sync::OnceCell;
 use tower_cookies::Cookies;
 use tower_sessions::Session;
+use url::form_urlencoded;
 
 use super::{
     Login,
@@ -26,6 +28,13 @@ use crate::{
     time_limit::{STORE_LIMIT, within},
     user::{AnyUser, AnyUserStore},
 };
+
+/// Path and query of the page that was asked for. A nested router sees only its part of it.
+pub(crate) fn asked_for(parts: &Parts) -> &str {
+    let original = parts.extensions.get::<OriginalUri>();
+    let uri = original.map_or(&parts.uri, |OriginalUri(uri)| uri);
+    uri.path_and_query().map_or("/", |path| path.as_str())
+}
 
 /// What the check needs, the same for every request.
 #[derive(Clone)]
@@ -143,6 +152,12 @@ impl Visit {
 }
 
 impl Gate {
+    /// The start route, with the way back to `next`.
+    pub(crate) fn start_for(&self, next: &str) -> String {
+        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        format!("{}?next={next}", self.start_path)
+    }
+
     /// The check itself. Every way out of it but the last one leads to nobody.
     async fn check(
         &self,

@@ -90,13 +90,12 @@ impl<Store: SessionStore + Clone> ClefLayer<SessionManagerLayer<Store>> {
             idle: DEFAULT_IDLE_EXPIRY,
         };
         let sessions = SessionManagerLayer::new(sessions)
-            .with_name(name.clone())
+            .with_name(name)
             .with_http_only(true)
             .with_same_site(SameSite::Lax)
             .with_secure(site.is_secure())
             .with_path("/");
         let mut layer = Self::build(site, provider, users, sessions);
-        layer.context_mut().session_cookie = Some(name);
         layer.gate_mut().renewal = Some(renewal);
         Ok(layer.idle_expiry(DEFAULT_IDLE_EXPIRY))
     }
@@ -180,7 +179,6 @@ impl<L> ClefLayer<L> {
             gate: Arc::new(gate),
             paths,
             key_cookie_domain: None,
-            session_cookie: None,
             render_failure: None,
         };
         Self {

@@ -17,8 +17,8 @@ use crate::{
     routes::Context,
 };
 
-/// The service of a [`ClefLayer`](crate::ClefLayer), inside its session layer. The error of the inner service
-/// passes through as it is.
+/// The service of a [`ClefLayer`](crate::ClefLayer), inside its session layer. The error of the
+/// inner service passes through as it is.
 #[derive(Clone, Debug)]
 pub struct ClefLayerService<S> {
     inner: S,

@@ -3,18 +3,17 @@
 use std::{fmt, sync::Arc};
 
 use axum::{
-    extract::{FromRequestParts, OriginalUri},
+    extract::FromRequestParts,
     http::{Method, request::Parts},
 };
 use maud::html;
 use tower_cookies::Cookies;
-use url::form_urlencoded;
 
 use super::{Context, return_path::ReturnPath};
 use crate::{
     Rejection,
     clef::{ButtonColor, ButtonStyle, ButtonType},
-    extract::Visit,
+    extract::{Visit, asked_for},
     provider::LoginRequest,
 };
 
@@ -119,8 +118,7 @@ impl ClefButton {
     }
 
     fn link(&self) -> String {
-        let next: String = form_urlencoded::byte_serialize(self.next.as_str().as_bytes()).collect();
-        format!("{}?next={next}", self.context.paths.start())
+        self.context.gate.start_for(self.next.as_str())
     }
 }
 
@@ -157,12 +155,7 @@ impl<S: Sync> FromRequestParts<S> for ClefButton {
 }
 
 fn this_page(parts: &Parts, context: &Context) -> ReturnPath {
-    let uri = parts
-        .extensions
-        .get::<OriginalUri>()
-        .map_or(&parts.uri, |OriginalUri(uri)| uri);
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    ReturnPath::parse(&context.site, path).unwrap_or_else(ReturnPath::front)
+    ReturnPath::parse(&context.site, asked_for(parts)).unwrap_or_else(ReturnPath::front)
 }
 
 impl fmt::Debug for ClefButton {

@@ -1,7 +1,7 @@
 //! `GET /clef/callback?code&state`: ends a login, in a session or on a page that says why
 //! not.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -10,7 +10,7 @@ use axum::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use tower_cookies::{Cookies, cookie::time};
+use tower_cookies::Cookies;
 use tower_sessions::Session;
 
 use super::{
@@ -24,7 +24,7 @@ use crate::{
 
 /// How long the browser keeps the key of a login: as long as browsers keep anything. The
 /// session decides how long the login lasts; the key alone is worth nothing.
-const KEY_LIFETIME: std::time::Duration = std::time::Duration::from_secs(400 * 24 * 60 * 60);
+const KEY_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// The longest code that is passed on, in bytes.
 const LONGEST_CODE: usize = 4_096;
 
@@ -127,13 +127,7 @@ async fn log_in(
     within(STORE_LIMIT, session::begin(session, &login))
         .await
         .map_err(Reason::store)?;
-    let mut cookie = context
-        .site
-        .cookie(gate.key_cookie.clone(), key.into_cookie(), KEY_LIFETIME);
-    if let Some(domain) = &context.key_cookie_domain {
-        cookie.set_domain(domain.clone());
-    }
-    cookies.add(cookie);
+    cookies.add(context.key_cookie(key.into_cookie(), KEY_LIFETIME));
     tracing::info!(user = ?login.user_id, "logged in");
     Ok(())
 }
@@ -155,14 +149,4 @@ fn code(query: &Callback) -> Result<&SecretString, Reason> {
         Some(code) => Ok(code),
         None => Err(Reason::bad_request("there is no code")),
     }
-}
-
-/// Takes the key of the login away from the browser.
-pub(super) fn forget_key(context: &Context, cookies: &Cookies) {
-    let mut cookie = context.site.removal(context.gate.key_cookie.clone());
-    cookie.set_max_age(time::Duration::ZERO);
-    if let Some(domain) = &context.key_cookie_domain {
-        cookie.set_domain(domain.clone());
-    }
-    cookies.remove(cookie);
 }

@@ -6,7 +6,6 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use url::form_urlencoded;
 
 use super::{Context, page, return_path::ReturnPath};
 use crate::{
@@ -148,16 +147,19 @@ impl LoginFailure {
         Reason { kind, source }: Reason,
         next: Option<&ReturnPath>,
     ) -> Response {
-        let mut retry_url = context.site.url(context.paths.start());
-        if let Some(next) = next.filter(|next| **next != ReturnPath::front()) {
-            let next: String = form_urlencoded::byte_serialize(next.as_str().as_bytes()).collect();
-            retry_url.set_query(Some(&format!("next={next}")));
-        }
+        let retry_url = match next.filter(|next| **next != ReturnPath::front()) {
+            Some(next) => format!(
+                "{}{}",
+                context.site.origin(),
+                context.gate.start_for(next.as_str())
+            ),
+            None => context.site.url(context.paths.start()).into(),
+        };
         let failure = Self {
             kind,
             source,
             provider: context.provider.name().to_owned(),
-            retry_url: retry_url.into(),
+            retry_url,
         };
         failure.log();
         let mut response = match &context.render_failure {

@@ -24,7 +24,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tower_cookies::Cookies;
+use tower_cookies::{Cookie, Cookies};
 use tower_sessions::Session;
 use url::Url;
 
@@ -54,8 +54,6 @@ pub(crate) struct Context {
     pub(crate) notices: Notices,
     /// The domain of the cookie with the login's key; `None` for this host alone.
     pub(crate) key_cookie_domain: Option<String>,
-    /// The name of the session cookie, where this crate chose it.
-    pub(crate) session_cookie: Option<String>,
     pub(crate) render_failure: Option<RenderFailure>,
 }
 
@@ -66,6 +64,17 @@ impl Context {
 
     fn logout_url(&self) -> Url {
         self.site.url(self.paths.logout())
+    }
+
+    /// The cookie with the key of a login; without a value and a lifetime it takes the key away.
+    fn key_cookie(&self, value: String, lifetime: Duration) -> Cookie<'static> {
+        let mut cookie = self
+            .site
+            .cookie(self.gate.key_cookie.clone(), value, lifetime);
+        if let Some(domain) = &self.key_cookie_domain {
+            cookie.set_domain(domain.clone());
+        }
+        cookie
     }
 }
 

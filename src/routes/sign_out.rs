@@ -1,6 +1,6 @@
 //! `POST /clef/sign-out`: ends the login of this browser, and of no other.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -8,10 +8,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 
-use super::{
-    Context, LoginFailure, LoginFailureKind, callback::forget_key, failure::Reason,
-    session_and_cookies,
-};
+use super::{Context, LoginFailure, LoginFailureKind, failure::Reason, session_and_cookies};
 use crate::{
     session,
     time_limit::{STORE_LIMIT, within},
@@ -41,7 +38,7 @@ async fn end(
     }
     let (session, cookies) = session_and_cookies(extensions).ok_or_else(Reason::layer_missing)?;
     // Even where the store then fails: without its key the session is nobody's.
-    forget_key(context, &cookies);
+    cookies.remove(context.key_cookie(String::new(), Duration::ZERO));
     within(STORE_LIMIT, session::end(&session))
         .await
         .map_err(Reason::store)?;
@@ -54,8 +51,9 @@ fn signed_out(context: &Context) -> Response {
     // The session layer takes its cookie away without `Secure`, which browsers refuse for
     // a name with a prefix.
     if context.site.is_secure()
-        && let Some(name) = &context.session_cookie
-        && let Ok(removal) = HeaderValue::try_from(context.site.removal(name.clone()).to_string())
+        && let Some(renewal) = &context.gate.renewal
+        && let removal = context.site.removal(renewal.cookie.clone())
+        && let Ok(removal) = HeaderValue::try_from(removal.to_string())
     {
         response.headers_mut().append(header::SET_COOKIE, removal);
     }

@@ -107,16 +107,21 @@ impl Browser {
         let here = self.0.window().await?;
         let before = self.0.windows().await?;
         self.press(name).await?;
+        self.go_to_the_new_window(&before).await?;
+        Ok(here)
+    }
+
+    /// Waits for a window that was not there `before`, and goes there.
+    async fn go_to_the_new_window(&self, before: &[WindowHandle]) -> WebDriverResult<()> {
         for _ in 0..200 {
             let windows = self.0.windows().await?;
             if let Some(new) = windows.into_iter().find(|window| !before.contains(window)) {
-                self.0.switch_to_window(new).await?;
-                return Ok(here);
+                return self.0.switch_to_window(new).await;
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         Err(WebDriverError::NotFound(
-            name.to_owned(),
+            "a new window".to_owned(),
             "no window was opened".to_owned(),
         ))
     }
@@ -270,10 +275,9 @@ async fn by_the_keyboard_alone() {
         press("Log in with Clef").await?;
         let site = browser.0.window().await?;
         press("Open the phone").await?;
-        while browser.0.windows().await?.len() < 2 {}
-        let windows = browser.0.windows().await?;
-        let phone = windows.into_iter().find(|window| *window != site).unwrap();
-        browser.0.switch_to_window(phone).await?;
+        browser
+            .go_to_the_new_window(std::slice::from_ref(&site))
+            .await?;
         press("Teo Lindqvist").await?;
         press("Approve").await?;
         browser.0.switch_to_window(site).await?;
