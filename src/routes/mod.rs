@@ -40,7 +40,7 @@ use crate::{extract::Gate, provider::Provider, site::Site};
 /// Connect takes a few thousand.
 const LONGEST_NOTICE: usize = 16 * 1024;
 
-/// How long a provider may take for a code or a token. Clef's own limit is shorter.
+/// How long a provider may take for anything. Clef's own limit is shorter.
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(15);
 
 /// What the routes need, the same for every request.

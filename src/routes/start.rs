@@ -9,7 +9,10 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Context, LoginFailure, failure::Reason, return_path::ReturnPath, session_and_cookies};
+use super::{
+    Context, EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, failure::Reason,
+    return_path::ReturnPath, session_and_cookies,
+};
 use crate::provider::LoginRequest;
 
 #[derive(Deserialize)]
@@ -48,15 +51,13 @@ async fn begin(
     let (_, cookies) = session_and_cookies(extensions).ok_or_else(Reason::layer_missing)?;
     let state = context.attempts.begin(&cookies, &next);
     let callback_url = context.callback_url();
-    let url = context
-        .provider
-        .login_url(&LoginRequest::new(&callback_url, &state))
-        .await;
-    match url {
-        Ok(url) => Ok(Redirect::to(url.as_str()).into_response()),
-        Err(error) => {
-            context.attempts.forget(&cookies, &state);
-            Err(Reason::from(error))
-        }
-    }
+    let login = LoginRequest::new(&callback_url, &state);
+    let url = tokio::time::timeout(EXCHANGE_LIMIT, context.provider.login_url(&login));
+    let reason = match url.await {
+        Ok(Ok(url)) => return Ok(Redirect::to(url.as_str()).into_response()),
+        Ok(Err(error)) => Reason::from(error),
+        Err(elapsed) => Reason::new(LoginFailureKind::ProviderUnavailable, elapsed),
+    };
+    context.attempts.forget(&cookies, &state);
+    Err(reason)
 }

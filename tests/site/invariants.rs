@@ -563,11 +563,16 @@ async fn a_provider_that_hangs_is_given_up() {
     let world = World::new();
     let layer = world.layer();
     let app = world.app(&layer);
+    let status = async |request: Request<Body>| {
+        let answer = app.clone().oneshot(request);
+        let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
+        answer.expect("no answer in time").unwrap().status()
+    };
     world.provider.during_notice.set();
-    let answer = app.oneshot(notice("token:12345"));
-    let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
-    let answer = answer.expect("no answer in time").unwrap();
-    assert_eq!(answer.status(), 503);
+    assert_eq!(status(notice("token:12345")).await, 503);
+    world.provider.during_start.set();
+    let start = Request::get("/clef/login").body(Body::empty()).unwrap();
+    assert_eq!(status(start).await, 502);
 }
 
 #[tokio::test]

@@ -60,6 +60,7 @@ pub struct ScriptedProvider {
     pub panicking: Arc<AtomicBool>,
     pub exchanges: Arc<AtomicUsize>,
     pub notices: Arc<AtomicUsize>,
+    pub during_start: Pause,
     pub during_exchange: Pause,
     pub during_notice: Pause,
 }
@@ -89,6 +90,7 @@ impl Provider for ScriptedProvider {
     }
 
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
+        self.during_start.here().await;
         if self.down.load(SeqCst) {
             return Err(ProviderError::new(ProviderErrorKind::Unavailable, "down"));
         }
