@@ -61,9 +61,11 @@ pub mod clef;
 pub mod dev;
 mod extract;
 mod layer;
+mod logout_scope;
 mod pending;
 mod profile;
 pub mod provider;
+mod provider_session;
 mod routes;
 mod session;
 mod site;
@@ -84,9 +86,10 @@ pub use self::{
     extract::{LoggedIn, Login, LogoutError, Logouts, Rejection, RejectionKind},
     layer::{ClefLayer, ClefLayerService},
     profile::{Profile, Subject},
-    routes::{ClefButton, LoginFailure, LoginFailureKind, Paths, PathsError},
+    provider_session::ProviderSession,
+    routes::{ClefButton, LoginFailure, LoginFailureKind, NoticeLimits, Paths, PathsError},
     timestamp::Timestamp,
-    user::{User, UserStore},
+    user::{Standing, User, UserStore},
 };
 
 /// The code of the README runs too.

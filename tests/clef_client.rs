@@ -16,7 +16,9 @@ use axum::{
 use axum_clef::{
     Profile, Subject,
     clef::{Clef, ClefError},
-    provider::{CodeExchange, Provider as _, ProviderError, ProviderErrorKind},
+    provider::{
+        CodeExchange, LoginSecret, LogoutScope, Provider as _, ProviderError, ProviderErrorKind,
+    },
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -79,12 +81,17 @@ async fn exchange(clef: &Clef) -> Result<Profile, ProviderError> {
     let code = SecretString::from("the code&=+");
     let callback = "https://site.example/clef/callback".parse().unwrap();
     let logout = "https://site.example/clef/logout".parse().unwrap();
-    clef.exchange(&CodeExchange::new(&code, &callback, &logout))
-        .await
+    let secret = LoginSecret::from_bytes([7; 32]);
+    let exchange = CodeExchange::new(&code, &callback, &logout, &secret);
+    Ok(clef.exchange(&exchange).await?.profile)
 }
 
 async fn log_out(clef: &Clef) -> Result<Subject, ProviderError> {
-    clef.logout_subject(&"the token&=+".into()).await
+    let notice = clef.logout_notice(&"the token&=+".into()).await?;
+    match notice.scope {
+        LogoutScope::Person(person) => Ok(person),
+        other => panic!("Clef logs people out, not {other:?}"),
+    }
 }
 
 fn cause(error: &ProviderError) -> &ClefError {

@@ -15,7 +15,7 @@ use axum_clef::{
     ClefLayer, LoggedIn, Profile, Subject, UserStore as _,
     clef::Clef,
     dev::{ClefService, PEOPLE, TEST_APPLICATIONS},
-    provider::{CodeExchange, LoginRequest, OneTimeState, Provider as _},
+    provider::{CodeExchange, LoginRequest, LoginSecret, OneTimeState, Provider as _},
     stores::{Account, MemoryUserStore, SqliteUserStore},
 };
 use reqwest::{
@@ -230,8 +230,12 @@ async fn nothing_secret_is_traced_at_any_level() {
     let clef = Clef::new("id", "secret").base_url(&url).unwrap();
     let callback: Url = "https://site.example/".parse().unwrap();
     let code = SecretString::from("SECRET-CODE");
-    let code = CodeExchange::new(&code, &callback, &callback);
-    assert_eq!(clef.exchange(&code).await.unwrap().subject.id(), "1");
+    let secret = LoginSecret::from_bytes([7; 32]);
+    let code = CodeExchange::new(&code, &callback, &callback, &secret);
+    assert_eq!(
+        clef.exchange(&code).await.unwrap().profile.subject.id(),
+        "1"
+    );
     world.secrets.push("SECRET-ACCESS-TOKEN".to_owned());
 
     let text = log.text();
@@ -255,7 +259,7 @@ async fn nothing_secret_is_traced_at_any_level() {
     };
     for message in [
         "logged in user=",
-        "logged out everywhere subject=",
+        "logged out scope=",
         "signed out on this device",
         "a login is refused user=",
         "a login was refused kind=StateMismatch",
@@ -272,6 +276,7 @@ async fn nothing_secret_is_traced_at_any_level() {
 async fn nothing_secret_is_in_a_debug_or_an_error() {
     let state = OneTimeState::new("SECRET-STATE");
     let code = SecretString::from("SECRET-CODE");
+    let secret = LoginSecret::from_bytes([7; 32]);
     let url: Url = "https://site.example/".parse().unwrap();
     let mut profile = Profile::new(Subject::new("https://clef.io", "alex@getclef.com"));
     profile.first_name = Some("SECRET-NAME".to_owned());
@@ -291,14 +296,14 @@ async fn nothing_secret_is_in_a_debug_or_an_error() {
         .base_url("http://127.0.0.1:1")
         .unwrap();
     let error = unreachable
-        .exchange(&CodeExchange::new(&code, &url, &url))
+        .exchange(&CodeExchange::new(&code, &url, &url, &secret))
         .await
         .unwrap_err();
 
     let everything = [
         format!("{state:?}"),
-        format!("{:?}", LoginRequest::new(&url, &state)),
-        format!("{:?}", CodeExchange::new(&code, &url, &url)),
+        format!("{:?}", LoginRequest::new(&url, &state, &secret)),
+        format!("{:?}", CodeExchange::new(&code, &url, &url, &secret)),
         format!("{profile:?}"),
         format!("{account:?}"),
         format!("{:?}", LoggedIn(account)),

@@ -6,24 +6,51 @@ use std::{collections::HashMap, fs, path::Path};
 const ROOMS: &[(&str, &[&str])] = &[
     ("timestamp", &[]),
     ("profile", &[]),
+    ("provider_session", &[]),
+    ("logout_scope", &["profile", "provider_session"]),
     ("box_error", &[]),
     ("address", &[]),
     ("site", &["address"]),
-    ("user", &["timestamp", "profile", "box_error"]),
+    (
+        "user",
+        &["timestamp", "profile", "provider_session", "box_error"],
+    ),
     ("time_limit", &["box_error"]),
-    ("session", &["timestamp", "profile", "box_error", "site"]),
+    (
+        "session",
+        &[
+            "timestamp",
+            "profile",
+            "provider_session",
+            "box_error",
+            "site",
+        ],
+    ),
     ("strangers", &["timestamp", "profile"]),
     (
         "pending",
-        &["timestamp", "profile", "box_error", "user", "strangers"],
+        &[
+            "timestamp",
+            "profile",
+            "provider_session",
+            "logout_scope",
+            "box_error",
+            "user",
+            "strangers",
+        ],
     ),
-    ("provider", &["profile", "box_error"]),
+    (
+        "provider",
+        &["profile", "provider_session", "logout_scope", "box_error"],
+    ),
     ("clef", &["profile", "address", "provider"]),
     (
         "extract",
         &[
             "timestamp",
             "profile",
+            "provider_session",
+            "logout_scope",
             "box_error",
             "user",
             "session",
@@ -68,8 +95,26 @@ const ROOMS: &[(&str, &[&str])] = &[
             "routes",
         ],
     ),
-    ("stores", &["timestamp", "profile", "box_error", "user"]),
-    ("testing", &["timestamp", "profile", "box_error", "user"]),
+    (
+        "stores",
+        &[
+            "timestamp",
+            "profile",
+            "provider_session",
+            "box_error",
+            "user",
+        ],
+    ),
+    (
+        "testing",
+        &[
+            "timestamp",
+            "profile",
+            "provider_session",
+            "box_error",
+            "user",
+        ],
+    ),
     // The wire facts only: it shares no code with `clef`, so that each checks the other.
     ("dev", &[]),
 ];

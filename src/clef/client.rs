@@ -17,8 +17,8 @@ use super::{
 use crate::{
     AddressError, Profile, Subject, address,
     provider::{
-        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutOutcome, Provider,
-        ProviderError, ProviderErrorKind,
+        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome,
+        LogoutScope, Provider, ProviderError, ProviderErrorKind, ProviderLogin,
     },
 };
 
@@ -199,13 +199,17 @@ impl Provider for Clef {
         .map_err(|error| ProviderError::new(ProviderErrorKind::Misconfigured, error))
     }
 
-    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<Profile, ProviderError> {
+    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
         let access_token = self.authorize(code).await?;
-        Ok(self.info(&access_token).await?)
+        Ok(self.info(&access_token).await?.into())
     }
 
-    async fn logout_subject(&self, logout_token: &SecretString) -> Result<Subject, ProviderError> {
-        Ok(self.logout(logout_token).await?)
+    async fn logout_notice(
+        &self,
+        logout_token: &SecretString,
+    ) -> Result<LogoutNotice, ProviderError> {
+        let subject = self.logout(logout_token).await?;
+        Ok(LogoutNotice::new(LogoutScope::Person(subject)))
     }
 
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
@@ -215,6 +219,8 @@ impl Provider for Clef {
             }
             LogoutOutcome::NobodyHere => (StatusCode::NOT_FOUND, "Nobody here has this Clef id."),
             LogoutOutcome::BadToken => (StatusCode::BAD_REQUEST, "Invalid Logout Token."),
+            // Clef's notices end all logins of a person; it names no sessions.
+            LogoutOutcome::SessionsNotKept => (StatusCode::BAD_REQUEST, "There are no sessions."),
             LogoutOutcome::NotANotice(status, reason) => (status, reason),
             LogoutOutcome::ComeBack => (
                 StatusCode::SERVICE_UNAVAILABLE,

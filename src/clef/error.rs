@@ -16,7 +16,7 @@ use crate::provider::{ProviderError, ProviderErrorKind};
 /// };
 ///
 /// let clef = Clef::new("4f318ac177a9391c2e0d221203725ffd", "wrong");
-/// if let Err(error) = clef.logout_subject(&"1234567890".into()).await {
+/// if let Err(error) = clef.logout_notice(&"1234567890".into()).await {
 ///     match error.source().and_then(|source| source.downcast_ref()) {
 ///         Some(ClefError::InvalidApp) => eprintln!("look at the credentials"),
 ///         Some(other) => eprintln!("{other}"),

@@ -315,7 +315,7 @@ impl ClefService {
     /// let clef = Clef::new(application.id(), application.secret()).base_url(&service.url())?;
     ///
     /// service.misbehave(Fault::HtmlInsteadOfJson);
-    /// assert!(clef.logout_subject(&"token".into()).await.is_err());
+    /// assert!(clef.logout_notice(&"token".into()).await.is_err());
     /// service.behave();
     /// # Ok(())
     /// # }

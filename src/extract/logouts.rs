@@ -5,7 +5,11 @@ use std::{fmt, sync::Arc};
 use axum::{extract::FromRequestParts, http::request::Parts};
 
 use super::{Gate, Rejection, Visit};
-use crate::{Subject, pending::PATIENCE};
+use crate::{
+    Subject,
+    logout_scope::LogoutScope,
+    pending::{Outcome, PATIENCE},
+};
 
 /// Ends every login of a person, as the provider's notice does and by the same path: for an
 /// administrator's button, and for "sign out on all devices".
@@ -61,11 +65,12 @@ impl Logouts {
     /// When the user store has not taken it within a second, or too many others wait.
     pub async fn log_out(&self, subject: &Subject) -> Result<bool, LogoutError> {
         let place = self.0.pending.place().ok_or(LogoutError::NoPlace)?;
-        let (gate, subject) = (Arc::clone(&self.0), subject.clone());
+        let (gate, scope) = (Arc::clone(&self.0), LogoutScope::Person(subject.clone()));
         let logout = tokio::spawn(async move {
-            let known = place.write(&gate.users, &gate.strangers, &subject).await;
+            let outcome = place.write(&gate.users, &gate.strangers, &scope).await;
+            let known = outcome == Outcome::LoggedOut;
             if known {
-                tracing::info!(?subject, "logged out everywhere, by the application");
+                tracing::info!(?scope, "logged out, by the application");
             }
             known
         });

@@ -262,7 +262,7 @@ fn render(parts: &Parts) -> Option<RenderRejection> {
 fn login_path(parts: &Parts) -> Option<String> {
     let visit = parts.extensions.get::<Arc<Visit>>()?;
     if parts.method != Method::GET && parts.method != Method::HEAD {
-        return Some(visit.gate.start_path.clone());
+        return Some(visit.gate.login_path.clone());
     }
-    Some(visit.gate.start_for(asked_for(parts)))
+    Some(visit.gate.login_for(asked_for(parts)))
 }

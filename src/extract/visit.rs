@@ -21,7 +21,7 @@ use super::{
     rejection::{Absence, RejectionKind, RenderRejection},
 };
 use crate::{
-    BoxError,
+    BoxError, ProviderSession, Standing,
     pending::PendingLogouts,
     session::{self, LoginKey, LoginRecord, Renewal, Renewed},
     strangers::Strangers,
@@ -42,17 +42,17 @@ pub(crate) struct Gate {
     pub(crate) users: Arc<dyn AnyUserStore>,
     pub(crate) pending: PendingLogouts,
     pub(crate) strangers: Strangers,
-    /// What tells this layer's logins from those of another over the same sessions: the URL of
-    /// its callback.
-    pub(crate) realm: String,
+    /// What tells this layer's logins from those of another over the same sessions: the URLs of
+    /// its callbacks.
+    pub(crate) realms: Vec<String>,
     /// How long a login lasts at the most, however busy it is.
     pub(crate) lifetime: Option<Duration>,
     /// Absent where the application keeps its sessions itself.
     pub(crate) renewal: Option<Renewal>,
     /// The name of the cookie that holds the key of the login.
     pub(crate) key_cookie: String,
-    /// The path of the start route, where whoever must log in goes.
-    pub(crate) start_path: String,
+    /// Where whoever must log in goes: the start route, or a page of the application.
+    pub(crate) login_path: String,
     pub(crate) render_rejection: Option<RenderRejection>,
 }
 
@@ -152,10 +152,10 @@ impl Visit {
 }
 
 impl Gate {
-    /// The start route, with the way back to `next`.
-    pub(crate) fn start_for(&self, next: &str) -> String {
+    /// Where whoever must log in goes, with the way back to `next`.
+    pub(crate) fn login_for(&self, next: &str) -> String {
         let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-        format!("{}?next={next}", self.start_path)
+        format!("{}?next={next}", self.login_path)
     }
 
     /// The check itself. Every way out of it but the last one leads to nobody.
@@ -167,7 +167,7 @@ impl Gate {
         let Some(record) = session::read(session).await? else {
             return Ok(None);
         };
-        if record.realm != self.realm {
+        if !self.realms.contains(&record.realm) {
             return Ok(refused(&record, "it is a login of another layer"));
         }
         let key = cookies
@@ -179,23 +179,37 @@ impl Gate {
                 "the browser does not hold the login's key",
             ));
         }
+        let provider_session = record.provider_session();
         // Before the user is loaded: once a pending logout is written, the load shows it.
-        if self.pending.contains(&record.subject) {
+        if self
+            .pending
+            .contains(&record.subject, provider_session.as_ref())
+        {
             return Ok(refused(&record, "a logout of this person is being written"));
         }
-        let Some(user) = self.users.load(&record.user_id).await? else {
+        let standing = self
+            .users
+            .standing(&record.user_id, provider_session.as_ref());
+        let Some(standing) = standing.await? else {
             return Ok(refused(&record, "there is no such user any more"));
         };
+        let Standing { user, now, .. } = standing;
         if !record.logged_in_at.outlives(user.logged_out_at) {
             return Ok(refused(&record, "logged out since"));
         }
-        let now = self.users.now().await?;
+        if !record.logged_in_at.outlives(standing.session_logged_out_at) {
+            return Ok(refused(&record, "its session at the provider has ended"));
+        }
         if record.logged_in_at.is_too_far_ahead_of(now) {
             return Ok(refused(&record, "the login lies in the future"));
         }
         let age = now.since(record.logged_in_at);
         if self.lifetime.is_some_and(|lifetime| age >= lifetime) {
             return Ok(refused(&record, "its lifetime is over"));
+        }
+        // Longer than that nobody keeps the end of its session.
+        if provider_session.is_some() && age >= ProviderSession::LONGEST_LOGIN {
+            return Ok(refused(&record, "the lifetime of its session is over"));
         }
         let renewed = match &self.renewal {
             Some(renewal) => renewal.renew(session, cookies, &record, now).await?,
@@ -221,7 +235,7 @@ impl fmt::Debug for Gate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Gate")
-            .field("start_path", &self.start_path)
+            .field("login_path", &self.login_path)
             .field("pending_logouts", &self.pending.len())
             .finish_non_exhaustive()
     }

@@ -3,20 +3,20 @@
 mod prefixes;
 mod service;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::{Router, response::Response, routing::Route};
+use axum::{Router, http::request::Parts, response::Response, routing::Route};
 use tower_layer::Layer;
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, cookie::SameSite};
 
 use self::prefixes::WithoutDisguisedCookies;
 pub use self::service::ClefLayerService;
 use crate::{
-    AddressError, LoginFailure, Logouts, Paths, Rejection, UserStore,
+    AddressError, LoginFailure, Logouts, NoticeLimits, Paths, PathsError, Rejection, UserStore,
     extract::Gate,
     pending::PendingLogouts,
     provider::Provider,
-    routes::{self, Attempts, Context, Notices},
+    routes::{self, Attempts, Checks, Context, Entrance, Notices, SignOuts},
     session::Renewal,
     site::Site,
     strangers::Strangers,
@@ -160,40 +160,94 @@ impl<L> ClefLayer<L> {
 
     fn build(site: Site, provider: impl Provider, users: impl UserStore, sessions: L) -> Self {
         let paths = Paths::default();
+        let limits = NoticeLimits::default();
         let gate = Gate {
             users: Arc::new(users),
-            pending: PendingLogouts::new(),
+            pending: PendingLogouts::new(limits.most_owed()),
             strangers: Strangers::default(),
-            realm: site.url(paths.callback()).into(),
+            realms: Vec::new(),
             lifetime: None,
             renewal: None,
             key_cookie: site.cookie_name("login", None),
-            start_path: paths.start().to_owned(),
+            login_path: paths.start().to_owned(),
             render_rejection: None,
         };
         let context = Context {
             attempts: Attempts::new(site.clone()),
+            sign_outs: SignOuts::new(site.clone()),
             notices: Notices::default(),
+            checks: Checks::new(&limits),
             site,
-            provider: Arc::new(provider),
             gate: Arc::new(gate),
-            paths,
+            entrances: vec![Entrance {
+                provider: Arc::new(provider),
+                paths,
+            }],
             key_cookie_domain: None,
             render_failure: None,
         };
-        Self {
+        let layer = Self {
             context: Arc::new(context),
             sessions,
-        }
+        };
+        layer.in_its_realms()
     }
 
-    /// The four routes, to merge into the router before this layer goes around it: start,
-    /// callback, logout webhook and sign-out, under the [`paths`](Self::paths).
+    /// The ready routes, to merge into the router before this layer goes around it: start,
+    /// callback, logout webhook and sign-out, under the [`paths`](Self::paths), and those of
+    /// each [further provider](Self::with_provider).
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        routes::router(Arc::clone(&self.context))
+        routes::router(&self.context)
     }
 
-    /// Puts the routes elsewhere than under `/clef`. Do so before taking them.
+    /// One more provider that people can log in with, its routes under paths of its own.
+    ///
+    /// People are told apart by issuer and subject, so whoever comes by two providers is two
+    /// users, unless the [`UserStore`] knows better. Whoever must log in is sent to the first
+    /// provider; offer the choice on a [`login_page`](Self::login_page).
+    ///
+    /// # Errors
+    ///
+    /// When one of the paths is that of a route already.
+    ///
+    /// ```
+    /// use axum_clef::{ClefLayer, Paths, PathsError, clef::Clef};
+    ///
+    /// # fn example<L>(auth: ClefLayer<L>) -> Result<ClefLayer<L>, PathsError> {
+    /// let staff = Clef::new("another app id", "another app secret");
+    /// let auth = auth
+    ///     .with_provider(Paths::under("/staff")?, staff)?
+    ///     .login_page("/login");
+    /// # Ok(auth)
+    /// # }
+    /// ```
+    pub fn with_provider(
+        mut self,
+        paths: Paths,
+        provider: impl Provider,
+    ) -> Result<Self, PathsError> {
+        let mut entrances = self.context.entrances.iter();
+        if let Some(twice) = entrances.find_map(|entrance| entrance.paths.shared_with(&paths)) {
+            return Err(PathsError::Twice(twice.to_owned()));
+        }
+        self.context_mut().entrances.push(Entrance {
+            provider: Arc::new(provider),
+            paths,
+        });
+        Ok(self.in_its_realms())
+    }
+
+    /// Sends whoever must log in to a page of the application, with `?next=`, the path to come
+    /// back to, instead of straight to the provider. Link from there to the start route of each
+    /// provider, and pass `next` on.
+    #[must_use]
+    pub fn login_page(mut self, path: impl Into<String>) -> Self {
+        self.gate_mut().login_path = path.into();
+        self
+    }
+
+    /// Puts the routes of the first provider elsewhere than under `/clef`. Do so before taking
+    /// them, and before [`with_provider`](Self::with_provider).
     ///
     /// ```
     /// use axum_clef::{ClefLayer, Paths};
@@ -206,9 +260,11 @@ impl<L> ClefLayer<L> {
     /// ```
     #[must_use]
     pub fn paths(mut self, paths: Paths) -> Self {
-        self.gate_mut().start_path = paths.start().to_owned();
-        self.context_mut().paths = paths;
-        self.in_its_realm()
+        self.gate_mut().login_path = paths.start().to_owned();
+        if let Some(entrance) = self.context_mut().entrances.first_mut() {
+            entrance.paths = paths;
+        }
+        self.in_its_realms()
     }
 
     /// Shares logins with the other hosts of a domain, for a session layer whose cookie has
@@ -238,17 +294,15 @@ impl<L> ClefLayer<L> {
         let domain = domain.into();
         self.gate_mut().key_cookie = self.context.site.cookie_name("login", Some(&domain));
         self.context_mut().key_cookie_domain = Some(domain);
-        self.in_its_realm()
+        self.in_its_realms()
     }
 
-    /// Names the realm anew: the callback at this site, or at any host of the shared domain.
-    fn in_its_realm(mut self) -> Self {
-        let callback = self.context.paths.callback();
-        let realm = match &self.context.key_cookie_domain {
-            Some(domain) => format!("{domain}{callback}"),
-            None => self.context.site.url(callback).into(),
-        };
-        self.gate_mut().realm = realm;
+    /// Names the realms anew.
+    fn in_its_realms(mut self) -> Self {
+        let context = &self.context;
+        let entrances = context.entrances.iter();
+        let realms = entrances.map(|entrance| context.realm(&entrance.paths));
+        self.gate_mut().realms = realms.collect();
         self
     }
 
@@ -340,6 +394,48 @@ impl<L> ClefLayer<L> {
     /// ```
     pub fn logouts(&self) -> Logouts {
         Logouts::new(Arc::clone(&self.context.gate))
+    }
+
+    /// How many logout notices are dealt with at once. Set it before taking the
+    /// [`routes`](Self::routes).
+    ///
+    /// ```
+    /// use axum_clef::NoticeLimits;
+    ///
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.notice_limits(NoticeLimits::default().at_once(16))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn notice_limits(mut self, limits: NoticeLimits) -> Self {
+        self.gate_mut().pending = PendingLogouts::new(limits.most_owed());
+        self.context_mut().checks = self.context.checks.with_limits(&limits);
+        self
+    }
+
+    /// Who sends a logout notice, for a site behind a reverse proxy: the address that the proxy
+    /// puts into a header which nobody else can. As it stands, it is the other end of the
+    /// connection, if the server makes that known
+    /// ([`into_make_service_with_connect_info`](axum::Router::into_make_service_with_connect_info)).
+    ///
+    /// Room is kept for senders of good notices, so that a flood of forged ones from elsewhere
+    /// does not hold theirs up.
+    ///
+    /// ```
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.notice_sender(|request| {
+    ///     let address = request.headers.get("x-real-ip")?.to_str().ok()?;
+    ///     address.parse().ok()
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn notice_sender(
+        mut self,
+        sender: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.context_mut().checks = self.context.checks.with_sender(Arc::new(sender));
+        self
     }
 
     /// How many people's logouts this node knows of and could not write yet. It tries until

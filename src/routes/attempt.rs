@@ -1,4 +1,4 @@
-//! A login on its way: the one-time state, and where it leads.
+//! A login on its way: its secret, from which the one-time state is made, and where it leads.
 //!
 //! Each attempt has a cookie of its own, so that two tabs can log in at once, and none has
 //! a session: a visitor who never comes back leaves nothing here.
@@ -9,16 +9,18 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::Rng as _;
 use subtle::ConstantTimeEq as _;
 use tower_cookies::Cookies;
+use url::Url;
 
 use super::{burnt::BurntStates, return_path::ReturnPath};
-use crate::{Timestamp, provider::OneTimeState, site::Site};
+use crate::{
+    Timestamp,
+    provider::{LoginSecret, OneTimeState},
+    site::Site,
+};
 
 /// How long a login may take, from the start to the callback.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
-/// How long a state is, in characters: 32 bytes in base64.
-const STATE: usize = 43;
-/// How much of the state stands in the name of its cookie, in characters; the rest is 210
-/// bits that only the value has.
+/// How much of the state stands in the name of its cookie, in characters.
 const HANDLE: usize = 8;
 /// How many attempts one browser keeps. Older ones give way, and so they do when all of
 /// them together would near the header limits of common proxies.
@@ -35,9 +37,27 @@ pub(crate) struct Attempts {
 
 /// An attempt as its cookie keeps it.
 struct Attempt {
-    state: String,
+    secret: LoginSecret,
     begun_at: Timestamp,
     next: ReturnPath,
+}
+
+/// A login that has just begun.
+pub(super) struct Begun {
+    pub(super) state: OneTimeState,
+    pub(super) secret: LoginSecret,
+}
+
+/// A login that has come back.
+pub(super) struct Ended {
+    pub(super) secret: LoginSecret,
+    /// Where it leads.
+    pub(super) next: ReturnPath,
+}
+
+/// The state of a login, made for one callback: what another provider sends here does not fit.
+fn state(secret: &LoginSecret, callback: &Url) -> OneTimeState {
+    OneTimeState::new(secret.derive(&format!("state for {callback}")))
 }
 
 impl Attempts {
@@ -48,33 +68,38 @@ impl Attempts {
         }
     }
 
-    /// Begins a login that leads back to `next`.
-    pub(super) fn begin(&self, cookies: &Cookies, next: &ReturnPath) -> OneTimeState {
+    /// Begins a login that comes back to `callback` and then leads to `next`.
+    pub(super) fn begin(&self, cookies: &Cookies, callback: &Url, next: &ReturnPath) -> Begun {
         let mut bytes = [0; 32];
         rand::rng().fill_bytes(&mut bytes);
         let attempt = Attempt {
-            state: URL_SAFE_NO_PAD.encode(bytes),
+            secret: LoginSecret::from_bytes(bytes),
             begun_at: Timestamp::now(),
             next: next.clone(),
         };
+        let state = state(&attempt.secret, callback);
         let value = attempt.to_cookie_value();
         self.make_room(cookies, value.len());
         cookies.add(
             self.site
-                .cookie(self.cookie_name(&attempt.state), value, LIFETIME),
+                .cookie(self.cookie_name(state.expose()), value, LIFETIME),
         );
-        OneTimeState::new(attempt.state)
+        Begun {
+            state,
+            secret: attempt.secret,
+        }
     }
 
-    /// Ends the login whose state came back, whatever becomes of it: where it leads, or
-    /// `None` if this browser did not begin it or it was ended before.
-    pub(super) fn burn(&self, cookies: &Cookies, state: &str) -> Option<ReturnPath> {
-        let name = self.cookie_name(state);
+    /// Ends the login whose state came back, whatever becomes of it. `None`: this browser did
+    /// not begin it, not with the provider that comes back here, or it was ended before.
+    pub(super) fn burn(&self, cookies: &Cookies, callback: &Url, came: &str) -> Option<Ended> {
+        let name = self.cookie_name(came);
         let attempt = Attempt::parse(&self.site, cookies.get(&name)?.value());
         cookies.remove(self.site.removal(name));
-        let attempt = attempt?;
-        let same: bool = attempt.state.as_bytes().ct_eq(state.as_bytes()).into();
-        (same && self.burnt.burn(attempt.state)).then_some(attempt.next)
+        let Attempt { secret, next, .. } = attempt?;
+        let state = state(&secret, callback);
+        let same: bool = state.expose().as_bytes().ct_eq(came.as_bytes()).into();
+        (same && self.burnt.burn(state.expose().to_owned())).then_some(Ended { secret, next })
     }
 
     /// Forgets an attempt that was begun in this very request.
@@ -126,17 +151,18 @@ fn is_plain(text: &str) -> bool {
 impl Attempt {
     fn to_cookie_value(&self) -> String {
         let next = URL_SAFE_NO_PAD.encode(self.next.as_str());
-        format!("{}.{}.{next}", self.state, self.begun_at.as_micros())
+        let secret = URL_SAFE_NO_PAD.encode(self.secret.as_bytes());
+        format!("{secret}.{}.{next}", self.begun_at.as_micros())
     }
 
     /// Reads a cookie, which anybody may have written: where it leads is checked again.
     fn parse(site: &Site, value: &str) -> Option<Self> {
         let mut parts = value.splitn(3, '.');
-        let state = parts.next().filter(|state| state.len() == STATE)?;
+        let secret = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
         let begun_at = parts.next()?.parse().ok()?;
         let next = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
         Some(Self {
-            state: state.to_owned(),
+            secret: LoginSecret::from_bytes(secret.try_into().ok()?),
             begun_at: Timestamp::from_micros(begun_at),
             next: ReturnPath::parse(site, std::str::from_utf8(&next).ok()?)?,
         })

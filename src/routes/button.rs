@@ -9,7 +9,7 @@ use axum::{
 use maud::html;
 use tower_cookies::Cookies;
 
-use super::{Context, return_path::ReturnPath};
+use super::{Context, Entrance, return_path::ReturnPath};
 use crate::{
     Rejection,
     clef::{ButtonColor, ButtonStyle, ButtonType},
@@ -40,6 +40,7 @@ use crate::{
 /// ```
 pub struct ClefButton {
     context: Arc<Context>,
+    entrance: Entrance,
     cookies: Cookies,
     visit: Arc<Visit>,
     next: ReturnPath,
@@ -52,13 +53,15 @@ impl ClefButton {
     /// answer `Cache-Control: no-store`.
     pub fn html(&self) -> String {
         self.visit.forbid_storing();
-        let state = self.context.attempts.begin(&self.cookies, &self.next);
-        let callback_url = self.context.callback_url();
-        let login = LoginRequest::new(&callback_url, &state);
+        let entrance = &self.entrance;
+        let callback_url = self.context.site.url(entrance.paths.callback());
+        let attempts = &self.context.attempts;
+        let begun = attempts.begin(&self.cookies, &callback_url, &self.next);
+        let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
         let link = html! {
-            a href=(self.link()) { "Log in with " (self.context.provider.name()) }
+            a href=(entrance.start_for(&self.next)) { "Log in with " (entrance.provider.name()) }
         };
-        let Some(script) = self.context.provider.button(&login) else {
+        let Some(script) = entrance.provider.button(&login) else {
             return link.into_string();
         };
         let given = script.attributes.iter();
@@ -116,10 +119,6 @@ impl ClefButton {
         self.attributes.push((name, value));
         self
     }
-
-    fn link(&self) -> String {
-        self.context.gate.start_for(self.next.as_str())
-    }
 }
 
 /// Text as it may stand between the quotes of an attribute.
@@ -144,8 +143,12 @@ impl<S: Sync> FromRequestParts<S> for ClefButton {
         } else {
             ReturnPath::front()
         };
+        let Some(entrance) = context.entrances.first() else {
+            return Err(Rejection::layer_missing());
+        };
         Ok(Self {
             context: Arc::clone(context),
+            entrance: entrance.clone(),
             cookies: cookies.clone(),
             visit: Arc::clone(visit),
             next,

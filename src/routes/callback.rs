@@ -1,7 +1,7 @@
 //! `GET /clef/callback?code&state`: ends a login, in a session or on a page that says why
 //! not.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -14,10 +14,11 @@ use tower_cookies::Cookies;
 use tower_sessions::Session;
 
 use super::{
-    Context, EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, failure::Reason, session_and_cookies,
+    EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, RouteState, attempt::Ended, failure::Reason,
+    session_and_cookies,
 };
 use crate::{
-    provider::CodeExchange,
+    provider::{CodeExchange, LoginSecret, ProviderLogin},
     session::{self, LoginKey, LoginRecord},
     time_limit::{STORE_LIMIT, within},
 };
@@ -34,10 +35,12 @@ pub(super) struct Callback {
     state: Option<SecretString>,
     /// What OAuth 2.0 (RFC 6749, section 4.1.2.1) sends instead of a code.
     error: Option<String>,
+    /// Who sends this (RFC 9207).
+    iss: Option<String>,
 }
 
 pub(super) async fn callback(
-    State(context): State<Arc<Context>>,
+    State(route): State<RouteState>,
     query: Result<Query<Callback>, QueryRejection>,
     extensions: Extensions,
 ) -> Response {
@@ -45,47 +48,55 @@ pub(super) async fn callback(
         Ok(Query(query)) => query,
         Err(error) => {
             let reason = Reason::bad_request(error.body_text());
-            return LoginFailure::answer(&context, reason, None);
+            return LoginFailure::answer(&route, reason, None);
         }
     };
     let Some((session, cookies)) = session_and_cookies(&extensions) else {
-        return LoginFailure::answer(&context, Reason::layer_missing(), None);
+        return LoginFailure::answer(&route, Reason::layer_missing(), None);
     };
     // Burnt before anything else can fail: whatever comes next, this state is used.
-    let next = query
-        .state
-        .as_ref()
-        .and_then(|state| context.attempts.burn(&cookies, state.expose_secret()));
-    let Some(next) = next else {
+    let callback_url = route.callback_url();
+    let attempts = &route.context.attempts;
+    let state = query.state.as_ref();
+    let ended =
+        state.and_then(|state| attempts.burn(&cookies, &callback_url, state.expose_secret()));
+    let Some(Ended { secret, next }) = ended else {
         let reason = Reason::new(
             LoginFailureKind::StateMismatch,
             "no login with this state is under way in this browser",
         );
-        return LoginFailure::answer(&context, reason, None);
+        return LoginFailure::answer(&route, reason, None);
     };
-    match log_in(&context, &query, &session, &cookies).await {
+    match log_in(&route, &query, &secret, &session, &cookies).await {
         Ok(()) => Redirect::to(next.as_str()).into_response(),
-        Err(reason) => LoginFailure::answer(&context, reason, Some(&next)),
+        Err(reason) => LoginFailure::answer(&route, reason, Some(&next)),
     }
 }
 
 /// The login, from the stamp to the session. Nothing is kept unless all of it works.
 async fn log_in(
-    context: &Context,
+    route: &RouteState,
     query: &Callback,
+    secret: &LoginSecret,
     session: &Session,
     cookies: &Cookies,
 ) -> Result<(), Reason> {
     let code = code(query)?;
+    let context = &route.context;
     let gate = &context.gate;
     // Before the exchange: a logout that comes while it runs is then later than the stamp.
     let logged_in_at = within(STORE_LIMIT, gate.users.now())
         .await
         .map_err(Reason::store)?;
-    let (callback_url, logout_url) = (context.callback_url(), context.logout_url());
-    let exchange = CodeExchange::new(code, &callback_url, &logout_url);
-    let exchange = context.provider.exchange(&exchange);
-    let profile = tokio::time::timeout(EXCHANGE_LIMIT, exchange)
+    let (callback_url, logout_url) = (route.callback_url(), route.logout_url());
+    let exchange = CodeExchange::new(code, &callback_url, &logout_url, secret)
+        .with_issuer(query.iss.as_deref());
+    let exchange = route.entrance.provider.exchange(&exchange);
+    let ProviderLogin {
+        profile,
+        session: provider_session,
+        sign_out_hint,
+    } = tokio::time::timeout(EXCHANGE_LIMIT, exchange)
         .await
         .map_err(|elapsed| Reason::new(LoginFailureKind::ProviderUnavailable, elapsed))??;
     let user = within(STORE_LIMIT, gate.users.log_in(&profile))
@@ -106,9 +117,18 @@ async fn log_in(
             "its clock stepped back while the login was under way".into(),
         ));
     }
+    let session_logged_out_at = match &provider_session {
+        Some(session) => within(STORE_LIMIT, gate.users.session_logged_out_at(session))
+            .await
+            .map_err(Reason::store)?,
+        None => None,
+    };
     // In this order: a stranger's logout is remembered before it is no longer owed.
     let logged_out = !logged_in_at.outlives(user.logged_out_at)
-        || gate.pending.contains(&profile.subject)
+        || !logged_in_at.outlives(session_logged_out_at)
+        || gate
+            .pending
+            .contains(&profile.subject, provider_session.as_ref())
         || !logged_in_at.outlives(gate.strangers.logged_out_at(&profile.subject));
     if logged_out {
         return Err(Reason::new(
@@ -118,15 +138,19 @@ async fn log_in(
     }
     let key = LoginKey::generate();
     let login = LoginRecord {
-        realm: gate.realm.clone(),
+        realm: context.realm(&route.entrance.paths),
         user_id: user.id,
         subject: profile.subject,
+        session: provider_session.map(|session| session.id().to_owned()),
         logged_in_at,
         key: key.fingerprint(),
     };
-    within(STORE_LIMIT, session::begin(session, &login))
-        .await
-        .map_err(Reason::store)?;
+    within(
+        STORE_LIMIT,
+        session::begin(session, &login, sign_out_hint.as_ref()),
+    )
+    .await
+    .map_err(Reason::store)?;
     cookies.add(context.key_cookie(key.into_cookie(), KEY_LIFETIME));
     tracing::info!(user = ?login.user_id, "logged in");
     Ok(())

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 
-use super::{Context, page, return_path::ReturnPath};
+use super::{RouteState, page, return_path::ReturnPath};
 use crate::{
     BoxError,
     provider::{ProviderError, ProviderErrorKind},
@@ -143,22 +143,17 @@ impl LoginFailure {
 
     /// Logs a failure and renders it. `next` is where the login was to lead.
     pub(super) fn answer(
-        context: &Context,
+        RouteState { context, entrance }: &RouteState,
         Reason { kind, source }: Reason,
         next: Option<&ReturnPath>,
     ) -> Response {
-        let retry_url = match next.filter(|next| **next != ReturnPath::front()) {
-            Some(next) => format!(
-                "{}{}",
-                context.site.origin(),
-                context.gate.start_for(next.as_str())
-            ),
-            None => context.site.url(context.paths.start()).into(),
-        };
+        let next = next.cloned().unwrap_or_else(ReturnPath::front);
+        let start = entrance.start_for(&next);
+        let retry_url = format!("{}{start}", context.site.origin());
         let failure = Self {
             kind,
             source,
-            provider: context.provider.name().to_owned(),
+            provider: entrance.provider.name().to_owned(),
             retry_url,
         };
         failure.log();
@@ -186,7 +181,7 @@ impl LoginFailure {
 }
 
 /// An error and what is behind it, in one line without control characters.
-struct Causes<'a>(&'a (dyn Error + 'static));
+pub(super) struct Causes<'a>(pub(super) &'a (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,11 @@
 //! `POST /clef/logout`: the webhook by which the provider says that somebody has logged
 //! out. It carries no cookie and touches no session.
 
-use std::{error::Error as _, sync::Arc};
+use std::{error::Error as _, net::IpAddr};
 
 use axum::{
     Form,
-    extract::{State, rejection::FormRejection},
+    extract::{FromRequest as _, Request, State, rejection::FormRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -13,38 +13,40 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::{
-    Context, EXCHANGE_LIMIT,
+    EXCHANGE_LIMIT, RouteState,
+    checks::Admitted,
     notices::{Handling, Joined},
 };
 use crate::{
-    pending::Place,
+    extract::Gate,
+    pending::{Outcome, Place},
     provider::{LogoutOutcome, ProviderError, ProviderErrorKind},
 };
 
 #[derive(Deserialize)]
-pub(super) struct Notice {
+struct NoticeForm {
     logout_token: Option<SecretString>,
 }
 
-pub(super) async fn logout(
-    State(context): State<Arc<Context>>,
-    notice: Result<Form<Notice>, FormRejection>,
-) -> Response {
+pub(super) async fn logout(State(route): State<RouteState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let sender = route.context.checks.sender(&parts);
+    let notice = Form::from_request(Request::from_parts(parts, body), &()).await;
     let outcome = match token(notice) {
-        Ok(token) => settle(&context, token).await,
+        Ok(token) => settle(&route, token, sender).await,
         Err(outcome) => {
             tracing::info!(?outcome, "a logout notice was refused");
             outcome
         }
     };
-    answer(&context, outcome)
+    answer(&route, outcome)
 }
 
 /// Looks at the shape of a notice, before anything is asked of anybody.
-fn token(notice: Result<Form<Notice>, FormRejection>) -> Result<SecretString, LogoutOutcome> {
+fn token(notice: Result<Form<NoticeForm>, FormRejection>) -> Result<SecretString, LogoutOutcome> {
     let refused = |status, reason| Err(LogoutOutcome::NotANotice(status, reason));
     match notice {
-        Ok(Form(Notice {
+        Ok(Form(NoticeForm {
             logout_token: Some(token),
         })) if !token.expose_secret().is_empty() => Ok(token),
         Ok(_) => refused(StatusCode::BAD_REQUEST, "There is no logout_token."),
@@ -62,47 +64,88 @@ fn token(notice: Result<Form<Notice>, FormRejection>) -> Result<SecretString, Lo
     }
 }
 
-async fn settle(context: &Arc<Context>, token: SecretString) -> LogoutOutcome {
+async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>) -> LogoutOutcome {
+    let context = &route.context;
     let progress = match context.notices.join(&token) {
         Joined::Later(progress) => progress,
         Joined::First(handling) => {
+            let Some(admitted) = context.checks.admit(sender).await else {
+                tracing::warn!("more logout notices arrive than can be checked");
+                return LogoutOutcome::ComeBack;
+            };
             let Some(place) = context.gate.pending.place() else {
                 tracing::error!("too many logouts are waiting for the store");
                 return LogoutOutcome::ComeBack;
             };
             let progress = handling.progress();
+            let notice = Notice {
+                token,
+                sender,
+                handling,
+            };
             // A task of its own: a sender who hangs up after the token is exchanged must not
             // take the logout along.
-            tokio::spawn(handle(Arc::clone(context), token, place, handling));
+            tokio::spawn(notice.handle(route.clone(), admitted, place));
             progress
         }
     };
     progress.outcome().await
 }
 
-/// From the token to the effect.
-async fn handle(context: Arc<Context>, token: SecretString, place: Place, handling: Handling) {
-    let exchange = context.provider.logout_subject(&token);
-    let subject = match tokio::time::timeout(EXCHANGE_LIMIT, exchange).await {
-        Ok(Ok(subject)) => subject,
-        Ok(Err(error)) => return handling.finish(failed(&error)),
-        Err(elapsed) => {
-            tracing::error!(%elapsed, "a logout notice could not be checked");
-            return handling.finish(LogoutOutcome::ComeBack);
-        }
-    };
-    handling.writing();
-    let outcome = if place
-        .write(&context.gate.users, &context.gate.strangers, &subject)
-        .await
-    {
-        tracing::info!(?subject, "logged out everywhere");
-        LogoutOutcome::LoggedOut
-    } else {
-        tracing::info!(?subject, "a logout notice is for nobody here");
-        LogoutOutcome::NobodyHere
-    };
-    handling.finish(outcome);
+/// A notice that is handled.
+struct Notice {
+    token: SecretString,
+    sender: Option<IpAddr>,
+    handling: Handling,
+}
+
+impl Notice {
+    /// From the token to the effect.
+    async fn handle(self, route: RouteState, admitted: Admitted, place: Place) {
+        let check = route.entrance.provider.logout_notice(&self.token);
+        let notice = match tokio::time::timeout(EXCHANGE_LIMIT, check).await {
+            Ok(Ok(notice)) => notice,
+            Ok(Err(error)) => return self.handling.finish(failed(&error)),
+            Err(elapsed) => {
+                tracing::error!(%elapsed, "a logout notice could not be checked");
+                return self.handling.finish(LogoutOutcome::ComeBack);
+            }
+        };
+        drop(admitted);
+        let RouteState { context, entrance } = route;
+        context.checks.was_good(self.sender);
+        let issuer = notice.scope.issuer().to_owned();
+        let Some(handling) = self.handling.named(&issuer, notice.id.as_deref()) else {
+            tracing::info!(
+                provider = entrance.provider.name(),
+                "a logout notice came again"
+            );
+            return;
+        };
+        handling.writing();
+        let Gate {
+            users, strangers, ..
+        } = &*context.gate;
+        let scope = &notice.scope;
+        let outcome = match place.write(users, strangers, scope).await {
+            Outcome::LoggedOut => {
+                tracing::info!(?scope, "logged out");
+                LogoutOutcome::LoggedOut
+            }
+            Outcome::NobodyHere => {
+                tracing::info!(?scope, "a logout notice is for nobody here");
+                LogoutOutcome::NobodyHere
+            }
+            Outcome::SessionsNotKept => {
+                tracing::error!(
+                    ?scope,
+                    "a logout notice ends a session at the provider and does not say whose; the                      user store must keep such sessions: see `UserStore::log_out_session`"
+                );
+                LogoutOutcome::SessionsNotKept
+            }
+        };
+        handling.finish(outcome);
+    }
 }
 
 fn failed(error: &ProviderError) -> LogoutOutcome {
@@ -119,8 +162,8 @@ fn failed(error: &ProviderError) -> LogoutOutcome {
     }
 }
 
-fn answer(context: &Context, outcome: LogoutOutcome) -> Response {
-    let answer = context.provider.logout_answer(outcome);
+fn answer(route: &RouteState, outcome: LogoutOutcome) -> Response {
+    let answer = route.entrance.provider.logout_answer(outcome);
     let mut response = match answer.body {
         Some(body) => (
             answer.status,

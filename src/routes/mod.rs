@@ -5,6 +5,7 @@ mod attempt;
 mod burnt;
 mod button;
 mod callback;
+mod checks;
 mod failure;
 mod logout;
 mod notices;
@@ -12,6 +13,7 @@ mod page;
 mod paths;
 mod return_path;
 mod sign_out;
+mod signed_out;
 mod start;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -26,11 +28,16 @@ use axum::{
 };
 use tower_cookies::{Cookie, Cookies};
 use tower_sessions::Session;
-use url::Url;
+use url::{Url, form_urlencoded};
 
-pub(crate) use self::{attempt::Attempts, failure::RenderFailure, notices::Notices};
+use self::return_path::ReturnPath;
+pub(crate) use self::{
+    attempt::Attempts, checks::Checks, failure::RenderFailure, notices::Notices,
+    signed_out::SignOuts,
+};
 pub use self::{
     button::ClefButton,
+    checks::NoticeLimits,
     failure::{LoginFailure, LoginFailureKind},
     paths::{Paths, PathsError},
 };
@@ -43,27 +50,51 @@ const LONGEST_NOTICE: usize = 16 * 1024;
 /// How long a provider may take for anything. Clef's own limit is shorter.
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(15);
 
+/// A provider of the site, and where its routes lie.
+#[derive(Clone)]
+pub(crate) struct Entrance {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) paths: Paths,
+}
+
 /// What the routes need, the same for every request.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) site: Site,
-    pub(crate) provider: Arc<dyn Provider>,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) paths: Paths,
+    /// The first is the one that people are sent to who must log in.
+    pub(crate) entrances: Vec<Entrance>,
     pub(crate) attempts: Attempts,
+    pub(crate) sign_outs: SignOuts,
     pub(crate) notices: Notices,
+    pub(crate) checks: Checks,
     /// The domain of the cookie with the login's key; `None` for this host alone.
     pub(crate) key_cookie_domain: Option<String>,
     pub(crate) render_failure: Option<RenderFailure>,
 }
 
+/// What a route knows: the context, and by which entrance the request comes.
+#[derive(Clone)]
+struct RouteState {
+    context: Arc<Context>,
+    entrance: Entrance,
+}
+
 impl Context {
-    fn callback_url(&self) -> Url {
-        self.site.url(self.paths.callback())
+    /// What tells the logins by an entrance from all others: the URL of its callback, at this
+    /// site or at any host of the shared domain.
+    pub(crate) fn realm(&self, paths: &Paths) -> String {
+        match &self.key_cookie_domain {
+            Some(domain) => format!("{domain}{}", paths.callback()),
+            None => self.site.url(paths.callback()).into(),
+        }
     }
 
-    fn logout_url(&self) -> Url {
-        self.site.url(self.paths.logout())
+    /// Whether one of the routes lies there.
+    fn is_route(&self, path: &str) -> bool {
+        self.entrances
+            .iter()
+            .any(|entrance| entrance.paths.contains(path))
     }
 
     /// The cookie with the key of a login; without a value and a lifetime it takes the key away.
@@ -78,17 +109,46 @@ impl Context {
     }
 }
 
-/// The routes of a context, for a router of any state.
-pub(crate) fn router<S: Clone + Send + Sync + 'static>(context: Arc<Context>) -> Router<S> {
-    let paths = context.paths.clone();
-    let notice = post(logout::logout).layer(DefaultBodyLimit::max(LONGEST_NOTICE));
-    Router::new()
-        .route(paths.start(), get(start::start).head(only_get))
-        .route(paths.callback(), get(callback::callback).head(only_get))
-        .route(paths.logout(), notice)
-        .route(paths.sign_out(), post(sign_out::sign_out))
-        .layer(map_response(for_once))
-        .with_state(context)
+impl RouteState {
+    fn callback_url(&self) -> Url {
+        self.context.site.url(self.entrance.paths.callback())
+    }
+
+    fn logout_url(&self) -> Url {
+        self.context.site.url(self.entrance.paths.logout())
+    }
+}
+
+impl Entrance {
+    /// The start route, with the way back to `next`.
+    fn start_for(&self, next: &ReturnPath) -> String {
+        let start = self.paths.start();
+        if *next == ReturnPath::front() {
+            return start.to_owned();
+        }
+        let next: String = form_urlencoded::byte_serialize(next.as_str().as_bytes()).collect();
+        format!("{start}?next={next}")
+    }
+}
+
+/// The routes of every entrance, for a router of any state.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(context: &Arc<Context>) -> Router<S> {
+    let routers = context.entrances.iter().map(|entrance| {
+        let notice = post(logout::logout).layer(DefaultBodyLimit::max(LONGEST_NOTICE));
+        let paths = &entrance.paths;
+        Router::new()
+            .route(paths.start(), get(start::start).head(only_get))
+            .route(paths.callback(), get(callback::callback).head(only_get))
+            .route(paths.logout(), notice)
+            .route(paths.sign_out(), post(sign_out::sign_out))
+            .route(paths.signed_out(), get(signed_out::signed_out))
+            .layer(map_response(for_once))
+            .with_state(RouteState {
+                context: Arc::clone(context),
+                entrance: entrance.clone(),
+            })
+    });
+    routers.fold(Router::new(), Router::merge)
 }
 
 /// These routes begin and end logins: nothing for whoever only looks whether they are there.
@@ -121,8 +181,18 @@ impl fmt::Debug for Context {
         formatter
             .debug_struct("Context")
             .field("site", &self.site)
-            .field("paths", &self.paths)
             .field("gate", &self.gate)
+            .field("entrances", &self.entrances)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Entrance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Entrance")
+            .field("provider", &self.provider.name())
+            .field("paths", &self.paths)
+            .finish()
     }
 }

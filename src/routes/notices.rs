@@ -6,6 +6,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -26,10 +27,12 @@ pub(crate) struct Notices(Arc<Mutex<Known>>);
 #[derive(Default)]
 struct Known {
     notices: HashMap<Token, Progress>,
-    applied: VecDeque<Token>,
+    /// Those that are not forgotten when they are done, the oldest first.
+    applied: VecDeque<Vec<Token>>,
 }
 
-/// A digest: a token is a secret until it is exchanged.
+/// A digest: a token is a secret until it is exchanged. Or one of the name that a provider gave
+/// the notice, whatever the token it stands in.
 type Token = [u8; 32];
 
 /// How far a notice has come.
@@ -59,7 +62,8 @@ pub(super) struct Progress(watch::Receiver<Stage>);
 /// unknown, so that it can come again.
 pub(super) struct Handling {
     notices: Notices,
-    token: Token,
+    /// By its token, and by its name.
+    known_by: Vec<Token>,
     stage: watch::Sender<Stage>,
 }
 
@@ -74,7 +78,7 @@ impl Notices {
         known.notices.insert(token, Progress(progress));
         Joined::First(Handling {
             notices: self.clone(),
-            token,
+            known_by: vec![token],
             stage,
         })
     }
@@ -87,6 +91,40 @@ impl Notices {
 impl Handling {
     pub(super) fn progress(&self) -> Progress {
         Progress(self.stage.subscribe())
+    }
+
+    /// By the name that this provider gave the notice, if it did. `None`: it is known by that
+    /// already. Whoever waits for this one hears what becomes of the other.
+    pub(super) fn named(mut self, issuer: &str, id: Option<&str>) -> Option<Self> {
+        let Some(id) = id else {
+            return Some(self);
+        };
+        // The issuer's digest is of one length: no two names run into each other.
+        let mut name = Sha256::new();
+        name.update(Sha256::digest(issuer));
+        name.update(id);
+        let name: Token = name.finalize().into();
+        let mut known = self.notices.known();
+        if let Some(progress) = known.notices.get(&name).cloned() {
+            drop(known);
+            tokio::spawn(self.follow(progress));
+            return None;
+        }
+        let progress = self.progress();
+        known.notices.insert(name, progress);
+        drop(known);
+        self.known_by.push(name);
+        Some(self)
+    }
+
+    /// Ends as another ends.
+    async fn follow(self, mut other: Progress) {
+        self.writing();
+        let done = other.0.wait_for(|stage| matches!(stage, Stage::Done(_)));
+        let stage = done.await.map(|stage| *stage);
+        if let Ok(Stage::Done(outcome)) = stage {
+            self.stage.send_replace(Stage::Done(outcome));
+        }
     }
 
     pub(super) fn writing(&self) {
@@ -105,15 +143,15 @@ impl Drop for Handling {
             Stage::Done(LogoutOutcome::LoggedOut | LogoutOutcome::NobodyHere)
         );
         let mut known = self.notices.known();
-        if !applied {
-            known.notices.remove(&self.token);
-            return;
-        }
-        known.applied.push_back(self.token);
-        if known.applied.len() > CAPACITY
-            && let Some(oldest) = known.applied.pop_front()
-        {
-            known.notices.remove(&oldest);
+        let forgotten = if !applied {
+            Some(mem::take(&mut self.known_by))
+        } else {
+            known.applied.push_back(mem::take(&mut self.known_by));
+            let full = known.applied.len() > CAPACITY;
+            full.then(|| known.applied.pop_front()).flatten()
+        };
+        for token in forgotten.into_iter().flatten() {
+            known.notices.remove(&token);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the routes lie.
 
-/// The paths of the four routes. By default they lie under `/clef`.
+/// The paths of the routes. By default they lie under `/clef`.
 ///
 /// ```
 /// use axum_clef::Paths;
@@ -11,9 +11,10 @@
 /// assert_eq!(paths.callback(), "/auth/callback");
 /// assert_eq!(paths.logout(), "/auth/logout");
 /// assert_eq!(paths.sign_out(), "/auth/sign-out");
+/// assert_eq!(paths.signed_out(), "/auth/signed-out");
 ///
-/// let paths = Paths::new("/login", "/login/done", "/hooks/logout", "/goodbye")?;
-/// assert_eq!(paths.logout(), "/hooks/logout");
+/// let paths = paths.with_start("/login")?.with_logout("/hooks/logout")?;
+/// assert_eq!(paths.start(), "/login");
 /// # Ok(())
 /// # }
 /// ```
@@ -23,6 +24,7 @@ pub struct Paths {
     callback: String,
     logout: String,
     sign_out: String,
+    signed_out: String,
 }
 
 /// Why paths cannot be those of the routes.
@@ -41,18 +43,76 @@ pub enum PathsError {
 }
 
 impl Paths {
-    /// Four paths of your own, as seen from outside: the provider and the browser go there.
+    /// `login`, `callback`, `logout`, `sign-out` and `signed-out` under a path of your own.
     ///
     /// # Errors
     ///
-    /// When one is not a plain absolute path, or is there twice.
-    pub fn new(
-        start: &str,
-        callback: &str,
-        logout: &str,
-        sign_out: &str,
-    ) -> Result<Self, PathsError> {
-        let paths = [start, callback, logout, sign_out];
+    /// When it is not a plain absolute path.
+    pub fn under(prefix: &str) -> Result<Self, PathsError> {
+        let path = |name: &str| format!("{}/{name}", prefix.trim_end_matches('/'));
+        Self {
+            start: path("login"),
+            callback: path("callback"),
+            logout: path("logout"),
+            sign_out: path("sign-out"),
+            signed_out: path("signed-out"),
+        }
+        .checked()
+    }
+
+    /// With a start route of your own path, as seen from outside, like all of them: the provider
+    /// and the browser go there.
+    ///
+    /// # Errors
+    ///
+    /// When it is not a plain absolute path, or that of another route.
+    pub fn with_start(mut self, path: &str) -> Result<Self, PathsError> {
+        path.clone_into(&mut self.start);
+        self.checked()
+    }
+
+    /// With a callback of your own path.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_start`](Self::with_start).
+    pub fn with_callback(mut self, path: &str) -> Result<Self, PathsError> {
+        path.clone_into(&mut self.callback);
+        self.checked()
+    }
+
+    /// With a logout webhook of your own path.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_start`](Self::with_start).
+    pub fn with_logout(mut self, path: &str) -> Result<Self, PathsError> {
+        path.clone_into(&mut self.logout);
+        self.checked()
+    }
+
+    /// With a sign-out of your own path.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_start`](Self::with_start).
+    pub fn with_sign_out(mut self, path: &str) -> Result<Self, PathsError> {
+        path.clone_into(&mut self.sign_out);
+        self.checked()
+    }
+
+    /// With a way back from the provider's own sign-out of your own path.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_start`](Self::with_start).
+    pub fn with_signed_out(mut self, path: &str) -> Result<Self, PathsError> {
+        path.clone_into(&mut self.signed_out);
+        self.checked()
+    }
+
+    fn checked(self) -> Result<Self, PathsError> {
+        let paths = self.all();
         for (index, path) in paths.iter().enumerate() {
             if !is_plain(path) {
                 return Err(PathsError::NotPlain((*path).to_owned()));
@@ -61,35 +121,28 @@ impl Paths {
                 return Err(PathsError::Twice((*path).to_owned()));
             }
         }
-        let [start, callback, logout, sign_out] = paths.map(str::to_owned);
-        Ok(Self {
-            start,
-            callback,
-            logout,
-            sign_out,
-        })
+        Ok(self)
     }
 
-    /// `login`, `callback`, `logout` and `sign-out` under a path of your own.
-    ///
-    /// # Errors
-    ///
-    /// When it is not a plain absolute path.
-    pub fn under(prefix: &str) -> Result<Self, PathsError> {
-        let path = |name: &str| format!("{}/{name}", prefix.trim_end_matches('/'));
-        Self::new(
-            &path("login"),
-            &path("callback"),
-            &path("logout"),
-            &path("sign-out"),
-        )
+    fn all(&self) -> [&str; 5] {
+        [
+            &self.start,
+            &self.callback,
+            &self.logout,
+            &self.sign_out,
+            &self.signed_out,
+        ]
     }
 
     /// Whether one of the routes lies there.
     pub(super) fn contains(&self, path: &str) -> bool {
-        [&self.start, &self.callback, &self.logout, &self.sign_out]
-            .into_iter()
-            .any(|route| route == path)
+        self.all().contains(&path)
+    }
+
+    /// A path that these have in common with others.
+    pub(crate) fn shared_with<'a>(&self, others: &'a Self) -> Option<&'a str> {
+        let mut others = others.all().into_iter();
+        others.find(|path| self.contains(path))
     }
 
     /// `GET`: begins a login. Takes `next`, the path on this site to come back to.
@@ -111,6 +164,11 @@ impl Paths {
     pub fn sign_out(&self) -> &str {
         &self.sign_out
     }
+
+    /// `GET`: where the browser comes back to if the sign-out went on at the provider.
+    pub fn signed_out(&self) -> &str {
+        &self.signed_out
+    }
 }
 
 impl Default for Paths {
@@ -120,6 +178,7 @@ impl Default for Paths {
             callback: "/clef/callback".to_owned(),
             logout: "/clef/logout".to_owned(),
             sign_out: "/clef/sign-out".to_owned(),
+            signed_out: "/clef/signed-out".to_owned(),
         }
     }
 }
@@ -157,8 +216,8 @@ mod tests {
             );
         }
         assert_eq!(
-            Paths::new("/a", "/b", "/a", "/c"),
-            Err(PathsError::Twice("/a".to_owned()))
+            Paths::default().with_logout("/clef/login"),
+            Err(PathsError::Twice("/clef/login".to_owned()))
         );
     }
 }

@@ -1,35 +1,49 @@
 //! `POST /clef/sign-out`: ends the login of this browser, and of no other.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::State,
     http::{Extensions, HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, Redirect, Response},
 };
+use secrecy::SecretString;
+use tower_cookies::Cookies;
+use url::Url;
 
-use super::{Context, LoginFailure, LoginFailureKind, failure::Reason, session_and_cookies};
+use super::{
+    Context, Entrance, LoginFailure, LoginFailureKind, RouteState,
+    failure::{Causes, Reason},
+    session_and_cookies,
+};
 use crate::{
+    BoxError,
+    provider::SignOutRequest,
     session,
     time_limit::{STORE_LIMIT, within},
 };
 
+/// How long a provider may take to say where its own sign-out is. The login here is over by
+/// then, and a person waits.
+const PROVIDER_LIMIT: Duration = Duration::from_secs(5);
+
 pub(super) async fn sign_out(
-    State(context): State<Arc<Context>>,
+    State(route): State<RouteState>,
     headers: HeaderMap,
     extensions: Extensions,
 ) -> Response {
-    match end(&context, &headers, &extensions).await {
-        Ok(()) => signed_out(&context),
-        Err(reason) => LoginFailure::answer(&context, reason, None),
+    match end(&route.context, &headers, &extensions).await {
+        Ok(goes_on_to) => signed_out(&route.context, goes_on_to.as_ref()),
+        Err(reason) => LoginFailure::answer(&route, reason, None),
     }
 }
 
+/// Ends the login here. Then: where it goes on at the provider, if it does.
 async fn end(
     context: &Context,
     headers: &HeaderMap,
     extensions: &Extensions,
-) -> Result<(), Reason> {
+) -> Result<Option<Url>, Reason> {
     if is_foreign(&context.site.origin(), headers) {
         return Err(Reason::new(
             LoginFailureKind::ForeignOrigin,
@@ -39,15 +53,48 @@ async fn end(
     let (session, cookies) = session_and_cookies(extensions).ok_or_else(Reason::layer_missing)?;
     // Even where the store then fails: without its key the session is nobody's.
     cookies.remove(context.key_cookie(String::new(), Duration::ZERO));
-    within(STORE_LIMIT, session::end(&session))
+    let login = within(STORE_LIMIT, session::end(&session))
         .await
         .map_err(Reason::store)?;
     tracing::info!("signed out on this device");
-    Ok(())
+    let Some((login, hint)) = login else {
+        return Ok(None);
+    };
+    let mut entrances = context.entrances.iter();
+    match entrances.find(|entrance| context.realm(&entrance.paths) == login.realm) {
+        Some(entrance) => Ok(at_the_provider(context, entrance, hint.as_ref(), &cookies).await),
+        None => Ok(None),
+    }
 }
 
-fn signed_out(context: &Context) -> Response {
-    let mut response = Redirect::to("/").into_response();
+/// Where the login goes on to end at the provider.
+async fn at_the_provider(
+    context: &Context,
+    entrance: &Entrance,
+    hint: Option<&SecretString>,
+    cookies: &Cookies,
+) -> Option<Url> {
+    let state = context.sign_outs.state();
+    let return_url = context.site.url(entrance.paths.signed_out());
+    let request = SignOutRequest::new(&return_url, &state, hint);
+    let url = entrance.provider.sign_out_url(&request);
+    let reason: BoxError = match tokio::time::timeout(PROVIDER_LIMIT, url).await {
+        Ok(Ok(url)) => {
+            if url.is_some() {
+                context.sign_outs.begin(cookies, &state);
+            }
+            return url;
+        }
+        Ok(Err(error)) => error.into(),
+        Err(elapsed) => elapsed.into(),
+    };
+    let reason = Causes(&*reason);
+    tracing::warn!(%reason, "a sign-out could not go on at the provider");
+    None
+}
+
+fn signed_out(context: &Context, goes_on_to: Option<&Url>) -> Response {
+    let mut response = Redirect::to(goes_on_to.map_or("/", Url::as_str)).into_response();
     // The session layer takes its cookie away without `Secure`, which browsers refuse for
     // a name with a prefix.
     if context.site.is_secure()

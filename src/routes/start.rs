@@ -1,7 +1,5 @@
 //! `GET /clef/login?next=`: begins a login.
 
-use std::sync::Arc;
-
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::Extensions,
@@ -10,7 +8,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    Context, EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, failure::Reason,
+    EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, RouteState, failure::Reason,
     return_path::ReturnPath, session_and_cookies,
 };
 use crate::provider::LoginRequest;
@@ -21,43 +19,45 @@ pub(super) struct Start {
 }
 
 pub(super) async fn start(
-    State(context): State<Arc<Context>>,
+    State(state): State<RouteState>,
     query: Result<Query<Start>, QueryRejection>,
     extensions: Extensions,
 ) -> Response {
-    match begin(&context, query, &extensions).await {
+    match begin(&state, query, &extensions).await {
         Ok(response) => response,
-        Err(reason) => LoginFailure::answer(&context, reason, None),
+        Err(reason) => LoginFailure::answer(&state, reason, None),
     }
 }
 
 async fn begin(
-    context: &Context,
+    route: &RouteState,
     query: Result<Query<Start>, QueryRejection>,
     extensions: &Extensions,
 ) -> Result<Response, Reason> {
     let Query(Start { next }) = query.map_err(|error| Reason::bad_request(error.body_text()))?;
     let next = match next {
-        Some(next) if !next.is_empty() => ReturnPath::parse(&context.site, &next)
+        Some(next) if !next.is_empty() => ReturnPath::parse(&route.context.site, &next)
             .ok_or_else(|| Reason::bad_request("`next` is not a path on this site"))?,
         _ => ReturnPath::front(),
     };
     // Back to one of these routes would be a circle, or a dead end.
-    let next = if context.paths.contains(next.path()) {
+    let next = if route.context.is_route(next.path()) {
         ReturnPath::front()
     } else {
         next
     };
     let (_, cookies) = session_and_cookies(extensions).ok_or_else(Reason::layer_missing)?;
-    let state = context.attempts.begin(&cookies, &next);
-    let callback_url = context.callback_url();
-    let login = LoginRequest::new(&callback_url, &state);
-    let url = tokio::time::timeout(EXCHANGE_LIMIT, context.provider.login_url(&login));
+    let callback_url = route.callback_url();
+    let attempts = &route.context.attempts;
+    let begun = attempts.begin(&cookies, &callback_url, &next);
+    let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
+    let url = route.entrance.provider.login_url(&login);
+    let url = tokio::time::timeout(EXCHANGE_LIMIT, url);
     let reason = match url.await {
         Ok(Ok(url)) => return Ok(Redirect::to(url.as_str()).into_response()),
         Ok(Err(error)) => Reason::from(error),
         Err(elapsed) => Reason::new(LoginFailureKind::ProviderUnavailable, elapsed),
     };
-    context.attempts.forget(&cookies, &state);
+    attempts.forget(&cookies, &begun.state);
     Err(reason)
 }

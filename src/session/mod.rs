@@ -6,6 +6,7 @@
 mod key;
 mod renewal;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_sessions::{Session, session, session_store};
@@ -14,13 +15,15 @@ pub(crate) use self::{
     key::LoginKey,
     renewal::{Renewal, Renewed},
 };
-use crate::{BoxError, Subject, Timestamp};
+use crate::{BoxError, ProviderSession, Subject, Timestamp};
 
 /// The login, under this key of the session.
 const LOGIN: &str = "axum-clef.login";
 /// When the session was last seen in use, roughly; apart from the login, so that the
 /// login is never written again.
 const SEEN: &str = "axum-clef.seen";
+/// What the provider wants to see again at the sign-out.
+const SIGN_OUT_HINT: &str = "axum-clef.sign-out-hint";
 
 /// A login as the session keeps it. Whatever lacks a part of it is no login.
 #[derive(Clone, Serialize, Deserialize)]
@@ -32,10 +35,21 @@ pub(crate) struct LoginRecord {
     pub(crate) user_id: String,
     /// Who it is to the provider.
     pub(crate) subject: Subject,
+    /// The id of the session that the person has at the provider, if it names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) session: Option<String>,
     /// When the login began.
     pub(crate) logged_in_at: Timestamp,
     /// The fingerprint of the key that the browser holds.
     pub(crate) key: String,
+}
+
+impl LoginRecord {
+    /// The session that the person has at the provider, if it names them.
+    pub(crate) fn provider_session(&self) -> Option<ProviderSession> {
+        let id = self.session.as_ref()?;
+        Some(ProviderSession::new(self.subject.issuer(), id))
+    }
 }
 
 /// Reads the login, if there is one that can be read.
@@ -56,7 +70,11 @@ pub(crate) async fn read(session: &Session) -> Result<Option<LoginRecord>, BoxEr
 /// # Errors
 ///
 /// When the session store cannot answer. Nobody is logged in then.
-pub(crate) async fn begin(session: &Session, login: &LoginRecord) -> Result<(), BoxError> {
+pub(crate) async fn begin(
+    session: &Session,
+    login: &LoginRecord,
+    sign_out_hint: Option<&SecretString>,
+) -> Result<(), BoxError> {
     match session.get_value(LOGIN).await {
         Ok(Some(previous)) if !is_same_person(&previous, login) => session.clear().await,
         Ok(_) => {}
@@ -68,22 +86,36 @@ pub(crate) async fn begin(session: &Session, login: &LoginRecord) -> Result<(), 
     }
     session.insert(LOGIN, login).await?;
     session.insert(SEEN, login.logged_in_at).await?;
+    match sign_out_hint {
+        Some(hint) => session.insert(SIGN_OUT_HINT, hint.expose_secret()).await?,
+        None => drop(session.remove_value(SIGN_OUT_HINT).await?),
+    }
     // Here and not left to the session layer, so that a store that fails is answered with
     // a page and not with an empty 500.
     session.save().await?;
     Ok(())
 }
 
-/// Ends the session, with all that is in it.
+/// Ends the session, with all that is in it: the login that it was, and what the provider wants
+/// to see again at the sign-out.
 ///
 /// # Errors
 ///
 /// When the session store cannot answer.
-pub(crate) async fn end(session: &Session) -> Result<(), BoxError> {
-    if session.id().is_some() {
-        session.flush().await?;
+pub(crate) async fn end(
+    session: &Session,
+) -> Result<Option<(LoginRecord, Option<SecretString>)>, BoxError> {
+    if session.id().is_none() {
+        return Ok(None);
     }
-    Ok(())
+    let login = read(session).await?;
+    let hint = match &login {
+        Some(_) => session.get_value(SIGN_OUT_HINT).await?,
+        None => None,
+    };
+    let hint = hint.and_then(|hint| hint.as_str().map(SecretString::from));
+    session.flush().await?;
+    Ok(login.map(|login| (login, hint)))
 }
 
 fn is_same_person(previous: &Value, login: &LoginRecord) -> bool {

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{Account, Clock};
-use crate::{BoxError, Profile, Subject, Timestamp, UserStore};
+use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp, UserStore};
 
 /// Users in the memory of this process: for tests and trials. They are gone when it ends,
 /// and so are their logouts, so keep the sessions in memory too.
@@ -39,6 +39,10 @@ pub struct MemoryUserStore {
 struct Accounts {
     by_id: HashMap<i64, Account>,
     ids: HashMap<Subject, i64>,
+    /// When sessions at providers were logged out.
+    sessions: HashMap<ProviderSession, Timestamp>,
+    /// No login of anybody began later: a session may be anybody's.
+    last_login_at: Option<Timestamp>,
 }
 
 impl MemoryUserStore {
@@ -89,7 +93,9 @@ impl UserStore for MemoryUserStore {
         });
         account.profile = profile.clone();
         account.last_login_at = account.last_login_at.max(now);
-        Ok(Some(account.clone()))
+        let account = account.clone();
+        accounts.last_login_at = accounts.last_login_at.max(Some(now));
+        Ok(Some(account))
     }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
@@ -115,6 +121,25 @@ impl UserStore for MemoryUserStore {
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         Ok((self.clock)())
+    }
+
+    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
+        let mut accounts = self.accounts();
+        let now = (self.clock)();
+        accounts
+            .sessions
+            .retain(|_, logged_out_at| now.since(*logged_out_at) < ProviderSession::KEPT);
+        let previous = accounts.sessions.get(session).copied();
+        let logged_out_at = now.raised_above(previous.max(accounts.last_login_at));
+        accounts.sessions.insert(session.clone(), logged_out_at);
+        Ok(true)
+    }
+
+    async fn session_logged_out_at(
+        &self,
+        session: &ProviderSession,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        Ok(self.accounts().sessions.get(session).copied())
     }
 }
 

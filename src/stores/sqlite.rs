@@ -19,7 +19,7 @@ use sqlx::{
 };
 
 use super::{Account, Clock};
-use crate::{BoxError, Profile, Subject, Timestamp, UserStore};
+use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp, UserStore};
 
 /// How long to wait for a free connection.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(4);
@@ -45,6 +45,24 @@ const SCHEMA: &str = "
         unique (issuer, subject)
     ) strict
 ";
+
+/// Sessions at providers that were logged out, each for a month.
+const SESSIONS_SCHEMA: &str = "
+    create table if not exists clef_provider_sessions (
+        issuer        text not null,
+        session       text not null,
+        logged_out_at integer not null,
+        primary key (issuer, session)
+    ) strict, without rowid
+";
+
+/// For the latest login of all, which a session's logout is raised above, and for the moment
+/// from which they are forgotten.
+const INDEXES: [&str; 2] = [
+    "create index if not exists clef_users_last_login_at on clef_users (last_login_at)",
+    "create index if not exists clef_provider_sessions_logged_out_at
+        on clef_provider_sessions (logged_out_at)",
+];
 
 /// Finds or creates in one statement, so that two first logins at once make one user. What
 /// the provider does not tell this time stays as it was.
@@ -74,19 +92,38 @@ const LOG_OUT: &str = "
     where issuer = ?2 and subject = ?3
 ";
 
-/// The latest moment in the table, of those that a clock can have shown. (Somebody may have
+/// As a user's, above the latest login of all, for a session may be anybody's: of those that a
+/// clock can have shown.
+const LOG_OUT_SESSION: &str = "
+    insert into clef_provider_sessions (issuer, session, logged_out_at)
+    values (
+        ?2, ?3,
+        max(?1, 1 + coalesce((select max(last_login_at) from clef_users where last_login_at <= ?4), 0))
+    )
+    on conflict (issuer, session) do update set
+        logged_out_at = max(excluded.logged_out_at, min(logged_out_at, 9223372036854775806) + 1)
+";
+
+const FORGET_SESSIONS: &str = "delete from clef_provider_sessions where logged_out_at < ?";
+
+const SESSION_LOGGED_OUT_AT: &str =
+    "select logged_out_at from clef_provider_sessions where issuer = ? and session = ?";
+
+/// The latest moment in the tables, of those that a clock can have shown. (Somebody may have
 /// written one far ahead by hand, to keep a user out.)
 const LATEST: &str = "
     select max(moment) from (
         select last_login_at as moment from clef_users
         union all
         select logged_out_at from clef_users
+        union all
+        select logged_out_at from clef_provider_sessions
     ) where moment <= ?
 ";
 /// How far a clock may have been set back between two runs, to go on from where it was.
 const MOST_SET_BACK: Duration = Duration::from_secs(60 * 60);
 
-/// Users in a SQLite database, in the table `clef_users`. Several processes of one machine
+/// Users in a SQLite database, in the tables `clef_users` and `clef_provider_sessions`. Several processes of one machine
 /// may share it: they share its clock.
 ///
 /// ```
@@ -143,10 +180,11 @@ impl SqliteUserStore {
     ///
     /// When the table cannot be made: the database is read-only or not SQLite 3.37 or newer.
     pub async fn new(pool: SqlitePool) -> Result<Self, sqlx::Error> {
-        sqlx::query(SCHEMA).execute(&pool).await?;
-        let set_back = i64::try_from(MOST_SET_BACK.as_micros()).unwrap_or(i64::MAX);
+        for statement in [SCHEMA, SESSIONS_SCHEMA].into_iter().chain(INDEXES) {
+            sqlx::query(statement).execute(&pool).await?;
+        }
         let latest: Option<i64> = sqlx::query(LATEST)
-            .bind(Timestamp::now().as_micros().saturating_add(set_back))
+            .bind(micros_after(Timestamp::now(), MOST_SET_BACK))
             .fetch_one(&pool)
             .await?
             .try_get(0)?;
@@ -227,6 +265,43 @@ impl UserStore for SqliteUserStore {
     async fn now(&self) -> Result<Timestamp, BoxError> {
         Ok(self.time())
     }
+
+    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
+        let mut transaction = self.pool.begin_with("begin immediate").await?;
+        let now = self.time();
+        sqlx::query(LOG_OUT_SESSION)
+            .bind(now.as_micros())
+            .bind(session.issuer())
+            .bind(session.id())
+            .bind(micros_after(now, MOST_SET_BACK))
+            .execute(&mut *transaction)
+            .await?;
+        let kept = i64::try_from(ProviderSession::KEPT.as_micros()).unwrap_or(i64::MAX);
+        sqlx::query(FORGET_SESSIONS)
+            .bind(now.as_micros().saturating_sub(kept))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn session_logged_out_at(
+        &self,
+        session: &ProviderSession,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let row = sqlx::query(SESSION_LOGGED_OUT_AT)
+            .bind(session.issuer())
+            .bind(session.id())
+            .fetch_optional(&self.pool)
+            .await?;
+        let micros: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
+        Ok(micros.map(Timestamp::from_micros))
+    }
+}
+
+fn micros_after(moment: Timestamp, later: Duration) -> i64 {
+    let later = i64::try_from(later.as_micros()).unwrap_or(i64::MAX);
+    moment.as_micros().saturating_add(later)
 }
 
 /// Switches the database to a write-ahead log, so that readers and the writer do not wait for

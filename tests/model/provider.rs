@@ -6,8 +6,8 @@ use axum_clef::{
     Profile, Subject,
     clef::Clef,
     provider::{
-        CodeExchange, LoginRequest, LogoutAnswer, LogoutOutcome, Provider, ProviderError,
-        ProviderErrorKind,
+        CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope,
+        Provider, ProviderError, ProviderErrorKind, ProviderLogin,
     },
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -41,12 +41,13 @@ impl Provider for HeldProvider {
         Ok(url)
     }
 
-    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<Profile, ProviderError> {
-        Ok(Profile::new(self.subject(code.code).await?))
+    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
+        Ok(Profile::new(self.subject(code.code).await?).into())
     }
 
-    async fn logout_subject(&self, token: &SecretString) -> Result<Subject, ProviderError> {
-        self.subject(token).await
+    async fn logout_notice(&self, token: &SecretString) -> Result<LogoutNotice, ProviderError> {
+        let person = self.subject(token).await?;
+        Ok(LogoutNotice::new(LogoutScope::Person(person)))
     }
 
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {

@@ -367,7 +367,12 @@ async fn the_application_renders_rejections_and_failures_its_own_way() {
 #[tokio::test]
 async fn the_routes_can_lie_elsewhere() {
     let world = World::new();
-    let paths = Paths::new("/login", "/login/done", "/hooks/logout", "/goodbye").unwrap();
+    let paths = Paths::default()
+        .with_start("/login")
+        .and_then(|paths| paths.with_callback("/login/done"))
+        .and_then(|paths| paths.with_logout("/hooks/logout"))
+        .and_then(|paths| paths.with_sign_out("/goodbye"))
+        .unwrap();
     let node = world.node_with(world.layer().paths(paths)).await;
     let browser = Browser::new();
     let response = browser.open(&node, "/account").await;

@@ -8,8 +8,8 @@ use axum_clef::{
     Profile, Subject,
     clef::Clef,
     provider::{
-        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutOutcome, Provider,
-        ProviderError, ProviderErrorKind,
+        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome,
+        LogoutScope, Provider, ProviderError, ProviderErrorKind, ProviderLogin,
     },
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -104,19 +104,22 @@ impl Provider for ScriptedProvider {
         url.map_err(|error| ProviderError::new(ProviderErrorKind::Misconfigured, error))
     }
 
-    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<Profile, ProviderError> {
+    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
         self.exchanges.fetch_add(1, SeqCst);
         let subject = self.subject(code.code.expose_secret(), "code:")?;
         self.during_exchange.here().await;
-        Ok(Profile::new(subject))
+        Ok(Profile::new(subject).into())
     }
 
-    async fn logout_subject(&self, logout_token: &SecretString) -> Result<Subject, ProviderError> {
+    async fn logout_notice(
+        &self,
+        logout_token: &SecretString,
+    ) -> Result<LogoutNotice, ProviderError> {
         self.notices.fetch_add(1, SeqCst);
         assert!(!self.panicking.load(SeqCst), "the provider panics");
         let subject = self.subject(logout_token.expose_secret(), "token:")?;
         self.during_notice.here().await;
-        Ok(subject)
+        Ok(LogoutNotice::new(LogoutScope::Person(subject)))
     }
 
     fn button(&self, login: &LoginRequest<'_>) -> Option<ButtonScript> {

@@ -1,48 +1,11 @@
-//! What the application brings: its own user, and where users are kept.
+//! Where users are kept.
 
-use std::{
-    any::{Any, TypeId},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{BoxError, Profile, Subject, Timestamp};
-
-/// The application's own user, as [`LoggedIn`](crate::LoggedIn) hands it to handlers.
-///
-/// ```
-/// use axum_clef::{Timestamp, User};
-///
-/// #[derive(Clone)]
-/// struct Member {
-///     number: i64,
-///     logged_out_at: Option<Timestamp>,
-/// }
-///
-/// impl User for Member {
-///     fn id(&self) -> String {
-///         self.number.to_string()
-///     }
-///
-///     fn logged_out_at(&self) -> Option<Timestamp> {
-///         self.logged_out_at
-///     }
-/// }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a user of axum-clef",
-    note = "implement `axum_clef::User` for the type that your `UserStore` loads"
-)]
-pub trait User: Clone + Send + Sync + 'static {
-    /// The id by which [`UserStore::load`] finds this user again. The session keeps it
-    /// and the log names it, so let it be a plain key, not an e-mail address.
-    fn id(&self) -> String;
-
-    /// When this person was last logged out everywhere, as the store has it; `None` if
-    /// never.
-    fn logged_out_at(&self) -> Option<Timestamp>;
-}
+use super::{Standing, User};
+use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp};
 
 /// Where the application keeps its users: three methods and a clock, over a table of your own.
 ///
@@ -164,6 +127,63 @@ pub trait UserStore: Send + Sync + 'static {
     async fn now(&self) -> Result<Timestamp, BoxError> {
         Ok(Timestamp::now())
     }
+
+    /// All that the check of one login needs: the user, when the login's `session` at the
+    /// provider was logged out, and the time. `None`: there is no such user any more.
+    ///
+    /// Asked for by every request that asks who is there. A store that is a round trip away
+    /// answers in one; as it stands, [`load`](Self::load),
+    /// [`session_logged_out_at`](Self::session_logged_out_at) and [`now`](Self::now) are called.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    async fn standing(
+        &self,
+        id: &str,
+        session: Option<&ProviderSession>,
+    ) -> Result<Option<Standing<Self::User>>, BoxError> {
+        let Some(user) = self.load(id).await? else {
+            return Ok(None);
+        };
+        let session_logged_out_at = match session {
+            Some(session) => self.session_logged_out_at(session).await?,
+            None => None,
+        };
+        let standing = Standing::new(user, self.now().await?);
+        Ok(Some(
+            standing.with_session_logged_out_at(session_logged_out_at),
+        ))
+    }
+
+    /// Ends the logins that belong to this session at the provider, whosever they are: raises
+    /// the moment that [`session_logged_out_at`](Self::session_logged_out_at) gives, as
+    /// [`log_out`](Self::log_out) does, and keeps it for [`ProviderSession::KEPT`].
+    ///
+    /// `false`, as it stands: this store keeps no such moments, and the person is logged out
+    /// everywhere instead. Whose provider names no sessions (Clef is one) needs no more.
+    ///
+    /// # Errors
+    ///
+    /// As [`log_out`](Self::log_out).
+    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
+        let _ = session;
+        Ok(false)
+    }
+
+    /// When this session at the provider was last logged out; `None` if never, or longer ago
+    /// than [`ProviderSession::KEPT`].
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    async fn session_logged_out_at(
+        &self,
+        session: &ProviderSession,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let _ = session;
+        Ok(None)
+    }
 }
 
 /// A shared store is a store: keep one handle and give the other to the layer.
@@ -186,58 +206,23 @@ impl<S: UserStore> UserStore for Arc<S> {
     async fn now(&self) -> Result<Timestamp, BoxError> {
         UserStore::now(&**self).await
     }
-}
 
-/// A user whose type only the handler knows, so that the layer, the routes and the
-/// check need no type parameter.
-#[derive(Clone)]
-pub(crate) struct AnyUser {
-    pub(crate) id: String,
-    pub(crate) logged_out_at: Option<Timestamp>,
-    /// The application's own user.
-    pub(crate) user: Arc<dyn Any + Send + Sync>,
-}
-
-impl AnyUser {
-    fn new<U: User>(user: U) -> Self {
-        Self {
-            id: user.id(),
-            logged_out_at: user.logged_out_at(),
-            user: Arc::new(user),
-        }
-    }
-}
-
-/// Any [`UserStore`], whatever its user.
-#[async_trait]
-pub(crate) trait AnyUserStore: Send + Sync + 'static {
-    /// The type behind [`AnyUser::user`].
-    fn user_type(&self) -> TypeId;
-    async fn log_in(&self, profile: &Profile) -> Result<Option<AnyUser>, BoxError>;
-    async fn load(&self, id: &str) -> Result<Option<AnyUser>, BoxError>;
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError>;
-    async fn now(&self) -> Result<Timestamp, BoxError>;
-}
-
-#[async_trait]
-impl<S: UserStore> AnyUserStore for S {
-    fn user_type(&self) -> TypeId {
-        TypeId::of::<S::User>()
+    async fn standing(
+        &self,
+        id: &str,
+        session: Option<&ProviderSession>,
+    ) -> Result<Option<Standing<Self::User>>, BoxError> {
+        UserStore::standing(&**self, id, session).await
     }
 
-    async fn log_in(&self, profile: &Profile) -> Result<Option<AnyUser>, BoxError> {
-        Ok(UserStore::log_in(self, profile).await?.map(AnyUser::new))
+    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
+        UserStore::log_out_session(&**self, session).await
     }
 
-    async fn load(&self, id: &str) -> Result<Option<AnyUser>, BoxError> {
-        Ok(UserStore::load(self, id).await?.map(AnyUser::new))
-    }
-
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        UserStore::log_out(self, subject).await
-    }
-
-    async fn now(&self) -> Result<Timestamp, BoxError> {
-        UserStore::now(self).await
+    async fn session_logged_out_at(
+        &self,
+        session: &ProviderSession,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        UserStore::session_logged_out_at(&**self, session).await
     }
 }

@@ -1,0 +1,237 @@
+//! Logouts that are known and not yet written.
+//!
+//! The token of a logout notice may be good for one exchange only. Once it is exchanged,
+//! nobody will tell us again, so from then on the logout is ours to keep: tried until it
+//! holds, and this node refuses the person meanwhile.
+
+mod write;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use self::write::Written;
+use crate::{
+    ProviderSession, Subject, logout_scope::LogoutScope, strangers::Strangers, user::AnyUserStore,
+};
+
+/// How many logouts may wait for the store at once, unless the application says otherwise.
+pub(crate) const CAPACITY: usize = 1_024;
+/// How long whoever asked for a logout waits for a store that fails at first. Short outages
+/// pass unseen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The logouts that this node still owes.
+#[derive(Clone)]
+pub(crate) struct PendingLogouts(Arc<Inner>);
+
+struct Inner {
+    places: Arc<Semaphore>,
+    /// How many logouts of each are owed.
+    owed: Mutex<HashMap<Debt, usize>>,
+    /// The number of entries of `owed`, to ask without a lock on every request.
+    count: AtomicUsize,
+}
+
+/// Whose logout is owed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Debt {
+    Person(Subject),
+    Session(ProviderSession),
+}
+
+/// A place for one logout. Taken before the token is exchanged, so that a logout which
+/// can no longer be had from the sender always has a place to wait in.
+pub(crate) struct Place {
+    pending: PendingLogouts,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// How a logout was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It stands in the store.
+    LoggedOut,
+    /// There is no such user.
+    NobodyHere,
+    /// The store keeps no sessions of providers, and nobody says whose the session is.
+    SessionsNotKept,
+}
+
+impl PendingLogouts {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self(Arc::new(Inner {
+            places: Arc::new(Semaphore::new(capacity.min(Semaphore::MAX_PERMITS))),
+            owed: Mutex::default(),
+            count: AtomicUsize::new(0),
+        }))
+    }
+
+    /// A place for one more logout, if there is one left.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let permit = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
+        Some(Place {
+            pending: self.clone(),
+            _permit: permit,
+        })
+    }
+
+    /// Whether a logout is owed that ends the logins of this person in this session.
+    pub(crate) fn contains(&self, subject: &Subject, session: Option<&ProviderSession>) -> bool {
+        if self.len() == 0 {
+            return false;
+        }
+        let owed = self.owed();
+        owed.contains_key(&Debt::Person(subject.clone()))
+            || session.is_some_and(|session| owed.contains_key(&Debt::Session(session.clone())))
+    }
+
+    /// How many people's and sessions' logouts are owed.
+    pub(crate) fn len(&self) -> usize {
+        self.0.count.load(Ordering::Acquire)
+    }
+
+    fn owed(&self) -> MutexGuard<'_, HashMap<Debt, usize>> {
+        // A counter map is whole after every step, so a panic elsewhere spoils nothing.
+        self.0.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Marks a logout as owed, until the mark is dropped.
+    fn owe(&self, debt: Debt) -> Mark<'_> {
+        let mut owed = self.owed();
+        *owed.entry(debt.clone()).or_insert(0) += 1;
+        self.0.count.store(owed.len(), Ordering::Release);
+        Mark {
+            pending: self,
+            debt,
+        }
+    }
+
+    fn remove(&self, debt: &Debt) {
+        let mut owed = self.owed();
+        if let Some(count) = owed.get_mut(debt) {
+            *count -= 1;
+            if *count == 0 {
+                owed.remove(debt);
+            }
+        }
+        self.0.count.store(owed.len(), Ordering::Release);
+    }
+}
+
+/// The mark of a logout that is owed.
+struct Mark<'a> {
+    pending: &'a PendingLogouts,
+    debt: Debt,
+}
+
+impl Drop for Mark<'_> {
+    fn drop(&mut self) {
+        self.pending.remove(&self.debt);
+    }
+}
+
+impl Place {
+    /// Writes a logout, however long that takes.
+    pub(crate) async fn write(
+        self,
+        users: &Arc<dyn AnyUserStore>,
+        strangers: &Strangers,
+        scope: &LogoutScope,
+    ) -> Outcome {
+        let subject = match scope {
+            LogoutScope::Person(subject) => subject,
+            LogoutScope::Session { session, person } => {
+                let _owed = self.pending.owe(Debt::Session(session.clone()));
+                if write::session(users, session).await {
+                    return Outcome::LoggedOut;
+                }
+                match person {
+                    Some(person) => person,
+                    None => return Outcome::SessionsNotKept,
+                }
+            }
+        };
+        let _owed = self.pending.owe(Debt::Person(subject.clone()));
+        match write::person(users, subject).await {
+            Written::ForUser => Outcome::LoggedOut,
+            Written::ForNobody(now) => {
+                strangers.log_out(subject, now);
+                Outcome::NobodyHere
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{BoxError, Profile, UserStore, stores::Account};
+
+    /// A store that hangs at the first logout and takes the second.
+    #[derive(Default)]
+    struct HangsOnce(AtomicUsize);
+
+    #[async_trait]
+    impl UserStore for HangsOnce {
+        type User = Account;
+
+        async fn log_in(&self, _: &Profile) -> Result<Option<Account>, BoxError> {
+            Ok(None)
+        }
+
+        async fn load(&self, _: &str) -> Result<Option<Account>, BoxError> {
+            Ok(None)
+        }
+
+        async fn log_out(&self, _: &Subject) -> Result<bool, BoxError> {
+            if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
+                std::future::pending::<()>().await;
+            }
+            Ok(true)
+        }
+    }
+
+    #[test]
+    fn a_person_is_refused_until_the_last_logout_is_written() {
+        let pending = PendingLogouts::new(3);
+        let alex = Subject::new("https://clef.test", "12345");
+        let owe = || pending.owe(Debt::Person(alex.clone()));
+        let (first, second) = (owe(), owe());
+        drop(first);
+        assert!(pending.contains(&alex, None));
+        drop(second);
+        assert!(!pending.contains(&alex, None));
+        assert_eq!(pending.len(), 0);
+    }
+
+    #[test]
+    fn places_are_bounded_and_come_back() {
+        let pending = PendingLogouts::new(3);
+        let mut places: Vec<_> = (0..3).map(|_| pending.place().unwrap()).collect();
+        assert!(pending.place().is_none());
+        places.pop();
+        assert!(pending.place().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_hangs_is_given_up() {
+        let users: Arc<dyn AnyUserStore> = Arc::new(HangsOnce::default());
+        let place = PendingLogouts::new(3).place().unwrap();
+        let alex = Subject::new("https://clef.test", "12345");
+        let strangers = Strangers::default();
+        let alex = LogoutScope::Person(alex);
+        let written = place.write(&users, &strangers, &alex);
+        let written = tokio::time::timeout(Duration::from_secs(60), written).await;
+        assert_eq!(written, Ok(Outcome::LoggedOut));
+    }
+}

@@ -1,0 +1,205 @@
+//! How many logout notices are checked at once.
+//!
+//! Anybody can send a notice, and each may cost a call to the provider. So few are checked at
+//! once, few wait, and whoever comes beyond that hears at once to come again. A part of the
+//! room is kept for senders who have sent a good notice before, so that a flood of forged ones
+//! does not stand in the way of the provider.
+
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{extract::ConnectInfo, http::request::Parts};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::pending;
+
+/// How many senders of good notices are remembered. A provider has a few.
+const SENDERS: usize = 64;
+
+/// How many logout notices are dealt with at once. The defaults suit a site that logs
+/// thousands of people out a second.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use axum_clef::NoticeLimits;
+///
+/// let limits = NoticeLimits::default()
+///     .at_once(16)
+///     .waiting(64)
+///     .longest_wait(Duration::from_millis(500))
+///     .owed(4_096);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoticeLimits {
+    at_once: usize,
+    waiting: usize,
+    longest_wait: Duration,
+    owed: usize,
+}
+
+impl Default for NoticeLimits {
+    fn default() -> Self {
+        Self {
+            at_once: 64,
+            waiting: 256,
+            longest_wait: Duration::from_secs(1),
+            owed: pending::CAPACITY,
+        }
+    }
+}
+
+impl NoticeLimits {
+    /// How many notices are checked at once, each by a call to the provider perhaps: 64. As many
+    /// more are for senders alone who have sent a good notice before.
+    #[must_use]
+    pub fn at_once(mut self, at_once: usize) -> Self {
+        self.at_once = at_once;
+        self
+    }
+
+    /// How many notices may wait for that: 256, and as many more of known senders. The next one
+    /// is answered 503 with `Retry-After` at once.
+    #[must_use]
+    pub fn waiting(mut self, waiting: usize) -> Self {
+        self.waiting = waiting;
+        self
+    }
+
+    /// How long a notice waits at the most before it is answered so: one second.
+    #[must_use]
+    pub fn longest_wait(mut self, longest_wait: Duration) -> Self {
+        self.longest_wait = longest_wait;
+        self
+    }
+
+    /// How many logouts, known and not yet written, may wait for the user store: 1,024, some
+    /// hundred bytes each. Beyond that no notice is checked until the store has taken some.
+    #[must_use]
+    pub fn owed(mut self, owed: usize) -> Self {
+        self.owed = owed;
+        self
+    }
+
+    pub(crate) fn most_owed(&self) -> usize {
+        self.owed
+    }
+}
+
+/// Tells who sends a request.
+pub(crate) type Sender = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
+
+/// Lets notices in to be checked.
+#[derive(Clone)]
+pub(crate) struct Checks {
+    anyone: Room,
+    known_senders: Room,
+    longest_wait: Duration,
+    senders: Arc<Mutex<VecDeque<IpAddr>>>,
+    sender: Sender,
+}
+
+/// So many at once, and so many who wait.
+#[derive(Clone)]
+struct Room {
+    places: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+/// A notice that may be checked, until this is dropped.
+pub(super) struct Admitted {
+    _place: OwnedSemaphorePermit,
+}
+
+impl Checks {
+    pub(crate) fn new(limits: &NoticeLimits) -> Self {
+        Self {
+            anyone: Room::new(limits),
+            known_senders: Room::new(limits),
+            longest_wait: limits.longest_wait,
+            senders: Arc::default(),
+            sender: Arc::new(peer),
+        }
+    }
+
+    pub(crate) fn with_limits(&self, limits: &NoticeLimits) -> Self {
+        Self {
+            sender: Arc::clone(&self.sender),
+            ..Self::new(limits)
+        }
+    }
+
+    pub(crate) fn with_sender(&self, sender: Sender) -> Self {
+        Self {
+            sender,
+            ..self.clone()
+        }
+    }
+
+    /// Who sends a request, where that can be told.
+    pub(super) fn sender(&self, parts: &Parts) -> Option<IpAddr> {
+        (self.sender)(parts)
+    }
+
+    /// Waits for a place, but not for long. `None`: there is none.
+    pub(super) async fn admit(&self, sender: Option<IpAddr>) -> Option<Admitted> {
+        let known = sender.is_some_and(|sender| self.senders().contains(&sender));
+        if let Ok(place) = Arc::clone(&self.anyone.places).try_acquire_owned() {
+            return Some(Admitted { _place: place });
+        }
+        let room = if known {
+            &self.known_senders
+        } else {
+            &self.anyone
+        };
+        let admitted = tokio::time::timeout(self.longest_wait, room.admit()).await;
+        admitted.ok().flatten()
+    }
+
+    /// Remembers the sender of a good notice.
+    pub(super) fn was_good(&self, sender: Option<IpAddr>) {
+        let Some(sender) = sender else {
+            return;
+        };
+        let mut senders = self.senders();
+        senders.retain(|known| *known != sender);
+        senders.push_back(sender);
+        if senders.len() > SENDERS {
+            senders.pop_front();
+        }
+    }
+
+    fn senders(&self) -> MutexGuard<'_, VecDeque<IpAddr>> {
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Room {
+    fn new(limits: &NoticeLimits) -> Self {
+        let semaphore = |size: usize| Arc::new(Semaphore::new(size.min(Semaphore::MAX_PERMITS)));
+        Self {
+            // Without one nobody would ever be logged out.
+            places: semaphore(limits.at_once.max(1)),
+            waiting: semaphore(limits.waiting),
+        }
+    }
+
+    async fn admit(&self) -> Option<Admitted> {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Some(Admitted { _place: place });
+        }
+        let _waits = self.waiting.try_acquire().ok()?;
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        Some(Admitted { _place: place })
+    }
+}
+
+/// The other end of the connection, where the server says so: a reverse proxy, if there is one.
+fn peer(parts: &Parts) -> Option<IpAddr> {
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(peer.ip())
+}

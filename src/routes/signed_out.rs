@@ -1,0 +1,83 @@
+//! `GET /clef/signed-out`: back from the provider, where the sign-out went on.
+//!
+//! The login here was over before the browser left. So there is nothing to do but to go home,
+//! whoever sends the browser here.
+
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::Extensions,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rand::Rng as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use std::time::Duration;
+use subtle::ConstantTimeEq as _;
+use tower_cookies::Cookies;
+
+use super::{RouteState, session_and_cookies};
+use crate::{provider::OneTimeState, site::Site};
+
+/// How long a sign-out may take at the provider: some ask before they do it.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// The sign-outs that go on at a provider, each by its state in a cookie.
+#[derive(Clone)]
+pub(crate) struct SignOuts {
+    site: Site,
+}
+
+impl SignOuts {
+    pub(crate) fn new(site: Site) -> Self {
+        Self { site }
+    }
+
+    pub(super) fn state(&self) -> OneTimeState {
+        let mut bytes = [0; 32];
+        rand::rng().fill_bytes(&mut bytes);
+        OneTimeState::new(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    pub(super) fn begin(&self, cookies: &Cookies, state: &OneTimeState) {
+        let value = state.expose().to_owned();
+        cookies.add(self.site.cookie(self.cookie_name(), value, LIFETIME));
+    }
+
+    /// Whether a sign-out of this browser comes back.
+    fn end(&self, cookies: &Cookies, state: &str) -> bool {
+        let Some(cookie) = cookies.get(&self.cookie_name()) else {
+            return false;
+        };
+        cookies.remove(self.site.removal(self.cookie_name()));
+        cookie.value().as_bytes().ct_eq(state.as_bytes()).into()
+    }
+
+    fn cookie_name(&self) -> String {
+        self.site.cookie_name("sign-out", None)
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct SignedOut {
+    state: Option<SecretString>,
+}
+
+pub(super) async fn signed_out(
+    State(route): State<RouteState>,
+    query: Result<Query<SignedOut>, QueryRejection>,
+    extensions: Extensions,
+) -> Response {
+    let state = query.ok().and_then(|Query(SignedOut { state })| state);
+    let cookies = session_and_cookies(&extensions).map(|(_, cookies)| cookies);
+    let ours = cookies.zip(state).is_some_and(|(cookies, state)| {
+        let sign_outs = &route.context.sign_outs;
+        sign_outs.end(&cookies, state.expose_secret())
+    });
+    if ours {
+        tracing::info!("signed out at the provider too");
+    } else {
+        tracing::info!("a browser came back from a sign-out that it did not begin");
+    }
+    Redirect::to("/").into_response()
+}
