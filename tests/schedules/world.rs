@@ -1,0 +1,307 @@
+//! One site: its stores and provider hold whoever comes before they answer.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, header},
+    routing::{get, post},
+};
+use axum_clef::{
+    BoxError, ClefLayer, LoggedIn, Profile, ProviderSession, SessionStore, Subject, Timestamp,
+    UserStore,
+    clef::Clef,
+    provider::{
+        CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope,
+        Provider, ProviderError, ProviderErrorKind, ProviderLogin,
+    },
+    stores::{Account, MemoryUserStore},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use tower::ServiceExt as _;
+use tower_sessions::{
+    MemoryStore, Session,
+    session::{Id, Record},
+    session_store,
+};
+use url::Url;
+
+use crate::gates::Gates;
+
+const ISSUER: &str = "https://clef.test";
+
+#[derive(Clone)]
+pub struct World {
+    pub gates: Gates,
+    pub users: HeldUsers,
+    pub router: Router,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let gates = Gates::default();
+        let users = HeldUsers {
+            inner: MemoryUserStore::new(),
+            gates: gates.clone(),
+            logouts: Arc::default(),
+            failures: Arc::default(),
+        };
+        let sessions = HeldSessions {
+            inner: MemoryStore::default(),
+            gates: gates.clone(),
+        };
+        let provider = HeldProvider(gates.clone());
+        let layer = ClefLayer::new("http://127.0.0.1:9", provider, users.clone(), sessions);
+        let layer = layer.unwrap();
+        let slow = gates.clone();
+        let router = Router::new()
+            .route("/account", get(|_: LoggedIn<Account>| async {}))
+            .route(
+                "/change",
+                post(
+                    |_: Option<LoggedIn<Account>>, session: Session| async move {
+                        session.insert("changed", true).await.unwrap();
+                        slow.pass("the handler goes on").await;
+                    },
+                ),
+            )
+            .merge(layer.routes())
+            .layer(layer);
+        Self {
+            gates,
+            users,
+            router,
+        }
+    }
+
+    /// Sends a logout notice. Gives the status.
+    pub async fn notice(&self, token: &str) -> u16 {
+        let request = Request::post("/clef/logout")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(format!("logout_token={token}")));
+        let response = self.router.clone().oneshot(request.unwrap()).await;
+        response.unwrap().status().as_u16()
+    }
+}
+
+/// A browser: a jar of cookies, shared by its tabs.
+#[derive(Clone, Default)]
+pub struct Browser(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl Browser {
+    /// Sends a request with the cookies of now, and takes those of the answer when it arrives.
+    /// Gives status and location.
+    pub async fn send(&self, world: &World, method: &str, path: &str) -> (u16, String) {
+        let cookies: Vec<_> = {
+            let jar = self.0.lock().unwrap();
+            jar.iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect()
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::COOKIE, cookies.join("; "))
+            .body(Body::empty());
+        let response = world
+            .router
+            .clone()
+            .oneshot(request.unwrap())
+            .await
+            .unwrap();
+        let headers = response.headers();
+        let mut jar = self.0.lock().unwrap();
+        for cookie in headers.get_all(header::SET_COOKIE) {
+            let mut parts = cookie.to_str().unwrap().split("; ");
+            let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+            if value.is_empty() || parts.any(|attribute| attribute == "Max-Age=0") {
+                jar.remove(name);
+            } else {
+                jar.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let location = headers.get(header::LOCATION);
+        let location = location.map(|location| location.to_str().unwrap().to_owned());
+        (response.status().as_u16(), location.unwrap_or_default())
+    }
+
+    /// Begins a login, up to the callback. Gives its path and query.
+    pub async fn start(&self, world: &World, code: &str) -> String {
+        let (_, location) = self.send(world, "GET", "/clef/login").await;
+        let (_, state) = location.split_once('?').unwrap();
+        format!("/clef/callback?code={code}&state={state}")
+    }
+
+    pub async fn log_in(&self, world: &World, code: &str) {
+        let callback = self.start(world, code).await;
+        assert_eq!(self.send(world, "GET", &callback).await.0, 303);
+    }
+
+    pub async fn is_served(&self, world: &World) -> bool {
+        match self.send(world, "GET", "/account").await.0 {
+            200 => true,
+            401 => false,
+            other => panic!("{other}"),
+        }
+    }
+}
+
+/// What is read is read before the wait: whoever reads may hold what is no longer so.
+#[derive(Clone)]
+pub struct HeldUsers {
+    pub inner: MemoryUserStore,
+    gates: Gates,
+    /// How many logouts were written.
+    pub logouts: Arc<AtomicUsize>,
+    /// How many logouts fail before one is written.
+    pub failures: Arc<AtomicUsize>,
+}
+
+impl HeldUsers {
+    /// Before the effect of a logout, or its failure; after it, its answer is still to come.
+    async fn log_out<T>(
+        &self,
+        effect: impl Future<Output = Result<T, BoxError>>,
+    ) -> Result<T, BoxError> {
+        self.gates.pass("the logout reaches the store").await;
+        let fails = self
+            .failures
+            .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        if fails.is_ok() {
+            return Err("the store fails".into());
+        }
+        let answer = effect.await?;
+        self.logouts.fetch_add(1, SeqCst);
+        self.gates.pass("the store answers the logout").await;
+        Ok(answer)
+    }
+}
+
+#[async_trait]
+impl UserStore for HeldUsers {
+    type User = Account;
+
+    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        let user = self.inner.log_in(profile).await?;
+        self.gates.pass("the store answers the login").await;
+        Ok(user)
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        let user = self.inner.load(id).await?;
+        self.gates.pass("the store answers the load").await;
+        Ok(user)
+    }
+
+    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
+        self.log_out(self.inner.log_out(subject)).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        self.inner.now().await
+    }
+
+    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
+        self.log_out(self.inner.log_out_session(session)).await
+    }
+
+    async fn session_logged_out_at(
+        &self,
+        session: &ProviderSession,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let logged_out_at = self.inner.session_logged_out_at(session).await?;
+        self.gates.pass("the session's end is looked up").await;
+        Ok(logged_out_at)
+    }
+}
+
+/// Sessions that upsert when they are saved.
+#[derive(Debug, Clone)]
+struct HeldSessions {
+    inner: MemoryStore,
+    gates: Gates,
+}
+
+#[async_trait]
+impl SessionStore for HeldSessions {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        self.gates.pass("the new session is written").await;
+        self.inner.create(record).await
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        self.gates.pass("the session is saved").await;
+        self.inner.save(record).await
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let record = self.inner.load(id).await?;
+        self.gates.pass("the session is read").await;
+        Ok(record)
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        self.gates.pass("the session is deleted").await;
+        self.inner.delete(id).await
+    }
+}
+
+/// The code `alex` is Alex, `alex:home` Alex in a session of the provider's, and so are logout
+/// tokens; what follows a `!` tells one token from another.
+struct HeldProvider(Gates);
+
+fn read(text: &str) -> Result<(Subject, Option<ProviderSession>), ProviderError> {
+    let text = text.split('!').next().unwrap_or_default();
+    if text.is_empty() {
+        return Err(ProviderError::new(ProviderErrorKind::Refused, "not good"));
+    }
+    let (person, session) = match text.split_once(':') {
+        Some((person, session)) => (person, Some(ProviderSession::new(ISSUER, session))),
+        None => (text, None),
+    };
+    Ok((Subject::new(ISSUER, person), session))
+}
+
+#[async_trait]
+impl Provider for HeldProvider {
+    fn name(&self) -> &str {
+        "Clef"
+    }
+
+    async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
+        let mut url = Url::parse("https://clef.test/login").unwrap();
+        url.set_query(Some(login.state.expose()));
+        Ok(url)
+    }
+
+    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
+        self.0.pass("the code is exchanged").await;
+        let (person, session) = read(code.code.expose_secret())?;
+        let login = ProviderLogin::new(Profile::new(person));
+        Ok(match session {
+            Some(session) => login.in_session(session),
+            None => login,
+        })
+    }
+
+    async fn logout_notice(&self, token: &SecretString) -> Result<LogoutNotice, ProviderError> {
+        self.0.pass("the notice is checked").await;
+        let (person, session) = read(token.expose_secret())?;
+        Ok(LogoutNotice::new(match session {
+            Some(session) => LogoutScope::session(session, Some(person)),
+            None => LogoutScope::Person(person),
+        }))
+    }
+
+    fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
+        Clef::new("", "").logout_answer(outcome)
+    }
+}
