@@ -1,0 +1,172 @@
+//! What is counted, and the line at the end.
+
+use std::{
+    fmt, mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use crate::{memory::Memory, settings::Settings};
+
+/// How many failures are told in words.
+const TOLD: u64 = 10;
+
+#[derive(Default)]
+pub struct Counts {
+    /// Requests that got an answer, of browsers and of notices that came again.
+    pub requests: u64,
+    /// Pages that had to be served, and were.
+    pub served: u64,
+    /// Pages that had to be refused, and were.
+    pub refused: u64,
+    /// Pages and logins that overlapped a logout.
+    pub either: u64,
+    pub logins: u64,
+    pub logouts: u64,
+    pub sign_outs: u64,
+    /// Requests that saved their session back late.
+    pub saved_back: u64,
+    /// Notices that came again.
+    pub repeated: u64,
+    /// Notices that the site could not write within a second, as on a busy disk.
+    pub put_off: u64,
+    pub stale_accepts: u64,
+    pub false_refusals: u64,
+    pub errors: u64,
+}
+
+impl Counts {
+    /// Whether nothing happened that must not.
+    pub fn is_clean(&self) -> bool {
+        self.bad() == 0
+    }
+
+    fn bad(&self) -> u64 {
+        self.stale_accepts + self.false_refusals + self.errors
+    }
+}
+
+/// The counts of a run under way.
+#[derive(Default)]
+pub struct Tally(Mutex<Counts>);
+
+impl Tally {
+    pub fn count(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.counts());
+    }
+
+    /// Somebody was served after their logout was answered, or after they had signed out.
+    pub fn stale_accept(&self, what: &str) {
+        self.bad(format!("stale accept: {what}"), |counts| {
+            &mut counts.stale_accepts
+        });
+    }
+
+    /// Somebody was refused whose login began after the last logout was answered.
+    pub fn false_refusal(&self, what: &str) {
+        self.bad(format!("false refusal: {what}"), |counts| {
+            &mut counts.false_refusals
+        });
+    }
+
+    pub fn error(&self, what: String) {
+        self.bad(format!("error: {what}"), |counts| &mut counts.errors);
+    }
+
+    fn bad(&self, what: String, which: impl FnOnce(&mut Counts) -> &mut u64) {
+        let mut counts = self.counts();
+        *which(&mut counts) += 1;
+        if counts.bad() <= TOLD {
+            eprintln!("{what}");
+        }
+    }
+
+    /// The counts so far, to begin anew.
+    pub fn take(&self) -> Counts {
+        mem::take(&mut *self.counts())
+    }
+
+    pub fn progress(&self) -> String {
+        let counts = self.counts();
+        format!(
+            "{} requests, {} logouts, {} logins, {} of what must not be",
+            counts.requests,
+            counts.logouts,
+            counts.logins,
+            counts.bad()
+        )
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the soak has to show.
+pub struct Figures<'a> {
+    pub settings: &'a Settings,
+    pub took: Duration,
+    pub counts: Counts,
+    pub start: Memory,
+    pub half: Memory,
+    pub end: Memory,
+}
+
+impl Figures<'_> {
+    /// What was done too seldom to say anything, on the slowest machine too.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let counts = &self.counts;
+        let seconds = self.settings.length.as_secs();
+        let floors = [
+            ("requests", counts.requests, 50 * seconds),
+            ("had to be served", counts.served, 10 * seconds),
+            ("had to be refused", counts.refused, 2 * seconds),
+            ("logouts", counts.logouts, seconds),
+            ("logins", counts.logins, seconds),
+            ("notices repeated", counts.repeated, seconds / 2),
+            ("sign-outs", counts.sign_outs, seconds / 2),
+            ("saved back", counts.saved_back, seconds / 2),
+        ];
+        let floors = floors.into_iter();
+        let missing = floors.filter(|(_, count, floor)| count < floor);
+        missing.map(|(name, _, _)| name).collect()
+    }
+}
+
+impl fmt::Display for Figures<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts {
+            requests,
+            served,
+            refused,
+            either,
+            logins,
+            logouts,
+            sign_outs,
+            saved_back,
+            repeated,
+            put_off,
+            stale_accepts,
+            false_refusals,
+            errors,
+        } = &self.counts;
+        let per_second = *requests as f64 / self.took.as_secs_f64();
+        write!(
+            formatter,
+            "soak seconds={} sessions={} people={} requests={requests} \
+             per_second={per_second:.0} logouts={logouts} repeated={repeated} put_off={put_off} logins={logins} \
+             sign_outs={sign_outs} saved_back={saved_back} served={served} refused={refused} \
+             either={either} stale_accepts={stale_accepts} false_refusals={false_refusals} \
+             errors={errors} memory_start_mib={} memory_half_mib={} memory_end_mib={} \
+             stored_sessions_start={} stored_sessions_end={}",
+            self.settings.length.as_secs(),
+            self.settings.sessions,
+            self.settings.people,
+            self.start.mib(),
+            self.half.mib(),
+            self.end.mib(),
+            self.start.sessions,
+            self.end.sessions,
+        )
+    }
+}

@@ -1,0 +1,172 @@
+//! Logouts all along, and notices that come again.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    body::Bytes,
+    http::{StatusCode, header},
+};
+use rand::{RngExt as _, rngs::StdRng};
+
+use crate::{
+    site::{ACCOUNT, LOGOUT, REPEATED},
+    soak::Soak,
+};
+
+/// The longest pause between two logouts by the same task, in milliseconds.
+const LONGEST_PAUSE: u64 = 150;
+/// The latest that a notice comes again, in milliseconds: people are back in by then.
+const LATEST: u64 = 2_000;
+
+/// The status of a notice that the site has not written within a second: it is told again.
+const PUT_OFF: u16 = StatusCode::SERVICE_UNAVAILABLE.as_u16();
+/// How soon it is told again.
+const COME_BACK_AFTER: Duration = Duration::from_secs(1);
+/// How often it is told at the most.
+const MOST_ATTEMPTS: u32 = 10;
+
+/// What became of a logout.
+enum Told {
+    Yes,
+    /// The person is in no site.
+    Nobody,
+    /// The site could not write it soon enough.
+    ComeBack,
+    Failed(String),
+}
+
+impl Soak {
+    /// Presses "log out now" on the phone of one after the other. Once that is answered, all
+    /// browsers of the person ask at once.
+    pub async fn log_people_out(self: Arc<Self>, mut chance: StdRng, ends_at: Instant) {
+        while Instant::now() < ends_at {
+            let pause = Duration::from_millis(chance.random_range(0..LONGEST_PAUSE));
+            tokio::time::sleep(pause).await;
+            let person = chance.random_range(0..self.people.len());
+            if !self.log_out(person).await {
+                continue;
+            }
+            let back_in = chance.random_bool(0.5);
+            let numbers = (person..self.browsers.len()).step_by(self.people.len());
+            let asking: Vec<_> = numbers
+                .map(|number| {
+                    let soak = Arc::clone(&self);
+                    tokio::spawn(async move {
+                        let mut browser = soak.browsers[number].lock().await;
+                        soak.open(&mut browser, ACCOUNT).await;
+                        if back_in && browser.login.is_none() {
+                            soak.log_in(&mut browser).await;
+                            soak.open(&mut browser, ACCOUNT).await;
+                        }
+                    })
+                })
+                .collect();
+            for task in asking {
+                if let Err(error) = task.await {
+                    self.tally.error(format!("a task broke down: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Whether the site was told at once; nobody tells it of people who are in nowhere.
+    async fn log_out(&self, person: usize) -> bool {
+        let logouts = &self.people[person];
+        let _one_at_a_time = logouts.hold().await;
+        logouts.begins();
+        for attempt in 0..MOST_ATTEMPTS {
+            match self.tell(&self.site.people[person]).await {
+                Told::Yes if attempt == 0 => {
+                    logouts.is_answered();
+                    self.tally.count(|counts| counts.logouts += 1);
+                    return true;
+                }
+                Told::Yes => {
+                    logouts.is_answered();
+                    // The site has kept what it put off, and may write it after this one.
+                    logouts.begins();
+                    if self.site.owes_nothing().await {
+                        logouts.is_answered();
+                    } else {
+                        self.tally.error("a logout was never written".to_owned());
+                    }
+                    return false;
+                }
+                Told::Nobody => {
+                    logouts.is_answered();
+                    return false;
+                }
+                Told::ComeBack => {
+                    self.tally.count(|counts| counts.put_off += 1);
+                    tokio::time::sleep(COME_BACK_AFTER).await;
+                }
+                Told::Failed(error) => {
+                    self.tally.error(format!("a logout failed: {error}"));
+                    return false;
+                }
+            }
+        }
+        self.tally.error("a logout was put off for good".to_owned());
+        false
+    }
+
+    /// Has Clef tell the site of a logout.
+    async fn tell(&self, person: &str) -> Told {
+        let deliveries = match self.site.clef.log_out(person).await {
+            Ok(deliveries) => deliveries,
+            Err(error) => return Told::Failed(error.to_string()),
+        };
+        match deliveries.as_slice() {
+            [] => Told::Nobody,
+            [delivery] if delivery.succeeded() => Told::Yes,
+            [delivery] if delivery.status == Some(PUT_OFF) => Told::ComeBack,
+            [delivery] => Told::Failed(delivery.error.clone().unwrap_or_default()),
+            [_, _, ..] => Told::Failed("Clef knows of more than one site".to_owned()),
+        }
+    }
+
+    /// Sends every notice once more: some at once, while the first is being handled, some once
+    /// people have logged in anew, which it must not end.
+    pub async fn repeat_notices(self: Arc<Self>, mut chance: StdRng, ends_at: Instant) {
+        let ends_at = tokio::time::Instant::from_std(ends_at);
+        let mut notices = self.site.notices.lock().await;
+        while let Ok(Some(notice)) = tokio::time::timeout_at(ends_at, notices.recv()).await {
+            let pause = if chance.random_bool(0.3) {
+                0
+            } else {
+                chance.random_range(0..LATEST)
+            };
+            let Ok(place) = Arc::clone(&self.background).acquire_owned().await else {
+                return;
+            };
+            let soak = Arc::clone(&self);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                soak.repeat(notice).await;
+                drop(place);
+            });
+        }
+    }
+
+    async fn repeat(&self, notice: Bytes) {
+        let request = self
+            .http
+            .post(format!("{}{LOGOUT}", self.site.url))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(REPEATED, "1")
+            .body(notice);
+        let Some(answer) = self.send(request, String::new()).await else {
+            return;
+        };
+        match answer.status {
+            StatusCode::OK => self.tally.count(|counts| counts.repeated += 1),
+            StatusCode::SERVICE_UNAVAILABLE => self.tally.count(|counts| counts.put_off += 1),
+            status => self.tally.error(format!(
+                "a notice that came again was answered with {status}"
+            )),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The site under soak, and the Clef that its people log in with.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    body::{Bytes, to_bytes},
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use axum_clef::{
+    BoxError, ClefLayer, LoggedIn, UserStore,
+    clef::Clef,
+    dev::{ClefService, Person, TEST_APPLICATIONS},
+    stores::{Account, MemoryUserStore, SqliteUserStore},
+};
+use tempfile::TempDir;
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, mpsc},
+};
+use tower_sessions::Session;
+
+use crate::{
+    settings::{Settings, Users},
+    stored_sessions::StoredSessions,
+};
+
+/// Open to everybody, and greets whoever is logged in.
+pub const HOME: &str = "/";
+/// What [`HOME`] says to nobody.
+pub const NOBODY: &str = "nobody";
+/// Guarded.
+pub const ACCOUNT: &str = "/account";
+/// Guarded, and writes to the session, slowly.
+pub const BASKET: &str = "/basket";
+/// The webhook.
+pub const LOGOUT: &str = "/clef/logout";
+
+/// The header of a notice that comes again, which is not to come once more.
+pub const REPEATED: &str = "x-repeated";
+
+/// How long the basket takes, from the look at who is there to the session written back.
+const SLOWNESS: Duration = Duration::from_millis(150);
+/// How long the site may owe a logout: far longer than it gives one attempt.
+const LONGEST_OWED: Duration = Duration::from_secs(30);
+/// The longest notice, in bytes.
+const LONGEST_NOTICE: usize = 4 * 1024;
+
+/// The site, and what belongs to it.
+pub struct Site {
+    pub url: String,
+    pub clef: ClefService,
+    /// The ids of the people at Clef.
+    pub people: Vec<String>,
+    pub sessions: StoredSessions,
+    /// The bodies of the notices that the site gets.
+    pub notices: Mutex<mpsc::UnboundedReceiver<Bytes>>,
+    /// How many logouts it owes.
+    owed: Owed,
+    /// Where the users are, if they are in a file.
+    _directory: Option<TempDir>,
+}
+
+type Owed = Box<dyn Fn() -> usize + Send + Sync>;
+
+impl Site {
+    /// Waits until every logout that was put off by now is written. `false`: that takes too
+    /// long.
+    pub async fn owes_nothing(&self) -> bool {
+        let written = async {
+            while (self.owed)() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LONGEST_OWED, written).await.is_ok()
+    }
+}
+
+/// Serves the site on a free port, until the program ends.
+///
+/// # Errors
+///
+/// When a port or a directory cannot be had.
+pub async fn serve(settings: &Settings) -> Result<Site, BoxError> {
+    let people: Vec<_> = (0..settings.people)
+        .map(|number| (1_000_000 + number).to_string())
+        .collect();
+    // A notice that fails is an error here, and not tried again.
+    let mut clef = ClefService::builder().retry_pauses([]);
+    for id in &people {
+        clef = clef.person(Person::new(id, "Somebody", "Else"));
+    }
+    let clef = clef.start().await?;
+    let sessions = StoredSessions::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let mut directory = None;
+    let (notices, overheard) = mpsc::unbounded_channel();
+    let (app, owed) = match settings.users {
+        Users::Memory => app(&url, &clef, MemoryUserStore::new(), &sessions)?,
+        Users::Sqlite => {
+            let directory = directory.insert(tempfile::tempdir()?);
+            let file = directory.path().join("users.db");
+            let users = SqliteUserStore::connect(&format!("sqlite://{}", file.display())).await?;
+            app(&url, &clef, users, &sessions)?
+        }
+    };
+    let app = app.layer(from_fn_with_state(notices, overhear));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Ok(Site {
+        url,
+        clef,
+        people,
+        sessions,
+        notices: Mutex::new(overheard),
+        owed,
+        _directory: directory,
+    })
+}
+
+fn app(
+    url: &str,
+    clef: &ClefService,
+    users: impl UserStore,
+    sessions: &StoredSessions,
+) -> Result<(Router, Owed), BoxError> {
+    let application = &TEST_APPLICATIONS[0];
+    let clef = Clef::new(application.id(), application.secret()).base_url(&clef.url())?;
+    let auth = ClefLayer::new(url, clef, users, sessions.clone())?;
+    let app = Router::new()
+        .route(HOME, get(home))
+        .route(ACCOUNT, get(account))
+        .route(BASKET, get(basket))
+        .merge(auth.routes())
+        .layer(auth.clone());
+    Ok((app, Box::new(move || auth.pending_logouts())))
+}
+
+async fn home(user: Option<LoggedIn<Account>>) -> String {
+    user.map_or_else(|| NOBODY.to_owned(), |LoggedIn(user)| clef_id(&user))
+}
+
+async fn account(LoggedIn(user): LoggedIn<Account>) -> String {
+    clef_id(&user)
+}
+
+async fn basket(LoggedIn(user): LoggedIn<Account>, session: Session) -> Response {
+    let things: Result<Option<u64>, _> = session.get("things").await;
+    tokio::time::sleep(SLOWNESS).await;
+    let things = things.ok().flatten().unwrap_or_default();
+    match session.insert("things", things + 1).await {
+        Ok(()) => clef_id(&user).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn clef_id(user: &Account) -> String {
+    user.profile().subject.id().to_owned()
+}
+
+/// Keeps a copy of each notice, for a sender that repeats itself: the local Clef's tokens are
+/// known to nobody else.
+async fn overhear(
+    State(notices): State<mpsc::UnboundedSender<Bytes>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if request.uri().path() != LOGOUT || request.headers().contains_key(REPEATED) {
+        return next.run(request).await;
+    }
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LONGEST_NOTICE).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    // Nobody listens any more once the soak has ended.
+    let _ = notices.send(body.clone());
+    next.run(Request::from_parts(head, body.into())).await
+}
