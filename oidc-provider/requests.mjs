@@ -1,0 +1,67 @@
+// The provider's own pages; what is not among them is for oidc-provider.
+import * as pages from './pages.mjs';
+import { personBy } from './people.mjs';
+
+export async function handle(provider, request, response) {
+  const { pathname } = new URL(request.url, provider.issuer);
+  try {
+    if (pathname === '/' && request.method === 'GET') {
+      await front(provider, request, response);
+    } else if (pathname.startsWith('/interaction/')) {
+      await interaction(provider, request, response);
+    } else {
+      await provider.callback()(request, response);
+    }
+  } catch (error) {
+    // A page that is called up out of order is known by its status.
+    const status = error.status ?? 500;
+    if (status === 500) {
+      console.error(error);
+    }
+    const { error: name = 'server_error', error_description: description } = error;
+    html(response, pages.failure({ error: name, error_description: description }), status);
+  }
+}
+
+async function front(provider, request, response) {
+  const context = provider.createContext(request, response);
+  const session = await provider.Session.get(context);
+  html(response, pages.front(personBy(session.accountId)));
+}
+
+async function interaction(provider, request, response) {
+  const { params, prompt } = await provider.interactionDetails(request, response);
+  const finish = (result) => provider.interactionFinished(request, response, result);
+  if (prompt.name === 'consent') {
+    await finish({ consent: {} });
+    return;
+  }
+  if (request.method !== 'POST') {
+    const client = await provider.Client.find(params.client_id);
+    html(response, pages.login(client?.clientName ?? params.client_id));
+    return;
+  }
+  const form = await readForm(request);
+  const person = personBy(form.get('person'));
+  if (person) {
+    await finish({ login: { accountId: person.sub } });
+  } else {
+    await finish({ error: 'access_denied', error_description: 'the person has cancelled' });
+  }
+}
+
+async function readForm(request) {
+  const parts = [];
+  for await (const part of request) {
+    parts.push(part);
+  }
+  return new URLSearchParams(Buffer.concat(parts).toString());
+}
+
+function html(response, body, status = 200) {
+  response.writeHead(status, {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Cache-Control': 'no-store',
+  });
+  response.end(body);
+}
