@@ -1,19 +1,55 @@
-//! How long anybody outside is waited for.
+//! How long anybody outside is waited for, and what becomes of one who panics.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use crate::BoxError;
 
 /// How long a store may take for one answer. One that hangs is one that cannot answer.
 pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Waits for an answer, but no longer than a limit.
-pub(crate) async fn within<T>(
+/// Why there is no answer, good or bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoAnswer {
+    #[error("no answer within {} seconds", .0.as_secs())]
+    Late(Duration),
+    #[error("a panic instead of an answer")]
+    Panicked,
+}
+
+/// Waits for an answer, but no longer than a limit. Whoever panics has not answered: the
+/// request goes on, and its sender hears more than a broken connection.
+///
+/// # Errors
+///
+/// When there is none.
+pub(crate) async fn answer<T>(
     limit: Duration,
-    answer: impl Future<Output = Result<T, BoxError>>,
-) -> Result<T, BoxError> {
+    answer: impl Future<Output = T>,
+) -> Result<T, NoAnswer> {
+    let mut answer = pin!(answer);
+    let answer = poll_fn(|context| {
+        // It is not asked again after a panic, and what it shared is the stores' own.
+        match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
+            Ok(answer) => answer.map(Ok),
+            Err(_) => Poll::Ready(Err(NoAnswer::Panicked)),
+        }
+    });
     match tokio::time::timeout(limit, answer).await {
         Ok(answer) => answer,
-        Err(_) => Err(format!("no answer within {} seconds", limit.as_secs()).into()),
+        Err(_) => Err(NoAnswer::Late(limit)),
     }
+}
+
+/// As [`answer`], where a bad answer and none are the same.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    future: impl Future<Output = Result<T, BoxError>>,
+) -> Result<T, BoxError> {
+    answer(limit, future).await?
 }

@@ -7,10 +7,13 @@ mod navigation;
 mod rejection;
 mod visit;
 
-pub(crate) use self::visit::{Gate, Storing, Visit, asked_for};
 pub use self::{
     logged_in::LoggedIn,
     login::Login,
     logouts::{LogoutError, Logouts},
     rejection::{Rejection, RejectionKind},
+};
+pub(crate) use self::{
+    navigation::navigates,
+    visit::{Gate, Storing, Visit, asked_for},
 };

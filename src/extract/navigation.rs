@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, Method, header};
 
 /// Whether a browser asks for a page. A script that fetches data says `*/*` or JSON.
-pub(super) fn navigates(method: &Method, headers: &HeaderMap) -> bool {
+pub(crate) fn navigates(method: &Method, headers: &HeaderMap) -> bool {
     let asks = method == Method::GET || method == Method::HEAD;
     asks && headers
         .get_all(header::ACCEPT)

@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{Visit, asked_for, navigation::navigates};
+use super::{Gate, Visit, asked_for, navigation::navigates};
 use crate::BoxError;
 
 /// Why an extractor gave no user. As a response it does what a user would expect; to
@@ -57,7 +57,8 @@ pub struct Rejection {
 pub enum RejectionKind {
     /// Nobody is logged in, or not any more.
     NotLoggedIn,
-    /// The session store or the user store did not answer; who it is cannot be said.
+    /// The session store or the user store did not answer: who it is cannot be said, or what
+    /// the handler changed in the session is not kept.
     StoreUnavailable,
     /// The route is not inside a [`ClefLayer`](crate::ClefLayer).
     LayerMissing,
@@ -156,6 +157,18 @@ impl Rejection {
         }
     }
 
+    /// What a handler changed in the session is not kept.
+    pub(crate) fn not_saved(gate: &Gate, navigates: bool, error: BoxError) -> Self {
+        let absence = Absence::new(RejectionKind::StoreUnavailable, error);
+        Self {
+            kind: absence.kind,
+            source: Some(absence.source),
+            login_path: None,
+            navigates,
+            render: gate.render_rejection.clone(),
+        }
+    }
+
     /// What is answered unless the application renders rejections itself: for a renderer that
     /// has its own way for some of them only.
     pub fn default_response(&self) -> Response {
@@ -221,7 +234,7 @@ impl fmt::Display for Rejection {
             }
             (RejectionKind::NotLoggedIn, None) => formatter.write_str("Nobody is logged in."),
             (RejectionKind::StoreUnavailable, _) => {
-                formatter.write_str("Who is logged in cannot be said right now. Try again later.")
+                formatter.write_str("This is not possible right now. Try again later.")
             }
             (RejectionKind::LayerMissing, _) => formatter.write_str(
                 "This route is not inside a ClefLayer: add `.layer(auth)` to the router, after \

@@ -1,6 +1,7 @@
 //! Puts the parts into the request.
 
 mod prefixes;
+mod saving;
 mod service;
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
@@ -9,8 +10,8 @@ use axum::{Router, http::request::Parts, response::Response, routing::Route};
 use tower_layer::Layer;
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, cookie::SameSite};
 
-use self::prefixes::WithoutDisguisedCookies;
 pub use self::service::ClefLayerService;
+use self::{prefixes::WithoutDisguisedCookies, saving::AnswersForTheSessions};
 use crate::{
     AddressError, LoginFailure, Logouts, NoticeLimits, Paths, PathsError, Rejection, UserStore,
     extract::Gate,
@@ -464,12 +465,13 @@ impl<L> ClefLayer<L> {
 
 /// Called by axum for each route of each connection: it clones and builds nothing.
 impl<S, L: Layer<ClefLayerService<S>>> Layer<S> for ClefLayer<L> {
-    type Service = WithoutDisguisedCookies<L::Service>;
+    type Service = WithoutDisguisedCookies<AnswersForTheSessions<L::Service>>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let context = Arc::clone(&self.context);
-        let service = ClefLayerService::new(inner, context);
-        WithoutDisguisedCookies::new(self.sessions.layer(service))
+        let service = ClefLayerService::new(inner, Arc::clone(&context));
+        let service = self.sessions.layer(service);
+        WithoutDisguisedCookies::new(AnswersForTheSessions::new(service, context))
     }
 }
 

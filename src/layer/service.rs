@@ -15,6 +15,7 @@ use tower_service::Service;
 use crate::{
     extract::{Storing, Visit},
     routes::Context,
+    session::Saving,
 };
 
 /// The service of a [`ClefLayer`](crate::ClefLayer), inside its session layer. The error of the
@@ -46,11 +47,13 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let visit = Arc::new(Visit::new(Arc::clone(&self.context.gate)));
         let extensions = request.extensions_mut();
+        let saving = extensions.get::<Arc<Saving>>().cloned().unwrap_or_default();
         extensions.insert(Arc::clone(&visit));
         extensions.insert(Arc::clone(&self.context));
         ResponseFuture {
             inner: self.inner.call(request),
             visit,
+            saving,
         }
     }
 }
@@ -61,6 +64,7 @@ pin_project! {
         #[pin]
         inner: F,
         visit: Arc<Visit>,
+        saving: Arc<Saving>,
     }
 }
 
@@ -88,6 +92,7 @@ where
                     .or_insert(HeaderValue::from_static("no-store"));
             }
         }
+        this.saving.handled(&mut response);
         Poll::Ready(Ok(response))
     }
 }

@@ -1,26 +1,27 @@
 //! `GET /clef/callback?code&state`: ends a login, in a session or on a page that says why
 //! not.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::Extensions,
+    http::{Extensions, HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, Redirect, Response},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use tower_cookies::Cookies;
+use tower_cookies::Cookie;
 use tower_sessions::Session;
 
 use super::{
     EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, RouteState, attempt::Ended, failure::Reason,
-    session_and_cookies,
+    return_path::ReturnPath, session_and_cookies,
 };
 use crate::{
+    BoxError,
     provider::{CodeExchange, LoginSecret, ProviderLogin},
-    session::{self, LoginKey, LoginRecord},
-    time_limit::{STORE_LIMIT, within},
+    session::{self, Ending, LoginKey, LoginRecord, Saving},
+    time_limit::{STORE_LIMIT, answer, within},
 };
 
 /// How long the browser keeps the key of a login: as long as browsers keep anything. The
@@ -51,7 +52,10 @@ pub(super) async fn callback(
             return LoginFailure::answer(&route, reason, None);
         }
     };
-    let Some((session, cookies)) = session_and_cookies(&extensions) else {
+    let (Some((session, cookies)), Some(saving)) = (
+        session_and_cookies(&extensions),
+        extensions.get::<Arc<Saving>>(),
+    ) else {
         return LoginFailure::answer(&route, Reason::layer_missing(), None);
     };
     // Burnt before anything else can fail: whatever comes next, this state is used.
@@ -67,20 +71,52 @@ pub(super) async fn callback(
         );
         return LoginFailure::answer(&route, reason, None);
     };
-    match log_in(&route, &query, &secret, &session, &cookies).await {
-        Ok(()) => Redirect::to(next.as_str()).into_response(),
+    match log_in(&route, &query, &secret, &session).await {
+        Ok((user_id, key)) => {
+            let redirect = Redirect::to(next.as_str()).into_response();
+            let key_cookie = route.context.key_cookie(key.into_cookie(), KEY_LIFETIME);
+            saving.end_with(LoggedIn {
+                user_id,
+                key_cookie,
+                route,
+                next,
+            });
+            redirect
+        }
         Err(reason) => LoginFailure::answer(&route, reason, Some(&next)),
     }
 }
 
-/// The login, from the stamp to the session. Nothing is kept unless all of it works.
+/// The last step of a login: it counts once its session is saved.
+struct LoggedIn {
+    user_id: String,
+    key_cookie: Cookie<'static>,
+    route: RouteState,
+    next: ReturnPath,
+}
+
+impl Ending for LoggedIn {
+    fn saved(self: Box<Self>, headers: &mut HeaderMap) {
+        if let Ok(cookie) = HeaderValue::try_from(self.key_cookie.to_string()) {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+        tracing::info!(user = ?self.user_id, "logged in");
+    }
+
+    fn failed(self: Box<Self>, error: BoxError) -> Response {
+        let reason = Reason::store(error);
+        super::for_once(LoginFailure::answer(&self.route, reason, Some(&self.next)))
+    }
+}
+
+/// The login, from the stamp to the session: the user and the key. Nothing is kept unless all
+/// of it works.
 async fn log_in(
     route: &RouteState,
     query: &Callback,
     secret: &LoginSecret,
     session: &Session,
-    cookies: &Cookies,
-) -> Result<(), Reason> {
+) -> Result<(String, LoginKey), Reason> {
     let code = code(query)?;
     let context = &route.context;
     let gate = &context.gate;
@@ -96,9 +132,9 @@ async fn log_in(
         profile,
         session: provider_session,
         sign_out_hint,
-    } = tokio::time::timeout(EXCHANGE_LIMIT, exchange)
+    } = answer(EXCHANGE_LIMIT, exchange)
         .await
-        .map_err(|elapsed| Reason::new(LoginFailureKind::ProviderUnavailable, elapsed))??;
+        .map_err(|none| Reason::new(LoginFailureKind::ProviderUnavailable, none))??;
     let user = within(STORE_LIMIT, gate.users.log_in(&profile))
         .await
         .map_err(Reason::store)?
@@ -151,9 +187,7 @@ async fn log_in(
     )
     .await
     .map_err(Reason::store)?;
-    cookies.add(context.key_cookie(key.into_cookie(), KEY_LIFETIME));
-    tracing::info!(user = ?login.user_id, "logged in");
-    Ok(())
+    Ok((login.user_id, key))
 }
 
 fn code(query: &Callback) -> Result<&SecretString, Reason> {

@@ -142,7 +142,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(context: &Arc<Context>) -
             .route(paths.logout(), notice)
             .route(paths.sign_out(), post(sign_out::sign_out))
             .route(paths.signed_out(), get(signed_out::signed_out))
-            .layer(map_response(for_once))
+            .layer(map_response(async |response| for_once(response)))
             .with_state(RouteState {
                 context: Arc::clone(context),
                 entrance: entrance.clone(),
@@ -166,7 +166,7 @@ fn session_and_cookies(extensions: &Extensions) -> Option<(Session, Cookies)> {
 
 /// Marks an answer as one moment's, with nothing in its address to pass on: whatever the
 /// routes answer, a 405 too.
-async fn for_once(mut response: Response) -> Response {
+fn for_once(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(

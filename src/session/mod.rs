@@ -5,6 +5,7 @@
 
 mod key;
 mod renewal;
+mod saving;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use tower_sessions::{Session, session, session_store};
 pub(crate) use self::{
     key::LoginKey,
     renewal::{Renewal, Renewed},
+    saving::{Ending, Handled, Saving},
 };
 use crate::{BoxError, ProviderSession, Subject, Timestamp};
 
@@ -65,7 +67,8 @@ pub(crate) async fn read(session: &Session) -> Result<Option<LoginRecord>, BoxEr
     }
 }
 
-/// Begins a login: a new session id always, and nothing left of anybody else.
+/// Begins a login: a new session id always, and nothing left of anybody else. The session
+/// layer saves it.
 ///
 /// # Errors
 ///
@@ -75,14 +78,20 @@ pub(crate) async fn begin(
     login: &LoginRecord,
     sign_out_hint: Option<&SecretString>,
 ) -> Result<(), BoxError> {
-    match session.get_value(LOGIN).await {
-        Ok(Some(previous)) if !is_same_person(&previous, login) => session.clear().await,
-        Ok(_) => {}
-        Err(error) if is_unreadable(&error) => session.clear().await,
+    let of_another = match session.get_value(LOGIN).await {
+        Ok(previous) => previous.is_some_and(|previous| !is_same_person(&previous, login)),
+        Err(error) if is_unreadable(&error) => {
+            session.clear().await;
+            false
+        }
         Err(error) => return Err(error.into()),
-    }
+    };
     if session.id().is_some() {
         session.cycle_id().await?;
+    }
+    // Only now: where the store fails before, the browser keeps what it has.
+    if of_another {
+        session.clear().await;
     }
     session.insert(LOGIN, login).await?;
     session.insert(SEEN, login.logged_in_at).await?;
@@ -90,9 +99,6 @@ pub(crate) async fn begin(
         Some(hint) => session.insert(SIGN_OUT_HINT, hint.expose_secret()).await?,
         None => drop(session.remove_value(SIGN_OUT_HINT).await?),
     }
-    // Here and not left to the session layer, so that a store that fails is answered with
-    // a page and not with an empty 500.
-    session.save().await?;
     Ok(())
 }
 
