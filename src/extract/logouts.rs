@@ -71,6 +71,8 @@ impl Logouts {
             let known = outcome == Outcome::LoggedOut;
             if known {
                 tracing::info!(?scope, "logged out, by the application");
+            } else {
+                tracing::info!(?scope, "a logout by the application is for nobody here");
             }
             known
         });

@@ -76,7 +76,10 @@ impl PendingLogouts {
 
     /// A place for one more logout, if there is one left.
     pub(crate) fn place(&self) -> Option<Place> {
-        let permit = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
+        let Ok(permit) = Arc::clone(&self.0.places).try_acquire_owned() else {
+            tracing::error!("too many logouts are waiting for the store; one is turned down");
+            return None;
+        };
         Some(Place {
             pending: self.clone(),
             _permit: permit,

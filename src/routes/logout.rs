@@ -21,6 +21,7 @@ use crate::{
     extract::Gate,
     pending::{Outcome, Place},
     provider::{LogoutOutcome, ProviderError, ProviderErrorKind},
+    time_limit,
 };
 
 #[derive(Deserialize)]
@@ -74,7 +75,6 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
                 return LogoutOutcome::ComeBack;
             };
             let Some(place) = context.gate.pending.place() else {
-                tracing::error!("too many logouts are waiting for the store");
                 return LogoutOutcome::ComeBack;
             };
             let progress = handling.progress();
@@ -103,11 +103,11 @@ impl Notice {
     /// From the token to the effect.
     async fn handle(self, route: RouteState, admitted: Admitted, place: Place) {
         let check = route.entrance.provider.logout_notice(&self.token);
-        let notice = match tokio::time::timeout(EXCHANGE_LIMIT, check).await {
+        let notice = match time_limit::answer(EXCHANGE_LIMIT, check).await {
             Ok(Ok(notice)) => notice,
             Ok(Err(error)) => return self.handling.finish(failed(&error)),
-            Err(elapsed) => {
-                tracing::error!(%elapsed, "a logout notice could not be checked");
+            Err(none) => {
+                tracing::error!(cause = %none, "a logout notice could not be checked");
                 return self.handling.finish(LogoutOutcome::ComeBack);
             }
         };
@@ -139,7 +139,8 @@ impl Notice {
             Outcome::SessionsNotKept => {
                 tracing::error!(
                     ?scope,
-                    "a logout notice ends a session at the provider and does not say whose; the                      user store must keep such sessions: see `UserStore::log_out_session`"
+                    "a logout notice ends a session at the provider and does not say whose; the \
+                     user store must keep such sessions: see `UserStore::log_out_session`"
                 );
                 LogoutOutcome::SessionsNotKept
             }

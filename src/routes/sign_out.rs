@@ -20,7 +20,7 @@ use crate::{
     BoxError,
     provider::SignOutRequest,
     session,
-    time_limit::{STORE_LIMIT, within},
+    time_limit::{STORE_LIMIT, answer, within},
 };
 
 /// How long a provider may take to say where its own sign-out is. The login here is over by
@@ -78,7 +78,7 @@ async fn at_the_provider(
     let return_url = context.site.url(entrance.paths.signed_out());
     let request = SignOutRequest::new(&return_url, &state, hint);
     let url = entrance.provider.sign_out_url(&request);
-    let reason: BoxError = match tokio::time::timeout(PROVIDER_LIMIT, url).await {
+    let reason: BoxError = match answer(PROVIDER_LIMIT, url).await {
         Ok(Ok(url)) => {
             if url.is_some() {
                 context.sign_outs.begin(cookies, &state);
@@ -86,7 +86,7 @@ async fn at_the_provider(
             return url;
         }
         Ok(Err(error)) => error.into(),
-        Err(elapsed) => elapsed.into(),
+        Err(none) => none.into(),
     };
     let reason = Causes(&*reason);
     tracing::warn!(%reason, "a sign-out could not go on at the provider");

@@ -11,7 +11,7 @@ use super::{
     EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, RouteState, failure::Reason,
     return_path::ReturnPath, session_and_cookies,
 };
-use crate::provider::LoginRequest;
+use crate::{provider::LoginRequest, time_limit::answer};
 
 #[derive(Deserialize)]
 pub(super) struct Start {
@@ -51,12 +51,11 @@ async fn begin(
     let attempts = &route.context.attempts;
     let begun = attempts.begin(&cookies, &callback_url, &next);
     let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
-    let url = route.entrance.provider.login_url(&login);
-    let url = tokio::time::timeout(EXCHANGE_LIMIT, url);
+    let url = answer(EXCHANGE_LIMIT, route.entrance.provider.login_url(&login));
     let reason = match url.await {
         Ok(Ok(url)) => return Ok(Redirect::to(url.as_str()).into_response()),
         Ok(Err(error)) => Reason::from(error),
-        Err(elapsed) => Reason::new(LoginFailureKind::ProviderUnavailable, elapsed),
+        Err(none) => Reason::new(LoginFailureKind::ProviderUnavailable, none),
     };
     attempts.forget(&cookies, &begun.state);
     Err(reason)
