@@ -1,0 +1,294 @@
+//! Each login, each logout and each refusal says itself once, with its reason.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, request::Builder},
+    routing::get,
+};
+use axum_clef::{LoggedIn, LogoutError, Subject, Timestamp, User};
+
+use crate::{
+    browser::{Browser, notice, send},
+    clef_down::Visitor,
+    fault::{Fault, Lasting},
+    log,
+    routes::Route,
+    site::{Node, Site},
+    wrong_clef::{Step, Wrong, WrongClef},
+};
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_well_says_so_once() {
+    for route in Route::ALL {
+        let mut scene = route.scene().await;
+        log::listen();
+        route.ask(&mut scene).await;
+        let said: &[_] = match route {
+            Route::FirstLogin | Route::LoginAgain | Route::LoginOverAnother => {
+                &[" INFO ", "logged in user="]
+            }
+            Route::Notice => &[" INFO ", "logged out everywhere subject=", "12345"],
+            Route::Everywhere => &[" INFO ", "logged out everywhere, by the application"],
+            Route::NoticeForAStranger => &[" INFO ", "a logout notice is for nobody here"],
+            Route::SignOut => &[" INFO ", "signed out on this device"],
+            _ => &[],
+        };
+        if said.is_empty() {
+            assert_eq!(log::events(), [""; 0], "{route:?}");
+        } else {
+            log::assert_one(said, &format!("{route:?}"));
+        }
+    }
+}
+
+fn post(path: &str) -> Builder {
+    Request::post(path)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_refused_says_why_once() {
+    let site = Site::new();
+    let Node { app, layer } = site.node();
+    let form = "application/x-www-form-urlencoded";
+    let text = |text: &str| Body::from(text.to_owned());
+    let empty = Body::empty;
+    let table: [(Builder, Body, u16, &str); 11] = [
+        (
+            Request::get("/clef/login?next=https://evil.example/"),
+            empty(),
+            400,
+            "kind=BadRequest reason=`next` is not a path",
+        ),
+        (
+            Request::get("/clef/login?next=/a&next=/b"),
+            empty(),
+            400,
+            "kind=BadRequest reason=",
+        ),
+        (
+            Request::get("/clef/callback?code=SECRET-CODE&code=x"),
+            empty(),
+            400,
+            "kind=BadRequest reason=",
+        ),
+        (
+            Request::get("/clef/callback?code=SECRET-CODE&state=SECRET-STATE"),
+            empty(),
+            403,
+            "kind=StateMismatch reason=no login with this state",
+        ),
+        (
+            post("/clef/logout").header("content-type", "text/plain"),
+            text("logout_token=SECRET-TOKEN"),
+            415,
+            "a logout notice was refused outcome=NotANotice",
+        ),
+        (
+            post("/clef/logout").header("content-type", form),
+            text("logout_token="),
+            400,
+            "There is no logout_token",
+        ),
+        (
+            post("/clef/logout").header("content-type", form),
+            text("logout_token=SECRET-TOKEN&logout_token=x"),
+            400,
+            "Send a form with one logout_token",
+        ),
+        (
+            post("/clef/logout").header("content-type", form),
+            text(&"x".repeat(20_000)),
+            413,
+            "too large",
+        ),
+        (
+            post("/clef/logout").header("content-type", form),
+            text("logout_token=SECRET-TOKEN"),
+            400,
+            "a logout notice was refused cause=Some(\"not good\")",
+        ),
+        (
+            post("/clef/sign-out").header("origin", "https://evil.example"),
+            empty(),
+            403,
+            "kind=ForeignOrigin reason=a page of another site",
+        ),
+        (
+            post("/clef/sign-out").header("sec-fetch-site", "cross-site"),
+            empty(),
+            403,
+            "kind=ForeignOrigin reason=",
+        ),
+    ];
+    for (request, body, status, words) in table {
+        log::listen();
+        let answer = send(&app, request.body(body).unwrap()).await;
+        assert_eq!(answer.status, status, "{words}");
+        log::assert_one(&[" INFO ", words], words);
+        assert!(!log::text().contains("SECRET"), "{}", log::text());
+    }
+
+    // What comes back from the provider, with a state that is good.
+    let long = "x".repeat(5_000);
+    for (code, status, words) in [
+        ("", 400, "kind=BadRequest reason=the code is empty"),
+        (&*long, 400, "kind=BadRequest reason=the code is too long"),
+        (
+            "SECRET-CODE",
+            403,
+            "kind=Refused reason=the provider refuses this code",
+        ),
+        (
+            "x&error=access_denied",
+            403,
+            "kind=Declined reason=the provider came back",
+        ),
+    ] {
+        let mut browser = Browser::default();
+        let callback = browser.begin(&app, code).await;
+        log::listen();
+        assert_eq!(browser.get(&app, &callback).await.status, status, "{words}");
+        log::assert_one(&[" INFO ", words], words);
+        assert!(!log::text().contains("SECRET"), "{}", log::text());
+    }
+    let mut browser = Browser::default();
+    let callback = browser.begin(&app, "code:12345").await;
+    site.users.turning_away.store(true, SeqCst);
+    log::listen();
+    assert_eq!(browser.get(&app, &callback).await.status, 403);
+    log::assert_one(&[" INFO ", "kind=TurnedAway reason="], "turned away");
+    site.users.turning_away.store(false, SeqCst);
+
+    let nobody = Subject::new("https://clef.test", "nobody");
+    log::listen();
+    assert_eq!(layer.logouts().log_out(&nobody).await, Ok(false));
+    log::assert_one(
+        &[" INFO ", "by the application is for nobody here"],
+        "nobody",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_in_doubt_says_why_to_whoever_debugs() {
+    let site = Site::new();
+    let Node { app, .. } = site.node();
+    let mut browser = Browser::default();
+    browser.log_in(&app, "code:12345").await;
+    let callback = browser.begin(&app, "code:12345").await;
+    site.faults.break_at(0, Fault::Hangs, Lasting::Once);
+    assert_eq!(notice(&app, "token:12345:once").await.status, 503);
+
+    log::listen();
+    assert_eq!(browser.get(&app, &callback).await.status, 403);
+    log::assert_one(&[" INFO ", "kind=LoggedOutMeanwhile reason="], "owed");
+
+    log::listen();
+    assert_eq!(browser.is(&app).await, None);
+    assert_eq!(log::events(), [""; 0]);
+    let text = log::text();
+    let mut ours = text.lines().filter(|line| line.contains(" axum_clef::"));
+    let event = ours.next().unwrap();
+    assert!(event.contains(" DEBUG "), "{event}");
+    assert!(
+        event.contains("a login is refused user=\"1\" reason="),
+        "{event}"
+    );
+    assert_eq!(ours.next(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_logout_that_finds_no_place_says_so_once() {
+    let site = Site::new();
+    let Node { app, layer } = site.node();
+    site.faults.break_at(0, Fault::Hangs, Lasting::UntilMended);
+    for person in 0..256 {
+        let token = format!("token:{person}:once");
+        let request = notice(&app, &token);
+        // It goes on without whoever sent it.
+        let _ = tokio::time::timeout(Duration::from_millis(1), request).await;
+    }
+    assert_eq!(layer.pending_logouts(), 256);
+    log::listen();
+    assert_eq!(notice(&app, "token:256:once").await.status, 503);
+    log::assert_one(&[" ERROR ", "too many logouts"], "a notice");
+    log::listen();
+    let another = Subject::new("https://clef.test", "257");
+    let refused = layer.logouts().log_out(&another).await;
+    assert_eq!(refused, Err(LogoutError::NoPlace));
+    log::assert_one(&[" ERROR ", "too many logouts"], "a button");
+}
+
+#[tokio::test]
+async fn a_clef_that_is_wrong_is_told_of_once() {
+    let nowhere = "127.0.0.1:1".parse().unwrap();
+    for (wrong, reason) in [
+        (Wrong::ClosesAtOnce, "Clef cannot be reached"),
+        (Wrong::TruncatedJson, "something that is not JSON"),
+        (Wrong::Page, "something that is not JSON"),
+        (Wrong::EndlessBody, "larger than 65536 bytes"),
+        (Wrong::Redirects(307), "answered with a redirect"),
+    ] {
+        let clef = WrongClef::start().await;
+        let mut visitor = Visitor::at(clef.client()).await;
+        let why = format!("{wrong:?}");
+        for step in [Step::Info, Step::Logout] {
+            clef.be(step, wrong, nowhere);
+            log::listen();
+            if step == Step::Info {
+                visitor.comes_back_in_vain(&why).await;
+                let words = [
+                    " ERROR ",
+                    "a login failed kind=ProviderUnavailable reason=",
+                    reason,
+                ];
+                log::assert_one(&words, &why);
+            } else {
+                visitor.logs_out_in_vain(&why).await;
+                let words = [
+                    " ERROR ",
+                    "a logout notice could not be checked cause=",
+                    reason,
+                ];
+                log::assert_one(&words, &why);
+            }
+            for secret in ["SECRET", "an access token", "the secret"] {
+                let text = log::text();
+                let line = text.lines().find(|line| line.contains(secret));
+                assert_eq!(line, None, "{why}");
+            }
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Stranger;
+
+impl User for Stranger {
+    fn id(&self) -> String {
+        String::new()
+    }
+
+    fn logged_out_at(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_program_says_so_once() {
+    let site = Site::new();
+    let Node { layer, .. } = site.node();
+    let wrong = Router::new().route("/", get(|_: LoggedIn<Stranger>| async {}));
+    for (app, path, words) in [
+        (wrong.clone().layer(layer.clone()), "/", "is not the `User`"),
+        (wrong, "/", "not inside a ClefLayer"),
+        (layer.routes(), "/clef/login", "kind=LayerMissing"),
+        (layer.routes(), "/clef/callback", "kind=LayerMissing"),
+    ] {
+        log::listen();
+        assert_eq!(Browser::default().get(&app, path).await.status, 500);
+        log::assert_one(&[" ERROR ", words], words);
+    }
+}

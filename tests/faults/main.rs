@@ -1,0 +1,19 @@
+//! What the crate does while something that it needs does not work: the stores, at each of
+//! their calls on each route, and Clef, in each way that a service on a network can be wrong.
+
+mod browser;
+mod clef_down;
+mod events;
+mod fault;
+mod log;
+mod owed;
+mod panicking_provider;
+mod points;
+mod provider;
+mod replaced;
+mod routes;
+mod sessions;
+mod site;
+mod untrusted;
+mod users;
+mod wrong_clef;
