@@ -65,14 +65,15 @@ impl Logouts {
     /// When the user store has not taken it within a second, or too many others wait.
     pub async fn log_out(&self, subject: &Subject) -> Result<bool, LogoutError> {
         let place = self.0.pending.place().ok_or(LogoutError::NoPlace)?;
-        let (gate, scope) = (Arc::clone(&self.0), LogoutScope::Person(subject.clone()));
+        let (gate, subject) = (Arc::clone(&self.0), subject.clone());
         let logout = tokio::spawn(async move {
+            let scope = LogoutScope::Person(subject.clone());
             let outcome = place.write(&gate.users, &gate.strangers, &scope).await;
             let known = outcome == Outcome::LoggedOut;
             if known {
-                tracing::info!(?scope, "logged out, by the application");
+                tracing::info!(?subject, "logged out everywhere, by the application");
             } else {
-                tracing::info!(?scope, "a logout by the application is for nobody here");
+                tracing::info!(?subject, "a logout by the application is for nobody here");
             }
             known
         });

@@ -1,9 +1,11 @@
 //! The login button of a provider.
 
+use std::fmt;
+
 use url::Url;
 
 /// A script that draws a login button, and the attributes that its tag carries.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ButtonScript {
     /// The address of the script.
@@ -29,5 +31,18 @@ impl ButtonScript {
     pub fn attribute(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.attributes.push((name, value.into()));
         self
+    }
+}
+
+impl fmt::Debug for ButtonScript {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The names only: the state of a login is among the values.
+        let attributes: Vec<_> = self.attributes.iter().map(|(name, _)| name).collect();
+        formatter
+            .debug_struct("ButtonScript")
+            .field("source", &self.source.as_str())
+            .field("class", &self.class)
+            .field("attributes", &attributes)
+            .finish()
     }
 }

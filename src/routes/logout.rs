@@ -20,7 +20,7 @@ use super::{
 use crate::{
     extract::Gate,
     pending::{Outcome, Place},
-    provider::{LogoutOutcome, ProviderError, ProviderErrorKind},
+    provider::{LogoutOutcome, LogoutScope, ProviderError, ProviderErrorKind},
     time_limit,
 };
 
@@ -129,7 +129,14 @@ impl Notice {
         let scope = &notice.scope;
         let outcome = match place.write(users, strangers, scope).await {
             Outcome::LoggedOut => {
-                tracing::info!(?scope, "logged out");
+                match scope {
+                    LogoutScope::Person(subject) => {
+                        tracing::info!(?subject, "logged out everywhere");
+                    }
+                    LogoutScope::Session { session, person } => {
+                        tracing::info!(?session, ?person, "a session at the provider is over");
+                    }
+                }
                 LogoutOutcome::LoggedOut
             }
             Outcome::NobodyHere => {

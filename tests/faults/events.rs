@@ -204,15 +204,15 @@ async fn a_logout_that_finds_no_place_says_so_once() {
     let site = Site::new();
     let Node { app, layer } = site.node();
     site.faults.break_at(0, Fault::Hangs, Lasting::UntilMended);
-    for person in 0..256 {
+    for person in 0..1_024 {
         let token = format!("token:{person}:once");
         let request = notice(&app, &token);
         // It goes on without whoever sent it.
         let _ = tokio::time::timeout(Duration::from_millis(1), request).await;
     }
-    assert_eq!(layer.pending_logouts(), 256);
+    assert_eq!(layer.pending_logouts(), 1_024);
     log::listen();
-    assert_eq!(notice(&app, "token:256:once").await.status, 503);
+    assert_eq!(notice(&app, "token:1024:once").await.status, 503);
     log::assert_one(&[" ERROR ", "too many logouts"], "a notice");
     log::listen();
     let another = Subject::new("https://clef.test", "257");

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How many logouts one node keeps.
-const MOST: usize = 256;
+const MOST: usize = 1_024;
 
 #[tokio::test(start_paused = true)]
 async fn a_long_outage_owes_a_bounded_number_of_logouts_and_loses_none() {

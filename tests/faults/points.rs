@@ -164,7 +164,7 @@ async fn a_page_whose_store_fails_is_neither_the_users_nor_nobodys() {
 #[tokio::test(start_paused = true)]
 async fn a_sign_out_whose_store_fails_ends_this_browser_all_the_same() {
     let cases = cases(|route, _| route == Route::SignOut);
-    assert_eq!(cases.len(), 12);
+    assert_eq!(cases.len(), 12 * 2);
     for case in cases {
         let (mut scene, answer) = case.ask().await;
         case.assert_unavailable(&answer);

@@ -11,8 +11,8 @@ use axum_clef::{
     Profile, Subject,
     clef::Clef,
     provider::{
-        CodeExchange, LoginRequest, LogoutAnswer, LogoutOutcome, Provider, ProviderError,
-        ProviderErrorKind,
+        CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope,
+        Provider, ProviderError, ProviderErrorKind, ProviderLogin,
     },
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -46,19 +46,19 @@ impl Provider for OnceOnly {
         Ok(url)
     }
 
-    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<Profile, ProviderError> {
+    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
         self.works();
-        subject(code.code).map(Profile::new)
+        Ok(Profile::new(subject(code.code)?).into())
     }
 
-    async fn logout_subject(&self, token: &SecretString) -> Result<Subject, ProviderError> {
+    async fn logout_notice(&self, token: &SecretString) -> Result<LogoutNotice, ProviderError> {
         self.works();
         let token_text = token.expose_secret().to_owned();
         if !self.exchanged.lock().unwrap().insert(token_text) {
             let kind = ProviderErrorKind::Refused;
             return Err(ProviderError::new(kind, "exchanged before"));
         }
-        subject(token)
+        Ok(LogoutNotice::new(LogoutScope::Person(subject(token)?)))
     }
 
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {

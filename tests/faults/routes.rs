@@ -88,7 +88,7 @@ impl Route {
             }
             Self::Notice => &[LogOut],
             Self::NoticeForAStranger => &[LogOut, Now],
-            Self::SignOut => &[Delete],
+            Self::SignOut => &[LoadSession, Delete],
             Self::Guarded | Self::Perhaps => &[LoadSession, LoadUser, Now],
             Self::Renewal => &[LoadSession, LoadUser, Now, LoadSession, Save],
             Self::Everywhere => &[LoadSession, LoadUser, Now, LogOut],

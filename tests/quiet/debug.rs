@@ -1,0 +1,234 @@
+//! Every `Debug`, `Display` and `source` of what the crate makes public.
+
+use std::{any, collections::BTreeSet, error::Error, fs, path::Path};
+
+use axum::http::StatusCode;
+use axum_clef::{
+    AddressError, ClefLayer, NoticeLimits, Paths, Profile, ProviderSession, Standing, Subject,
+    Timestamp, User as _, UserStore as _,
+    clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
+    dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS},
+    provider::{
+        CodeExchange, LoginRequest, LoginSecret, LogoutNotice, LogoutOutcome, LogoutScope,
+        OneTimeState, Provider as _, ProviderErrorKind, ProviderLogin, SignOutRequest,
+    },
+    stores::{MemoryUserStore, SqliteUserStore},
+    testing::{Rule, check_user_store},
+};
+use secrecy::SecretString;
+use tower::Layer as _;
+use url::Url;
+
+use crate::world::{Said, World};
+
+const EMAIL: &str = "alex@getclef.com";
+
+/// An error and all that is behind it, in both ways to say it.
+pub fn told(error: &(dyn Error + 'static)) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut next = error.source();
+    while let Some(error) = next {
+        text += &format!(" {error} {error:?}");
+        next = error.source();
+    }
+    text
+}
+
+/// The bare name of a type.
+pub fn type_name<T>() -> String {
+    let name = any::type_name::<T>().trim_start_matches('&');
+    let name = name.split('<').next().unwrap();
+    name.rsplit("::").next().unwrap().to_owned()
+}
+
+/// Types of which nobody outside gets a value: what they say is in their parents, or fixed.
+const INSIDE: [&str; 3] = [
+    "ClefLayerService",
+    "AnswersForTheSessions",
+    "ResponseFuture",
+];
+
+/// The names of the types that are `pub` somewhere in the sources.
+fn public_types() -> BTreeSet<String> {
+    fn visit(folder: &Path, names: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                visit(&path, names);
+                continue;
+            }
+            let source = fs::read_to_string(&path).unwrap_or_default();
+            for line in source.lines() {
+                let line = line.trim_start();
+                let item = ["pub struct ", "pub enum "]
+                    .iter()
+                    .find_map(|start| line.strip_prefix(start));
+                if let Some(item) = item {
+                    let end = item.find(|c: char| !c.is_alphanumeric()).unwrap();
+                    names.insert(item[..end].to_owned());
+                }
+            }
+        }
+    }
+    let mut names = BTreeSet::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    visit(&source, &mut names);
+    names
+}
+
+#[tokio::test]
+async fn nothing_secret_is_said_by_any_public_type() {
+    let mut world = World::start().await;
+    let said = world.said.clone();
+
+    // What a site has while it runs, and fails.
+    world.log_in(0).await;
+    let (status, _) = world.get(&format!("{}/extractors", world.site)).await;
+    assert_eq!(status, 200);
+    world.note_cookies();
+    let callback = world.approve(0).await;
+    let spoilt = callback.replace("code=", "code=SECRET-CODE");
+    assert_eq!(world.get(&spoilt).await.0, 403);
+    assert_eq!(world.get(&spoilt).await.0, 403);
+    let twice = format!("{callback}&code=SECRET-CODE");
+    assert_eq!(world.get(&twice).await.0, 400);
+    for fault in [Fault::Down, Fault::HtmlInsteadOfJson, Fault::WrongAnswer] {
+        let callback = world.approve(0).await;
+        world.clef.misbehave(fault);
+        assert_eq!(world.get(&callback).await.0, 502);
+        world.clef.behave();
+    }
+    for delivery in world.clef.log_out(PEOPLE[0].id()).await.unwrap() {
+        said.by(&delivery);
+    }
+    assert_eq!(world.status().await, 401);
+    said.by(&world.clef);
+    said.by_error(&world.clef.log_out("nobody").await.unwrap_err());
+
+    plain_values(&said);
+    providers(&said).await;
+    stores(&said).await;
+    layers(&said).await;
+
+    let all = said.all();
+    let heard: BTreeSet<_> = all.iter().map(|(name, _)| name.clone()).collect();
+    let public = public_types();
+    assert!(public.len() > 40, "the sources are read");
+    let silent: Vec<_> = public
+        .iter()
+        .filter(|name| !heard.contains(*name) && !INSIDE.contains(&name.as_str()))
+        .collect();
+    assert!(silent.is_empty(), "nobody has looked at {silent:?}");
+
+    let secrets = world.secrets.iter().map(String::as_str);
+    let emails = PEOPLE.iter().filter_map(Person::email);
+    let secrets: Vec<_> = secrets.chain(emails).chain(["SECRET", EMAIL]).collect();
+    assert!(secrets.len() > 20, "the browser has seen some");
+    for (name, text) in all {
+        for secret in &secrets {
+            assert!(!text.contains(secret), "{name} says {secret:?}: {text}");
+        }
+    }
+}
+
+/// What holds no more than its name.
+fn plain_values(said: &Said) {
+    said.by_error(&AddressError::NotHttp);
+    said.by_error(&Paths::under("x y").unwrap_err());
+    said.by(&Paths::default());
+    said.by(&Timestamp::now());
+    said.by(&NoticeLimits::default());
+    said.by(&Standing::new("somebody", Timestamp::now()));
+    said.by(&(ButtonColor::Blue));
+    said.by(&(ButtonStyle::Flat));
+    said.by(&(ButtonType::Login));
+    said.by(&Fault::Down);
+    said.by(&Rule::Answers);
+    said.by_error(&ProviderErrorKind::Refused);
+    said.by_error(&axum_clef::LogoutError::Owed);
+    said.by(&axum_clef::RejectionKind::NotLoggedIn);
+    said.by(&LogoutOutcome::NotANotice(StatusCode::BAD_REQUEST, "no"));
+    said.by(&Clef::new("", "").logout_answer(LogoutOutcome::ComeBack));
+}
+
+async fn providers(said: &Said) {
+    let state = OneTimeState::new("SECRET-STATE");
+    let code = SecretString::from("SECRET-CODE");
+    let url: Url = "https://site.example/".parse().unwrap();
+    let secret = LoginSecret::from_bytes(*b"SECRET-SECRET-SECRET-SECRET-SECR");
+    let login = LoginRequest::new(&url, &state, &secret);
+    let exchange = CodeExchange::new(&code, &url, &url, &secret);
+    said.by(&state);
+    said.by(&login);
+    said.by(&exchange);
+    said.by(&secret);
+    let session = ProviderSession::new("https://clef.io", "SECRET-SESSION");
+    said.by(&session);
+    let profile = Profile::new(Subject::new("https://clef.io", EMAIL));
+    let scope = LogoutScope::session(session.clone(), Some(profile.subject.clone()));
+    said.by(&scope);
+    said.by(&LogoutNotice::new(scope).with_id("SECRET-NOTICE"));
+    let hint = SecretString::from("SECRET-HINT");
+    said.by(&SignOutRequest::new(&url, &state, Some(&hint)));
+    said.by(&ProviderLogin::new(profile)
+        .in_session(session)
+        .with_sign_out_hint(hint));
+
+    let clef = Clef::new("the id", "SECRET-SECRET");
+    said.by(&clef);
+    said.by(&clef.button(&login).unwrap());
+    let nowhere = clef.base_url("http://127.0.0.1:1").unwrap();
+    let error = nowhere.exchange(&exchange).await.unwrap_err();
+    said.by_error(&error);
+    let cause = error.source().unwrap().downcast_ref::<ClefError>().unwrap();
+    said.by_error(cause);
+
+    let application = Application::new("the id", "SECRET-SECRET");
+    let person = Person::new("12345", "SECRET-NAME", "").with_email(EMAIL);
+    said.by(&application);
+    said.by(&TEST_APPLICATIONS[0]);
+    said.by(&person);
+    let builder = ClefService::builder();
+    said.by(&builder.application(application).person(person));
+}
+
+async fn stores(said: &Said) {
+    let mut profile = Profile::new(Subject::new("https://clef.io", EMAIL));
+    profile.first_name = Some("SECRET-NAME".to_owned());
+    profile.email = Some(EMAIL.to_owned());
+    profile.phone_number = Some("SECRET-NUMBER".to_owned());
+    said.by(&profile);
+    said.by(&profile.subject);
+    let users = MemoryUserStore::new();
+    let account = users.log_in(&profile).await.unwrap().unwrap();
+    assert_eq!(account.id(), "1");
+    said.by(&account);
+    said.by(&users);
+    said.by(&SqliteUserStore::connect("sqlite::memory:").await.unwrap());
+    let broken = check_user_store(async || Err::<MemoryUserStore, _>("no store")).await;
+    said.by_error(&broken.unwrap_err());
+}
+
+async fn layers(said: &Said) {
+    let layer = ClefLayer::new(
+        "https://site.example",
+        Clef::new("the id", "SECRET-SECRET"),
+        MemoryUserStore::new(),
+        tower_sessions::MemoryStore::default(),
+    )
+    .unwrap();
+    said.by(&layer);
+    let service = tower::service_fn(|_: axum::extract::Request| async {
+        Ok::<axum::response::Response, std::convert::Infallible>(Default::default())
+    });
+    let mut service = layer.layer(service);
+    said.by(&service);
+    let mut request = axum::extract::Request::default();
+    let cookie = "__Host-clef-session=SECRET-ID; __Host-clef-login=SECRET-KEY";
+    request
+        .headers_mut()
+        .insert("cookie", cookie.parse().unwrap());
+    let response = tower::Service::call(&mut service, request);
+    said.by(&response);
+    assert_eq!(response.await.unwrap().status(), 200);
+}

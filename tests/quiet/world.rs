@@ -1,0 +1,169 @@
+//! A site and its Clef over loopback, and a browser that notes each secret it sees.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{Router, response::IntoResponse as _, routing::get};
+use axum_clef::{
+    ClefButton, ClefLayer, LoggedIn, Login, LoginFailure, Logouts, Rejection,
+    clef::Clef,
+    dev::{ClefService, PEOPLE, TEST_APPLICATIONS},
+    stores::{Account, SqliteUserStore},
+};
+use reqwest::{
+    Client,
+    cookie::{CookieStore as _, Jar},
+    redirect,
+};
+use tokio::net::TcpListener;
+use tower_sessions_sqlx_store::SqliteStore;
+use url::Url;
+
+use crate::debug::{told, type_name};
+
+/// A site and its Clef, and a browser that notes each secret it sees.
+pub struct World {
+    pub site: String,
+    pub clef: ClefService,
+    pub client: Client,
+    jar: Arc<Jar>,
+    pub secrets: Vec<String>,
+    pub said: Said,
+}
+
+/// The names of types, and what was said by a value of each.
+#[derive(Clone, Default)]
+pub struct Said(Arc<Mutex<Vec<(String, String)>>>);
+
+impl Said {
+    pub fn by<T: std::fmt::Debug>(&self, value: &T) {
+        self.add::<T>(format!("{value:?}"));
+    }
+
+    pub fn by_error<T: std::error::Error + 'static>(&self, error: &T) {
+        self.add::<T>(told(error));
+    }
+
+    fn add<T>(&self, text: String) {
+        self.0.lock().unwrap().push((type_name::<T>(), text));
+    }
+
+    pub fn all(&self) -> Vec<(String, String)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let clef = ClefService::start("127.0.0.1:0".parse().unwrap())
+            .await
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let site = format!("http://{}", listener.local_addr().unwrap());
+        let users = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
+        let sessions = SqliteStore::new(users.pool().clone());
+        sessions.migrate().await.unwrap();
+        let application = &TEST_APPLICATIONS[0];
+        let provider = Clef::new(application.id(), application.secret())
+            .base_url(&clef.url())
+            .unwrap();
+        let said = Said::default();
+        let (rejected, failed, asked) = (said.clone(), said.clone(), said.clone());
+        let auth = ClefLayer::new(&site, provider, users, sessions)
+            .unwrap()
+            .render_rejections(move |rejection: &Rejection| {
+                rejected.by_error(rejection);
+                rejection.default_response()
+            })
+            .render_login_failures(move |failure: &LoginFailure| {
+                failed.by_error(failure);
+                failed.by(&failure.kind());
+                (failure.status(), failure.to_string()).into_response()
+            });
+        let extractors = async move |user: LoggedIn<Account>,
+                                     login: Login,
+                                     logouts: Logouts,
+                                     button: ClefButton| {
+            let html = button.html();
+            asked.by(&user);
+            asked.by(&login);
+            asked.by(&logouts);
+            asked.by(&button);
+            html
+        };
+        let app = Router::new()
+            .route("/account", get(|_: LoggedIn<Account>| async {}))
+            .route("/extractors", get(extractors))
+            .merge(auth.routes())
+            .layer(auth);
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        let jar = Arc::new(Jar::default());
+        let client = Client::builder()
+            .cookie_provider(Arc::clone(&jar))
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        let secrets = vec![application.secret().to_owned()];
+        Self {
+            site,
+            clef,
+            client,
+            jar,
+            secrets,
+            said,
+        }
+    }
+
+    pub async fn get(&self, url: &str) -> (u16, String) {
+        let response = self.client.get(url).send().await.unwrap();
+        let location = response.headers().get("location");
+        let location = location.map_or("", |location| location.to_str().unwrap());
+        (response.status().as_u16(), location.to_owned())
+    }
+
+    /// Goes to Clef and back: the callback URL.
+    pub async fn approve(&mut self, person: usize) -> String {
+        let (status, login) = self.get(&format!("{}/clef/login", self.site)).await;
+        assert_eq!(status, 303);
+        let login = Url::parse(&login).unwrap();
+        let fields: Vec<(String, String)> = login.query_pairs().into_owned().collect();
+        let path = format!("/phone/{}/log-in", PEOPLE[person].id());
+        let request = self
+            .client
+            .post(format!("{}{path}", self.clef.url()))
+            .form(&fields);
+        let response = request.send().await.unwrap();
+        let callback = response.headers()["location"].to_str().unwrap().to_owned();
+        for (name, value) in Url::parse(&callback).unwrap().query_pairs() {
+            assert!(["code", "state"].contains(&&*name));
+            self.secrets.push(value.into_owned());
+        }
+        self.note_cookies();
+        callback
+    }
+
+    pub fn note_cookies(&mut self) {
+        let site = self.site.parse().unwrap();
+        let cookies = self.jar.cookies(&site);
+        let cookies = cookies.map_or(String::new(), |c| c.to_str().unwrap().to_owned());
+        for cookie in cookies.split("; ").filter(|cookie| !cookie.is_empty()) {
+            let (_, value) = cookie.split_once('=').unwrap();
+            self.secrets.push(value.to_owned());
+            // As `Debug` of tower-sessions has it.
+            if let Ok(id) = value.parse::<tower_sessions::session::Id>() {
+                self.secrets.push(id.0.to_string());
+            }
+        }
+    }
+
+    pub async fn log_in(&mut self, person: usize) {
+        let callback = self.approve(person).await;
+        let (status, _) = self.get(&callback).await;
+        assert_eq!(status, 303);
+        self.note_cookies();
+    }
+
+    pub async fn status(&self) -> u16 {
+        self.get(&format!("{}/account", self.site)).await.0
+    }
+}
