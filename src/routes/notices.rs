@@ -65,6 +65,7 @@ pub(super) struct Handling {
     /// By its token, and by its name.
     known_by: Vec<Token>,
     stage: watch::Sender<Stage>,
+    applied: bool,
 }
 
 impl Notices {
@@ -80,6 +81,7 @@ impl Notices {
             notices: self.clone(),
             known_by: vec![token],
             stage,
+            applied: false,
         })
     }
 
@@ -123,7 +125,7 @@ impl Handling {
         let done = other.0.wait_for(|stage| matches!(stage, Stage::Done(_)));
         let stage = done.await.map(|stage| *stage);
         if let Ok(Stage::Done(outcome)) = stage {
-            self.stage.send_replace(Stage::Done(outcome));
+            self.finish(outcome);
         }
     }
 
@@ -131,24 +133,27 @@ impl Handling {
         self.stage.send_replace(Stage::Writing);
     }
 
-    pub(super) fn finish(self, outcome: LogoutOutcome) {
-        self.stage.send_replace(Stage::Done(outcome));
+    pub(super) fn finish(mut self, outcome: LogoutOutcome) {
+        self.applied = matches!(
+            outcome,
+            LogoutOutcome::LoggedOut | LogoutOutcome::NobodyHere
+        );
+        let stage = self.stage.clone();
+        // Before anybody hears of it: whoever then sends it again is not told this end again.
+        drop(self);
+        stage.send_replace(Stage::Done(outcome));
     }
 }
 
 impl Drop for Handling {
     fn drop(&mut self) {
-        let applied = matches!(
-            *self.stage.borrow(),
-            Stage::Done(LogoutOutcome::LoggedOut | LogoutOutcome::NobodyHere)
-        );
         let mut known = self.notices.known();
-        let forgotten = if !applied {
-            Some(mem::take(&mut self.known_by))
-        } else {
+        let forgotten = if self.applied {
             known.applied.push_back(mem::take(&mut self.known_by));
             let full = known.applied.len() > CAPACITY;
             full.then(|| known.applied.pop_front()).flatten()
+        } else {
+            Some(mem::take(&mut self.known_by))
         };
         for token in forgotten.into_iter().flatten() {
             known.notices.remove(&token);
@@ -205,5 +210,21 @@ mod tests {
             notices.join(&last.as_str().into()),
             Joined::Later(_)
         ));
+    }
+
+    /// On two threads, as a sender is who comes back at once.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whoever_hears_that_it_failed_can_send_it_again() {
+        let notices = Notices::default();
+        for _ in 0..10_000 {
+            let Joined::First(handling) = notices.join(&"token".into()) else {
+                panic!("it is known already");
+            };
+            let progress = handling.progress();
+            let fails = tokio::spawn(async move { handling.finish(LogoutOutcome::ComeBack) });
+            assert_eq!(progress.outcome().await, LogoutOutcome::ComeBack);
+            assert!(matches!(notices.join(&"token".into()), Joined::First(_)));
+            fails.await.unwrap();
+        }
     }
 }
