@@ -89,7 +89,7 @@ pub use self::{
     provider_session::ProviderSession,
     routes::{ClefButton, LoginFailure, LoginFailureKind, NoticeLimits, Paths, PathsError},
     timestamp::Timestamp,
-    user::{Standing, User, UserStore},
+    user::{LoginReference, Standing, User, UserStore},
 };
 
 /// The code of the README runs too.

@@ -21,7 +21,7 @@ use super::{
     rejection::{Absence, RejectionKind, RenderRejection},
 };
 use crate::{
-    BoxError, ProviderSession, Standing,
+    BoxError, LoginReference, ProviderSession, Standing,
     pending::PendingLogouts,
     session::{self, LoginKey, LoginRecord, Renewal, Renewed},
     strangers::Strangers,
@@ -187,10 +187,9 @@ impl Gate {
         {
             return Ok(refused(&record, "a logout of this person is being written"));
         }
-        let standing = self
-            .users
-            .standing(&record.user_id, provider_session.as_ref());
-        let Some(standing) = standing.await? else {
+        let login = LoginReference::new(&record.user_id, &record.subject)
+            .in_session(provider_session.as_ref());
+        let Some(standing) = self.users.standing(login).await? else {
             return Ok(refused(&record, "there is no such user any more"));
         };
         let Standing { user, now, .. } = standing;

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Standing, User, UserStore};
+use super::{LoginReference, Standing, User, UserStore};
 use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp};
 
 /// A user whose type only the handler knows, so that the layer, the routes and the
@@ -38,8 +38,7 @@ pub(crate) trait AnyUserStore: Send + Sync + 'static {
     async fn log_in(&self, profile: &Profile) -> Result<Option<AnyUser>, BoxError>;
     async fn standing(
         &self,
-        id: &str,
-        session: Option<&ProviderSession>,
+        login: LoginReference<'_>,
     ) -> Result<Option<Standing<AnyUser>>, BoxError>;
     async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError>;
     async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError>;
@@ -62,10 +61,9 @@ impl<S: UserStore> AnyUserStore for S {
 
     async fn standing(
         &self,
-        id: &str,
-        session: Option<&ProviderSession>,
+        login: LoginReference<'_>,
     ) -> Result<Option<Standing<AnyUser>>, BoxError> {
-        let standing = UserStore::standing(self, id, session).await?;
+        let standing = UserStore::standing(self, login).await?;
         Ok(standing.map(|standing| Standing {
             user: AnyUser::new(standing.user),
             session_logged_out_at: standing.session_logged_out_at,

@@ -7,7 +7,10 @@ mod store;
 use crate::Timestamp;
 
 pub(crate) use self::any::{AnyUser, AnyUserStore};
-pub use self::{standing::Standing, store::UserStore};
+pub use self::{
+    standing::{LoginReference, Standing},
+    store::UserStore,
+};
 
 /// The application's own user, as [`LoggedIn`](crate::LoggedIn) hands it to handlers.
 ///

@@ -1,6 +1,36 @@
 //! What the check of a login needs of a user store.
 
-use crate::Timestamp;
+use crate::{ProviderSession, Subject, Timestamp};
+
+/// The login that a check is about, as the session keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoginReference<'a> {
+    /// The [`User::id`](crate::User::id).
+    pub user_id: &'a str,
+    /// Who it is to the provider.
+    pub subject: &'a Subject,
+    /// The session that the person has at the provider, if it names them.
+    pub session: Option<&'a ProviderSession>,
+}
+
+impl<'a> LoginReference<'a> {
+    /// A login of this user.
+    pub fn new(user_id: &'a str, subject: &'a Subject) -> Self {
+        Self {
+            user_id,
+            subject,
+            session: None,
+        }
+    }
+
+    /// In this session at the provider.
+    #[must_use]
+    pub fn in_session(mut self, session: Option<&'a ProviderSession>) -> Self {
+        self.session = session;
+        self
+    }
+}
 
 /// All that the check of one login needs, as [`UserStore::standing`](crate::UserStore::standing)
 /// gives it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Standing, User};
+use super::{LoginReference, Standing, User};
 use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp};
 
 /// Where the application keeps its users: three methods and a clock, over a table of your own.
@@ -128,7 +128,7 @@ pub trait UserStore: Send + Sync + 'static {
         Ok(Timestamp::now())
     }
 
-    /// All that the check of one login needs: the user, when the login's `session` at the
+    /// All that the check of one login needs: the user, when the login's session at the
     /// provider was logged out, and the time. `None`: there is no such user any more.
     ///
     /// Asked for by every request that asks who is there. A store that is a round trip away
@@ -140,13 +140,12 @@ pub trait UserStore: Send + Sync + 'static {
     /// As [`load`](Self::load).
     async fn standing(
         &self,
-        id: &str,
-        session: Option<&ProviderSession>,
+        login: LoginReference<'_>,
     ) -> Result<Option<Standing<Self::User>>, BoxError> {
-        let Some(user) = self.load(id).await? else {
+        let Some(user) = self.load(login.user_id).await? else {
             return Ok(None);
         };
-        let session_logged_out_at = match session {
+        let session_logged_out_at = match login.session {
             Some(session) => self.session_logged_out_at(session).await?,
             None => None,
         };
@@ -209,10 +208,9 @@ impl<S: UserStore> UserStore for Arc<S> {
 
     async fn standing(
         &self,
-        id: &str,
-        session: Option<&ProviderSession>,
+        login: LoginReference<'_>,
     ) -> Result<Option<Standing<Self::User>>, BoxError> {
-        UserStore::standing(&**self, id, session).await
+        UserStore::standing(&**self, login).await
     }
 
     async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {

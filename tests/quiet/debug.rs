@@ -4,8 +4,8 @@ use std::{any, collections::BTreeSet, error::Error, fs, path::Path};
 
 use axum::http::StatusCode;
 use axum_clef::{
-    AddressError, ClefLayer, NoticeLimits, Paths, Profile, ProviderSession, Standing, Subject,
-    Timestamp, User as _, UserStore as _,
+    AddressError, ClefLayer, LoginReference, NoticeLimits, Paths, Profile, ProviderSession,
+    Standing, Subject, Timestamp, User as _, UserStore as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS},
     provider::{
@@ -164,6 +164,8 @@ async fn providers(said: &Said) {
     said.by(&secret);
     let session = ProviderSession::new("https://clef.io", "SECRET-SESSION");
     said.by(&session);
+    let person = Subject::new("https://clef.io", EMAIL);
+    said.by(&LoginReference::new("1", &person).in_session(Some(&session)));
     let profile = Profile::new(Subject::new("https://clef.io", EMAIL));
     let scope = LogoutScope::session(session.clone(), Some(profile.subject.clone()));
     said.by(&scope);
