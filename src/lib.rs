@@ -56,6 +56,7 @@
 
 mod address;
 mod box_error;
+mod calls;
 pub mod clef;
 #[cfg(feature = "dev")]
 pub mod dev;

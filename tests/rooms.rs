@@ -10,6 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("logout_scope", &["profile", "provider_session"]),
     ("box_error", &[]),
     ("address", &[]),
+    ("calls", &[]),
     ("site", &["address"]),
     (
         "user",
@@ -43,7 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "provider",
         &["profile", "provider_session", "logout_scope", "box_error"],
     ),
-    ("clef", &["profile", "address", "provider"]),
+    ("clef", &["profile", "address", "calls", "provider"]),
     (
         "extract",
         &[

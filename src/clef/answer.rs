@@ -8,6 +8,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::ClefError;
+use crate::calls::{self, ReadError};
 
 /// The most that is read of an answer, in bytes.
 const LIMIT: usize = 64 * 1024;
@@ -41,7 +42,12 @@ pub(super) async fn read<T: DeserializeOwned>(
     if status.is_redirection() {
         return Err(ClefError::Redirected(status));
     }
-    let body = read_body(response).await?;
+    let body = calls::read_body(response, LIMIT)
+        .await
+        .map_err(|error| match error {
+            ReadError::TooLarge => ClefError::TooLarge { limit: LIMIT },
+            ReadError::Transport(error) => ClefError::from_transport(error),
+        })?;
     let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(&body) else {
         return Err(match status {
             StatusCode::NOT_FOUND => ClefError::NotFound,
@@ -55,17 +61,6 @@ pub(super) async fn read<T: DeserializeOwned>(
         return Err(ClefError::Incomplete(status));
     }
     serde_json::from_value(Value::Object(answer)).map_err(|_| ClefError::Incomplete(status))
-}
-
-async fn read_body(mut response: Response) -> Result<Vec<u8>, ClefError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(ClefError::from_transport)? {
-        if body.len() + chunk.len() > LIMIT {
-            return Err(ClefError::TooLarge { limit: LIMIT });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 /// The error that a text stands for. The texts are those of the API, to the letter.

@@ -1,10 +1,10 @@
 //! The three calls of the API, and the addresses in the browser.
 
-use std::{fmt, sync::OnceLock, time::Duration};
+use std::{fmt, sync::OnceLock};
 
 use async_trait::async_trait;
 use http::StatusCode;
-use reqwest::{Client, RequestBuilder, redirect};
+use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
@@ -15,17 +15,12 @@ use super::{
     answer::{self, ClefId},
 };
 use crate::{
-    AddressError, Profile, Subject, address,
+    AddressError, Profile, Subject, address, calls,
     provider::{
         ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome,
         LogoutScope, Provider, ProviderError, ProviderErrorKind, ProviderLogin,
     },
 };
-
-/// How long connecting may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// How long a whole call may take, answer included.
-const CALL_LIMIT: Duration = Duration::from_secs(5);
 
 /// An application at Clef: the [`Provider`] of a site that people enter with Clef.
 ///
@@ -87,16 +82,7 @@ impl Clef {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let mut builder = Client::builder()
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(CALL_LIMIT)
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("axum-clef/", env!("CARGO_PKG_VERSION")));
-        if self.base_url.starts_with("http:") {
-            // On this machine; no proxy stands between.
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(ClefError::from_transport)?;
+        let client = calls::client(&self.base_url).map_err(ClefError::from_transport)?;
         Ok(self.client.get_or_init(|| client))
     }
 
