@@ -25,6 +25,14 @@ pub enum AddressError {
 
 /// A URL to build others upon: `https`, or `http` on this machine.
 pub(crate) fn base_url(text: &str) -> Result<Url, AddressError> {
+    match endpoint(text)? {
+        url if url.query().is_none() => Ok(url),
+        _ => Err(AddressError::NotPlain),
+    }
+}
+
+/// As [`base_url`], and it may have a query, which stays.
+pub(crate) fn endpoint(text: &str) -> Result<Url, AddressError> {
     let url = Url::parse(text).map_err(|_| AddressError::NotAbsolute)?;
     match url.scheme() {
         "https" => {}
@@ -32,10 +40,7 @@ pub(crate) fn base_url(text: &str) -> Result<Url, AddressError> {
         "http" => return Err(AddressError::Insecure),
         _ => return Err(AddressError::NotHttp),
     }
-    let plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     if plain {
         Ok(url)
     } else {
@@ -82,5 +87,10 @@ mod tests {
         ] {
             assert_eq!(base_url(bad), Err(why), "{bad}");
         }
+        assert!(endpoint("https://example.com/?page=1").is_ok());
+        assert_eq!(
+            endpoint("https://example.com/?page=1#top"),
+            Err(AddressError::NotPlain)
+        );
     }
 }

@@ -11,7 +11,7 @@
 //! - [`UserStore`] is what an application implements for its users; [`stores`] has two.
 //!   `testing` (a feature) checks one of your own.
 //! - [`clef`] speaks Clef's API, behind the [`provider`] seam. `dev` (a feature) is a Clef
-//!   service on your own machine.
+//!   service on your own machine, `oidc` (a feature) logs people in at any OpenID provider.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -47,6 +47,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `sqlite` | `stores::SqliteUserStore`, through sqlx |
+//! | `oidc` | `oidc::Oidc`: OpenID Connect with back-channel logout |
 //! | `dev` | `dev::ClefService`; never in production |
 //! | `testing` | `testing::check_user_store`, for tests of your own store |
 //!
@@ -63,6 +64,8 @@ pub mod dev;
 mod extract;
 mod layer;
 mod logout_scope;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 mod pending;
 mod profile;
 pub mod provider;

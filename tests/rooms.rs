@@ -46,6 +46,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("clef", &["profile", "address", "calls", "provider"]),
     (
+        "oidc",
+        &[
+            "profile",
+            "provider_session",
+            "address",
+            "calls",
+            "provider",
+        ],
+    ),
+    (
         "extract",
         &[
             "timestamp",

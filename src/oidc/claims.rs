@@ -1,0 +1,127 @@
+//! What stands in a token.
+
+use serde_json::{Map, Value};
+
+use super::{Settings, TokenError};
+
+/// How far the provider's clock and ours may be apart, in seconds. Providers are asked to let
+/// logout tokens live for two minutes at the most (Back-Channel Logout 1.0, section 2.4); more
+/// leeway would be more than the token's own life.
+const LEEWAY: f64 = 120.0;
+/// The longest `sub` (OpenID Connect Core 1.0, section 2), in characters.
+const LONGEST_SUBJECT: usize = 255;
+/// The longest `sid` or `jti`, in characters: they are kept.
+const LONGEST_ID: usize = 1_024;
+
+/// The claims of a token.
+pub(super) struct Claims(Map<String, Value>);
+
+impl Claims {
+    pub(super) fn new(claims: Map<String, Value>) -> Self {
+        Self(claims)
+    }
+
+    /// What holds for ID tokens and logout tokens alike (Core, section 3.1.3.7; Back-Channel
+    /// Logout, section 2.6). `now` is in seconds since the Unix epoch.
+    pub(super) fn check(
+        &self,
+        issuer: &str,
+        client_id: &str,
+        settings: &Settings,
+        now: f64,
+    ) -> Result<(), TokenError> {
+        if self.required("iss")?.as_str() != Some(issuer) {
+            return Err(TokenError::Issuer);
+        }
+        self.check_audience(client_id, &settings.trusted_audiences)?;
+        let expires_at = self.seconds("exp")?.ok_or(TokenError::Missing("exp"))?;
+        if now >= expires_at + LEEWAY {
+            return Err(TokenError::Expired);
+        }
+        let valid_from = self.seconds("nbf")?.unwrap_or(0.0);
+        if self.issued_at()?.max(valid_from) > now + LEEWAY {
+            return Err(TokenError::NotYet);
+        }
+        Ok(())
+    }
+
+    fn check_audience(&self, client_id: &str, trusted: &[String]) -> Result<(), TokenError> {
+        let audience = match self.required("aud")? {
+            Value::Array(audience) => audience.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let ours = |audience: &Value| audience == client_id;
+        let trusted = |audience: &Value| trusted.iter().any(|trusted| audience == trusted);
+        if !audience.iter().any(ours) || !audience.iter().all(|one| ours(one) || trusted(one)) {
+            return Err(TokenError::Audience);
+        }
+        match self.text("azp")? {
+            Some(party) if party != client_id => Err(TokenError::AuthorizedParty),
+            _ => Ok(()),
+        }
+    }
+
+    /// When the token was made.
+    pub(super) fn issued_at(&self) -> Result<f64, TokenError> {
+        self.seconds("iat")?.ok_or(TokenError::Missing("iat"))
+    }
+
+    /// Whether the moment is further back than `seconds`, clocks aside.
+    pub(super) fn is_older(at: f64, seconds: f64, now: f64) -> bool {
+        at + seconds + LEEWAY < now
+    }
+
+    /// Whether there is a claim of that name, be it null.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A claim that must be text where it is there. Null is as good as nothing.
+    pub(super) fn text(&self, name: &'static str) -> Result<Option<&str>, TokenError> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(TokenError::Form(name)),
+        }
+    }
+
+    /// A moment, in seconds since the Unix epoch (RFC 7519, section 2: perhaps with a fraction).
+    pub(super) fn seconds(&self, name: &'static str) -> Result<Option<f64>, TokenError> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(value) => match value.as_f64() {
+                Some(seconds) if seconds >= 0.0 => Ok(Some(seconds)),
+                _ => Err(TokenError::Form(name)),
+            },
+        }
+    }
+
+    pub(super) fn subject(&self) -> Result<Option<&str>, TokenError> {
+        self.id("sub", LONGEST_SUBJECT)
+    }
+
+    pub(super) fn session(&self) -> Result<Option<&str>, TokenError> {
+        self.id("sid", LONGEST_ID)
+    }
+
+    pub(super) fn token_id(&self) -> Result<Option<&str>, TokenError> {
+        self.id("jti", LONGEST_ID)
+    }
+
+    fn id(&self, name: &'static str, longest: usize) -> Result<Option<&str>, TokenError> {
+        match self.text(name)? {
+            Some(id) if id.is_empty() || id.chars().count() > longest => {
+                Err(TokenError::Form(name))
+            }
+            id => Ok(id),
+        }
+    }
+
+    fn required(&self, name: &'static str) -> Result<&Value, TokenError> {
+        self.get(name).ok_or(TokenError::Missing(name))
+    }
+}

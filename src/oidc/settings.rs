@@ -1,0 +1,117 @@
+//! What an application was registered with at its provider.
+
+use jsonwebtoken::Algorithm;
+
+/// How the provider signs its ID tokens and logout tokens: what was registered for this
+/// application as `id_token_signed_response_alg`.
+///
+/// There is neither `none` nor a MAC among them, so no token can be forged with what is public
+/// or known to the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum SigningAlgorithm {
+    /// RSA, PKCS #1 v1.5, SHA-256: what every provider has.
+    #[default]
+    Rs256,
+    /// RSA, PKCS #1 v1.5, SHA-384.
+    Rs384,
+    /// RSA, PKCS #1 v1.5, SHA-512.
+    Rs512,
+    /// RSA-PSS, SHA-256.
+    Ps256,
+    /// RSA-PSS, SHA-384.
+    Ps384,
+    /// RSA-PSS, SHA-512.
+    Ps512,
+    /// ECDSA on P-256, SHA-256.
+    Es256,
+    /// ECDSA on P-384, SHA-384.
+    Es384,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl SigningAlgorithm {
+    /// The `alg` of a token (RFC 7518, section 3.1; RFC 8037, section 3.1).
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    pub(super) fn as_jose(self) -> Algorithm {
+        match self {
+            Self::Rs256 => Algorithm::RS256,
+            Self::Rs384 => Algorithm::RS384,
+            Self::Rs512 => Algorithm::RS512,
+            Self::Ps256 => Algorithm::PS256,
+            Self::Ps384 => Algorithm::PS384,
+            Self::Ps512 => Algorithm::PS512,
+            Self::Es256 => Algorithm::ES256,
+            Self::Es384 => Algorithm::ES384,
+            Self::EdDsa => Algorithm::EdDSA,
+        }
+    }
+}
+
+/// How the application proves to the provider who it is (OpenID Connect Core 1.0, section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAuthentication {
+    /// `client_secret_basic`: id and secret in the `Authorization` header.
+    Basic,
+    /// `client_secret_post`: id and secret in the form.
+    Post,
+}
+
+/// How an [`Oidc`](super::Oidc) logs in and out. The room's own: the application sets it
+/// through methods.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) name: String,
+    /// Without `openid`, which is always asked for.
+    pub(super) scopes: Vec<String>,
+    /// `None`: as the provider says.
+    pub(super) authentication: Option<ClientAuthentication>,
+    pub(super) algorithm: SigningAlgorithm,
+    pub(super) trusted_audiences: Vec<String>,
+    /// In seconds.
+    pub(super) max_age: Option<u64>,
+    pub(super) parameters: Vec<(String, String)>,
+    pub(super) keeps_id_token: bool,
+    pub(super) logs_out_whole_person: bool,
+    pub(super) asks_for_logout_type: bool,
+    pub(super) answers_400_when_unavailable: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: "OpenID Connect".to_owned(),
+            scopes: ["profile", "email"].map(str::to_owned).to_vec(),
+            authentication: None,
+            algorithm: SigningAlgorithm::default(),
+            trusted_audiences: Vec::new(),
+            max_age: None,
+            parameters: Vec::new(),
+            keeps_id_token: true,
+            logs_out_whole_person: false,
+            asks_for_logout_type: false,
+            answers_400_when_unavailable: false,
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn asks_for(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|asked| asked == scope)
+    }
+}

@@ -1,0 +1,81 @@
+//! A token as it comes: header, claims and signature, of which nothing is believed yet.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+
+use super::{Claims, SigningAlgorithm, TokenError, json, key_set::Signed};
+
+/// The largest token that is looked at, in bytes.
+const LARGEST: usize = 16 * 1024;
+
+/// A token in its compact form (RFC 7515, section 7.1).
+pub(super) struct Token<'a> {
+    pub(super) header: Header,
+    pub(super) claims: Claims,
+    message: &'a [u8],
+    signature: Vec<u8>,
+}
+
+/// The header of a token.
+pub(super) struct Header(Map<String, Value>);
+
+impl<'a> Token<'a> {
+    /// Takes a token apart that says that it is signed in this way, and in no other.
+    pub(super) fn parse(text: &'a str, algorithm: SigningAlgorithm) -> Result<Self, TokenError> {
+        if text.len() > LARGEST {
+            return Err(TokenError::TooLarge);
+        }
+        let (message, signature) = text.rsplit_once('.').ok_or(TokenError::Shape)?;
+        let (header, claims) = message.split_once('.').ok_or(TokenError::Shape)?;
+        // An encrypted token has five parts; none of them may hide in the claims.
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Shape);
+        let object = |part: &str| json::object(&decode(part)?).ok_or(TokenError::Json);
+        let header = Header(object(header)?);
+        header.check(algorithm)?;
+        Ok(Self {
+            header,
+            claims: Claims::new(object(claims)?),
+            message: message.as_bytes(),
+            signature: decode(signature)?,
+        })
+    }
+
+    pub(super) fn signed(&self) -> Signed<'_> {
+        Signed {
+            key_id: self.header.0.get("kid").and_then(Value::as_str),
+            message: self.message,
+            signature: self.signature.clone(),
+        }
+    }
+}
+
+impl Header {
+    fn check(&self, algorithm: SigningAlgorithm) -> Result<(), TokenError> {
+        if self.0.get("alg").and_then(Value::as_str) != Some(algorithm.name()) {
+            return Err(TokenError::Algorithm);
+        }
+        // No extension is understood here, so none can be critical; `cty` is for a token
+        // inside (RFC 7519, section 5.2).
+        if self.0.contains_key("crit") || self.0.contains_key("cty") {
+            return Err(TokenError::Extension);
+        }
+        match self.0.get("kid") {
+            None | Some(Value::String(_)) => Ok(()),
+            Some(_) => Err(TokenError::Form("kid")),
+        }
+    }
+
+    /// The `typ`, in lower case and without the `application/` that may be left out (RFC 7515,
+    /// section 4.1.9).
+    pub(super) fn kind(&self) -> Result<Option<String>, TokenError> {
+        match self.0.get("typ") {
+            None => Ok(None),
+            Some(Value::String(kind)) => {
+                let kind = kind.to_ascii_lowercase();
+                let kind = kind.strip_prefix("application/").unwrap_or(&kind);
+                Ok(Some(kind.to_owned()))
+            }
+            Some(_) => Err(TokenError::Type),
+        }
+    }
+}
