@@ -1,0 +1,94 @@
+//! The way back from the provider: whose it is, and what the token endpoint makes of it.
+
+use serde_json::json;
+
+use crate::support::{Browser, Person, Site, query};
+
+const ALEX: Person = Person {
+    subject: "alex",
+    session: "session-1",
+};
+
+#[tokio::test]
+async fn a_callback_names_the_provider_or_is_refused() {
+    let site = Site::start().await;
+    for (says, came, status) in [
+        (true, Some(None), 303),
+        (true, None, 403),
+        (true, Some(Some("https://evil.example")), 403),
+        (true, Some(Some("")), 403),
+        (false, None, 303),
+        (false, Some(None), 303),
+        (false, Some(Some("https://evil.example")), 403),
+    ] {
+        let name = "authorization_response_iss_parameter_supported";
+        site.provider.script().metadata = json!({ name: says });
+        let node = site.node().await;
+        let browser = Browser::new();
+        let url = browser.begin(&node).await;
+        let code = site.provider.approve(&url, ALEX);
+        let query = query(&url);
+        let mut parameters = vec![("code", code.as_str()), ("state", &query["state"])];
+        if let Some(issuer) = came {
+            parameters.push(("iss", issuer.unwrap_or(&site.provider.issuer)));
+        }
+        let asked = site.provider.script().token_requests.len();
+        let response = browser.come_back(&node, &parameters).await;
+        assert_eq!(response.status(), status, "{says} {came:?}");
+        let exchanged = site.provider.script().token_requests.len() > asked;
+        assert_eq!(exchanged, status == 303, "the code goes nowhere else");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_of_the_token_endpoint_has_its_meaning() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    let large = format!("{{\"access_token\":\"{}\"}}", "x".repeat(300_000));
+    for (status, answer, page) in [
+        (400, r#"{"error":"invalid_grant"}"#, 403),
+        (401, r#"{"error":"invalid_client"}"#, 500),
+        (401, "<h1>Unauthorized</h1>", 500),
+        (400, r#"{"error":"unauthorized_client"}"#, 500),
+        (400, r#"{"error":"invalid_request"}"#, 500),
+        (400, r#"{"error":"something new"}"#, 502),
+        (500, "<h1>Oops</h1>", 502),
+        (307, "", 502),
+        (200, "{}", 502),
+        (200, "not JSON", 502),
+        (
+            200,
+            r#"{"access_token":"x","token_type":"mac","id_token":"x"}"#,
+            502,
+        ),
+        (200, r#"{"access_token":"x","token_type":"bearer"}"#, 502),
+        (
+            200,
+            r#"{"access_token":"x","token_type":"bearer","id_token":"x"}"#,
+            403,
+        ),
+        (200, &large, 502),
+    ] {
+        site.provider.script().token_answer = Some((status, answer.to_owned()));
+        let browser = Browser::new();
+        let response = browser.enter(&node, &site.provider, ALEX).await;
+        assert_eq!(response.status(), page, "{status} {answer:.60}");
+        assert_eq!(browser.is(&node).await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_good_in_the_browser_that_began_and_in_no_other() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    let (victim, thief) = (Browser::new(), Browser::new());
+    let url = victim.begin(&node).await;
+    let stolen = site.provider.approve(&url, ALEX);
+    // The thief's own state, and the victim's code: PKCE and nonce are of another login.
+    let own = query(&thief.begin(&node).await);
+    let issuer = ("iss", site.provider.issuer.as_str());
+    let parameters = [("code", stolen.as_str()), ("state", &own["state"]), issuer];
+    let refused = thief.come_back(&node, &parameters).await;
+    assert_eq!(refused.status(), 403);
+    assert_eq!(thief.is(&node).await, None);
+}

@@ -1,0 +1,113 @@
+//! The modules of the OpenID Foundation's conformance suite for relying parties: a person logs
+//! in, logs out at the provider, and the provider sends a token.
+
+use serde_json::{Value, json};
+
+use crate::support::{Browser, EC, Node, Person, RSA, Site, location, query, unsigned};
+
+const ALEX: Person = Person {
+    subject: "alex",
+    session: "session-1",
+};
+
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+async fn logged_in() -> (Site, Node, Browser) {
+    let site = Site::start().await;
+    site.provider.script().keys = json!([RSA.jwk(), EC.jwk()]);
+    let node = site.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, &site.provider, ALEX).await;
+    (site, node, browser)
+}
+
+#[tokio::test]
+async fn a_good_token_is_200_and_ends_the_login() {
+    let (site, node, browser) = logged_in().await;
+    let heard = node.notice(&site.provider.logout_token(ALEX)).await;
+    assert_eq!((heard.status, heard.body.as_str()), (200, ""));
+    assert_eq!(browser.is(&node).await, None);
+    browser.log_in(&node, &site.provider, ALEX).await;
+}
+
+#[tokio::test]
+async fn a_bad_token_is_400_and_ends_nothing() {
+    type Change = fn(&mut Value);
+    let (site, node, browser) = logged_in().await;
+    let claims = || site.provider.logout_claims(ALEX);
+    let header = json!({ "alg": "none", "kid": RSA.id });
+    let mut bad = vec![
+        ("alg none", unsigned(&header, &claims())),
+        ("wrong alg", EC.sign(&claims())),
+    ];
+    let changes: [(&str, Change); 7] = [
+        ("no event", |c| {
+            drop(c.as_object_mut().unwrap().remove("events"))
+        }),
+        ("wrong event", |c| {
+            c["events"] = json!({ "http://other": {} })
+        }),
+        ("an event that is no object", |c| {
+            c["events"][EVENT] = json!(true)
+        }),
+        ("with nonce", |c| c["nonce"] = json!("a nonce")),
+        ("with a nonce that is null", |c| c["nonce"] = json!(null)),
+        ("wrong aud", |c| c["aud"] = json!("another site")),
+        ("wrong iss", |c| c["iss"] = json!("https://evil.example")),
+    ];
+    for (what, change) in changes {
+        let mut claims = claims();
+        change(&mut claims);
+        bad.push((what, RSA.sign(&claims)));
+    }
+    for (what, token) in bad {
+        let heard = node.notice(&token).await;
+        assert_eq!(
+            (heard.status, &*heard.error()),
+            (400, "invalid_request"),
+            "{what}"
+        );
+        assert!(browser.is(&node).await.is_some(), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_logged_out_here_already_is_200() {
+    let (site, node, browser) = logged_in().await;
+    browser.sign_out(&node).await;
+    assert_eq!(browser.is(&node).await, None);
+    let heard = node.notice(&site.provider.logout_token(ALEX)).await;
+    assert_eq!(heard.status, 200);
+    let stranger = Person {
+        subject: "nobody here",
+        ..ALEX
+    };
+    let heard = node.notice(&site.provider.logout_token(stranger)).await;
+    assert_eq!(heard.status, 200);
+}
+
+#[tokio::test]
+async fn a_sign_out_goes_on_at_the_provider_and_comes_back() {
+    let (site, node, browser) = logged_in().await;
+    let there = browser.sign_out(&node).await;
+    assert!(
+        there.starts_with(&site.provider.url("/end-session?tenant=1&")),
+        "{there}"
+    );
+    let query = query(&there);
+    assert!(query["id_token_hint"].starts_with("eyJ"));
+    assert_eq!(
+        query["post_logout_redirect_uri"],
+        "http://127.0.0.1:9/clef/signed-out"
+    );
+    assert_eq!(browser.is(&node).await, None);
+    let token = site.provider.logout_token(ALEX);
+    assert_eq!(node.notice(&token).await.status, 200);
+    for state in [&*format!("?state={}", query["state"]), "?state=wrong", ""] {
+        let back = browser
+            .get(&node, &format!("/clef/signed-out{state}"))
+            .await;
+        assert_eq!(back.status(), 303, "{state}");
+        assert_eq!(location(&back), "/", "{state}");
+    }
+}

@@ -1,0 +1,192 @@
+//! The keys of the provider: which are used, and how often they are asked for.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Browser, EC, OTHER_RSA, Person, RSA, SigningKey, Site};
+
+const ALEX: Person = Person {
+    subject: "alex",
+    session: "session-1",
+};
+
+/// Moves the clock that the pauses are measured by, and no other.
+async fn advance(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+fn named(key: &SigningKey, id: &str, claims: &Value) -> String {
+    let mut header = key.header();
+    header["kid"] = json!(id);
+    key.sign_with(&header, claims)
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_keys_is_one_fetch_in_thirty_seconds() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    Browser::new().log_in(&node, &site.provider, ALEX).await;
+    for round in 1..=2 {
+        let before = site.provider.script().key_fetches;
+        advance(31).await;
+        let flood = (0..50).map(|number| {
+            let claims = site.provider.logout_claims(ALEX);
+            let token = named(&OTHER_RSA, &format!("{round}-{number}"), &claims);
+            let node = &node;
+            async move { node.notice(&token).await }
+        });
+        let heard = futures_util::future::join_all(flood).await;
+        let refused = heard.iter().filter(|heard| heard.status == 400).count();
+        let told = heard.iter().filter(|heard| heard.status == 503).count();
+        // The one for whom the provider was asked hears its word.
+        assert_eq!((refused, told), (1, 49));
+        assert_eq!(site.provider.script().key_fetches, before + 1);
+        let good = site.provider.logout_token(ALEX);
+        assert_eq!(node.notice(&good).await.status, 200, "known keys go on");
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_is_found_and_none_is_lost_that_comes_too_soon() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, &site.provider, ALEX).await;
+    site.provider.change(|script| {
+        script.keys = json!([RSA.jwk(), OTHER_RSA.jwk()]);
+        script.signs_with = &OTHER_RSA;
+    });
+    // The keys were asked for a moment ago: no word yet whether this one is good.
+    let token = site.provider.logout_token(ALEX);
+    let heard = node.notice(&token).await;
+    assert_eq!(heard.status, 503);
+    assert!(heard.headers.contains_key("retry-after"));
+    assert!(browser.is(&node).await.is_some());
+    advance(30).await;
+    assert_eq!(node.notice(&token).await.status, 200);
+    assert_eq!(browser.is(&node).await, None);
+    browser.log_in(&node, &site.provider, ALEX).await;
+    assert_eq!(site.provider.script().key_fetches, 2);
+}
+
+#[tokio::test]
+async fn an_outage_of_the_keys_drops_no_logout() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, &site.provider, ALEX).await;
+    let fresh = site.node().await;
+    site.provider.script().keys_down = true;
+    let token = site.provider.logout_token(ALEX);
+    assert_eq!(fresh.notice(&token).await.status, 503);
+    assert!(browser.is(&node).await.is_some());
+    site.provider.script().keys_down = false;
+    advance(30).await;
+    assert_eq!(fresh.notice(&token).await.status, 200);
+    assert_eq!(browser.is(&node).await, None);
+}
+
+#[tokio::test]
+async fn a_key_that_the_provider_has_withdrawn_is_forgotten() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, &site.provider, ALEX).await;
+    site.provider.change(|script| {
+        script.keys = json!([OTHER_RSA.jwk()]);
+        script.signs_with = &OTHER_RSA;
+    });
+    advance(60 * 60).await;
+    let forged = RSA.sign(&site.provider.logout_claims(ALEX));
+    // The first one after an hour makes the node ask, by the way.
+    while site.provider.script().key_fetches < 2 {
+        node.notice(&forged).await;
+    }
+    browser.log_in(&node, &site.provider, ALEX).await;
+    let forged = RSA.sign(&site.provider.logout_claims(ALEX));
+    assert_ne!(node.notice(&forged).await.status, 200);
+    assert!(browser.is(&node).await.is_some());
+}
+
+#[tokio::test]
+async fn a_key_is_used_for_what_it_is_for() {
+    let changed = |name: &str, value: Value| {
+        let mut key = RSA.jwk();
+        key[name] = value;
+        key
+    };
+    let mut nameless = RSA.jwk();
+    nameless.as_object_mut().unwrap().remove("kid");
+    for (what, keys, good) in [
+        (
+            "for encryption",
+            json!([changed("use", json!("enc"))]),
+            false,
+        ),
+        (
+            "for another algorithm",
+            json!([changed("alg", json!("RS512"))]),
+            false,
+        ),
+        (
+            "for an unknown algorithm",
+            json!([changed("alg", json!("XX"))]),
+            false,
+        ),
+        (
+            "for signing only",
+            json!([changed("key_ops", json!(["sign"]))]),
+            false,
+        ),
+        (
+            "by another name",
+            json!([changed("kid", json!("RSA-1"))]),
+            false,
+        ),
+        ("without a name", json!([nameless]), false),
+        ("broken", json!([changed("n", json!("!"))]), false),
+        ("short", json!([changed("n", json!("AQAB"))]), false),
+        ("of another kind", json!([EC.jwk()]), false),
+        ("none", json!([]), false),
+        (
+            "not told what for",
+            json!([changed("use", json!(null))]),
+            true,
+        ),
+        (
+            "among what nobody understands",
+            json!([1, {}, { "kty": "XX" }, { "kty": "EC", "crv": "secp256k1" }, RSA.jwk()]),
+            true,
+        ),
+        (
+            "of that name twice",
+            json!([{ "kty": "RSA", "kid": RSA.id, "n": OTHER_RSA.jwk()["n"], "e": "AQAB" }, RSA.jwk()]),
+            true,
+        ),
+    ] {
+        let site = Site::start().await;
+        site.provider.script().keys = keys;
+        let node = site.node().await;
+        let response = Browser::new().enter(&node, &site.provider, ALEX).await;
+        assert_eq!(response.status() == 303, good, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_names_no_key_is_tried_with_all_that_fit() {
+    let site = Site::start().await;
+    site.provider.script().keys = json!([EC.jwk(), OTHER_RSA.jwk(), RSA.jwk()]);
+    let node = site.node().await;
+    let header = json!({ "alg": "RS256" });
+    let token = RSA.sign_with(&header, &site.provider.logout_claims(ALEX));
+    assert_eq!(node.notice(&token).await.status, 200);
+    site.provider.change(|script| {
+        script.keys = json!([OTHER_RSA.jwk()]);
+    });
+    let fresh = site.node().await;
+    let token = RSA.sign_with(&header, &site.provider.logout_claims(ALEX));
+    assert_ne!(fresh.notice(&token).await.status, 200);
+}

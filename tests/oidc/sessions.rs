@@ -1,0 +1,126 @@
+//! Whose logins end: those of one session at the provider, or all of a person's.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use serde_json::{Value, json};
+
+use crate::support::{Browser, Node, Person, RSA, Site};
+
+const PHONE: Person = Person {
+    subject: "alex",
+    session: "phone",
+};
+const DESK: Person = Person {
+    subject: "alex",
+    session: "desk",
+};
+const KIM: Person = Person {
+    subject: "kim",
+    session: "desk of kim",
+};
+
+/// Two nodes over the same stores, and three browsers, the last one Kim's.
+struct Scene {
+    site: Site,
+    nodes: [Node; 2],
+    phone: Browser,
+    desk: Browser,
+    kim: Browser,
+}
+
+impl Scene {
+    async fn with(site: Site, nodes: [Node; 2]) -> Self {
+        let (phone, desk, kim) = (Browser::new(), Browser::new(), Browser::new());
+        phone.log_in(&nodes[0], &site.provider, PHONE).await;
+        desk.log_in(&nodes[1], &site.provider, DESK).await;
+        kim.log_in(&nodes[0], &site.provider, KIM).await;
+        Self {
+            site,
+            nodes,
+            phone,
+            desk,
+            kim,
+        }
+    }
+
+    async fn new() -> Self {
+        let site = Site::start().await;
+        let nodes = [site.node().await, site.node().await];
+        Self::with(site, nodes).await
+    }
+
+    async fn notice(&self, person: Person, change: impl FnOnce(&mut Value)) -> u16 {
+        let mut claims = self.site.provider.logout_claims(person);
+        change(&mut claims);
+        self.nodes[0].notice(&RSA.sign(&claims)).await.status
+    }
+
+    /// Who is still in, the same on every node: phone, desk, Kim.
+    async fn who_is_in(&self) -> [bool; 3] {
+        let mut seen = Vec::new();
+        for node in &self.nodes {
+            let mut row = [false; 3];
+            for (is_in, browser) in row.iter_mut().zip([&self.phone, &self.desk, &self.kim]) {
+                *is_in = browser.is(node).await.is_some();
+            }
+            seen.push(row);
+        }
+        assert_eq!(seen[0], seen[1], "on every node");
+        seen[0]
+    }
+}
+
+fn without(name: &'static str) -> impl FnOnce(&mut Value) {
+    move |claims| {
+        claims.as_object_mut().unwrap().remove(name);
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_alone() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.notice(PHONE, |_| {}).await, 200);
+    assert_eq!(scene.who_is_in().await, [false, true, true]);
+    assert_eq!(scene.notice(DESK, without("sub")).await, 200);
+    assert_eq!(scene.who_is_in().await, [false, false, true]);
+    let provider = &scene.site.provider;
+    scene.phone.log_in(&scene.nodes[1], provider, PHONE).await;
+    assert_eq!(scene.who_is_in().await, [true, false, true]);
+}
+
+#[tokio::test]
+async fn without_a_session_all_logins_of_the_person_end() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.notice(PHONE, without("sid")).await, 200);
+    assert_eq!(scene.who_is_in().await, [false, false, true]);
+}
+
+#[tokio::test]
+async fn by_setting_the_whole_person_is_logged_out() {
+    let site = Site::start().await;
+    let node = || site.node_with(site.provider.client().log_out_whole_person());
+    let nodes = [node().await, node().await];
+    let scene = Scene::with(site, nodes).await;
+    assert_eq!(scene.notice(PHONE, |_| {}).await, 200);
+    assert_eq!(scene.who_is_in().await, [false, false, true]);
+    assert_eq!(scene.notice(KIM, without("sub")).await, 200);
+    assert_eq!(scene.who_is_in().await, [false, false, false]);
+}
+
+#[tokio::test]
+async fn where_sessions_are_not_kept_the_person_is_logged_out_or_the_sender_told() {
+    let scene = Scene::new().await;
+    scene.site.users.without_sessions.store(true, SeqCst);
+    assert_eq!(scene.notice(PHONE, without("sub")).await, 400);
+    assert_eq!(scene.who_is_in().await, [true, true, true]);
+    assert_eq!(scene.notice(PHONE, |_| {}).await, 200);
+    assert_eq!(scene.who_is_in().await, [false, false, true]);
+}
+
+#[tokio::test]
+async fn a_session_of_nobody_here_is_nobodys() {
+    let scene = Scene::new().await;
+    let status = scene.notice(PHONE, |claims| claims["sid"] = json!("another"));
+    assert_eq!(status.await, 200);
+    assert_eq!(scene.who_is_in().await, [true, true, true]);
+}

@@ -1,0 +1,47 @@
+//! A sign-out that goes on at the provider.
+
+use serde_json::json;
+
+use crate::support::{Browser, Person, Site, query};
+
+const ALEX: Person = Person {
+    subject: "alex",
+    session: "session-1",
+};
+
+#[tokio::test]
+async fn without_a_hint_the_client_is_named_all_the_same() {
+    let site = Site::start().await;
+    let client = site.provider.client().without_id_token_hint();
+    let node = site.node_with(client).await;
+    let browser = Browser::new();
+    browser.log_in(&node, &site.provider, ALEX).await;
+    let query = query(&browser.sign_out(&node).await);
+    assert!(!query.contains_key("id_token_hint"));
+    assert_eq!(query["client_id"], "the site:1");
+    assert_eq!(query["tenant"], "1");
+    assert!(query["state"].len() >= 43);
+}
+
+#[tokio::test]
+async fn where_the_provider_offers_nothing_the_browser_stays() {
+    let site = Site::start().await;
+    site.provider.script().metadata = json!({ "end_session_endpoint": null });
+    let node = site.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, &site.provider, ALEX).await;
+    assert_eq!(browser.sign_out(&node).await, "/");
+    assert_eq!(browser.is(&node).await, None);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_keeps_nobody_in() {
+    let site = Site::start().await;
+    let (node, fresh) = (site.node().await, site.node().await);
+    let browser = Browser::new();
+    browser.log_in(&node, &site.provider, ALEX).await;
+    site.provider.script().down = true;
+    // A node that knows nothing of the provider yet.
+    assert_eq!(browser.sign_out(&fresh).await, "/");
+    assert_eq!(browser.is(&node).await, None);
+}

@@ -1,0 +1,86 @@
+use std::collections::HashMap;
+
+use reqwest::{Client, Response, header::LOCATION, redirect};
+use url::Url;
+
+use super::{Node, OpenIdProvider, Person};
+
+/// A browser: a cookie jar, and eyes for where it is sent.
+pub struct Browser {
+    client: Client,
+}
+
+impl Browser {
+    pub fn new() -> Self {
+        let client = Client::builder()
+            .cookie_store(true)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self { client }
+    }
+
+    pub async fn get(&self, node: &Node, path: &str) -> Response {
+        self.client.get(node.url(path)).send().await.unwrap()
+    }
+
+    /// Whom the node takes this browser for.
+    pub async fn is(&self, node: &Node) -> Option<String> {
+        let response = self.get(node, "/account").await;
+        match response.status().as_u16() {
+            200 => Some(response.text().await.unwrap()),
+            401 => None,
+            other => panic!("neither in nor out: {other}"),
+        }
+    }
+
+    /// Begins a login: where the browser is sent.
+    pub async fn begin(&self, node: &Node) -> String {
+        let response = self.get(node, "/clef/login?next=/account").await;
+        assert_eq!(response.status(), 303);
+        location(&response)
+    }
+
+    /// Comes back from the provider with these parameters.
+    pub async fn come_back(&self, node: &Node, parameters: &[(&str, &str)]) -> Response {
+        let request = self.client.get(node.url("/clef/callback"));
+        request.query(parameters).send().await.unwrap()
+    }
+
+    /// The last step of a login: the answer to the callback.
+    pub async fn enter(&self, node: &Node, provider: &OpenIdProvider, person: Person) -> Response {
+        let url = self.begin(node).await;
+        let code = provider.approve(&url, person);
+        let state = &query(&url)["state"];
+        let issuer = ("iss", provider.issuer.as_str());
+        self.come_back(node, &[("code", &code), ("state", state), issuer])
+            .await
+    }
+
+    /// A whole login.
+    pub async fn log_in(&self, node: &Node, provider: &OpenIdProvider, person: Person) {
+        let response = self.enter(node, provider, person).await;
+        assert_eq!(response.status(), 303, "the login of {}", person.subject);
+        assert_eq!(location(&response), "/account");
+        assert_eq!(self.is(node).await.as_deref(), Some(person.subject));
+    }
+
+    /// Signs out: where the browser is sent.
+    pub async fn sign_out(&self, node: &Node) -> String {
+        let request = self.client.post(node.url("/clef/sign-out"));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 303);
+        location(&response)
+    }
+}
+
+pub fn location(response: &Response) -> String {
+    response.headers()[LOCATION].to_str().unwrap().to_owned()
+}
+
+/// The parameters in an address.
+pub fn query(url: &str) -> HashMap<String, String> {
+    let url = Url::parse(url).unwrap();
+    url.query_pairs().into_owned().collect()
+}

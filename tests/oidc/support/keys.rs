@@ -1,0 +1,133 @@
+use std::sync::LazyLock;
+
+use aws_lc_rs::{
+    encoding::{AsDer, PublicKeyX509Der},
+    hmac,
+    rand::SystemRandom,
+    rsa::{KeyPair as RsaKeyPair, KeySize},
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+/// The key that providers sign with.
+pub static RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::rsa("rsa-1"));
+/// The key that they change to.
+pub static OTHER_RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::rsa("rsa-2"));
+pub static EC: LazyLock<SigningKey> = LazyLock::new(SigningKey::ec);
+
+/// A key of a provider, which makes whatever token it is told.
+pub struct SigningKey {
+    pub id: &'static str,
+    key: Key,
+}
+
+enum Key {
+    Rsa(RsaKeyPair),
+    Ec(EcdsaKeyPair),
+}
+
+impl SigningKey {
+    fn rsa(id: &'static str) -> Self {
+        let key = Key::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
+        Self { id, key }
+    }
+
+    fn ec() -> Self {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let (id, key) = ("ec-1", Key::Ec(key));
+        Self { id, key }
+    }
+
+    /// The public half, as it stands in a key set.
+    pub fn jwk(&self) -> Value {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match &self.key {
+            Key::Rsa(key) => {
+                let public = key.public_key();
+                let n = encode(public.modulus().big_endian_without_leading_zero());
+                let e = encode(public.exponent().big_endian_without_leading_zero());
+                json!({ "kty": "RSA", "kid": self.id, "use": "sig", "alg": "RS256", "n": n, "e": e })
+            }
+            Key::Ec(key) => {
+                let (x, y) = key.public_key().as_ref()[1..].split_at(32);
+                let (x, y) = (encode(x), encode(y));
+                json!({ "kty": "EC", "kid": self.id, "crv": "P-256", "x": x, "y": y })
+            }
+        }
+    }
+
+    /// The header of a token of this key.
+    pub fn header(&self) -> Value {
+        let algorithm = match self.key {
+            Key::Rsa(_) => "RS256",
+            Key::Ec(_) => "ES256",
+        };
+        json!({ "alg": algorithm, "kid": self.id })
+    }
+
+    pub fn sign(&self, claims: &Value) -> String {
+        self.sign_with(&self.header(), claims)
+    }
+
+    pub fn sign_with(&self, header: &Value, claims: &Value) -> String {
+        self.sign_text(&header.to_string(), &claims.to_string())
+    }
+
+    /// A token of any text, however wrong.
+    pub fn sign_text(&self, header: &str, claims: &str) -> String {
+        let message = message(header, claims);
+        let random = SystemRandom::new();
+        let signature = match &self.key {
+            Key::Rsa(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(
+                    &RSA_PKCS1_SHA256,
+                    &random,
+                    message.as_bytes(),
+                    &mut signature,
+                )
+                .unwrap();
+                signature
+            }
+            Key::Ec(key) => {
+                let signature = key.sign(&random, message.as_bytes()).unwrap();
+                signature.as_ref().to_vec()
+            }
+        };
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// The token of somebody who knows the public key alone and calls it a MAC's secret.
+    pub fn forged_as_mac(&self, claims: &Value) -> Vec<String> {
+        let Key::Rsa(key) = &self.key else {
+            panic!("only for RSA");
+        };
+        let der: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
+        let modulus = self.jwk()["n"].as_str().unwrap().as_bytes().to_vec();
+        let jwk = self.jwk().to_string().into_bytes();
+        [der.as_ref().to_vec(), modulus, jwk]
+            .iter()
+            .map(|secret| mac(secret, self.id, claims))
+            .collect()
+    }
+}
+
+/// A token with a MAC.
+pub fn mac(secret: &[u8], key_id: &str, claims: &Value) -> String {
+    let header = json!({ "alg": "HS256", "kid": key_id });
+    let message = message(&header.to_string(), &claims.to_string());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let tag = hmac::sign(&key, message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
+}
+
+/// A token without a signature.
+pub fn unsigned(header: &Value, claims: &Value) -> String {
+    format!("{}.", message(&header.to_string(), &claims.to_string()))
+}
+
+fn message(header: &str, claims: &str) -> String {
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}", encode(header), encode(claims))
+}

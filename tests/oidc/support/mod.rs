@@ -1,0 +1,15 @@
+//! What the tests stand on: a provider with its keys, a site of several nodes, and a browser.
+
+mod browser;
+mod keys;
+mod provider;
+mod site;
+mod users;
+
+pub use self::{
+    browser::{Browser, location, query},
+    keys::{EC, OTHER_RSA, RSA, SigningKey, mac, unsigned},
+    provider::{CLIENT_SECRET, OpenIdProvider, Person},
+    site::{Heard, Node, Site},
+    users::FailingUsers,
+};

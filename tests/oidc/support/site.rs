@@ -1,0 +1,116 @@
+use std::net::SocketAddr;
+
+use axum::{Router, routing::get};
+use axum_clef::{ClefLayer, LoggedIn, oidc::Oidc, stores::Account};
+use reqwest::{Client, RequestBuilder, header::HeaderMap};
+use serde_json::Value;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tower_sessions::MemoryStore;
+
+use super::{FailingUsers, OpenIdProvider};
+
+/// What the nodes of a site share.
+#[derive(Clone)]
+pub struct Site {
+    pub provider: OpenIdProvider,
+    pub users: FailingUsers,
+    sessions: MemoryStore,
+}
+
+/// One process of the site.
+pub struct Node {
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+/// What the sender of a notice hears.
+pub struct Heard {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Site {
+    /// The site's address as a load balancer would have it: the same for all nodes.
+    pub const ADDRESS: &str = "http://127.0.0.1:9";
+
+    pub async fn start() -> Self {
+        Self::at(OpenIdProvider::start().await)
+    }
+
+    pub fn at(provider: OpenIdProvider) -> Self {
+        Self {
+            provider,
+            users: FailingUsers::default(),
+            sessions: MemoryStore::default(),
+        }
+    }
+
+    pub async fn node(&self) -> Node {
+        self.node_with(self.provider.client()).await
+    }
+
+    pub async fn node_with(&self, client: Oidc) -> Node {
+        let (users, sessions) = (self.users.clone(), self.sessions.clone());
+        let layer = ClefLayer::new(Self::ADDRESS, client, users, sessions).unwrap();
+        let app = Router::new()
+            .route("/account", get(account))
+            .merge(layer.routes())
+            .layer(layer);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Node { address, server }
+    }
+}
+
+async fn account(LoggedIn(user): LoggedIn<Account>) -> String {
+    user.profile().subject.id().to_owned()
+}
+
+impl Node {
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A request to the back channel, as yet without a body.
+    pub fn back_channel(&self) -> RequestBuilder {
+        let client = Client::builder().no_proxy().build().unwrap();
+        client.post(self.url("/clef/logout"))
+    }
+
+    /// Sends a logout token as the conformance suite does.
+    pub async fn notice(&self, token: &str) -> Heard {
+        let form = [("logout_token", token), ("ignored_parameter", "ignored")];
+        Heard::from(self.back_channel().form(&form)).await
+    }
+}
+
+impl Heard {
+    pub async fn from(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        assert_eq!(headers["cache-control"], "no-store");
+        assert!(!headers.contains_key("set-cookie"));
+        let body = response.text().await.unwrap();
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// The `error` of the JSON body.
+    pub fn error(&self) -> String {
+        assert_eq!(self.headers["content-type"], "application/json");
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        assert!(body["error_description"].is_string());
+        body["error"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
