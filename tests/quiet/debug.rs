@@ -8,6 +8,7 @@ use axum_clef::{
     Standing, Subject, Timestamp, User as _, UserStore as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS},
+    oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
     provider::{
         CodeExchange, LoginRequest, LoginSecret, LogoutNotice, LogoutOutcome, LogoutScope,
         OneTimeState, Provider as _, ProviderErrorKind, ProviderLogin, SignOutRequest,
@@ -107,6 +108,7 @@ async fn nothing_secret_is_said_by_any_public_type() {
 
     plain_values(&said);
     providers(&said).await;
+    open_id_providers(&said).await;
     stores(&said).await;
     layers(&said).await;
 
@@ -192,6 +194,24 @@ async fn providers(said: &Said) {
     said.by(&person);
     let builder = ClefService::builder();
     said.by(&builder.application(application).person(person));
+}
+
+/// Those of OpenID Connect.
+async fn open_id_providers(said: &Said) {
+    let oidc = Oidc::new("http://127.0.0.1:1", "the id", "SECRET-SECRET").unwrap();
+    said.by(&oidc);
+    let taken = oidc
+        .clone()
+        .authorization_parameter("nonce", "SECRET-NONCE");
+    said.by_error(&taken.unwrap_err());
+    let token = "SECRET-HEADER.SECRET-CLAIMS.SECRET-SIGNATURE".into();
+    let error = oidc.logout_notice(&token).await.unwrap_err();
+    said.by_error(&error);
+    let cause = error.source().unwrap().downcast_ref::<OidcError>().unwrap();
+    said.by_error(cause);
+    said.by_error(&TokenError::Missing("sub"));
+    said.by(&ClientAuthentication::Basic);
+    said.by(&SigningAlgorithm::Es256);
 }
 
 async fn stores(said: &Said) {
