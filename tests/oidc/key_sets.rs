@@ -44,9 +44,35 @@ async fn a_flood_of_unknown_keys_is_one_fetch_in_thirty_seconds() {
         // The one for whom the provider was asked hears its word.
         assert_eq!((refused, told), (1, 49));
         assert_eq!(site.provider.script().key_fetches, before + 1);
+        for number in 0..5 {
+            let claims = site.provider.logout_claims(ALEX);
+            let token = named(&OTHER_RSA, &format!("{round}-later-{number}"), &claims);
+            assert_eq!(node.notice(&token).await.status, 503);
+        }
+        assert_eq!(site.provider.script().key_fetches, before + 1);
         let good = site.provider.logout_token(ALEX);
         assert_eq!(node.notice(&good).await.status, 200, "known keys go on");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_could_not_be_good_costs_no_call() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    for (name, value) in [
+        ("aud", json!("another site")),
+        ("exp", json!(1)),
+        ("nonce", json!("x")),
+        ("events", json!({})),
+        ("jti", json!("")),
+    ] {
+        let mut claims = site.provider.logout_claims(ALEX);
+        claims[name] = value;
+        let token = named(&OTHER_RSA, "random", &claims);
+        assert_eq!(node.notice(&token).await.status, 400, "{name}");
+    }
+    let script = site.provider.script();
+    assert_eq!((script.metadata_fetches, script.key_fetches), (0, 0));
 }
 
 #[tokio::test]
@@ -102,9 +128,13 @@ async fn a_key_that_the_provider_has_withdrawn_is_forgotten() {
     advance(60 * 60).await;
     let forged = RSA.sign(&site.provider.logout_claims(ALEX));
     // The first one after an hour makes the node ask, by the way.
-    while site.provider.script().key_fetches < 2 {
-        node.notice(&forged).await;
-    }
+    let asked = async {
+        while site.provider.script().key_fetches < 2 {
+            node.notice(&forged).await;
+        }
+    };
+    let limit = Duration::from_secs(10);
+    tokio::time::timeout(limit, asked).await.unwrap();
     browser.log_in(&node, &site.provider, ALEX).await;
     let forged = RSA.sign(&site.provider.logout_claims(ALEX));
     assert_ne!(node.notice(&forged).await.status, 200);

@@ -96,7 +96,7 @@ async fn the_client_proves_who_it_is_as_offered_or_as_set() {
 #[tokio::test]
 async fn an_id_token_must_be_of_this_login_and_for_this_site() {
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 20] = [
+    let changes: [(&str, Change); 21] = [
         ("another nonce", |c| c["nonce"] = json!("x".repeat(43))),
         ("no nonce", |c| c["nonce"] = json!(null)),
         ("a nonce that is none", |c| c["nonce"] = json!([c["nonce"]])),
@@ -130,6 +130,9 @@ async fn an_id_token_must_be_of_this_login_and_for_this_site() {
         ("no sub", |c| c["sub"] = json!(null)),
         ("an empty sub", |c| c["sub"] = json!("")),
         ("a long sub", |c| c["sub"] = json!("x".repeat(256))),
+        ("larger than 16 KiB", |c| {
+            c["more"] = json!("x".repeat(16 * 1024));
+        }),
         ("a sub that is a number", |c| c["sub"] = json!(1)),
     ];
     let site = Site::start().await;
