@@ -15,8 +15,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use self::write::Written;
 use crate::{
     ProviderSession, Subject, logout_scope::LogoutScope, strangers::Strangers, user::AnyUserStore,
@@ -33,7 +31,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct PendingLogouts(Arc<Inner>);
 
 struct Inner {
-    places: Arc<Semaphore>,
+    /// How many logouts may wait.
+    capacity: usize,
+    /// How many do.
+    waiting: AtomicUsize,
     /// How many logouts of each are owed.
     owed: Mutex<HashMap<Debt, usize>>,
     /// The number of entries of `owed`, to ask without a lock on every request.
@@ -47,12 +48,11 @@ enum Debt {
     Session(ProviderSession),
 }
 
-/// A place for one logout. Taken before the token is exchanged, so that a logout which
-/// can no longer be had from the sender always has a place to wait in.
-pub(crate) struct Place {
-    pending: PendingLogouts,
-    _permit: OwnedSemaphorePermit,
-}
+/// A place for one logout. Asked for before the token is exchanged, so that a logout which
+/// can no longer be had from the sender always has a place to wait in. It counts only once the
+/// logout is known: a notice that is checked and turns out to be forged takes none from another.
+/// So as many as are checked at once may come on top of the capacity.
+pub(crate) struct Place(PendingLogouts);
 
 /// How a logout was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,9 @@ pub(crate) enum Outcome {
 impl PendingLogouts {
     pub(crate) fn new(capacity: usize) -> Self {
         Self(Arc::new(Inner {
-            places: Arc::new(Semaphore::new(capacity.min(Semaphore::MAX_PERMITS))),
+            // Without one nobody would ever be logged out.
+            capacity: capacity.max(1),
+            waiting: AtomicUsize::new(0),
             owed: Mutex::default(),
             count: AtomicUsize::new(0),
         }))
@@ -76,14 +78,11 @@ impl PendingLogouts {
 
     /// A place for one more logout, if there is one left.
     pub(crate) fn place(&self) -> Option<Place> {
-        let Ok(permit) = Arc::clone(&self.0.places).try_acquire_owned() else {
+        if self.0.waiting.load(Ordering::Acquire) >= self.0.capacity {
             tracing::error!("too many logouts are waiting for the store; one is turned down");
             return None;
-        };
-        Some(Place {
-            pending: self.clone(),
-            _permit: permit,
-        })
+        }
+        Some(Place(self.clone()))
     }
 
     /// Whether a logout is owed that ends the logins of this person in this session.
@@ -141,6 +140,22 @@ impl Drop for Mark<'_> {
     }
 }
 
+/// A logout that waits for the store, until this is dropped.
+struct Waits<'a>(&'a PendingLogouts);
+
+impl<'a> Waits<'a> {
+    fn new(pending: &'a PendingLogouts) -> Self {
+        pending.0.waiting.fetch_add(1, Ordering::AcqRel);
+        Self(pending)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Place {
     /// Writes a logout, however long that takes.
     pub(crate) async fn write(
@@ -149,10 +164,14 @@ impl Place {
         strangers: &Strangers,
         scope: &LogoutScope,
     ) -> Outcome {
+        let Self(pending) = &self;
+        let _waits = Waits::new(pending);
+        // Until the end: there is no moment between the two debts in which neither is owed.
+        let _session_owed;
         let subject = match scope {
             LogoutScope::Person(subject) => subject,
             LogoutScope::Session { session, person } => {
-                let _owed = self.pending.owe(Debt::Session(session.clone()));
+                _session_owed = pending.owe(Debt::Session(session.clone()));
                 if write::session(users, session).await {
                     return Outcome::LoggedOut;
                 }
@@ -162,7 +181,7 @@ impl Place {
                 }
             }
         };
-        let _owed = self.pending.owe(Debt::Person(subject.clone()));
+        let _owed = pending.owe(Debt::Person(subject.clone()));
         match write::person(users, subject).await {
             Written::ForUser => Outcome::LoggedOut,
             Written::ForNobody(now) => {
@@ -217,13 +236,59 @@ mod tests {
         assert_eq!(pending.len(), 0);
     }
 
-    #[test]
-    fn places_are_bounded_and_come_back() {
-        let pending = PendingLogouts::new(3);
-        let mut places: Vec<_> = (0..3).map(|_| pending.place().unwrap()).collect();
+    /// A logout that never ends, in a place of its own.
+    fn waits(pending: &PendingLogouts, id: &str) -> tokio::task::JoinHandle<Outcome> {
+        let place = pending.place().unwrap();
+        let scope = LogoutScope::Person(Subject::new("https://clef.test", id));
+        let users: Arc<dyn AnyUserStore> = Arc::new(HangsOnce::default());
+        tokio::spawn(async move { place.write(&users, &Strangers::default(), &scope).await })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn places_are_bounded_and_come_back() {
+        let pending = PendingLogouts::new(2);
+        let logouts = [waits(&pending, "1"), waits(&pending, "2")];
+        tokio::task::yield_now().await;
         assert!(pending.place().is_none());
-        places.pop();
+        for logout in logouts {
+            assert_eq!(logout.await.unwrap(), Outcome::LoggedOut);
+        }
         assert!(pending.place().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_notice_that_is_only_checked_takes_no_place_from_another() {
+        let pending = PendingLogouts::new(1);
+        let forged = [pending.place(), pending.place(), pending.place()];
+        assert!(forged.iter().all(Option::is_some));
+        let logout = waits(&pending, "1");
+        tokio::task::yield_now().await;
+        assert!(pending.place().is_none(), "it is owed");
+        logout.abort();
+        assert!(logout.await.unwrap_err().is_cancelled());
+        assert!(pending.place().is_some());
+    }
+
+    /// The store keeps no sessions, so the person is logged out instead.
+    #[tokio::test(start_paused = true)]
+    async fn a_session_is_refused_until_its_person_is_logged_out() {
+        let pending = PendingLogouts::new(1);
+        let place = pending.place().unwrap();
+        let session = ProviderSession::new("https://clef.test", "abc");
+        let alex = Subject::new("https://clef.test", "12345");
+        let scope = LogoutScope::session(session.clone(), Some(alex.clone()));
+        let users: Arc<dyn AnyUserStore> = Arc::new(HangsOnce::default());
+        let logout =
+            tokio::spawn(async move { place.write(&users, &Strangers::default(), &scope).await });
+        tokio::task::yield_now().await;
+        while !pending.contains(&alex, None) {
+            tokio::task::yield_now().await;
+        }
+        let other = Subject::new("https://clef.test", "67890");
+        assert!(pending.contains(&other, Some(&session)));
+        assert!(!pending.contains(&other, None));
+        assert_eq!(logout.await.unwrap(), Outcome::LoggedOut);
+        assert_eq!(pending.len(), 0);
     }
 
     #[tokio::test(start_paused = true)]
