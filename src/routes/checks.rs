@@ -13,7 +13,7 @@ use std::{
 };
 
 use axum::{extract::ConnectInfo, http::request::Parts};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::pending;
 
@@ -63,14 +63,15 @@ impl NoticeLimits {
     }
 
     /// How many notices may wait for that: 256, and as many more of known senders. The next one
-    /// is answered 503 with `Retry-After` at once.
+    /// is answered 503 with `Retry-After` at once. A notice that comes again while it is dealt
+    /// with costs no call, and waits among these until it is known what becomes of the first.
     #[must_use]
     pub fn waiting(mut self, waiting: usize) -> Self {
         self.waiting = waiting;
         self
     }
 
-    /// How long a notice waits at the most before it is answered so: one second.
+    /// How long a notice waits for its check at the most before it is answered so: one second.
     #[must_use]
     pub fn longest_wait(mut self, longest_wait: Duration) -> Self {
         self.longest_wait = longest_wait;
@@ -78,7 +79,8 @@ impl NoticeLimits {
     }
 
     /// How many logouts, known and not yet written, may wait for the user store: 1,024, some
-    /// hundred bytes each. Beyond that no notice is checked until the store has taken some.
+    /// hundred bytes each. Beyond that no notice is checked until the store has taken some; those
+    /// that are being checked then may come on top.
     #[must_use]
     pub fn owed(mut self, owed: usize) -> Self {
         self.owed = owed;
@@ -108,6 +110,11 @@ pub(crate) struct Checks {
 struct Room {
     places: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+}
+
+/// A notice that waits for another, until this is dropped.
+pub(super) struct Waiting<'a> {
+    _place: SemaphorePermit<'a>,
 }
 
 /// A notice that may be checked, until this is dropped.
@@ -147,17 +154,26 @@ impl Checks {
 
     /// Waits for a place, but not for long. `None`: there is none.
     pub(super) async fn admit(&self, sender: Option<IpAddr>) -> Option<Admitted> {
-        let known = sender.is_some_and(|sender| self.senders().contains(&sender));
         if let Ok(place) = Arc::clone(&self.anyone.places).try_acquire_owned() {
             return Some(Admitted { _place: place });
         }
-        let room = if known {
+        let admission = self.room(sender).admit();
+        let admitted = tokio::time::timeout(self.longest_wait, admission).await;
+        admitted.ok().flatten()
+    }
+
+    /// Lets a notice wait for another that is the same. `None`: too many wait.
+    pub(super) fn wait(&self, sender: Option<IpAddr>) -> Option<Waiting<'_>> {
+        let place = self.room(sender).waiting.try_acquire().ok()?;
+        Some(Waiting { _place: place })
+    }
+
+    fn room(&self, sender: Option<IpAddr>) -> &Room {
+        if sender.is_some_and(|sender| self.senders().contains(&sender)) {
             &self.known_senders
         } else {
             &self.anyone
-        };
-        let admitted = tokio::time::timeout(self.longest_wait, room.admit()).await;
-        admitted.ok().flatten()
+        }
     }
 
     /// Remembers the sender of a good notice.
@@ -202,4 +218,26 @@ impl Room {
 fn peer(parts: &Parts) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(peer.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_senders_are_remembered_and_the_latest_of_them() {
+        let checks = Checks::new(&NoticeLimits::default());
+        let sender = |number: u16| IpAddr::from([10, 0, (number >> 8) as u8, number as u8]);
+        for number in 0..1_000 {
+            checks.was_good(Some(sender(number)));
+            checks.was_good(Some(sender(7)));
+            checks.was_good(None);
+        }
+        let senders = checks.senders();
+        assert_eq!(senders.len(), SENDERS);
+        for kept in [7, 999, 999 - 62] {
+            assert!(senders.contains(&sender(kept)), "{kept}");
+        }
+        assert!(!senders.contains(&sender(999 - 63)));
+    }
 }

@@ -1,7 +1,7 @@
 //! `POST /clef/logout`: the webhook by which the provider says that somebody has logged
 //! out. It carries no cookie and touches no session.
 
-use std::{error::Error as _, net::IpAddr};
+use std::{error::Error as _, net::IpAddr, time::Duration};
 
 use axum::{
     Form,
@@ -24,6 +24,9 @@ use crate::{
     time_limit,
 };
 
+/// How long the body of a notice may take to arrive. A provider sends it in one piece.
+const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
+
 #[derive(Deserialize)]
 struct NoticeForm {
     logout_token: Option<SecretString>,
@@ -32,8 +35,16 @@ struct NoticeForm {
 pub(super) async fn logout(State(route): State<RouteState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let sender = route.context.checks.sender(&parts);
-    let notice = Form::from_request(Request::from_parts(parts, body), &()).await;
-    let outcome = match token(notice) {
+    let notice = Form::from_request(Request::from_parts(parts, body), &());
+    // Without a place: whoever drips holds up nobody but themselves.
+    let token = match tokio::time::timeout(ARRIVAL_LIMIT, notice).await {
+        Ok(notice) => token(notice),
+        Err(_) => Err(LogoutOutcome::NotANotice(
+            StatusCode::REQUEST_TIMEOUT,
+            "The notice took too long to arrive.",
+        )),
+    };
+    let outcome = match token {
         Ok(token) => settle(&route, token, sender).await,
         Err(outcome) => {
             tracing::info!(?outcome, "a logout notice was refused");
@@ -67,8 +78,18 @@ fn token(notice: Result<Form<NoticeForm>, FormRejection>) -> Result<SecretString
 
 async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>) -> LogoutOutcome {
     let context = &route.context;
-    let progress = match context.notices.join(&token) {
-        Joined::Later(progress) => progress,
+    let webhook = route.entrance.paths.logout();
+    let progress = match context.notices.join(webhook, &token) {
+        Joined::Later(progress) => {
+            if let Some(outcome) = progress.ended() {
+                return outcome;
+            }
+            let Some(_waits) = context.checks.wait(sender) else {
+                tracing::warn!("more logout notices come again than can wait");
+                return LogoutOutcome::ComeBack;
+            };
+            return progress.outcome().await;
+        }
         Joined::First(handling) => {
             let Some(admitted) = context.checks.admit(sender).await else {
                 tracing::warn!("more logout notices arrive than can be checked");

@@ -35,6 +35,16 @@ struct Known {
 /// the notice, whatever the token it stands in.
 type Token = [u8; 32];
 
+/// The digest of a text as it is meant in one place: the same at another is another. Places
+/// are paths of webhooks, and issuers, which are URLs.
+fn digest(place: &str, text: &str) -> Token {
+    let mut digest = Sha256::new();
+    // Of one length: no two places and texts run into each other.
+    digest.update(Sha256::digest(place));
+    digest.update(text);
+    digest.finalize().into()
+}
+
 /// How far a notice has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -69,8 +79,10 @@ pub(super) struct Handling {
 }
 
 impl Notices {
-    pub(super) fn join(&self, token: &SecretString) -> Joined {
-        let token: Token = Sha256::digest(token.expose_secret().as_bytes()).into();
+    /// The notice with this token at the webhook that lies there: two providers may give the
+    /// same token, and mean two things by it.
+    pub(super) fn join(&self, webhook: &str, token: &SecretString) -> Joined {
+        let token = digest(webhook, token.expose_secret());
         let mut known = self.known();
         if let Some(progress) = known.notices.get(&token) {
             return Joined::Later(progress.clone());
@@ -101,11 +113,7 @@ impl Handling {
         let Some(id) = id else {
             return Some(self);
         };
-        // The issuer's digest is of one length: no two names run into each other.
-        let mut name = Sha256::new();
-        name.update(Sha256::digest(issuer));
-        name.update(id);
-        let name: Token = name.finalize().into();
+        let name = digest(issuer, id);
         let mut known = self.notices.known();
         if let Some(progress) = known.notices.get(&name).cloned() {
             drop(known);
@@ -162,6 +170,14 @@ impl Drop for Handling {
 }
 
 impl Progress {
+    /// How the notice ended, if it has.
+    pub(super) fn ended(&self) -> Option<LogoutOutcome> {
+        match *self.0.borrow() {
+            Stage::Done(outcome) => Some(outcome),
+            Stage::Checking | Stage::Writing => None,
+        }
+    }
+
     /// How the notice ended, or that it has not yet.
     pub(super) async fn outcome(mut self) -> LogoutOutcome {
         if self
@@ -187,7 +203,7 @@ mod tests {
     use super::*;
 
     fn finish(notices: &Notices, token: &str, outcome: LogoutOutcome) {
-        match notices.join(&token.into()) {
+        match notices.join("/clef/logout", &token.into()) {
             Joined::First(handling) => handling.finish(outcome),
             Joined::Later(_) => panic!("{token} is known already"),
         }
@@ -204,12 +220,30 @@ mod tests {
             finish(&notices, &token.to_string(), LogoutOutcome::LoggedOut);
         }
         assert_eq!(notices.known().notices.len(), CAPACITY);
-        assert!(matches!(notices.join(&"0".into()), Joined::First(_)));
+        let is_new = |webhook: &str, token: &str| {
+            matches!(notices.join(webhook, &token.into()), Joined::First(_))
+        };
+        assert!(is_new("/clef/logout", "0"));
         let last = (CAPACITY + 9).to_string();
-        assert!(matches!(
-            notices.join(&last.as_str().into()),
-            Joined::Later(_)
-        ));
+        assert!(!is_new("/clef/logout", &last));
+        assert!(is_new("/staff/logout", &last), "another provider's");
+    }
+
+    #[test]
+    fn notices_that_are_given_up_leave_nothing_behind() {
+        let notices = Notices::default();
+        for token in 0..200_000 {
+            let token = token.to_string();
+            let Joined::First(handling) = notices.join("/clef/logout", &token.as_str().into())
+            else {
+                panic!("{token} is known already");
+            };
+            if let Some(named) = handling.named("https://clef.test", Some(&token)) {
+                named.writing();
+            }
+        }
+        let known = notices.known();
+        assert_eq!((known.notices.len(), known.applied.len()), (0, 0));
     }
 
     /// On two threads, as a sender is who comes back at once.
@@ -217,13 +251,16 @@ mod tests {
     async fn whoever_hears_that_it_failed_can_send_it_again() {
         let notices = Notices::default();
         for _ in 0..10_000 {
-            let Joined::First(handling) = notices.join(&"token".into()) else {
+            let Joined::First(handling) = notices.join("/clef/logout", &"token".into()) else {
                 panic!("it is known already");
             };
             let progress = handling.progress();
             let fails = tokio::spawn(async move { handling.finish(LogoutOutcome::ComeBack) });
             assert_eq!(progress.outcome().await, LogoutOutcome::ComeBack);
-            assert!(matches!(notices.join(&"token".into()), Joined::First(_)));
+            assert!(matches!(
+                notices.join("/clef/logout", &"token".into()),
+                Joined::First(_)
+            ));
             fails.await.unwrap();
         }
     }
