@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use axum_clef::{
-    Profile, Subject, Timestamp, User as _, UserStore,
+    Profile, ProviderSession, Subject, Timestamp, User as _, UserStore,
     stores::{Account, MemoryUserStore, SqliteUserStore},
 };
 
@@ -88,6 +88,86 @@ async fn a_logout_is_now_or_later_and_never_earlier() {
         let stamp = Timestamp::from_micros(900);
         assert_eq!(logged_out_at().await, Some(stamp), "a login leaves it");
         assert_eq!(store.now().await.unwrap(), stamp, "one clock");
+    }
+}
+
+fn session(id: &str) -> ProviderSession {
+    ProviderSession::new("https://clef.test", id)
+}
+
+/// When this session was logged out, in microseconds.
+async fn ended_at(store: &Store, id: &str) -> Option<i64> {
+    let ended = store.session_logged_out_at(&session(id)).await.unwrap();
+    ended.map(Timestamp::as_micros)
+}
+
+#[tokio::test]
+async fn the_logout_of_a_session_is_now_or_later_and_never_earlier() {
+    for (store, clock, _directory) in stores().await {
+        // Nobody has ever logged in, so nothing has to be later than that.
+        for (now, stamp) in [(-5, -5), (-5, -4), (500, 500), (500, 501), (100, 502)] {
+            clock.set(now);
+            assert!(store.log_out_session(&session("abc")).await.unwrap());
+            assert_eq!(ended_at(&store, "abc").await, Some(stamp));
+        }
+        assert_eq!(ended_at(&store, "xyz").await, None);
+    }
+}
+
+#[tokio::test]
+async fn the_logout_of_a_session_is_later_than_any_login_though_the_clock_stepped_back() {
+    let day = 24 * 60 * 60 * 1_000_000;
+    // By a little, and by far more than a clock is ever wrong.
+    for stepped_back in [1, 59_000_000, 2 * day, 400 * day] {
+        for (store, clock, _directory) in stores().await {
+            clock.set(500 * day);
+            log_in(&store, "12345").await;
+            log_in(&store, "67890").await;
+            let logged_in_at = store.now().await.unwrap();
+            clock.set(500 * day - stepped_back);
+            log_in(&store, "67890").await;
+            assert!(store.log_out_session(&session("abc")).await.unwrap());
+            let ended = store.session_logged_out_at(&session("abc")).await.unwrap();
+            assert!(!logged_in_at.outlives(ended), "by {stepped_back}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_session_is_kept_for_a_month_and_then_forgotten() {
+    let kept = i64::try_from(ProviderSession::KEPT.as_micros()).unwrap();
+    let second = 1_000_000;
+    for (store, clock, _directory) in stores().await {
+        for (now, id) in [(0, "first"), (second, "second")] {
+            clock.set(now);
+            store.log_out_session(&session(id)).await.unwrap();
+        }
+        // It is at a logout that others are forgotten.
+        for (now, first, second) in [
+            (kept - second, Some(0), Some(second)),
+            (kept + second - 1, None, Some(second)),
+            (kept + 2 * second, None, None),
+        ] {
+            clock.set(now);
+            store.log_out_session(&session("another")).await.unwrap();
+            assert_eq!(ended_at(&store, "first").await, first, "at {now}");
+            assert_eq!(ended_at(&store, "second").await, second, "at {now}");
+            assert!(ended_at(&store, "another").await.is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_again_is_kept_for_a_month_from_then() {
+    let kept = i64::try_from(ProviderSession::KEPT.as_micros()).unwrap();
+    for (store, clock, _directory) in stores().await {
+        for now in [0, kept / 2, kept + 1] {
+            clock.set(now);
+            assert!(store.log_out_session(&session("abc")).await.unwrap());
+        }
+        clock.set(kept + kept / 2);
+        store.log_out_session(&session("another")).await.unwrap();
+        assert_eq!(ended_at(&store, "abc").await, Some(kept + 1));
     }
 }
 
@@ -278,6 +358,16 @@ async fn the_largest_stamp_does_not_break_the_store() {
     let spoil = sqlx::query("update clef_users set logged_out_at = 9223372036854775807");
     spoil.execute(store.pool()).await.unwrap();
     assert!(store.log_out(&subject("12345")).await.unwrap());
+
+    // Neither of a login nor of a session.
+    let spoil = sqlx::query("update clef_users set last_login_at = 9223372036854775807");
+    spoil.execute(store.pool()).await.unwrap();
+    for _ in 0..2 {
+        assert!(store.log_out_session(&session("abc")).await.unwrap());
+        assert!(store.log_out(&subject("12345")).await.unwrap());
+    }
+    let ended = store.session_logged_out_at(&session("abc")).await.unwrap();
+    assert_eq!(ended, Some(Timestamp::from_micros(i64::MAX)));
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Users in SQLite, and the worked example of a store over a table of one's own: one table,
-//! one statement a method.
+//! one statement a method; and another table for the sessions of providers that name them.
 
 use std::{
     fmt,
@@ -92,13 +92,12 @@ const LOG_OUT: &str = "
     where issuer = ?2 and subject = ?3
 ";
 
-/// As a user's, above the latest login of all, for a session may be anybody's: of those that a
-/// clock can have shown.
+/// As a user's, above the latest login of all, for a session may be anybody's.
 const LOG_OUT_SESSION: &str = "
     insert into clef_provider_sessions (issuer, session, logged_out_at)
     values (
         ?2, ?3,
-        max(?1, 1 + coalesce((select max(last_login_at) from clef_users where last_login_at <= ?4), 0))
+        max(?1, coalesce(min((select max(last_login_at) from clef_users), 9223372036854775806) + 1, ?1))
     )
     on conflict (issuer, session) do update set
         logged_out_at = max(excluded.logged_out_at, min(logged_out_at, 9223372036854775806) + 1)
@@ -123,8 +122,8 @@ const LATEST: &str = "
 /// How far a clock may have been set back between two runs, to go on from where it was.
 const MOST_SET_BACK: Duration = Duration::from_secs(60 * 60);
 
-/// Users in a SQLite database, in the tables `clef_users` and `clef_provider_sessions`. Several processes of one machine
-/// may share it: they share its clock.
+/// Users in a SQLite database, in the tables `clef_users` and `clef_provider_sessions`. Several
+/// processes of one machine may share it: they share its clock.
 ///
 /// ```
 /// use axum_clef::{Profile, Subject, UserStore as _, stores::SqliteUserStore};
@@ -273,7 +272,6 @@ impl UserStore for SqliteUserStore {
             .bind(now.as_micros())
             .bind(session.issuer())
             .bind(session.id())
-            .bind(micros_after(now, MOST_SET_BACK))
             .execute(&mut *transaction)
             .await?;
         let kept = i64::try_from(ProviderSession::KEPT.as_micros()).unwrap_or(i64::MAX);
