@@ -3,7 +3,9 @@
 use std::{error::Error, iter, sync::Arc};
 
 use super::{BrokenRule, Rule, person::profile};
-use crate::{BoxError, Subject, Timestamp, User as _, UserStore};
+use crate::{
+    BoxError, LoginReference, ProviderSession, Standing, Subject, Timestamp, User as _, UserStore,
+};
 
 /// An opened store, for the checks to share with the tasks that they start.
 pub(super) struct Handle<S>(Arc<S>);
@@ -67,6 +69,30 @@ impl<S: UserStore> Handle<S> {
     pub(super) async fn log_out(&self, person: &Subject) -> Result<bool, BrokenRule> {
         let found = self.0.log_out(person).await;
         found.map_err(|error| no_answer("log_out", error))
+    }
+
+    pub(super) async fn log_out_session(
+        &self,
+        session: &ProviderSession,
+    ) -> Result<bool, BrokenRule> {
+        let kept = self.0.log_out_session(session).await;
+        kept.map_err(|error| no_answer("log_out_session", error))
+    }
+
+    pub(super) async fn session_logged_out_at(
+        &self,
+        session: &ProviderSession,
+    ) -> Result<Option<Timestamp>, BrokenRule> {
+        let stamp = self.0.session_logged_out_at(session).await;
+        stamp.map_err(|error| no_answer("session_logged_out_at", error))
+    }
+
+    pub(super) async fn standing(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<Standing<S::User>>, BrokenRule> {
+        let standing = self.0.standing(login).await;
+        standing.map_err(|error| no_answer("standing", error))
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp, BrokenRule> {

@@ -4,6 +4,7 @@ use super::{
     BrokenRule, Rule,
     handle::{Handle, Handles},
     person::{fresh_issuer, fresh_person},
+    whose::Whose,
 };
 use crate::{Subject, Timestamp, User as _, UserStore};
 
@@ -32,36 +33,41 @@ pub(super) async fn check_log_out_of_nobody<S: UserStore>(
     }
 }
 
-pub(super) async fn check_log_out<S: UserStore>(handles: &Handles<S>) -> Result<(), BrokenRule> {
+pub(super) async fn check_log_out<S: UserStore>(
+    handles: &Handles<S>,
+    whose: &Whose,
+) -> Result<(), BrokenRule> {
     let store = &handles.one;
-    let alex = fresh_person();
-    let id = store.log_in(&alex).await?.id();
+    let moment = whose.moment();
     let mut previous: Option<Timestamp> = None;
     for _ in 0..ROUNDS {
-        let before = store.now().await?;
-        let found = store.log_out(&alex).await?;
-        let stamp = store.logged_out_at(&id).await?;
+        let before = handles.other.now().await?;
+        let found = whose.log_out(store).await?;
+        let stamp = whose.logged_out_at(store).await?;
         let after = store.now().await?;
 
         if previous.is_some() && stamp <= previous {
             return Err(BrokenRule::new(
-                Rule::LogOutOnlyRises,
-                format!("more than {} after the next logout", written(previous)),
-                written(stamp),
+                whose.only_rises(),
+                format!(
+                    "more than {} after the next logout",
+                    whose.written(previous)
+                ),
+                whose.written(stamp),
             ));
         }
         if !found || stamp.is_none() || before.outlives(stamp) {
             return Err(BrokenRule::new(
-                Rule::LogOutEndsLoginsBefore,
-                format!("`true` and `logged_out_at` at {before:?}, when it was called, or later"),
-                format!("`{found}` and {}", written(stamp)),
+                whose.ends_logins_before(),
+                format!("`true` and {moment} at {before:?}, when it was called, or later"),
+                format!("`{found}` and {}", whose.written(stamp)),
             ));
         }
         if !after.outlives(stamp) {
             return Err(BrokenRule::new(
-                Rule::LoginAfterLogOutWorks,
-                format!("`logged_out_at` before {after:?}, which `now` gave after the logout"),
-                written(stamp),
+                whose.login_after_works(),
+                format!("{moment} before {after:?}, which `now` gave after the logout"),
+                whose.written(stamp),
             ));
         }
         previous = stamp;
@@ -123,28 +129,27 @@ pub(super) async fn check_log_out_ends_one_person<S: UserStore>(
 pub(super) async fn check_every_handle_sees_log_out<S: UserStore>(
     handles: &Handles<S>,
     open: impl AsyncFn() -> Result<Handle<S>, BrokenRule>,
+    whose: &Whose,
 ) -> Result<(), BrokenRule> {
     let Handles { one, other } = handles;
-    let alex = fresh_person();
-    let id = one.log_in(&alex).await?.id();
     // Before the logout too: a store that keeps what it loaded has it now.
     for handle in [one, other] {
-        handle.logged_out_at(&id).await?;
+        whose.logged_out_at(handle).await?;
     }
-    one.log_out(&alex).await?;
-    let seen_by_other = other.logged_out_at(&id).await?;
-    let stamp = one.logged_out_at(&id).await?;
-    let seen_later = open().await?.logged_out_at(&id).await?;
-    for (seen, whose) in [
+    whose.log_out(one).await?;
+    let seen_by_other = whose.logged_out_at(other).await?;
+    let stamp = whose.logged_out_at(one).await?;
+    let seen_later = whose.logged_out_at(&open().await?).await?;
+    for (seen, by) in [
         (seen_by_other, "another handle"),
         (stamp, "the handle that logged out"),
         (seen_later, "a handle opened later"),
     ] {
         if seen.is_none() || seen != stamp {
             return Err(BrokenRule::new(
-                Rule::EveryHandleSeesLogOut,
-                format!("the new `logged_out_at` from {whose}"),
-                written(seen),
+                whose.every_handle_sees(),
+                format!("the new {} from {by}", whose.moment()),
+                whose.written(seen),
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! Logouts of one person at once, and logins in their middle.
+//! Logouts of one person or session at once, and logins in the middle of a person's.
 
 use std::sync::{
     Arc,
@@ -11,10 +11,11 @@ use super::{
     log_out::written,
     person::fresh_person,
     tasks::at_once,
+    whose::Whose,
 };
-use crate::{Subject, Timestamp, User as _, UserStore};
+use crate::{Timestamp, User as _, UserStore};
 
-/// How many log the same person out at once.
+/// How many log the same out at once.
 const WRITERS: usize = 100;
 /// How many look on meanwhile.
 const WATCHERS: usize = 2;
@@ -25,17 +26,16 @@ const LOGINS: usize = 8;
 
 pub(super) async fn check_log_outs_at_once<S: UserStore>(
     handles: &Handles<S>,
+    whose: Whose,
 ) -> Result<(), BrokenRule> {
-    let alex = fresh_person();
-    let id = handles.one.log_in(&alex).await?.id();
-    handles.one.log_out(&alex).await?;
-    let Some(first) = handles.one.logged_out_at(&id).await? else {
-        return Err(broken("a stamp after the first logout", "none"));
+    whose.log_out(&handles.one).await?;
+    let Some(first) = whose.logged_out_at(&handles.one).await? else {
+        let expected = "a stamp after the first logout";
+        return Err(BrokenRule::new(whose.at_once(), expected, "none"));
     };
 
     let crowd = Arc::new(Crowd {
-        alex,
-        id,
+        whose,
         highest: AtomicI64::new(first.as_micros()),
         writing: AtomicUsize::new(WRITERS),
     });
@@ -56,16 +56,15 @@ pub(super) async fn check_log_outs_at_once<S: UserStore>(
     if usize::try_from(risen).is_ok_and(|risen| risen >= WRITERS) {
         return Ok(());
     }
-    Err(broken(
+    Err(crowd.broken(
         format!("{WRITERS} logouts at once to raise {first:?} by as many microseconds or more"),
         format!("{last:?}"),
     ))
 }
 
-/// Those who log one person out at once, and those who look on.
+/// Those who log the same out at once, and those who look on.
 struct Crowd {
-    alex: Subject,
-    id: String,
+    whose: Whose,
     /// The highest stamp that anybody has seen.
     highest: AtomicI64,
     /// How many are not done yet.
@@ -77,17 +76,17 @@ impl Crowd {
     async fn write<S: UserStore>(&self, handle: &Handle<S>) -> Result<(), BrokenRule> {
         let highest = self.highest();
         let before = handle.now().await?;
-        if !handle.log_out(&self.alex).await? {
-            return Err(broken("`true` from each of the logouts", "`false`"));
+        if !self.whose.log_out(handle).await? {
+            return Err(self.broken("`true` from each of the logouts", "`false`"));
         }
         let stamp = self.look(handle).await?;
         if stamp <= highest {
             let expected = format!("a logout to raise the stamp above {highest:?}");
-            return Err(broken(expected, format!("{stamp:?}")));
+            return Err(self.broken(expected, format!("{stamp:?}")));
         }
         if stamp < before {
             let expected = format!("a logout that began at {before:?} to leave no earlier stamp");
-            return Err(broken(expected, format!("{stamp:?}")));
+            return Err(self.broken(expected, format!("{stamp:?}")));
         }
         self.writing.fetch_sub(1, Ordering::AcqRel);
         Ok(())
@@ -105,14 +104,14 @@ impl Crowd {
     /// Loads the stamp, which must not be below what anybody had seen before.
     async fn look<S: UserStore>(&self, handle: &Handle<S>) -> Result<Timestamp, BrokenRule> {
         let highest = self.highest();
-        match handle.logged_out_at(&self.id).await? {
+        match self.whose.logged_out_at(handle).await? {
             Some(stamp) if stamp >= highest => {
                 self.highest.fetch_max(stamp.as_micros(), Ordering::AcqRel);
                 Ok(stamp)
             }
-            fallen => Err(broken(
-                format!("a stamp not below {highest:?}, which `load` had shown before"),
-                written(fallen),
+            fallen => Err(self.broken(
+                format!("a stamp not below {highest:?}, which had been seen before"),
+                self.whose.written(fallen),
             )),
         }
     }
@@ -120,10 +119,10 @@ impl Crowd {
     fn highest(&self) -> Timestamp {
         Timestamp::from_micros(self.highest.load(Ordering::Acquire))
     }
-}
 
-fn broken(expected: impl Into<String>, seen: impl Into<String>) -> BrokenRule {
-    BrokenRule::new(Rule::LogOutsAtOnce, expected, seen)
+    fn broken(&self, expected: impl Into<String>, seen: impl Into<String>) -> BrokenRule {
+        BrokenRule::new(self.whose.at_once(), expected, seen)
+    }
 }
 
 /// Logins that a logout finds: those whose user had the stamp from before it.

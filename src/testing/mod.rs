@@ -38,7 +38,8 @@
 //!
 //! - A store that lets everybody in. The kit's people are made up, with every field of a
 //!   [`Profile`](crate::Profile) filled, and new at each run: the store may be empty or full,
-//!   and others may use it meanwhile. The kit cannot delete them, so some fifty stay behind.
+//!   and others may use it meanwhile. The kit cannot delete them, so some fifty stay behind, and
+//!   half as many ends of sessions.
 //! - A tokio runtime with its time enabled and not paused. Make it `multi_thread`: on one
 //!   thread, calls meet only where they wait, and a race between two locks of a mutex goes
 //!   unseen.
@@ -47,8 +48,15 @@
 //! # What it does not see
 //!
 //! A race shows only when it happens, so what passes is not proved. A clock that is set back,
-//! an id that is given again after its user was deleted, a logout lost in a power cut, a call
-//! that goes on after it was dropped, and machines other than this one are out of its reach.
+//! the end of a session that is forgotten before its month is over, an id that is given again
+//! after its user was deleted, a logout lost in a power cut, a call that goes on after it was
+//! dropped, and machines other than this one are out of its reach.
+//!
+//! # Sessions of providers
+//!
+//! A store that answers `false` to `log_out_session` keeps none, and nothing more is asked of it.
+//! Any other must keep them apart and let them rise as it does with people. Their ids are any text
+//! of up to 255 characters.
 //!
 //! # What people's ids may be
 //!
@@ -64,8 +72,11 @@ mod log_out;
 mod log_outs_at_once;
 mod person;
 mod rule;
+mod sessions;
+mod standing;
 mod tasks;
 mod users;
+mod whose;
 
 use std::{future::Future, time::Duration};
 
@@ -78,7 +89,13 @@ use self::{
         check_log_out_of_nobody, check_login_keeps_log_out,
     },
     log_outs_at_once::{check_log_outs_at_once, check_logins_that_a_log_out_finds},
+    sessions::{
+        check_any_session, check_session_log_out_ends_one_session, check_sessions_kept_or_not,
+        check_unknown_session,
+    },
+    standing::check_standing,
     users::{check_any_subject, check_first_logins_at_once, check_people, check_unknown_ids},
+    whose::Whose,
 };
 use crate::{BoxError, UserStore};
 
@@ -89,7 +106,7 @@ const CHECK_LIMIT: Duration = Duration::from_secs(60);
 /// breaks. [The module](self) says what it needs, and shows a test.
 ///
 /// `open` opens the same store anew each time, as another node would: another pool to the same
-/// database, another handle of the same memory. It is called three times.
+/// database, another handle of the same memory. It is called four times at the most.
 ///
 /// Each check ends after a minute. Only a store that blocks its thread for good cannot be
 /// stopped.
@@ -124,7 +141,8 @@ where
     in_time("first logins at once", check_first_logins_at_once(&handles)).await?;
     in_time("reading the clock", check_clock(&handles)).await?;
     in_time("logging nobody out", check_log_out_of_nobody(&handles)).await?;
-    in_time("logging somebody out", check_log_out(&handles)).await?;
+    let alex = Whose::person(&handles.one).await?;
+    in_time("logging somebody out", check_log_out(&handles, &alex)).await?;
     in_time("logging people of any id in", check_any_subject(&handles)).await?;
     in_time(
         "a login after a logout",
@@ -136,15 +154,43 @@ where
         check_log_out_ends_one_person(&handles),
     )
     .await?;
-    in_time(
-        "loading from several handles",
-        check_every_handle_sees_log_out(&handles, open),
-    )
-    .await?;
-    in_time("logouts at once", check_log_outs_at_once(&handles)).await?;
+    let noor = Whose::person(&handles.one).await?;
+    let seen = check_every_handle_sees_log_out(&handles, &open, &noor);
+    in_time("loading from several handles", seen).await?;
+    in_time("logouts at once", check_log_outs_at_once(&handles, noor)).await?;
     in_time(
         "logins in the middle of a logout",
         check_logins_that_a_log_out_finds(&handles),
+    )
+    .await?;
+    in_time("asking for standings", check_standing(&handles)).await?;
+    check_sessions(&handles, &open).await
+}
+
+/// What a store must keep that keeps the ends of providers' sessions.
+async fn check_sessions<S: UserStore>(
+    handles: &Handles<S>,
+    open: impl AsyncFn() -> Result<Handle<S>, BrokenRule>,
+) -> Result<(), BrokenRule> {
+    let kept = check_sessions_kept_or_not(handles);
+    if !in_time("logging sessions out", kept).await? {
+        return Ok(());
+    }
+    let session = Whose::session();
+    in_time("unknown sessions", check_unknown_session(handles)).await?;
+    in_time("logging a session out", check_log_out(handles, &session)).await?;
+    in_time(
+        "logging one of several sessions out",
+        check_session_log_out_ends_one_session(handles),
+    )
+    .await?;
+    in_time("sessions of any id", check_any_session(handles)).await?;
+    let session = Whose::session();
+    let seen = check_every_handle_sees_log_out(handles, open, &session);
+    in_time("asking several handles for a session", seen).await?;
+    in_time(
+        "logouts of a session at once",
+        check_log_outs_at_once(handles, session),
     )
     .await
 }

@@ -1,6 +1,6 @@
-//! Made-up people whom no store has met.
+//! Made-up people whom no store has met, and sessions of theirs.
 
-use crate::{Profile, Subject};
+use crate::{Profile, ProviderSession, Subject};
 
 /// An issuer of which no store has heard, so that any id there is new.
 pub(super) fn fresh_issuer() -> String {
@@ -10,6 +10,12 @@ pub(super) fn fresh_issuer() -> String {
 /// Somebody whom no store has met.
 pub(super) fn fresh_person() -> Subject {
     Subject::new(fresh_issuer(), "12345")
+}
+
+/// A session at a provider, of which no store has heard.
+pub(super) fn fresh_session() -> ProviderSession {
+    let id = format!("{:032x}", rand::random::<u128>());
+    ProviderSession::new(fresh_issuer(), id)
 }
 
 /// All that a provider may tell, as some stores ask for more than the subject. Nobody shares

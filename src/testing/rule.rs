@@ -48,6 +48,26 @@ pub enum Rule {
     LogOutsAtOnce,
     /// A logout ends the logins that are made while it waits for its turn, too.
     LogOutEndsLoginsItFinds,
+    /// `standing` says what `load`, `session_logged_out_at` and `now` say.
+    StandingAgreesWithTheOthers,
+    /// `log_out_session` is always `true`, or always `false` with nothing kept.
+    SessionsKeptOrNot,
+    /// A session that nobody logged out has no `session_logged_out_at`.
+    UnknownSessionIsNotLoggedOut,
+    /// A session's logout ends every login from before it.
+    SessionLogOutEndsLoginsBefore,
+    /// A login that begins after a session's logout is valid, however soon.
+    LoginAfterSessionLogOutWorks,
+    /// Each logout of a session is later than the one before.
+    SessionLogOutOnlyRises,
+    /// A session's logout ends no other session and no person's logins.
+    SessionLogOutEndsOne,
+    /// Ids of sessions are any text, and differ wherever a character does.
+    AnySession,
+    /// Once a session's logout is answered, every handle sees it.
+    EveryHandleSeesSessionLogOut,
+    /// Of logouts of a session at once, each raises the stamp.
+    SessionLogOutsAtOnce,
 }
 
 impl Rule {
@@ -74,6 +94,16 @@ impl Rule {
         Self::EveryHandleSeesLogOut,
         Self::LogOutsAtOnce,
         Self::LogOutEndsLoginsItFinds,
+        Self::StandingAgreesWithTheOthers,
+        Self::SessionsKeptOrNot,
+        Self::UnknownSessionIsNotLoggedOut,
+        Self::SessionLogOutEndsLoginsBefore,
+        Self::LoginAfterSessionLogOutWorks,
+        Self::SessionLogOutOnlyRises,
+        Self::SessionLogOutEndsOne,
+        Self::AnySession,
+        Self::EveryHandleSeesSessionLogOut,
+        Self::SessionLogOutsAtOnce,
     ];
 
     /// The rule in words, and what to do where it is broken.
@@ -171,6 +201,49 @@ impl Rule {
                 "a logout ends the logins that are made while it waits for its turn, too",
                 "Read the clock in `log_out` only once nothing else can write: after the lock is \
                  had, or in the statement itself. And let `log_in` write, or lock what it reads.",
+            ),
+            Self::StandingAgreesWithTheOthers => (
+                "`standing` says in one answer what `load`, `session_logged_out_at` and `now` say",
+                "Read the same columns and the same clock as they do, or leave `standing` as it \
+                 stands.",
+            ),
+            Self::SessionsKeptOrNot => (
+                "a store keeps the ends of providers' sessions, or says `false` and keeps none",
+                "Write both methods, `log_out_session` and `session_logged_out_at`, or neither.",
+            ),
+            Self::UnknownSessionIsNotLoggedOut => (
+                "a session that nobody logged out has no `session_logged_out_at`",
+                "Answer `Ok(None)` where there is no row.",
+            ),
+            Self::SessionLogOutEndsLoginsBefore => (
+                "a session's logout is `true` and ends every login from before it",
+                "Write the time of `now`, in microseconds, read while `log_out_session` runs.",
+            ),
+            Self::LoginAfterSessionLogOutWorks => (
+                "a login that begins after a session's logout is valid, however soon",
+                "Write no later time than `now` gives to `log_out_session` either.",
+            ),
+            Self::SessionLogOutOnlyRises => (
+                "each logout of a session is later than the one before",
+                "Write the later of now and one microsecond after the session's logout before.",
+            ),
+            Self::SessionLogOutEndsOne => (
+                "a session's logout ends no other session, and a person's logout no session",
+                "Find the session by issuer and id, in a table of its own.",
+            ),
+            Self::AnySession => (
+                "ids of sessions are any text, and differ wherever a character does",
+                "Keep them as those of people: 255 characters, never cut, a binary collation.",
+            ),
+            Self::EveryHandleSeesSessionLogOut => (
+                "once a session's logout is answered, every handle sees it",
+                "Commit before `log_out_session` answers, and put no cache and no lagging replica \
+                 behind `session_logged_out_at`.",
+            ),
+            Self::SessionLogOutsAtOnce => (
+                "of a session's logouts at once each raises the stamp, and nobody sees it fall",
+                "Read and write the session's stamp in one atomic step: `insert … on conflict do \
+                 update`, or one lock around both.",
             ),
         }
     }

@@ -233,7 +233,7 @@ async fn check_first_logins_of_one_person<S: UserStore>(
 }
 
 /// An id as a message shows it: what is long is cut.
-fn shown(id: &str) -> String {
+pub(super) fn shown(id: &str) -> String {
     let start: String = id.chars().take(40).collect();
     match id.chars().count() {
         0..=40 => format!("{id:?}"),

@@ -1,8 +1,7 @@
-//! The kit for store authors: our own stores pass it, and a wrong one for each rule does not.
+//! A store with a fault: its people.
 
 use std::{
-    collections::{HashMap, HashSet},
-    convert::Infallible,
+    collections::HashMap,
     future,
     sync::{
         Arc, Mutex,
@@ -12,183 +11,18 @@ use std::{
 
 use async_trait::async_trait;
 use axum_clef::{
-    BoxError, Profile, Subject, Timestamp, User, UserStore,
-    stores::{MemoryUserStore, SqliteUserStore},
-    testing::{BrokenRule, Rule, check_user_store},
+    BoxError, LoginReference, Profile, ProviderSession, Standing, Subject, Timestamp, User,
+    UserStore,
 };
 use tokio::task::yield_now;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_store_in_memory_keeps_the_contract() {
-    let store = Arc::new(MemoryUserStore::new());
-    let open = async || Ok::<_, Infallible>(Arc::clone(&store));
-    check_user_store(open).await.unwrap();
-    check_user_store(open).await.expect("a full store too");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_store_in_sqlite_keeps_the_contract() {
-    let directory = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", directory.path().join("users.db").display());
-    let open = async || SqliteUserStore::connect(&url).await;
-    check_user_store(open).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_test_of_one_thread_will_do() {
-    let store = MemoryUserStore::new();
-    let open = async || Ok::<_, Infallible>(store.clone());
-    check_user_store(open).await.unwrap();
-}
-
-/// What a store does wrong, and nothing else.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    None,
-    CannotOpen,
-    LoadFails,
-    LogOutHangs,
-    TurnsStrangersAway,
-    NewUserIsLoggedOut,
-    EachLoginMakesAUser,
-    FindsByIssuerOnly,
-    FindsByIdOnly,
-    LoadReadsAnotherForm,
-    UnknownIdIsAnError,
-    ReadsTheNumberInFront,
-    CutsIdsAtNul,
-    RefusesTheEmptyPerson,
-    OverlooksCase,
-    CutsPeopleShort,
-    CutsVeryLongPeople,
-    FindsAndThenCreates,
-    UniqueIndexWithoutUpsert,
-    ClockOfMilliseconds,
-    ClockOfEachHandle,
-    LogOutCreates,
-    LogOutOfNobodyIsTrue,
-    LogOutIsForgotten,
-    LogOutIsNeverTrue,
-    LogOutOfSeconds,
-    LogOutLiesAhead,
-    FirstLogOutStays,
-    LoginClearsLogOut,
-    LoginHidesLogOut,
-    LogOutOfTheIssuer,
-    LogOutOfTheId,
-    HandleKeepsWhatItLoaded,
-    ReadsAndThenWrites,
-    WritesWithoutLooking,
-    ReadsTheClockBeforeTheLock,
-}
-
-const FAULTS: &[(Fault, Rule)] = &[
-    (Fault::CannotOpen, Rule::Answers),
-    (Fault::LoadFails, Rule::Answers),
-    (Fault::TurnsStrangersAway, Rule::LetsPeopleIn),
-    (Fault::NewUserIsLoggedOut, Rule::NewUserWasNeverLoggedOut),
-    (Fault::EachLoginMakesAUser, Rule::SamePersonSameUser),
-    (Fault::FindsByIssuerOnly, Rule::OtherPersonOtherUser),
-    (Fault::FindsByIdOnly, Rule::OtherIssuerOtherUser),
-    (Fault::LoadReadsAnotherForm, Rule::LoadFindsByUserId),
-    (Fault::UnknownIdIsAnError, Rule::UnknownIdIsNobody),
-    (Fault::ReadsTheNumberInFront, Rule::UnknownIdIsNobody),
-    (Fault::CutsIdsAtNul, Rule::UnknownIdIsNobody),
-    (Fault::RefusesTheEmptyPerson, Rule::AnySubject),
-    (Fault::OverlooksCase, Rule::AnySubject),
-    (Fault::CutsPeopleShort, Rule::AnySubject),
-    (Fault::CutsVeryLongPeople, Rule::AnySubject),
-    (Fault::FindsAndThenCreates, Rule::FirstLoginsAtOnce),
-    (Fault::UniqueIndexWithoutUpsert, Rule::FirstLoginsAtOnce),
-    (Fault::ClockOfMilliseconds, Rule::ClockRises),
-    (Fault::ClockOfEachHandle, Rule::OneClock),
-    (Fault::LogOutCreates, Rule::LogOutOfNobody),
-    (Fault::LogOutOfNobodyIsTrue, Rule::LogOutOfNobody),
-    (Fault::LogOutIsForgotten, Rule::LogOutEndsLoginsBefore),
-    (Fault::LogOutIsNeverTrue, Rule::LogOutEndsLoginsBefore),
-    (Fault::LogOutOfSeconds, Rule::LogOutEndsLoginsBefore),
-    (Fault::LogOutLiesAhead, Rule::LoginAfterLogOutWorks),
-    (Fault::FirstLogOutStays, Rule::LogOutOnlyRises),
-    (Fault::LoginClearsLogOut, Rule::LoginKeepsLogOut),
-    (Fault::LoginHidesLogOut, Rule::LoginKeepsLogOut),
-    (Fault::LogOutOfTheIssuer, Rule::LogOutEndsOnePerson),
-    (Fault::LogOutOfTheId, Rule::LogOutEndsOnePerson),
-    (Fault::HandleKeepsWhatItLoaded, Rule::EveryHandleSeesLogOut),
-    (Fault::ReadsAndThenWrites, Rule::LogOutsAtOnce),
-    (Fault::WritesWithoutLooking, Rule::LogOutsAtOnce),
-    (
-        Fault::ReadsTheClockBeforeTheLock,
-        Rule::LogOutEndsLoginsItFinds,
-    ),
-];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn each_wrong_store_is_noticed_by_the_rule_that_it_breaks() {
-    check(Fault::None).await.expect("only the fault is wrong");
-    for &(fault, rule) in FAULTS {
-        let broken = check(fault).await.expect_err(&format!("{fault:?}"));
-        assert_eq!(broken.rule(), rule, "{fault:?}: {broken}");
-        let message = broken.to_string();
-        for part in [&rule.to_string(), broken.expected(), broken.seen()] {
-            assert!(message.contains(part), "{message}");
-        }
-        let unwrapped = format!("{broken:?}");
-        assert!(unwrapped.contains(&message), "what a test shows");
-        assert!(unwrapped.contains(&format!("{rule:?}")), "and the name");
-    }
-}
-
-#[test]
-fn there_is_a_wrong_store_for_each_rule() {
-    let broken: HashSet<_> = FAULTS.iter().map(|(_, rule)| *rule).collect();
-    let every: HashSet<_> = Rule::ALL.iter().copied().collect();
-    assert_eq!(broken, every);
-    let words: HashSet<_> = Rule::ALL.iter().map(ToString::to_string).collect();
-    assert_eq!(words.len(), Rule::ALL.len(), "each in words of its own");
-}
-
-/// The time stands still until everybody waits, and then jumps to the limit.
-#[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_is_given_up() {
-    let broken = check(Fault::LogOutHangs).await.unwrap_err();
-    assert_eq!(broken.rule(), Rule::Answers);
-    assert!(broken.to_string().contains("within 60 seconds"), "{broken}");
-}
-
-#[tokio::test]
-async fn a_message_says_the_rule_what_was_expected_what_was_seen_and_what_to_do() {
-    let broken = check(Fault::FindsByIdOnly).await.unwrap_err();
-    assert_eq!(
-        broken.to_string(),
-        "broken rule: the same id at two issuers is two people. Expected: another user than \
-         \"0\" for the same id of another issuer. Seen: the same user. Make issuer and id unique \
-         together, and look for both."
-    );
-    let broken = check(Fault::LoadFails).await.unwrap_err();
-    assert_eq!(broken.seen(), "the error \"the table is gone\"");
-}
-
-async fn check(fault: Fault) -> Result<(), BrokenRule> {
-    let shared = Arc::new(Shared::default());
-    let open = async || {
-        if fault == Fault::CannotOpen {
-            return Err("no such database");
-        }
-        Ok(Members {
-            fault,
-            handle: shared.handles.fetch_add(1, SeqCst),
-            shared: Arc::clone(&shared),
-            loaded: Mutex::default(),
-        })
-    };
-    check_user_store(open).await
-}
+use crate::fault::Fault;
 
 #[derive(Clone)]
-struct Member {
+pub struct Member {
     number: usize,
-    subject: Subject,
-    logged_out_at: Option<Timestamp>,
+    pub subject: Subject,
+    pub logged_out_at: Option<Timestamp>,
 }
 
 impl User for Member {
@@ -202,23 +36,35 @@ impl User for Member {
 }
 
 /// A store that is right but for its fault.
-struct Members {
-    fault: Fault,
-    handle: usize,
-    shared: Arc<Shared>,
+pub struct Members {
+    pub fault: Fault,
+    pub handle: usize,
+    pub shared: Arc<Shared>,
     /// What a handle keeps that should not.
     loaded: Mutex<HashMap<String, Member>>,
+    pub seen_sessions: Mutex<HashMap<ProviderSession, Option<Timestamp>>>,
 }
 
 #[derive(Default)]
-struct Shared {
+pub struct Shared {
     handles: AtomicUsize,
-    logouts: AtomicUsize,
-    members: Mutex<Vec<Member>>,
+    pub logouts: AtomicUsize,
+    pub members: Mutex<Vec<Member>>,
+    pub sessions: Mutex<HashMap<ProviderSession, Timestamp>>,
 }
 
 impl Members {
-    fn is(&self, fault: Fault) -> bool {
+    pub fn new(fault: Fault, shared: &Arc<Shared>) -> Self {
+        Self {
+            fault,
+            handle: shared.handles.fetch_add(1, SeqCst),
+            shared: Arc::clone(shared),
+            loaded: Mutex::default(),
+            seen_sessions: Mutex::default(),
+        }
+    }
+
+    pub fn is(&self, fault: Fault) -> bool {
         self.fault == fault
     }
 
@@ -251,7 +97,7 @@ impl Members {
         members[members.len() - 1].clone()
     }
 
-    fn time(&self) -> Timestamp {
+    pub fn time(&self) -> Timestamp {
         let now = Timestamp::now().as_micros();
         Timestamp::from_micros(match self.fault {
             Fault::ClockOfMilliseconds => now / 1_000 * 1_000,
@@ -391,11 +237,32 @@ impl UserStore for Members {
                 member.logged_out_at = stamp;
             }
         }
+        drop(members);
         self.loaded.lock().unwrap().clear();
+        if self.is(Fault::LogOutOfSessions) {
+            self.end_sessions_of(subject.issuer());
+        }
         Ok(!self.is(Fault::LogOutIsNeverTrue))
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         Ok(self.time())
+    }
+    async fn standing(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<Standing<Member>>, BoxError> {
+        self.stands(login).await
+    }
+
+    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
+        self.end_session(session).await
+    }
+
+    async fn session_logged_out_at(
+        &self,
+        session: &ProviderSession,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        self.session_ended_at(session)
     }
 }

@@ -1,0 +1,197 @@
+//! The kit for store authors: our own stores pass it, and a wrong one for each rule does not.
+
+mod fault;
+mod members;
+mod sessions;
+
+use std::{collections::HashSet, convert::Infallible, sync::Arc};
+
+use axum_clef::{
+    stores::{MemoryUserStore, SqliteUserStore},
+    testing::{BrokenRule, Rule, check_user_store},
+};
+
+use self::{
+    fault::Fault,
+    members::{Members, Shared},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_in_memory_keeps_the_contract() {
+    let store = Arc::new(MemoryUserStore::new());
+    let open = async || Ok::<_, Infallible>(Arc::clone(&store));
+    check_user_store(open).await.unwrap();
+    check_user_store(open).await.expect("a full store too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_in_sqlite_keeps_the_contract() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("users.db").display());
+    let open = async || SqliteUserStore::connect(&url).await;
+    check_user_store(open).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_test_of_one_thread_will_do() {
+    let store = MemoryUserStore::new();
+    let open = async || Ok::<_, Infallible>(store.clone());
+    check_user_store(open).await.unwrap();
+}
+
+const FAULTS: &[(Fault, Rule)] = &[
+    (Fault::CannotOpen, Rule::Answers),
+    (Fault::LoadFails, Rule::Answers),
+    (Fault::TurnsStrangersAway, Rule::LetsPeopleIn),
+    (Fault::NewUserIsLoggedOut, Rule::NewUserWasNeverLoggedOut),
+    (Fault::EachLoginMakesAUser, Rule::SamePersonSameUser),
+    (Fault::FindsByIssuerOnly, Rule::OtherPersonOtherUser),
+    (Fault::FindsByIdOnly, Rule::OtherIssuerOtherUser),
+    (Fault::LoadReadsAnotherForm, Rule::LoadFindsByUserId),
+    (Fault::UnknownIdIsAnError, Rule::UnknownIdIsNobody),
+    (Fault::ReadsTheNumberInFront, Rule::UnknownIdIsNobody),
+    (Fault::CutsIdsAtNul, Rule::UnknownIdIsNobody),
+    (Fault::RefusesTheEmptyPerson, Rule::AnySubject),
+    (Fault::OverlooksCase, Rule::AnySubject),
+    (Fault::CutsPeopleShort, Rule::AnySubject),
+    (Fault::CutsVeryLongPeople, Rule::AnySubject),
+    (Fault::FindsAndThenCreates, Rule::FirstLoginsAtOnce),
+    (Fault::UniqueIndexWithoutUpsert, Rule::FirstLoginsAtOnce),
+    (Fault::ClockOfMilliseconds, Rule::ClockRises),
+    (Fault::ClockOfEachHandle, Rule::OneClock),
+    (Fault::LogOutCreates, Rule::LogOutOfNobody),
+    (Fault::LogOutOfNobodyIsTrue, Rule::LogOutOfNobody),
+    (Fault::LogOutIsForgotten, Rule::LogOutEndsLoginsBefore),
+    (Fault::LogOutIsNeverTrue, Rule::LogOutEndsLoginsBefore),
+    (Fault::LogOutOfSeconds, Rule::LogOutEndsLoginsBefore),
+    (Fault::LogOutLiesAhead, Rule::LoginAfterLogOutWorks),
+    (Fault::FirstLogOutStays, Rule::LogOutOnlyRises),
+    (Fault::LoginClearsLogOut, Rule::LoginKeepsLogOut),
+    (Fault::LoginHidesLogOut, Rule::LoginKeepsLogOut),
+    (Fault::LogOutOfTheIssuer, Rule::LogOutEndsOnePerson),
+    (Fault::LogOutOfTheId, Rule::LogOutEndsOnePerson),
+    (Fault::HandleKeepsWhatItLoaded, Rule::EveryHandleSeesLogOut),
+    (Fault::ReadsAndThenWrites, Rule::LogOutsAtOnce),
+    (Fault::WritesWithoutLooking, Rule::LogOutsAtOnce),
+    (
+        Fault::ReadsTheClockBeforeTheLock,
+        Rule::LogOutEndsLoginsItFinds,
+    ),
+    (
+        Fault::StandingHidesLogOut,
+        Rule::StandingAgreesWithTheOthers,
+    ),
+    (
+        Fault::StandingHidesSession,
+        Rule::StandingAgreesWithTheOthers,
+    ),
+    (
+        Fault::StandingHasAnotherClock,
+        Rule::StandingAgreesWithTheOthers,
+    ),
+    (
+        Fault::StandingMakesSomebodyUp,
+        Rule::StandingAgreesWithTheOthers,
+    ),
+    (Fault::OneHandleKeepsSessions, Rule::SessionsKeptOrNot),
+    (Fault::SessionLogOutIsNeverTrue, Rule::SessionsKeptOrNot),
+    (
+        Fault::UnknownSessionHasEnded,
+        Rule::UnknownSessionIsNotLoggedOut,
+    ),
+    (
+        Fault::SessionLogOutIsForgotten,
+        Rule::SessionLogOutEndsLoginsBefore,
+    ),
+    (
+        Fault::SessionLogOutOfSeconds,
+        Rule::SessionLogOutEndsLoginsBefore,
+    ),
+    (
+        Fault::SessionLogOutLiesAhead,
+        Rule::LoginAfterSessionLogOutWorks,
+    ),
+    (Fault::FirstSessionLogOutStays, Rule::SessionLogOutOnlyRises),
+    (Fault::SessionLogOutOfTheIssuer, Rule::SessionLogOutEndsOne),
+    (Fault::SessionLogOutOfTheId, Rule::SessionLogOutEndsOne),
+    (Fault::SessionLogOutOfThePerson, Rule::SessionLogOutEndsOne),
+    (Fault::LogOutOfSessions, Rule::SessionLogOutEndsOne),
+    (Fault::OverlooksCaseOfSessions, Rule::AnySession),
+    (Fault::CutsSessionsShort, Rule::AnySession),
+    (Fault::RefusesTheEmptySession, Rule::AnySession),
+    (
+        Fault::HandleKeepsSessionsItSaw,
+        Rule::EveryHandleSeesSessionLogOut,
+    ),
+    (
+        Fault::ReadsAndThenWritesSessions,
+        Rule::SessionLogOutsAtOnce,
+    ),
+    (
+        Fault::WritesSessionsWithoutLooking,
+        Rule::SessionLogOutsAtOnce,
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_wrong_store_is_noticed_by_the_rule_that_it_breaks() {
+    check(Fault::None).await.expect("only the fault is wrong");
+    for &(fault, rule) in FAULTS {
+        let broken = check(fault).await.expect_err(&format!("{fault:?}"));
+        assert_eq!(broken.rule(), rule, "{fault:?}: {broken}");
+        let message = broken.to_string();
+        for part in [&rule.to_string(), broken.expected(), broken.seen()] {
+            assert!(message.contains(part), "{message}");
+        }
+        let unwrapped = format!("{broken:?}");
+        assert!(unwrapped.contains(&message), "what a test shows");
+        assert!(unwrapped.contains(&format!("{rule:?}")), "and the name");
+    }
+}
+
+/// As the methods of `UserStore` stand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_keeps_no_sessions_is_right() {
+    check(Fault::KeepsNoSessions).await.unwrap();
+}
+
+#[test]
+fn there_is_a_wrong_store_for_each_rule() {
+    let broken: HashSet<_> = FAULTS.iter().map(|(_, rule)| *rule).collect();
+    let every: HashSet<_> = Rule::ALL.iter().copied().collect();
+    assert_eq!(broken, every);
+    let words: HashSet<_> = Rule::ALL.iter().map(ToString::to_string).collect();
+    assert_eq!(words.len(), Rule::ALL.len(), "each in words of its own");
+}
+
+/// The time stands still until everybody waits, and then jumps to the limit.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_given_up() {
+    let broken = check(Fault::LogOutHangs).await.unwrap_err();
+    assert_eq!(broken.rule(), Rule::Answers);
+    assert!(broken.to_string().contains("within 60 seconds"), "{broken}");
+}
+
+#[tokio::test]
+async fn a_message_says_the_rule_what_was_expected_what_was_seen_and_what_to_do() {
+    let broken = check(Fault::FindsByIdOnly).await.unwrap_err();
+    assert_eq!(
+        broken.to_string(),
+        "broken rule: the same id at two issuers is two people. Expected: another user than \
+         \"0\" for the same id of another issuer. Seen: the same user. Make issuer and id unique \
+         together, and look for both."
+    );
+    let broken = check(Fault::LoadFails).await.unwrap_err();
+    assert_eq!(broken.seen(), "the error \"the table is gone\"");
+}
+
+async fn check(fault: Fault) -> Result<(), BrokenRule> {
+    let shared = Arc::new(Shared::default());
+    let open = async || {
+        if fault == Fault::CannotOpen {
+            return Err("no such database");
+        }
+        Ok(Members::new(fault, &shared))
+    };
+    check_user_store(open).await
+}
