@@ -1,0 +1,118 @@
+//! Ten thousand forged notices a second, in a time that stands still until everybody waits.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum_clef::NoticeLimits;
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::site::{ATTACKER, Answer, PROVIDER, Site};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+/// What the provider takes for each notice, real or forged.
+const TAKES: Duration = Duration::from_millis(20);
+/// Ten thousand a second.
+const EACH_MILLISECOND: usize = 10;
+
+/// What became of a flood, and of the real notices in it.
+struct Flood {
+    forged: Vec<Answer>,
+    real: Vec<Answer>,
+}
+
+/// A flood of so many milliseconds, with a real notice in each of these.
+async fn flood(site: &Site, milliseconds: usize, real: impl Fn(usize) -> bool) -> Flood {
+    let (mut forged, mut good) = (JoinSet::new(), JoinSet::new());
+    for now in 0..milliseconds {
+        for number in 0..EACH_MILLISECOND {
+            // In their midst.
+            if number == EACH_MILLISECOND / 2 && real(now) {
+                good.spawn(site.send(Some(PROVIDER), &format!("good:{}:{now}", now % 100)));
+            }
+            forged.spawn(site.send(Some(ATTACKER), &format!("forged {now} {number}")));
+        }
+        sleep(MILLISECOND).await;
+    }
+    Flood {
+        forged: forged.join_all().await,
+        real: good.join_all().await,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_notice_of_a_known_sender_gets_through_a_flood_at_its_first_try() {
+    let site = Site::new(TAKES, NoticeLimits::default()).await;
+    site.know_the_provider().await;
+    let Flood { forged, real } = flood(&site, 1_000, |now| now % 5 == 0).await;
+
+    assert_eq!(forged.len(), 10_000);
+    assert_eq!(real.len(), 200);
+    for real in real {
+        assert_eq!(real.status, StatusCode::OK);
+        assert!(real.after <= 2 * TAKES, "{:?}", real.after);
+    }
+    // It was one: most of them were turned away, and at once.
+    let (away, checked): (Vec<_>, Vec<_>) = forged.iter().partition(|forged| forged.retry_after);
+    assert!(away.len() > 6_000, "{}", away.len());
+    assert!(away.iter().all(|away| away.after.is_zero()));
+    // The others waited their turn: 256 before them, by 64 each twenty milliseconds.
+    assert!(checked.len() > 3_000, "{}", checked.len());
+    assert!(checked.iter().all(|forged| forged.after <= 6 * TAKES));
+    assert!(site.provider.most() <= 2 * 64);
+}
+
+/// A sender who is not known yet is one among the forgers: 64 checks each twenty milliseconds for
+/// ten thousand a second are room for 32 in a hundred.
+#[tokio::test(start_paused = true)]
+async fn of_a_flood_as_many_are_checked_as_there_is_room_for() {
+    let site = Site::new(TAKES, NoticeLimits::default()).await;
+    let Flood { forged, .. } = flood(&site, 1_000, |_| false).await;
+    let checked = forged.iter().filter(|forged| !forged.retry_after).count();
+    // And those who wait at the end.
+    assert!((3_200..=3_200 + 64 + 256).contains(&checked), "{checked}");
+}
+
+/// Whoever comes again as they are told gets through: each time with the 32 in a hundred from above,
+/// so after ten tries all but two in a hundred are through. The provider frees its 64 places all at
+/// once, so it is the moment within its twenty milliseconds that decides: all of them are tried, and
+/// a sender who is a little late each time meets another moment each time. There is no chance in
+/// this: the time is the test's own.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_sender_who_comes_again_gets_through_after_a_few_tries() {
+    let mut tries = Vec::new();
+    for moment in 0..20 {
+        tries.push(tries_of_an_unknown_sender(moment * MILLISECOND).await);
+    }
+    let at_first = tries.iter().filter(|tries| **tries == 1).count();
+    assert!((5..=8).contains(&at_first), "{tries:?}");
+    assert!(tries.iter().all(|tries| *tries <= 10), "{tries:?}");
+}
+
+/// How often an unknown sender comes in a flood until they are heard. The time that `Retry-After`
+/// asks for is cut to a hundredth.
+async fn tries_of_an_unknown_sender(moment: Duration) -> usize {
+    let site = Site::new(TAKES, NoticeLimits::default()).await;
+    let forged = async {
+        flood(&site, 10_000, |_| false).await;
+        panic!("never heard");
+    };
+    let real = async {
+        // Until everybody who may wait does so.
+        sleep(4 * TAKES + moment).await;
+        for tries in 1.. {
+            let answer = site.send(Some(PROVIDER), "good:1").await;
+            if answer.status == StatusCode::OK {
+                return tries;
+            }
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(answer.retry_after && answer.after.is_zero());
+            let late = 3 * MILLISECOND;
+            sleep(Duration::from_secs(5) / 100 + late).await;
+        }
+        unreachable!("the flood ends before the numbers do");
+    };
+    tokio::select! {
+        tries = real => tries,
+        () = forged => 0,
+    }
+}

@@ -1,0 +1,14 @@
+//! The webhook under attack: each notice may cost a call to the provider, and anybody can send one.
+//!
+//! What has to do with time goes through the router in a time of its own, which stands still until
+//! everybody waits: there ten thousand notices a second are ten each millisecond, whatever the
+//! machine. The flood comes over loopback too, from an address of its own.
+
+mod flood;
+mod limits;
+mod loopback;
+#[cfg(target_os = "linux")]
+mod memory;
+mod provider;
+mod settings;
+mod site;

@@ -1,0 +1,112 @@
+//! The settings reach the webhook.
+
+use std::{net::IpAddr, sync::atomic::Ordering::SeqCst, time::Duration};
+
+use axum::http::{Request, StatusCode};
+use axum_clef::NoticeLimits;
+use tokio::time::sleep;
+
+use crate::site::{ATTACKER, Layer, Site, answer, notice};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// How many are checked at once, how many wait and how long, and how many may be owed.
+async fn measured(site: &Site) -> (usize, usize, Duration, usize) {
+    let send = |number: usize| tokio::spawn(site.send(Some(ATTACKER), &format!("forged {number}")));
+    let sent: Vec<_> = (0..2_000).map(send).collect();
+    sleep(MILLISECOND).await;
+    let at_once = site.provider.now();
+    let mut waited = Vec::new();
+    for sent in sent {
+        let answer = sent.await.unwrap();
+        if answer.retry_after && !answer.after.is_zero() {
+            waited.push(answer.after);
+        }
+    }
+    let longest = waited.iter().max().copied().unwrap_or_default();
+
+    site.users.failing.store(true, SeqCst);
+    for owed in 0..2_000 {
+        let token = format!("good:1:{owed}");
+        let answer = tokio::spawn(site.send(Some(ATTACKER), &token));
+        // Into the place where it is owed.
+        sleep(2_001 * MILLISECOND).await;
+        if answer.await.unwrap().after.is_zero() {
+            return (at_once, waited.len(), longest, owed);
+        }
+    }
+    panic!("no limit of what may be owed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limits_are_those_that_are_set() {
+    let limits = NoticeLimits::default()
+        .at_once(3)
+        .waiting(4)
+        .longest_wait(123 * MILLISECOND)
+        .owed(5);
+    // Slow, so that whoever waits does so for as long as they may.
+    let site = Site::new(Duration::from_secs(1), limits).await;
+    let expected = (3, 4, 123 * MILLISECOND, 5);
+    assert_eq!(measured(&site).await, expected);
+    // And stay so when the sender is set after them.
+    let site = Site::set_up(Duration::from_secs(1), |layer| {
+        layer.notice_limits(limits).notice_sender(|_| None)
+    });
+    assert_eq!(measured(&site.await).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_defaults_are_those_that_the_documentation_names() {
+    let site = Site::set_up(Duration::from_secs(2), |layer| layer).await;
+    let one_second = Duration::from_secs(1);
+    assert_eq!(measured(&site).await, (64, 256, one_second, 1_024));
+}
+
+/// Behind a proxy all come from one address; the header tells them apart.
+#[tokio::test(start_paused = true)]
+async fn a_sender_is_known_by_the_header_that_the_application_names() {
+    let limits = NoticeLimits::default().at_once(1).waiting(0);
+    let by_header = |layer: Layer| {
+        layer.notice_sender(|request| {
+            let address = request.headers.get("x-real-ip")?.to_str().ok()?;
+            address.parse::<IpAddr>().ok()
+        })
+    };
+    // In whichever order they are set.
+    let last = Site::set_up(20 * MILLISECOND, |layer| {
+        by_header(layer.notice_limits(limits))
+    });
+    told_apart_by_the_header(last.await).await;
+    let first = Site::set_up(20 * MILLISECOND, |layer| {
+        by_header(layer).notice_limits(limits)
+    });
+    told_apart_by_the_header(first.await).await;
+}
+
+async fn told_apart_by_the_header(site: Site) {
+    let send = async |address: &str, token: &str| {
+        let mut request: Request<_> = notice(token);
+        request
+            .headers_mut()
+            .insert("x-real-ip", address.parse().unwrap());
+        let peer = axum::extract::ConnectInfo(std::net::SocketAddr::new(ATTACKER, 1));
+        request.extensions_mut().insert(peer);
+        answer(site.app.clone(), request).await.status
+    };
+    assert_eq!(send("203.0.113.7", "good:1").await, StatusCode::OK);
+    let mut number = 0;
+    for (address, status) in [
+        ("203.0.113.7", StatusCode::OK),
+        ("203.0.113.8", StatusCode::SERVICE_UNAVAILABLE),
+        ("127.0.0.1", StatusCode::SERVICE_UNAVAILABLE),
+        ("no address", StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        number += 1;
+        let forged = site.send(None, &format!("forged {number}"));
+        let flood = tokio::spawn(forged);
+        sleep(MILLISECOND).await;
+        assert_eq!(send(address, &format!("good:2:{number}")).await, status);
+        assert_eq!(flood.await.unwrap().status, StatusCode::BAD_REQUEST);
+    }
+}
