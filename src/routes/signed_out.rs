@@ -3,6 +3,8 @@
 //! The login here was over before the browser left. So there is nothing to do but to go home,
 //! whoever sends the browser here.
 
+use std::time::Duration;
+
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::Extensions,
@@ -12,7 +14,6 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::Rng as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 use tower_cookies::Cookies;
 
@@ -44,13 +45,16 @@ impl SignOuts {
         cookies.add(self.site.cookie(self.cookie_name(), value, LIFETIME));
     }
 
-    /// Whether a sign-out of this browser comes back.
-    fn end(&self, cookies: &Cookies, state: &str) -> bool {
+    /// Whether a sign-out of this browser comes back. Whatever comes, it is over.
+    fn end(&self, cookies: &Cookies, state: Option<&SecretString>) -> bool {
         let Some(cookie) = cookies.get(&self.cookie_name()) else {
             return false;
         };
         cookies.remove(self.site.removal(self.cookie_name()));
-        cookie.value().as_bytes().ct_eq(state.as_bytes()).into()
+        state.is_some_and(|state| {
+            let state = state.expose_secret().as_bytes();
+            cookie.value().as_bytes().ct_eq(state).into()
+        })
     }
 
     fn cookie_name(&self) -> String {
@@ -70,10 +74,8 @@ pub(super) async fn signed_out(
 ) -> Response {
     let state = query.ok().and_then(|Query(SignedOut { state })| state);
     let cookies = session_and_cookies(&extensions).map(|(_, cookies)| cookies);
-    let ours = cookies.zip(state).is_some_and(|(cookies, state)| {
-        let sign_outs = &route.context.sign_outs;
-        sign_outs.end(&cookies, state.expose_secret())
-    });
+    let sign_outs = &route.context.sign_outs;
+    let ours = cookies.is_some_and(|cookies| sign_outs.end(&cookies, state.as_ref()));
     if ours {
         tracing::info!("signed out at the provider too");
     } else {

@@ -3,4 +3,6 @@
 mod doors;
 mod invariants;
 mod manners;
+mod provider_sessions;
+mod several_providers;
 mod support;

@@ -15,6 +15,7 @@ pub struct TestClock {
 /// In microseconds.
 pub const SECOND: i64 = 1_000_000;
 pub const MINUTE: i64 = 60 * SECOND;
+pub const DAY: i64 = 24 * 60 * MINUTE;
 
 impl TestClock {
     pub fn new() -> Self {

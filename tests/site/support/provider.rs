@@ -5,11 +5,11 @@ use std::sync::{
 
 use async_trait::async_trait;
 use axum_clef::{
-    Profile, Subject,
+    Profile, ProviderSession, Subject,
     clef::Clef,
     provider::{
         ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome,
-        LogoutScope, Provider, ProviderError, ProviderErrorKind, ProviderLogin,
+        LogoutScope, Provider, ProviderError, ProviderErrorKind, ProviderLogin, SignOutRequest,
     },
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 use url::Url;
 
 pub const ISSUER: &str = "https://clef.test";
+/// Of another provider.
+pub const OTHER_ISSUER: &str = "https://other.test";
 
 /// A place in the code where a test can hold whoever passes.
 #[derive(Clone, Default)]
@@ -50,11 +52,16 @@ impl Pause {
     }
 }
 
-/// A provider without a network: the code `code:12345` is the person 12345, and so is the
-/// logout token `token:12345` or `token:12345:anything`. Tokens are good for ever, so that
+/// A provider without a network: the code `code:12345` is the person 12345, and
+/// `code:12345:sid:abc` is that person in the session `abc`. The logout token `token:12345` or
+/// `token:12345:anything` logs the person out, `session:abc` the session, and
+/// `session:abc:of:12345` the session and says whose it is. Tokens are good for ever, so that
 /// what stops a replay is the crate.
 #[derive(Clone, Default)]
 pub struct ScriptedProvider {
+    pub other: bool,
+    /// Whether it has a place to sign out.
+    pub signs_out: Arc<AtomicBool>,
     pub down: Arc<AtomicBool>,
     pub misconfigured: Arc<AtomicBool>,
     pub panicking: Arc<AtomicBool>,
@@ -66,6 +73,18 @@ pub struct ScriptedProvider {
 }
 
 impl ScriptedProvider {
+    /// Another provider than the default one.
+    pub fn other() -> Self {
+        Self {
+            other: true,
+            ..Self::default()
+        }
+    }
+
+    pub fn issuer(&self) -> &'static str {
+        if self.other { OTHER_ISSUER } else { ISSUER }
+    }
+
     fn subject(&self, text: &str, prefix: &str) -> Result<Subject, ProviderError> {
         if self.down.load(SeqCst) {
             return Err(ProviderError::new(ProviderErrorKind::Unavailable, "down"));
@@ -78,7 +97,7 @@ impl ScriptedProvider {
         }
         text.strip_prefix(prefix)
             .and_then(|rest| rest.split(':').next())
-            .map(|id| Subject::new(ISSUER, id))
+            .map(|id| Subject::new(self.issuer(), id))
             .ok_or_else(|| ProviderError::new(ProviderErrorKind::Refused, "not good"))
     }
 }
@@ -86,7 +105,7 @@ impl ScriptedProvider {
 #[async_trait]
 impl Provider for ScriptedProvider {
     fn name(&self) -> &str {
-        "Clef"
+        if self.other { "Other" } else { "Clef" }
     }
 
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
@@ -95,7 +114,7 @@ impl Provider for ScriptedProvider {
             return Err(ProviderError::new(ProviderErrorKind::Unavailable, "down"));
         }
         let url = Url::parse_with_params(
-            "https://clef.test/login",
+            &format!("{}/login", self.issuer()),
             [
                 ("redirect_url", login.callback_url.as_str()),
                 ("state", login.state.expose()),
@@ -106,9 +125,15 @@ impl Provider for ScriptedProvider {
 
     async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
         self.exchanges.fetch_add(1, SeqCst);
-        let subject = self.subject(code.code.expose_secret(), "code:")?;
+        let code = code.code.expose_secret();
+        let subject = self.subject(code, "code:")?;
         self.during_exchange.here().await;
-        Ok(Profile::new(subject).into())
+        let login = ProviderLogin::new(Profile::new(subject))
+            .with_sign_out_hint(format!("hint for {code}").into());
+        Ok(match code.split_once(":sid:") {
+            Some((_, sid)) => login.in_session(ProviderSession::new(self.issuer(), sid)),
+            None => login,
+        })
     }
 
     async fn logout_notice(
@@ -117,9 +142,42 @@ impl Provider for ScriptedProvider {
     ) -> Result<LogoutNotice, ProviderError> {
         self.notices.fetch_add(1, SeqCst);
         assert!(!self.panicking.load(SeqCst), "the provider panics");
-        let subject = self.subject(logout_token.expose_secret(), "token:")?;
+        let token = logout_token.expose_secret();
+        let scope = match token.strip_prefix("session:") {
+            None => LogoutScope::Person(self.subject(token, "token:")?),
+            Some(session) => {
+                let (sid, person) = match session.split_once(":of:") {
+                    Some((sid, person)) => (sid, Some(Subject::new(self.issuer(), person))),
+                    None => (session, None),
+                };
+                LogoutScope::session(ProviderSession::new(self.issuer(), sid), person)
+            }
+        };
         self.during_notice.here().await;
-        Ok(LogoutNotice::new(LogoutScope::Person(subject)))
+        Ok(LogoutNotice::new(scope))
+    }
+
+    async fn sign_out_url(
+        &self,
+        sign_out: &SignOutRequest<'_>,
+    ) -> Result<Option<Url>, ProviderError> {
+        if self.down.load(SeqCst) {
+            return Err(ProviderError::new(ProviderErrorKind::Unavailable, "down"));
+        }
+        if !self.signs_out.load(SeqCst) {
+            return Ok(None);
+        }
+        let hint = sign_out.hint.map(|hint| hint.expose_secret());
+        let url = Url::parse_with_params(
+            &format!("{}/sign-out", self.issuer()),
+            [
+                ("return_url", sign_out.return_url.as_str()),
+                ("state", sign_out.state.expose()),
+                ("hint", hint.unwrap_or_default()),
+            ],
+        );
+        let url = url.map_err(|error| ProviderError::new(ProviderErrorKind::Misconfigured, error));
+        url.map(Some)
     }
 
     fn button(&self, login: &LoginRequest<'_>) -> Option<ButtonScript> {

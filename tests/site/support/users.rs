@@ -4,7 +4,9 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use axum_clef::{BoxError, Profile, Subject, Timestamp, UserStore, stores::Account};
+use axum_clef::{
+    BoxError, Profile, ProviderSession, Subject, Timestamp, UserStore, stores::Account,
+};
 
 use super::Pause;
 
@@ -17,6 +19,10 @@ pub struct TestUsers {
     /// Never answers.
     pub hanging: Arc<AtomicBool>,
     pub log_out_panics: Arc<AtomicBool>,
+    /// Takes no logouts of sessions.
+    pub log_out_session_fails: Arc<AtomicBool>,
+    /// Keeps no sessions of providers.
+    pub no_sessions: Arc<AtomicBool>,
     /// The clock alone.
     pub clock_failing: Arc<AtomicBool>,
     pub turning_away: Arc<AtomicBool>,
@@ -34,6 +40,8 @@ impl TestUsers {
             failing: Arc::default(),
             hanging: Arc::default(),
             log_out_panics: Arc::default(),
+            log_out_session_fails: Arc::default(),
+            no_sessions: Arc::default(),
             clock_failing: Arc::default(),
             turning_away: Arc::default(),
             before_log_in: Pause::default(),
@@ -77,6 +85,25 @@ impl UserStore for TestUsers {
         let known = self.inner.log_out(subject).await;
         self.after_log_out.here().await;
         known
+    }
+
+    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
+        self.works().await?;
+        if self.log_out_session_fails.load(SeqCst) {
+            return Err("the sessions cannot be written".into());
+        }
+        if self.no_sessions.load(SeqCst) {
+            return Ok(false);
+        }
+        self.inner.log_out_session(session).await
+    }
+
+    async fn session_logged_out_at(
+        &self,
+        session: &ProviderSession,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        self.works().await?;
+        self.inner.session_logged_out_at(session).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {

@@ -1,0 +1,146 @@
+//! Providers that name their sessions: a notice ends one of them, and leaves the person's others.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use axum_clef::{ProviderSession, stores::SqliteUserStore};
+
+use crate::support::{
+    Browser, Node, TestUsers, World,
+    clock::{DAY, MINUTE},
+};
+
+/// A browser that is logged in as `12345:sid:abc`, say.
+async fn logged_in(node: &Node, person: &str) -> Browser {
+    let browser = Browser::new();
+    browser.log_in(node, person).await;
+    browser
+}
+
+#[tokio::test]
+async fn a_notice_ends_one_session_on_every_node_and_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("users.db").display());
+    let in_memory = World::new();
+    let mut in_sqlite = World::new();
+    in_sqlite.users = TestUsers::new(SqliteUserStore::connect(&url).await.unwrap());
+    for world in [in_memory, in_sqlite] {
+        let nodes = [world.node().await, world.node().await];
+        let laptop = logged_in(&nodes[0], "12345:sid:abc").await;
+        let tablet = logged_in(&nodes[1], "12345:sid:abc").await;
+        let phone = logged_in(&nodes[0], "12345:sid:xyz").await;
+        let without = logged_in(&nodes[0], "12345").await;
+
+        assert_eq!(nodes[1].notice("session:abc:of:12345").await, 200);
+        for node in &nodes {
+            assert!(!laptop.is_in(node).await);
+            assert!(!tablet.is_in(node).await);
+            assert!(phone.is_in(node).await);
+            assert!(without.is_in(node).await);
+        }
+        // It need not say whose it is. And a new login works, in the same session too.
+        assert_eq!(nodes[0].notice("session:xyz").await, 200);
+        laptop.log_in(&nodes[0], "12345:sid:abc").await;
+        for node in &nodes {
+            assert!(!phone.is_in(node).await);
+            assert!(laptop.is_in(node).await);
+            assert!(without.is_in(node).await);
+        }
+        // The same notice again changes nothing, and the whole person's ends all.
+        assert_eq!(nodes[1].notice("session:abc:of:12345").await, 200);
+        assert!(laptop.is_in(&nodes[0]).await);
+        assert_eq!(nodes[1].notice("token:12345").await, 200);
+        for browser in [laptop, without] {
+            assert!(!browser.is_in(&nodes[0]).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_in_the_middle_of_a_login_refuses_it() {
+    let world = World::new();
+    let node = world.node().await;
+    for (code, status) in [("code:12345:sid:abc", 403), ("code:12345:sid:xyz", 303)] {
+        let browser = Browser::new();
+        let state = browser.begin(&node, "/account").await;
+        world.provider.during_exchange.set();
+        let (response, ()) = tokio::join!(browser.come_back(&node, code, &state), async {
+            world.provider.during_exchange.reached().await;
+            assert_eq!(
+                node.notice(&format!("session:abc:of:12345 {code}")).await,
+                200
+            );
+            world.provider.during_exchange.go();
+        });
+        assert_eq!(response.status(), status, "{code}");
+        assert_eq!(browser.is_in(&node).await, status == 303);
+    }
+}
+
+#[tokio::test]
+async fn a_login_in_a_session_ends_after_thirty_days_for_nobody_keeps_its_end_longer() {
+    let world = World::new();
+    let a_year = Duration::from_secs(365 * 24 * 60 * 60);
+    let layer = world.layer().lifetime(a_year).idle_expiry(a_year);
+    let node = world.node_with(layer).await;
+    let in_session = logged_in(&node, "12345:sid:abc").await;
+    let without = logged_in(&node, "12345").await;
+    world.clock.advance(30 * DAY - MINUTE);
+    assert!(in_session.is_in(&node).await);
+    world.clock.advance(MINUTE);
+    assert!(!in_session.is_in(&node).await);
+    assert!(without.is_in(&node).await);
+    assert!(ProviderSession::KEPT > ProviderSession::LONGEST_LOGIN);
+}
+
+#[tokio::test]
+async fn a_store_without_sessions_logs_the_whole_person_out() {
+    let world = World::new();
+    world.users.no_sessions.store(true, SeqCst);
+    let nodes = [world.node().await, world.node().await];
+    let laptop = logged_in(&nodes[0], "12345:sid:abc").await;
+    let phone = logged_in(&nodes[0], "12345:sid:xyz").await;
+    let other = logged_in(&nodes[0], "67890:sid:abc").await;
+
+    // It does not say whose session it is, so nothing can be done, however often it comes.
+    for _ in 0..2 {
+        assert_eq!(nodes[0].notice("session:abc").await, 400);
+        assert!(laptop.is_in(&nodes[0]).await);
+    }
+    assert_eq!(nodes[0].notice("session:abc:of:12345").await, 200);
+    for node in &nodes {
+        assert!(!laptop.is_in(node).await);
+        assert!(!phone.is_in(node).await);
+        assert!(other.is_in(node).await);
+    }
+    // Of somebody who is not here.
+    assert_eq!(nodes[0].notice("session:abc:of:11111").await, 404);
+}
+
+#[tokio::test]
+async fn a_session_whose_end_is_owed_is_refused_and_no_other() {
+    let world = World::new();
+    let node = world.node().await;
+    let laptop = logged_in(&node, "12345:sid:abc").await;
+    let phone = logged_in(&node, "12345:sid:xyz").await;
+    let other = logged_in(&node, "67890").await;
+    world.users.log_out_session_fails.store(true, SeqCst);
+    assert_eq!(node.notice("session:abc:of:12345").await, 503);
+    assert_eq!(node.layer.pending_logouts(), 1);
+
+    assert!(!laptop.is_in(&node).await);
+    assert!(phone.is_in(&node).await);
+    assert!(other.is_in(&node).await);
+    // Nor does anybody get in by it, while others do.
+    let newcomer = Browser::new();
+    let state = newcomer.begin(&node, "/").await;
+    let response = newcomer.come_back(&node, "code:12345:sid:abc", &state);
+    assert_eq!(response.await.status(), 403);
+    newcomer.log_in(&node, "12345:sid:new").await;
+
+    world.users.log_out_session_fails.store(false, SeqCst);
+    while node.notice("session:abc:of:12345").await != 200 {}
+    assert_eq!(node.layer.pending_logouts(), 0);
+    assert!(!laptop.is_in(&node).await, "it is written now");
+    assert!(newcomer.is_in(&node).await);
+    laptop.log_in(&node, "12345:sid:abc").await;
+}
