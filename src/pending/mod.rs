@@ -15,6 +15,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
+
 use self::write::Written;
 use crate::{
     ProviderSession, Subject, logout_scope::LogoutScope, strangers::Strangers, user::AnyUserStore,
@@ -35,8 +37,7 @@ struct Inner {
     capacity: usize,
     /// How many do.
     waiting: AtomicUsize,
-    /// How many logouts of each are owed.
-    owed: Mutex<HashMap<Debt, usize>>,
+    owed: Mutex<HashMap<Debt, Owed>>,
     /// The number of entries of `owed`, to ask without a lock on every request.
     count: AtomicUsize,
 }
@@ -46,6 +47,15 @@ struct Inner {
 enum Debt {
     Person(Subject),
     Session(ProviderSession),
+}
+
+/// The logouts that are owed of one.
+struct Owed {
+    count: usize,
+    /// The number of the next.
+    next: u64,
+    /// The store has taken all below this number, or one that came after them.
+    settled_below: watch::Sender<u64>,
 }
 
 /// A place for one logout. Asked for before the token is exchanged, so that a logout which
@@ -100,31 +110,41 @@ impl PendingLogouts {
         self.0.count.load(Ordering::Acquire)
     }
 
-    fn owed(&self) -> MutexGuard<'_, HashMap<Debt, usize>> {
+    fn owed(&self) -> MutexGuard<'_, HashMap<Debt, Owed>> {
         // A counter map is whole after every step, so a panic elsewhere spoils nothing.
         self.0.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Marks a logout as owed, until the mark is dropped.
     fn owe(&self, debt: Debt) -> Mark<'_> {
-        let mut owed = self.owed();
-        *owed.entry(debt.clone()).or_insert(0) += 1;
-        self.0.count.store(owed.len(), Ordering::Release);
+        let mut all = self.owed();
+        let owed = all.entry(debt.clone()).or_insert_with(|| Owed {
+            count: 0,
+            next: 0,
+            settled_below: watch::Sender::new(0),
+        });
+        let number = owed.next;
+        owed.count += 1;
+        owed.next += 1;
+        let settled_below = owed.settled_below.clone();
+        self.0.count.store(all.len(), Ordering::Release);
         Mark {
             pending: self,
             debt,
+            number,
+            settled_below,
         }
     }
 
     fn remove(&self, debt: &Debt) {
-        let mut owed = self.owed();
-        if let Some(count) = owed.get_mut(debt) {
-            *count -= 1;
-            if *count == 0 {
-                owed.remove(debt);
+        let mut all = self.owed();
+        if let Some(owed) = all.get_mut(debt) {
+            owed.count -= 1;
+            if owed.count == 0 {
+                all.remove(debt);
             }
         }
-        self.0.count.store(owed.len(), Ordering::Release);
+        self.0.count.store(all.len(), Ordering::Release);
     }
 }
 
@@ -132,6 +152,31 @@ impl PendingLogouts {
 struct Mark<'a> {
     pending: &'a PendingLogouts,
     debt: Debt,
+    number: u64,
+    settled_below: watch::Sender<u64>,
+}
+
+impl Mark<'_> {
+    /// Writes the logout, unless one that came later is written before: that ends all that this
+    /// one would, and were this one written after it, it would end the logins made since.
+    /// `None`: so it was.
+    async fn write<T>(&self, write: impl Future<Output = T>) -> Option<T> {
+        let mut settled_below = self.settled_below.subscribe();
+        tokio::select! {
+            biased;
+            written = write => Some(written),
+            _ = settled_below.wait_for(|below| *below > self.number) => None,
+        }
+    }
+
+    /// The store has taken it. So those that came before need not be written any more.
+    fn settle(&self) {
+        self.settled_below.send_if_modified(|below| {
+            let rises = *below < self.number;
+            *below = self.number.max(*below);
+            rises
+        });
+    }
 }
 
 impl Drop for Mark<'_> {
@@ -171,20 +216,29 @@ impl Place {
         let subject = match scope {
             LogoutScope::Person(subject) => subject,
             LogoutScope::Session { session, person } => {
-                _session_owed = pending.owe(Debt::Session(session.clone()));
-                if write::session(users, session).await {
+                let owed = pending.owe(Debt::Session(session.clone()));
+                let Some(kept) = owed.write(write::session(users, session)).await else {
+                    return Outcome::LoggedOut;
+                };
+                if kept {
+                    owed.settle();
                     return Outcome::LoggedOut;
                 }
+                _session_owed = owed;
                 match person {
                     Some(person) => person,
                     None => return Outcome::SessionsNotKept,
                 }
             }
         };
-        let _owed = pending.owe(Debt::Person(subject.clone()));
-        match write::person(users, subject).await {
-            Written::ForUser => Outcome::LoggedOut,
-            Written::ForNobody(now) => {
+        let owed = pending.owe(Debt::Person(subject.clone()));
+        match owed.write(write::person(users, subject)).await {
+            None => Outcome::LoggedOut,
+            Some(Written::ForUser) => {
+                owed.settle();
+                Outcome::LoggedOut
+            }
+            Some(Written::ForNobody(now)) => {
                 strangers.log_out(subject, now);
                 Outcome::NobodyHere
             }
@@ -289,6 +343,31 @@ mod tests {
         assert!(!pending.contains(&other, None));
         assert_eq!(logout.await.unwrap(), Outcome::LoggedOut);
         assert_eq!(pending.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_logout_that_is_written_settles_those_that_came_before() {
+        let pending = PendingLogouts::new(2);
+        let users: Arc<dyn AnyUserStore> = Arc::new(HangsOnce::default());
+        let strangers = Strangers::default();
+        let alex = LogoutScope::Person(Subject::new("https://clef.test", "12345"));
+        let write = || {
+            let (users, strangers, alex) = (Arc::clone(&users), strangers.clone(), alex.clone());
+            let place = pending.place().unwrap();
+            tokio::spawn(async move { place.write(&users, &strangers, &alex).await })
+        };
+        let begun_at = tokio::time::Instant::now();
+        let hangs = write();
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        assert_eq!(write().await.unwrap(), Outcome::LoggedOut);
+        assert_eq!(hangs.await.unwrap(), Outcome::LoggedOut);
+        assert_eq!(pending.len(), 0);
+        assert_eq!(
+            begun_at.elapsed(),
+            Duration::ZERO,
+            "nobody waits for the other"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,6 +2,8 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use tokio::task::JoinSet;
+
 use crate::{BoxError, ProviderSession, Subject, Timestamp, user::AnyUserStore};
 
 /// How long one attempt to write a logout may take.
@@ -73,13 +75,12 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, BoxError>> + Send + 'static,
 {
-    // Put into words in there, so that an error that panics has failed and no more.
-    let mut attempt = tokio::spawn(async move { write.await.map_err(|error| error.to_string()) });
-    match tokio::time::timeout(ATTEMPT_LIMIT, &mut attempt).await {
-        Ok(finished) => Ok(finished??),
-        Err(elapsed) => {
-            attempt.abort();
-            Err(elapsed.into())
-        }
+    // Put into words in there, so that an error that panics has failed and no more. A set, and
+    // not a handle: whoever does not wait any more stops it.
+    let mut attempt = JoinSet::new();
+    attempt.spawn(async move { write.await.map_err(|error| error.to_string()) });
+    match tokio::time::timeout(ATTEMPT_LIMIT, attempt.join_next()).await? {
+        Some(finished) => Ok(finished??),
+        None => Err("the attempt was never made".into()),
     }
 }

@@ -138,7 +138,8 @@ fn two_logouts_of_one_person_at_once() {
     };
     let check = async |world: World, (browser, statuses): (Browser, Statuses)| {
         assert_eq!(*statuses.lock().unwrap(), [200, 200]);
-        assert_eq!(world.users.logouts.load(SeqCst), 2);
+        // The later one settles the one before, wherever that is by then.
+        assert!(world.users.logouts.load(SeqCst) >= 1);
         assert!(!browser.is_served(&world).await);
     };
     let schedules = explore(prepare, check);
