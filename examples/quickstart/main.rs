@@ -2,8 +2,10 @@
 //! `cargo run --example quickstart`.
 //!
 //! Everything that a site of your own needs stands in `run` and in the three handlers below
-//! it. `pages.rs` holds the HTML, `surroundings.rs` the addresses and the errors of a trial.
+//! it. `pages.rs` holds the HTML, `surroundings.rs` and `loopback.rs` the addresses and the
+//! errors of a trial.
 
+mod loopback;
 mod pages;
 mod surroundings;
 
@@ -15,7 +17,7 @@ use axum_clef::{
 use serde_json::{Value, json};
 use tower_sessions::MemoryStore;
 
-use crate::surroundings::{Failure, Surroundings};
+use crate::{loopback::Failure, surroundings::Surroundings};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
