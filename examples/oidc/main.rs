@@ -1,0 +1,95 @@
+//! A site whose people log in at an OpenID provider, and out there: two commands, each in a
+//! terminal of its own.
+//!
+//!     (cd oidc-provider && npm ci && npm start)
+//!     cargo run --example oidc
+//!
+//! From the environment: `SITE_ADDR`, where the site listens, and `OIDC_ISSUER`, `OIDC_CLIENT_ID`
+//! and `OIDC_CLIENT_SECRET`, another provider than that of `oidc-provider/`. Everything that a site
+//! of your own needs stands in `main` and in the two handlers below it.
+
+#[path = "../quickstart/loopback.rs"]
+mod loopback;
+mod pages;
+
+use std::env;
+
+use axum::{Router, response::Html, routing::get};
+use axum_clef::{
+    ClefLayer, LoggedIn, Login,
+    oidc::Oidc,
+    stores::{Account, MemoryUserStore},
+};
+use tokio::net::TcpListener;
+use tower_sessions::MemoryStore;
+
+use crate::loopback::{Failure, address, cannot_listen, serve};
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    tell_what_happens();
+    let site_address = address("SITE_ADDR", "127.0.0.1:3000")?;
+    let listener = TcpListener::bind(site_address)
+        .await
+        .map_err(cannot_listen("SITE_ADDR", site_address))?;
+    let site = format!("http://{}", listener.local_addr()?);
+
+    // Who vouches for people. If nobody is there yet, they are asked when somebody logs in.
+    let issuer = setting("OIDC_ISSUER", "http://127.0.0.1:3100");
+    let client_id = setting("OIDC_CLIENT_ID", "axum-clef-example");
+    let client_secret = setting("OIDC_CLIENT_SECRET", "only-for-this-machine");
+    let provider = Oidc::discover(&*issuer, client_id, client_secret)
+        .await
+        .map_err(|error| Failure(format!("OIDC_ISSUER is {issuer:?}: {error}")))?;
+
+    // Users and sessions in memory; for stores that last, see the README.
+    let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
+    let auth = ClefLayer::new(&site, provider, users, sessions)?;
+
+    let app = Router::new()
+        .route("/", get(home))
+        .route("/account", get(account))
+        .merge(auth.routes())
+        .layer(auth);
+
+    introduce(&site, &issuer);
+    serve(listener, app).await
+}
+
+/// Public: greets whoever is logged in, and links the login for everybody else.
+async fn home(user: Option<LoggedIn<Account>>) -> Html<String> {
+    match user {
+        Some(LoggedIn(user)) => pages::greeting(&user),
+        None => pages::welcome(),
+    }
+}
+
+/// Guarded: the extractor is the guard.
+async fn account(LoggedIn(user): LoggedIn<Account>, login: Login) -> Html<String> {
+    pages::account(&user, &login)
+}
+
+fn setting(variable: &str, default: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| default.to_owned())
+}
+
+/// Logins, logouts and notices, as the crate tells of them.
+fn tell_what_happens() {
+    tracing_subscriber::fmt()
+        .with_env_filter("axum_clef=info")
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+}
+
+fn introduce(site: &str, issuer: &str) {
+    println!("The site:     {site}");
+    println!("The provider: {issuer}");
+    println!();
+    println!("If it is not running yet: (cd oidc-provider && SITE_URL={site} npm ci && npm start)");
+    println!("Another provider must know three addresses of the site:");
+    println!("    redirect URI             {site}/clef/callback");
+    println!("    back-channel logout URI  {site}/clef/logout");
+    println!("    post-logout redirect URI {site}/clef/signed-out");
+    println!("Stop with Ctrl-C; logins end with it.");
+}
