@@ -32,9 +32,17 @@ const EXAMPLE = {
 const memory = new Memory();
 let keys = await createKeys();
 let notices = [];
+let requests = [];
 let provider;
 
-const server = createServer((request, response) => handle(provider, request, response));
+const server = createServer((request, response) => {
+  if (CONTROL === '1') {
+    const [path] = request.url.split('?');
+    const [scheme = null] = request.headers.authorization?.split(' ') ?? [];
+    requests.push({ path, scheme });
+  }
+  return handle(provider, request, response);
+});
 server.once('error', (error) => {
   console.error(`cannot listen on 127.0.0.1:${PORT}: ${error.message}; set PORT to another`);
   process.exit(1);
@@ -86,6 +94,13 @@ const commands = {
     const taken = notices;
     notices = [];
     return { notices: taken };
+  },
+  // {"take_requests": {}}: the path of each request since the last time, and the scheme of its
+  // Authorization header.
+  async take_requests() {
+    const taken = requests;
+    requests = [];
+    return { requests: taken };
   },
 };
 

@@ -5,4 +5,10 @@
 
 mod browser;
 mod certified;
+mod changes;
+mod logins;
+mod logouts;
 mod provider;
+mod site;
+mod two_providers;
+mod visitor;

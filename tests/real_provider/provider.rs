@@ -49,6 +49,29 @@ pub struct Notice {
     pub status: Option<u16>,
 }
 
+/// Requests that the provider got.
+pub struct Requests(Vec<Request>);
+
+#[derive(Deserialize)]
+struct Request {
+    path: String,
+    /// Of the `Authorization` header, if there was one.
+    scheme: Option<String>,
+}
+
+impl Requests {
+    /// How many were for this path.
+    pub fn of(&self, path: &str) -> usize {
+        self.schemes(path).len()
+    }
+
+    /// How those for this path said who asks.
+    pub fn schemes(&self, path: &str) -> Vec<Option<&str>> {
+        let asked = self.0.iter().filter(|request| request.path == path);
+        asked.map(|request| request.scheme.as_deref()).collect()
+    }
+}
+
 struct Process {
     child: Child,
     commands: ChildStdin,
@@ -91,6 +114,12 @@ impl RealProvider {
     pub async fn take_notices(&mut self) -> Vec<Notice> {
         let mut answer = self.process.ask("take_notices", &json!({})).await;
         serde_json::from_value(answer["notices"].take()).unwrap()
+    }
+
+    /// The requests that were made since the last time.
+    pub async fn take_requests(&mut self) -> Requests {
+        let mut answer = self.process.ask("take_requests", &json!({})).await;
+        Requests(serde_json::from_value(answer["requests"].take()).unwrap())
     }
 
     /// Ends the process: from now on nobody listens at the issuer's address.

@@ -1,0 +1,138 @@
+use std::net::SocketAddr;
+
+use axum::{Json, Router, routing::get};
+use axum_clef::{
+    ClefLayer, LoggedIn,
+    oidc::Oidc,
+    stores::{Account, MemoryUserStore},
+};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tower_sessions::{MemoryStore, SessionManagerLayer};
+
+use crate::provider::RealProvider;
+
+pub const CLIENT_ID: &str = "the site:1";
+/// With all that a form encodes.
+pub const CLIENT_SECRET: &str = "se cret:+%/&";
+
+type Layer = ClefLayer<SessionManagerLayer<MemoryStore>>;
+
+/// A site of two nodes over the same stores, each with an OpenID client of its own.
+///
+/// Its address is that of the first node, so browsers come back there and notices arrive there. The
+/// second one knows only what stands in the stores.
+pub struct Site {
+    pub url: String,
+    nodes: [Node; 2],
+}
+
+struct Node {
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+/// What a node is made of before it serves.
+pub struct Ground {
+    pub url: String,
+    users: MemoryUserStore,
+    sessions: MemoryStore,
+}
+
+impl Site {
+    /// A site of this provider's, which is still to learn of it.
+    pub async fn start(provider: &RealProvider) -> Self {
+        Self::start_with(provider, |client| client).await
+    }
+
+    /// Whose clients are set up in this way.
+    pub async fn start_with(provider: &RealProvider, set_up: impl Fn(Oidc) -> Oidc) -> Self {
+        Self::build(async |ground| ground.layer(set_up(client(provider).await))).await
+    }
+
+    /// Of layers of its own kind, one for each node.
+    pub async fn build(layer: impl AsyncFn(&Ground) -> Layer) -> Self {
+        let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let second = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ground = Ground {
+            url: format!("http://{}", first.local_addr().unwrap()),
+            users: MemoryUserStore::new(),
+            sessions: MemoryStore::default(),
+        };
+        let nodes = [
+            Node::start(first, layer(&ground).await),
+            Node::start(second, layer(&ground).await),
+        ];
+        Self {
+            url: ground.url,
+            nodes,
+        }
+    }
+
+    /// What a provider has to know of the site.
+    pub fn metadata(&self) -> Value {
+        self.metadata_under("/clef")
+    }
+
+    /// The same of routes that lie elsewhere.
+    pub fn metadata_under(&self, path: &str) -> Value {
+        let url = &self.url;
+        json!({
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "redirect_uris": [format!("{url}{path}/callback")],
+            "post_logout_redirect_uris": [format!("{url}{path}/signed-out")],
+            "backchannel_logout_uri": format!("{url}{path}/logout"),
+            "backchannel_logout_session_required": true,
+        })
+    }
+
+    /// A path at each of the nodes.
+    pub fn at_each_node(&self, path: &str) -> [String; 2] {
+        let urls = self.nodes.each_ref();
+        urls.map(|node| format!("http://{}{path}", node.address))
+    }
+}
+
+/// The site's client, of which each node has one.
+pub async fn client(provider: &RealProvider) -> Oidc {
+    let client = Oidc::discover(provider.issuer(), CLIENT_ID, CLIENT_SECRET);
+    client.await.unwrap()
+}
+
+impl Ground {
+    pub fn layer(&self, provider: Oidc) -> Layer {
+        let (users, sessions) = (self.users.clone(), self.sessions.clone());
+        ClefLayer::new(&self.url, provider, users, sessions).unwrap()
+    }
+}
+
+impl Node {
+    fn start(listener: TcpListener, layer: Layer) -> Self {
+        let app = Router::new()
+            .route("/", get(async || "the front page"))
+            .route("/account", get(account))
+            .merge(layer.routes())
+            .layer(layer);
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { address, server }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn account(LoggedIn(user): LoggedIn<Account>) -> Json<Value> {
+    let profile = user.profile();
+    Json(json!({
+        "issuer": profile.subject.issuer(),
+        "sub": profile.subject.id(),
+        "name": profile.name(),
+        "email": profile.email,
+        "phone": profile.phone_number,
+    }))
+}
