@@ -19,21 +19,25 @@ pub(super) struct Start {
 }
 
 pub(super) async fn start(
-    State(state): State<RouteState>,
+    State(route): State<RouteState>,
     query: Result<Query<Start>, QueryRejection>,
     extensions: Extensions,
 ) -> Response {
-    match begin(&state, query, &extensions).await {
+    let next = match next(&route, query) {
+        Ok(next) => next,
+        Err(reason) => return LoginFailure::answer(&route, reason, None),
+    };
+    match begin(&route, &next, &extensions).await {
         Ok(response) => response,
-        Err(reason) => LoginFailure::answer(&state, reason, None),
+        Err(reason) => LoginFailure::answer(&route, reason, Some(&next)),
     }
 }
 
-async fn begin(
+/// Where the login is to lead.
+fn next(
     route: &RouteState,
     query: Result<Query<Start>, QueryRejection>,
-    extensions: &Extensions,
-) -> Result<Response, Reason> {
+) -> Result<ReturnPath, Reason> {
     let Query(Start { next }) = query.map_err(|error| Reason::bad_request(error.body_text()))?;
     let next = match next {
         Some(next) if !next.is_empty() => ReturnPath::parse(&route.context.site, &next)
@@ -41,15 +45,21 @@ async fn begin(
         _ => ReturnPath::front(),
     };
     // Back to one of these routes would be a circle, or a dead end.
-    let next = if route.context.is_route(next.path()) {
-        ReturnPath::front()
-    } else {
-        next
-    };
+    if route.context.is_route(next.path()) {
+        return Ok(ReturnPath::front());
+    }
+    Ok(next)
+}
+
+async fn begin(
+    route: &RouteState,
+    next: &ReturnPath,
+    extensions: &Extensions,
+) -> Result<Response, Reason> {
     let (_, cookies) = session_and_cookies(extensions).ok_or_else(Reason::layer_missing)?;
     let callback_url = route.callback_url();
     let attempts = &route.context.attempts;
-    let begun = attempts.begin(&cookies, &callback_url, &next);
+    let begun = attempts.begin(&cookies, &callback_url, next);
     let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
     let url = answer(EXCHANGE_LIMIT, route.entrance.provider.login_url(&login));
     let reason = match url.await {

@@ -27,8 +27,11 @@ async fn a_provider_that_is_down_delays_logins_and_not_the_start() {
     let node = site.node_with(client.await.unwrap()).await;
     let browser = Browser::new();
     for _ in 0..5 {
-        let response = browser.get(&node, "/clef/login").await;
+        let response = browser.get(&node, "/clef/login?next=/account").await;
         assert_eq!(response.status(), 502);
+        let page = response.text().await.unwrap();
+        let retry = "/clef/login?next=%2Faccount\"";
+        assert!(page.contains(retry), "and know where to: {page}");
     }
     site.provider.script().down = false;
     assert_eq!(site.provider.script().metadata_fetches, 0);

@@ -140,6 +140,7 @@ async fn a_provider_that_comes_up_after_the_site_is_found() {
         assert_eq!(response.status(), 502);
         let page = response.text().await.unwrap();
         assert!(page.contains("OpenID Connect cannot be reached"), "{page}");
+        assert!(page.contains("/clef/login?next=%2Faccount\""), "{page}");
     }
     assert!(!visitor.is_in(&site).await, "and pages are served");
 
