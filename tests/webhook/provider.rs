@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
@@ -25,7 +25,7 @@ pub const ISSUER: &str = "https://clef.test";
 /// are forged; whatever it is takes the same time.
 #[derive(Clone)]
 pub struct CountingProvider {
-    takes: Duration,
+    takes: Arc<Mutex<Duration>>,
     calls: Arc<AtomicUsize>,
     now: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
@@ -34,11 +34,16 @@ pub struct CountingProvider {
 impl CountingProvider {
     pub fn new(takes: Duration) -> Self {
         Self {
-            takes,
+            takes: Arc::new(Mutex::new(takes)),
             calls: Arc::default(),
             now: Arc::default(),
             most: Arc::default(),
         }
+    }
+
+    /// From now on.
+    pub fn takes(&self, takes: Duration) {
+        *self.takes.lock().unwrap() = takes;
     }
 
     /// How often it was asked.
@@ -101,8 +106,9 @@ impl Provider for CountingProvider {
         if token == "hang" {
             std::future::pending::<()>().await;
         }
-        if !self.takes.is_zero() {
-            tokio::time::sleep(self.takes).await;
+        let takes = *self.takes.lock().unwrap();
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
         }
         assert_ne!(token, "panic", "the provider panics");
         let person = token
