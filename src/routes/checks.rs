@@ -7,16 +7,22 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use axum::{extract::ConnectInfo, http::request::Parts};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use crate::pending;
 
+/// How often the log hears of notices that are turned away.
+const BETWEEN_EVENTS: Duration = Duration::from_secs(1);
 /// How many senders of good notices are remembered. A provider has a few.
 const SENDERS: usize = 64;
 
@@ -103,6 +109,14 @@ pub(crate) struct Checks {
     longest_wait: Duration,
     senders: Arc<Mutex<VecDeque<IpAddr>>>,
     sender: Sender,
+    turned_away: Arc<Mutex<TurnedAway>>,
+}
+
+/// The notices that nobody has been told of yet.
+#[derive(Default)]
+struct TurnedAway {
+    count: u64,
+    told_at: Option<Instant>,
 }
 
 /// So many at once, and so many who wait.
@@ -130,6 +144,7 @@ impl Checks {
             longest_wait: limits.longest_wait,
             senders: Arc::default(),
             sender: Arc::new(peer),
+            turned_away: Arc::default(),
         }
     }
 
@@ -168,6 +183,18 @@ impl Checks {
         Some(Waiting { _place: place })
     }
 
+    /// Says that there was no room for a notice: once a second at the most, and how many they
+    /// were, so that a flood does not fill the log too.
+    pub(super) fn turn_away(&self) {
+        let turned_away = &self.turned_away;
+        let mut turned_away = turned_away.lock().unwrap_or_else(PoisonError::into_inner);
+        let untold = turned_away.one_more();
+        drop(turned_away);
+        if let Some(count) = untold {
+            tracing::warn!(count, "more logout notices arrive than can be checked");
+        }
+    }
+
     fn room(&self, sender: Option<IpAddr>) -> &Room {
         if sender.is_some_and(|sender| self.senders().contains(&sender)) {
             &self.known_senders
@@ -191,6 +218,19 @@ impl Checks {
 
     fn senders(&self) -> MutexGuard<'_, VecDeque<IpAddr>> {
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TurnedAway {
+    /// Counts one more: how many are to be told of now.
+    fn one_more(&mut self) -> Option<u64> {
+        self.count += 1;
+        let told_at = self.told_at;
+        if told_at.is_some_and(|told_at| told_at.elapsed() < BETWEEN_EVENTS) {
+            return None;
+        }
+        self.told_at = Some(Instant::now());
+        Some(mem::take(&mut self.count))
     }
 }
 
@@ -239,5 +279,17 @@ mod tests {
             assert!(senders.contains(&sender(kept)), "{kept}");
         }
         assert!(!senders.contains(&sender(999 - 63)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_told_of_once_a_second_and_in_full() {
+        let mut turned_away = TurnedAway::default();
+        assert_eq!(turned_away.one_more(), Some(1), "the first at once");
+        for _ in 0..10_000 {
+            assert_eq!(turned_away.one_more(), None);
+        }
+        tokio::time::advance(BETWEEN_EVENTS).await;
+        assert_eq!(turned_away.one_more(), Some(10_001));
+        assert_eq!(turned_away.one_more(), None);
     }
 }

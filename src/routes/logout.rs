@@ -85,14 +85,14 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
                 return outcome;
             }
             let Some(_waits) = context.checks.wait(sender) else {
-                tracing::warn!("more logout notices come again than can wait");
+                context.checks.turn_away();
                 return LogoutOutcome::ComeBack;
             };
             return progress.outcome().await;
         }
         Joined::First(handling) => {
             let Some(admitted) = context.checks.admit(sender).await else {
-                tracing::warn!("more logout notices arrive than can be checked");
+                context.checks.turn_away();
                 return LogoutOutcome::ComeBack;
             };
             let Some(place) = context.gate.pending.place() else {
