@@ -1,6 +1,6 @@
 //! An application at an OpenID provider, and how it is set up.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error as _, fmt, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
@@ -75,6 +75,7 @@ impl Oidc {
             Err(error) => tracing::warn!(
                 issuer = oidc.remote.issuer(),
                 %error,
+                cause = error.source().map(tracing::field::display),
                 "the provider is asked again when somebody logs in"
             ),
             Ok(_) => {}

@@ -77,6 +77,12 @@ pub enum OidcError {
     /// A token is not good.
     #[error("the token is not good: {0}")]
     Token(#[source] TokenError),
+    /// ID tokens are signed in another way than is set, which is for whoever sets up the site
+    /// to mend: see [`Oidc::signing_algorithm`](super::Oidc::signing_algorithm).
+    #[error(
+        "the provider signs its ID tokens in another way than is set; see `Oidc::signing_algorithm`"
+    )]
+    OtherAlgorithm,
     /// A token is signed with a key that is not among the provider's, as far as known. They
     /// were asked for within the last 30 seconds and are not asked for again so soon.
     #[error("the token is signed with a key that is not known yet; try again later")]
@@ -144,7 +150,8 @@ impl OidcError {
             | Self::MetadataAddress { .. }
             | Self::ParameterTaken
             | Self::ClientRefused
-            | Self::RequestRefused => ProviderErrorKind::Misconfigured,
+            | Self::RequestRefused
+            | Self::OtherAlgorithm => ProviderErrorKind::Misconfigured,
             _ => ProviderErrorKind::Unavailable,
         }
     }

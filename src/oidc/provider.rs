@@ -70,7 +70,14 @@ impl Oidc {
             subject,
             session,
             mut person,
-        } = self.verify(&tokens.id_token, now, read).await?;
+        } = self
+            .verify(&tokens.id_token, now, read)
+            .await
+            .map_err(|error| match error {
+                // It came from the provider itself, so nobody has forged it.
+                OidcError::Token(TokenError::Algorithm) => OidcError::OtherAlgorithm,
+                error => error,
+            })?;
         if let Some(endpoint) = &metadata.user_info_endpoint
             && person.lacks_any(&self.settings)
         {
