@@ -59,6 +59,7 @@ mod address;
 mod box_error;
 mod calls;
 pub mod clef;
+mod cookies;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod extract;
@@ -88,7 +89,7 @@ pub use self::{
     address::AddressError,
     box_error::BoxError,
     extract::{LoggedIn, Login, LogoutError, Logouts, Rejection, RejectionKind},
-    layer::{ClefLayer, ClefLayerService},
+    layer::{ClefLayer, ClefLayerService, ClefSessions},
     profile::{Profile, Subject},
     provider_session::ProviderSession,
     routes::{ClefButton, LoginFailure, LoginFailureKind, NoticeLimits, Paths, PathsError},

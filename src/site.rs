@@ -1,9 +1,6 @@
 //! The site that people log in to: its address, and how its cookies are made.
 
-use tower_cookies::{
-    Cookie,
-    cookie::{SameSite, time::Duration},
-};
+use cookie::{Cookie, SameSite, time::Duration};
 use url::Url;
 
 use crate::address::{self, AddressError};

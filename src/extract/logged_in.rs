@@ -71,7 +71,7 @@ pub(super) async fn visitor(parts: &Parts) -> Result<Option<Visitor>, Rejection>
     let Some(visit) = parts.extensions.get::<Arc<Visit>>() else {
         return Err(Rejection::layer_missing());
     };
-    match visit.visitor(&parts.extensions).await {
+    match visit.visitor(parts).await {
         Ok(visitor) => Ok(visitor.cloned()),
         Err(absence) => Err(Rejection::of(absence, parts)),
     }

@@ -5,6 +5,7 @@ mod login;
 mod logouts;
 mod navigation;
 mod rejection;
+mod stored;
 mod visit;
 
 pub use self::{

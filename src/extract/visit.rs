@@ -3,27 +3,30 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use axum::{extract::OriginalUri, http::request::Parts};
-use http::Extensions;
+use axum::{
+    extract::OriginalUri,
+    http::{HeaderMap, request::Parts},
+};
 use tokio::sync::OnceCell;
-use tower_cookies::Cookies;
 use tower_sessions::Session;
 use url::form_urlencoded;
 
 use super::{
     Login,
     rejection::{Absence, RejectionKind, RenderRejection},
+    stored::Loaded,
 };
 use crate::{
     BoxError, LoginReference, ProviderSession, Standing,
+    cookies::{self, Cookies},
     pending::PendingLogouts,
-    session::{self, LoginKey, LoginRecord, Renewal, Renewed},
+    session::{self, Keeper, LoginKey, LoginRecord, Renewed, Saving, Stored},
     strangers::Strangers,
     time_limit::{STORE_LIMIT, within},
     user::{AnyUser, AnyUserStore},
@@ -48,7 +51,7 @@ pub(crate) struct Gate {
     /// How long a login lasts at the most, however busy it is.
     pub(crate) lifetime: Option<Duration>,
     /// Absent where the application keeps its sessions itself.
-    pub(crate) renewal: Option<Renewal>,
+    pub(crate) keeper: Option<Arc<Keeper>>,
     /// The name of the cookie that holds the key of the login.
     pub(crate) key_cookie: String,
     /// Where whoever must log in goes: the start route, or a page of the application.
@@ -62,8 +65,10 @@ pub(crate) struct Visit {
     pub(crate) gate: Arc<Gate>,
     answer: OnceCell<Result<Option<Visitor>, Absence>>,
     storing_forbidden: AtomicBool,
-    /// Whether a session cookie goes out with the answer.
-    renewed: AtomicBool,
+    pub(crate) saving: Saving,
+    /// For the routes that set some; most requests do not come by one.
+    cookies: OnceLock<Cookies>,
+    pub(super) loaded: Loaded,
 }
 
 /// Whether the answer to a request may be stored by a cache.
@@ -75,15 +80,11 @@ pub(crate) enum Storing {
     ByCookie,
     /// It was made for one person; the handler may know better.
     Forbidden,
-    /// It carries a session cookie.
-    ForbiddenWhateverTheHandlerSays,
 }
 
 /// Somebody whose login is valid.
 #[derive(Clone)]
 pub(crate) struct Visitor {
-    /// Whether the session was renewed, so that its cookie goes out again.
-    renewed: bool,
     pub(crate) login: Login,
     pub(crate) user: AnyUser,
 }
@@ -94,7 +95,21 @@ impl Visit {
             gate,
             answer: OnceCell::new(),
             storing_forbidden: AtomicBool::new(false),
-            renewed: AtomicBool::new(false),
+            saving: Saving::default(),
+            cookies: OnceLock::new(),
+            loaded: Loaded::default(),
+        }
+    }
+
+    /// The cookies of the request, to read and to change.
+    pub(crate) fn cookies(&self, headers: &HeaderMap) -> &Cookies {
+        self.cookies.get_or_init(|| Cookies::of(headers))
+    }
+
+    /// Puts what the routes changed of them into the answer.
+    pub(crate) fn set_cookies(&self, headers: &mut HeaderMap) {
+        if let Some(cookies) = self.cookies.get() {
+            cookies.set(headers);
         }
     }
 
@@ -106,9 +121,7 @@ impl Visit {
     /// What a cache between us and the browser must know of the answer.
     pub(crate) fn storing(&self) -> Storing {
         let somebody = matches!(self.answer.get(), Some(Ok(Some(_))));
-        if self.renewed.load(Ordering::Acquire) {
-            Storing::ForbiddenWhateverTheHandlerSays
-        } else if somebody || self.storing_forbidden.load(Ordering::Acquire) {
+        if somebody || self.storing_forbidden.load(Ordering::Acquire) {
             Storing::Forbidden
         } else if self.answer.initialized() {
             Storing::ByCookie
@@ -118,11 +131,8 @@ impl Visit {
     }
 
     /// Who is there. `None`: nobody whose login counts.
-    pub(crate) async fn visitor(
-        &self,
-        extensions: &Extensions,
-    ) -> Result<Option<&Visitor>, Absence> {
-        let answer = self.answer.get_or_init(|| self.look(extensions)).await;
+    pub(crate) async fn visitor(&self, parts: &Parts) -> Result<Option<&Visitor>, Absence> {
+        let answer = self.answer.get_or_init(|| self.look(parts)).await;
         match answer {
             Ok(visitor) => Ok(visitor.as_ref()),
             Err(absence) => Err(absence.clone()),
@@ -131,23 +141,103 @@ impl Visit {
 }
 
 impl Visit {
-    async fn look(&self, extensions: &Extensions) -> Result<Option<Visitor>, Absence> {
-        let (Some(session), Some(cookies)) =
-            (extensions.get::<Session>(), extensions.get::<Cookies>())
-        else {
+    async fn look(&self, parts: &Parts) -> Result<Option<Visitor>, Absence> {
+        let Some(session) = parts.extensions.get::<Session>() else {
             return Err(Absence::new(
                 RejectionKind::LayerMissing,
                 "there is no session in the request; is ClefLayer the layer around this route?",
             ));
         };
-        let checked = within(STORE_LIMIT, self.gate.check(session, cookies));
-        let checked = checked
+        within(STORE_LIMIT, self.check(session, &parts.headers))
             .await
-            .map_err(|error| Absence::new(RejectionKind::StoreUnavailable, error))?;
-        if checked.as_ref().is_some_and(|visitor| visitor.renewed) {
-            self.renewed.store(true, Ordering::Release);
+            .map_err(|error| Absence::new(RejectionKind::StoreUnavailable, error))
+    }
+
+    /// The login in the session. It is loaded past the session as long as nobody has touched
+    /// that: it would copy what is in it.
+    async fn stored(&self, session: &Session) -> Result<Option<Stored>, BoxError> {
+        if let Some(keeper) = &self.gate.keeper
+            && !session.is_modified()
+            && self.loaded.is_nothing()
+        {
+            let Some(id) = session.id() else {
+                return Ok(None);
+            };
+            let record = match keeper.store().load(&id).await {
+                Ok(record) => record,
+                Err(error) if session::is_no_session(&error) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            let stored = record.as_ref().map(|record| Stored::of(&record.data));
+            self.loaded.keep(record);
+            if let Some(stored) = stored {
+                return Ok(stored);
+            }
+            // It is gone: the session must know, so that its cookie is taken away.
         }
-        Ok(checked)
+        session::read(session).await
+    }
+
+    /// The check itself. Every way out of it but the last one leads to nobody.
+    async fn check(
+        &self,
+        session: &Session,
+        headers: &HeaderMap,
+    ) -> Result<Option<Visitor>, BoxError> {
+        let Some(stored) = self.stored(session).await? else {
+            return Ok(None);
+        };
+        let record = &stored.login;
+        let gate = &self.gate;
+        if !gate.realms.contains(&record.realm) {
+            return Ok(refused(record, "it is a login of another layer"));
+        }
+        let key = cookies::named(headers, &gate.key_cookie).map(LoginKey::from_cookie);
+        if !key.is_some_and(|key| key.fits(&record.key)) {
+            return Ok(refused(record, "the browser does not hold the login's key"));
+        }
+        let provider_session = record.provider_session();
+        // Before the user is loaded: once a pending logout is written, the load shows it.
+        if gate
+            .pending
+            .contains(&record.subject, provider_session.as_ref())
+        {
+            return Ok(refused(record, "a logout of this person is being written"));
+        }
+        let login = LoginReference::new(&record.user_id, &record.subject)
+            .in_session(provider_session.as_ref());
+        let Some(standing) = gate.users.standing(login).await? else {
+            return Ok(refused(record, "there is no such user any more"));
+        };
+        let Standing { user, now, .. } = standing;
+        if !record.logged_in_at.outlives(user.logged_out_at) {
+            return Ok(refused(record, "logged out since"));
+        }
+        if !record.logged_in_at.outlives(standing.session_logged_out_at) {
+            return Ok(refused(record, "its session at the provider has ended"));
+        }
+        if record.logged_in_at.is_too_far_ahead_of(now) {
+            return Ok(refused(record, "the login lies in the future"));
+        }
+        let age = now.since(record.logged_in_at);
+        if gate.lifetime.is_some_and(|lifetime| age >= lifetime) {
+            return Ok(refused(record, "its lifetime is over"));
+        }
+        // Longer than that nobody keeps the end of its session.
+        if provider_session.is_some() && age >= ProviderSession::LONGEST_LOGIN {
+            return Ok(refused(record, "the lifetime of its session is over"));
+        }
+        if let Some(keeper) = &gate.keeper {
+            match keeper.renew(session.id(), &stored, now).await? {
+                Renewed::NotDue => {}
+                Renewed::Yes(renewed) => self.loaded.keep(Some(renewed)),
+                Renewed::Ended => return Ok(refused(record, "the session has ended meanwhile")),
+            }
+        }
+        Ok(Some(Visitor {
+            login: Login::from(stored.login),
+            user,
+        }))
     }
 }
 
@@ -156,72 +246,6 @@ impl Gate {
     pub(crate) fn login_for(&self, next: &str) -> String {
         let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
         format!("{}?next={next}", self.login_path)
-    }
-
-    /// The check itself. Every way out of it but the last one leads to nobody.
-    async fn check(
-        &self,
-        session: &Session,
-        cookies: &Cookies,
-    ) -> Result<Option<Visitor>, BoxError> {
-        let Some(record) = session::read(session).await? else {
-            return Ok(None);
-        };
-        if !self.realms.contains(&record.realm) {
-            return Ok(refused(&record, "it is a login of another layer"));
-        }
-        let key = cookies
-            .get(&self.key_cookie)
-            .map(|cookie| LoginKey::from_cookie(cookie.value()));
-        if !key.is_some_and(|key| key.fits(&record.key)) {
-            return Ok(refused(
-                &record,
-                "the browser does not hold the login's key",
-            ));
-        }
-        let provider_session = record.provider_session();
-        // Before the user is loaded: once a pending logout is written, the load shows it.
-        if self
-            .pending
-            .contains(&record.subject, provider_session.as_ref())
-        {
-            return Ok(refused(&record, "a logout of this person is being written"));
-        }
-        let login = LoginReference::new(&record.user_id, &record.subject)
-            .in_session(provider_session.as_ref());
-        let Some(standing) = self.users.standing(login).await? else {
-            return Ok(refused(&record, "there is no such user any more"));
-        };
-        let Standing { user, now, .. } = standing;
-        if !record.logged_in_at.outlives(user.logged_out_at) {
-            return Ok(refused(&record, "logged out since"));
-        }
-        if !record.logged_in_at.outlives(standing.session_logged_out_at) {
-            return Ok(refused(&record, "its session at the provider has ended"));
-        }
-        if record.logged_in_at.is_too_far_ahead_of(now) {
-            return Ok(refused(&record, "the login lies in the future"));
-        }
-        let age = now.since(record.logged_in_at);
-        if self.lifetime.is_some_and(|lifetime| age >= lifetime) {
-            return Ok(refused(&record, "its lifetime is over"));
-        }
-        // Longer than that nobody keeps the end of its session.
-        if provider_session.is_some() && age >= ProviderSession::LONGEST_LOGIN {
-            return Ok(refused(&record, "the lifetime of its session is over"));
-        }
-        let renewed = match &self.renewal {
-            Some(renewal) => renewal.renew(session, cookies, &record, now).await?,
-            None => Renewed::NotDue,
-        };
-        if renewed == Renewed::Ended {
-            return Ok(refused(&record, "the session has ended meanwhile"));
-        }
-        Ok(Some(Visitor {
-            renewed: renewed == Renewed::Yes,
-            login: Login::from(record),
-            user,
-        }))
     }
 }
 

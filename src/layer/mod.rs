@@ -1,30 +1,29 @@
 //! Puts the parts into the request.
 
+mod body;
 mod prefixes;
 mod saving;
 mod service;
+mod sessions;
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{Router, http::request::Parts, response::Response, routing::Route};
 use tower_layer::Layer;
-use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, cookie::SameSite};
+use tower_sessions::SessionStore;
 
-pub use self::service::ClefLayerService;
 use self::{prefixes::WithoutDisguisedCookies, saving::AnswersForTheSessions};
+pub use self::{service::ClefLayerService, sessions::ClefSessions};
 use crate::{
     AddressError, LoginFailure, Logouts, NoticeLimits, Paths, PathsError, Rejection, UserStore,
     extract::Gate,
     pending::PendingLogouts,
     provider::Provider,
     routes::{self, Attempts, Checks, Context, Entrance, Notices, SignOuts},
-    session::Renewal,
+    session::Keeper,
     site::Site,
     strangers::Strangers,
 };
-
-/// How long a session lives without a request that asks who is there.
-const DEFAULT_IDLE_EXPIRY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The layer around an application: it brings sessions, lets handlers ask who is there by
 /// [`LoggedIn`](crate::LoggedIn), and has the [`routes`](Self::routes) for login and logout.
@@ -68,7 +67,7 @@ pub struct ClefLayer<L> {
     sessions: L,
 }
 
-impl<Store: SessionStore + Clone> ClefLayer<SessionManagerLayer<Store>> {
+impl ClefLayer<ClefSessions> {
     /// A layer for the `site` at this origin (scheme, host and port, as browsers see it),
     /// whose people log in with `provider`, are kept in `users`, and have their sessions in
     /// `sessions`.
@@ -80,37 +79,26 @@ impl<Store: SessionStore + Clone> ClefLayer<SessionManagerLayer<Store>> {
         site: &str,
         provider: impl Provider,
         users: impl UserStore,
-        sessions: Store,
+        sessions: impl SessionStore,
     ) -> Result<Self, AddressError> {
         let site = Site::parse(site)?;
-        let name = site.cookie_name("session", None);
-        let renewal = Renewal {
-            store: Arc::new(sessions.clone()),
-            site: site.clone(),
-            cookie: name.clone(),
-            idle: DEFAULT_IDLE_EXPIRY,
-        };
-        let sessions = SessionManagerLayer::new(sessions)
-            .with_name(name)
-            .with_http_only(true)
-            .with_same_site(SameSite::Lax)
-            .with_secure(site.is_secure())
-            .with_path("/");
-        let mut layer = Self::build(site, provider, users, sessions);
-        layer.gate_mut().renewal = Some(renewal);
-        Ok(layer.idle_expiry(DEFAULT_IDLE_EXPIRY))
+        let sessions = ClefSessions::new(Arc::new(Keeper::new(sessions, &site)));
+        let layer = Self::build(site, provider, users, sessions.clone());
+        Ok(layer.with_sessions(sessions))
     }
 
     /// How long a session lives after its last use; a day by default. A use is a request
     /// that asks who is there. It is noted in the store at most twenty times in that time,
     /// so a session may end by a twentieth of it early.
     #[must_use]
-    pub fn idle_expiry(mut self, idle: Duration) -> Self {
-        if let Some(renewal) = &mut self.gate_mut().renewal {
-            renewal.idle = idle;
-        }
-        let idle = time::Duration::try_from(idle).unwrap_or(time::Duration::MAX);
-        self.sessions = self.sessions.with_expiry(Expiry::OnInactivity(idle));
+    pub fn idle_expiry(self, idle: Duration) -> Self {
+        let keeper = self.sessions.keeper().with_idle(idle);
+        self.with_sessions(ClefSessions::new(Arc::new(keeper)))
+    }
+
+    fn with_sessions(mut self, sessions: ClefSessions) -> Self {
+        self.gate_mut().keeper = Some(Arc::clone(sessions.keeper()));
+        self.sessions = sessions;
         self
     }
 }
@@ -168,7 +156,7 @@ impl<L> ClefLayer<L> {
             strangers: Strangers::default(),
             realms: Vec::new(),
             lifetime: None,
-            renewal: None,
+            keeper: None,
             key_cookie: site.cookie_name("login", None),
             login_path: paths.start().to_owned(),
             render_rejection: None,
@@ -468,9 +456,13 @@ impl<S, L: Layer<ClefLayerService<S>>> Layer<S> for ClefLayer<L> {
     type Service = WithoutDisguisedCookies<AnswersForTheSessions<L::Service>>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let context = Arc::clone(&self.context);
-        let service = ClefLayerService::new(inner, Arc::clone(&context));
+        let service = ClefLayerService::new(inner, Arc::clone(&self.context));
         let service = self.sessions.layer(service);
+        // Our own sessions answer for themselves.
+        let context = match &self.context.gate.keeper {
+            Some(_) => None,
+            None => Some(Arc::clone(&self.context)),
+        };
         WithoutDisguisedCookies::new(AnswersForTheSessions::new(service, context))
     }
 }

@@ -1,8 +1,7 @@
-//! Answers for the session layer where its store does not: it saves after the handler,
-//! without a limit, and says an empty 500 where it cannot.
+//! Answers for a session layer of the application's where its store does not: tower-sessions'
+//! saves after the handler, without a limit, and says an empty 500 where it cannot.
 
 use std::{
-    any::Any,
     fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -12,7 +11,6 @@ use std::{
 };
 
 use axum::{
-    body::Body,
     http::{Request, Response, header},
     response::IntoResponse as _,
 };
@@ -20,11 +18,12 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower_service::Service;
 
+use super::body::into_body;
 use crate::{
     BoxError, Rejection,
-    extract::navigates,
+    extract::{Visit, navigates},
     routes::Context,
-    session::{Handled, Saving},
+    session::Handled,
     time_limit::{NoAnswer, STORE_LIMIT},
 };
 
@@ -32,11 +31,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct AnswersForTheSessions<S> {
     inner: S,
-    context: Arc<Context>,
+    // None: the session layer is our own and answers for itself.
+    context: Option<Arc<Context>>,
 }
 
 impl<S> AnswersForTheSessions<S> {
-    pub(super) fn new(inner: S, context: Arc<Context>) -> Self {
+    pub(super) fn new(inner: S, context: Option<Arc<Context>>) -> Self {
         Self { inner, context }
     }
 }
@@ -55,14 +55,18 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let saving = Arc::new(Saving::default());
-        request.extensions_mut().insert(Arc::clone(&saving));
-        SavingFuture {
+        let answering = self.context.as_ref().map(|context| Answering {
+            visit: Arc::new(Visit::new(Arc::clone(&context.gate))),
             navigates: navigates(request.method(), request.headers()),
-            inner: self.inner.call(request),
-            saving,
             limit: None,
-            context: Arc::clone(&self.context),
+        });
+        if let Some(answering) = &answering {
+            let visit = Arc::clone(&answering.visit);
+            request.extensions_mut().insert(visit);
+        }
+        SavingFuture {
+            inner: self.inner.call(request),
+            answering,
         }
     }
 }
@@ -72,12 +76,15 @@ pin_project! {
     pub struct SavingFuture<F> {
         #[pin]
         inner: F,
-        saving: Arc<Saving>,
-        navigates: bool,
-        // Runs from when the handler has answered and the session layer has not.
-        limit: Option<Pin<Box<Sleep>>>,
-        context: Arc<Context>,
+        answering: Option<Answering>,
     }
+}
+
+struct Answering {
+    visit: Arc<Visit>,
+    navigates: bool,
+    /// Runs from when the handler has answered and the session layer has not.
+    limit: Option<Pin<Box<Sleep>>>,
 }
 
 impl<F, ResBody, E> Future for SavingFuture<F>
@@ -89,18 +96,36 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let mut inner = this.inner.as_mut();
+        match this.answering {
+            Some(answering) => answering.poll(this.inner.as_mut(), context),
+            None => this.inner.poll(context),
+        }
+    }
+}
+
+impl Answering {
+    fn poll<F, B, E>(
+        &mut self,
+        mut inner: Pin<&mut F>,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<F::Output>
+    where
+        F: Future<Output = Result<Response<B>, E>>,
+        B: Default + 'static,
+    {
+        let saving = &self.visit.saving;
         let polled = catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(context)));
         let (error, cookies): (BoxError, Vec<_>) = match polled {
             Ok(Poll::Ready(Ok(mut response))) => {
                 let passed = response.extensions_mut().remove::<Handled>().is_some();
-                if !this.saving.is_handled() {
-                    return Poll::Ready(Ok(response));
-                }
-                if passed || !response.status().is_server_error() {
-                    if let Some(ending) = this.saving.take_ending() {
-                        ending.saved(response.headers_mut());
+                if passed || !saving.is_handled() || !response.status().is_server_error() {
+                    let headers = response.headers_mut();
+                    if saving.is_handled()
+                        && let Some(ending) = saving.take_ending()
+                    {
+                        ending.saved(headers);
                     }
+                    self.visit.set_cookies(headers);
                     return Poll::Ready(Ok(response));
                 }
                 let error = "the session store did not take the session".into();
@@ -109,10 +134,10 @@ where
             }
             Ok(Poll::Ready(Err(error))) => return Poll::Ready(Err(error)),
             Ok(Poll::Pending) => {
-                if !this.saving.is_handled() {
+                if !saving.is_handled() {
                     return Poll::Pending;
                 }
-                let limit = this
+                let limit = self
                     .limit
                     .get_or_insert_with(|| Box::pin(tokio::time::sleep(STORE_LIMIT)));
                 if limit.as_mut().poll(context).is_pending() {
@@ -121,28 +146,20 @@ where
                 (NoAnswer::Late(STORE_LIMIT).into(), Vec::new())
             }
             // A panic of the handler is the application's.
-            Err(panic) if !this.saving.is_handled() => resume_unwind(panic),
+            Err(panic) if !saving.is_handled() => resume_unwind(panic),
             Err(_) => (NoAnswer::Panicked.into(), Vec::new()),
         };
-        let mut response = match this.saving.take_ending() {
+        let mut response = match saving.take_ending() {
             Some(ending) => ending.failed(error),
-            None => {
-                Rejection::not_saved(&this.context.gate, *this.navigates, error).into_response()
-            }
+            None => Rejection::not_saved(&self.visit.gate, self.navigates, error).into_response(),
         };
         // They stand whatever becomes of the rest.
         for cookie in cookies {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
+        self.visit.set_cookies(response.headers_mut());
         Poll::Ready(Ok(response.map(into_body)))
     }
-}
-
-/// The body as the inner service has it: our own where that is axum's, an empty one elsewhere.
-fn into_body<B: Default + 'static>(body: Body) -> B {
-    let mut body = Some(body);
-    let body = (&mut body as &mut dyn Any).downcast_mut::<Option<B>>();
-    body.and_then(Option::take).unwrap_or_default()
 }
 
 impl<F> fmt::Debug for SavingFuture<F> {

@@ -8,18 +8,17 @@ use std::{
     task::{Context as TaskContext, Poll, ready},
 };
 
-use axum::http::{HeaderValue, Request, Response, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
     extract::{Storing, Visit},
     routes::Context,
-    session::Saving,
 };
 
-/// The service of a [`ClefLayer`](crate::ClefLayer), inside its session layer. The error of the
-/// inner service passes through as it is.
+/// The service of a [`ClefLayer`](crate::ClefLayer), inside a session layer that the application
+/// configured itself. The error of the inner service passes through as it is.
 #[derive(Clone, Debug)]
 pub struct ClefLayerService<S> {
     inner: S,
@@ -29,6 +28,11 @@ pub struct ClefLayerService<S> {
 impl<S> ClefLayerService<S> {
     pub(super) fn new(inner: S, context: Arc<Context>) -> Self {
         Self { inner, context }
+    }
+
+    /// What is inside, for a service that does all of this itself.
+    pub(super) fn into_parts(self) -> (S, Arc<Context>) {
+        (self.inner, self.context)
     }
 }
 
@@ -45,15 +49,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let visit = Arc::new(Visit::new(Arc::clone(&self.context.gate)));
         let extensions = request.extensions_mut();
-        let saving = extensions.get::<Arc<Saving>>().cloned().unwrap_or_default();
-        extensions.insert(Arc::clone(&visit));
         extensions.insert(Arc::clone(&self.context));
+        // Whoever saves the session has put it there, around the session layer.
+        let visit = extensions.get::<Arc<Visit>>().cloned();
         ResponseFuture {
             inner: self.inner.call(request),
             visit,
-            saving,
         }
     }
 }
@@ -63,8 +65,7 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        visit: Arc<Visit>,
-        saving: Arc<Saving>,
+        visit: Option<Arc<Visit>>,
     }
 }
 
@@ -77,23 +78,27 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(context))?;
-        let headers = response.headers_mut();
-        match this.visit.storing() {
-            Storing::Free => {}
-            Storing::ByCookie => {
-                headers.append(header::VARY, HeaderValue::from_static("cookie"));
-            }
-            Storing::ForbiddenWhateverTheHandlerSays => {
-                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            }
-            Storing::Forbidden => {
-                headers
-                    .entry(header::CACHE_CONTROL)
-                    .or_insert(HeaderValue::from_static("no-store"));
-            }
-        }
-        this.saving.handled(&mut response);
+        let Some(visit) = this.visit else {
+            return Poll::Ready(Ok(response));
+        };
+        tell_caches(visit, response.headers_mut());
+        visit.saving.handled(&mut response);
         Poll::Ready(Ok(response))
+    }
+}
+
+/// Tells the caches between us and the browser what they must know of an answer.
+pub(super) fn tell_caches(visit: &Visit, headers: &mut HeaderMap) {
+    match visit.storing() {
+        Storing::Free => {}
+        Storing::ByCookie => {
+            headers.append(header::VARY, HeaderValue::from_static("cookie"));
+        }
+        Storing::Forbidden => {
+            headers
+                .entry(header::CACHE_CONTROL)
+                .or_insert(HeaderValue::from_static("no-store"));
+        }
     }
 }
 

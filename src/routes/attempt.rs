@@ -8,12 +8,12 @@ use std::{sync::Arc, time::Duration};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::Rng as _;
 use subtle::ConstantTimeEq as _;
-use tower_cookies::Cookies;
 use url::Url;
 
 use super::{burnt::BurntStates, return_path::ReturnPath};
 use crate::{
     Timestamp,
+    cookies::Cookies,
     provider::{LoginSecret, OneTimeState},
     site::Site,
 };

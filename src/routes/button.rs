@@ -7,12 +7,12 @@ use axum::{
     http::{Method, request::Parts},
 };
 use maud::html;
-use tower_cookies::Cookies;
 
 use super::{Context, Entrance, return_path::ReturnPath};
 use crate::{
     Rejection,
     clef::{ButtonColor, ButtonStyle, ButtonType},
+    cookies::Cookies,
     extract::{Visit, asked_for},
     provider::LoginRequest,
 };
@@ -131,10 +131,9 @@ impl<S: Sync> FromRequestParts<S> for ClefButton {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
         let extensions = &parts.extensions;
-        let (Some(context), Some(visit), Some(cookies)) = (
+        let (Some(context), Some(visit)) = (
             extensions.get::<Arc<Context>>(),
             extensions.get::<Arc<Visit>>(),
-            extensions.get::<Cookies>(),
         ) else {
             return Err(Rejection::layer_missing());
         };
@@ -149,7 +148,7 @@ impl<S: Sync> FromRequestParts<S> for ClefButton {
         Ok(Self {
             context: Arc::clone(context),
             entrance: entrance.clone(),
-            cookies: cookies.clone(),
+            cookies: visit.cookies(&parts.headers).clone(),
             visit: Arc::clone(visit),
             next,
             attributes: Vec::new(),

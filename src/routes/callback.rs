@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::{Extensions, HeaderMap, HeaderValue, header},
+    http::{HeaderMap, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
 };
+use cookie::Cookie;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use tower_cookies::Cookie;
 use tower_sessions::Session;
 
 use super::{
@@ -18,9 +18,10 @@ use super::{
     return_path::ReturnPath, session_and_cookies,
 };
 use crate::{
-    BoxError,
+    BoxError, cookies,
+    extract::Visit,
     provider::{CodeExchange, LoginSecret, ProviderLogin},
-    session::{self, Ending, LoginKey, LoginRecord, Saving},
+    session::{self, Ending, LoginKey, LoginRecord},
     time_limit::{STORE_LIMIT, answer, within},
 };
 
@@ -43,7 +44,7 @@ pub(super) struct Callback {
 pub(super) async fn callback(
     State(route): State<RouteState>,
     query: Result<Query<Callback>, QueryRejection>,
-    extensions: Extensions,
+    parts: Parts,
 ) -> Response {
     let query = match query {
         Ok(Query(query)) => query,
@@ -52,9 +53,9 @@ pub(super) async fn callback(
             return LoginFailure::answer(&route, reason, None);
         }
     };
-    let (Some((session, cookies)), Some(saving)) = (
-        session_and_cookies(&extensions),
-        extensions.get::<Arc<Saving>>(),
+    let (Some((session, cookies)), Some(visit)) = (
+        session_and_cookies(&parts),
+        parts.extensions.get::<Arc<Visit>>(),
     ) else {
         return LoginFailure::answer(&route, Reason::layer_missing(), None);
     };
@@ -63,7 +64,7 @@ pub(super) async fn callback(
     let attempts = &route.context.attempts;
     let state = query.state.as_ref();
     let ended =
-        state.and_then(|state| attempts.burn(&cookies, &callback_url, state.expose_secret()));
+        state.and_then(|state| attempts.burn(cookies, &callback_url, state.expose_secret()));
     let Some(Ended { secret, next }) = ended else {
         let reason = Reason::new(
             LoginFailureKind::StateMismatch,
@@ -71,11 +72,11 @@ pub(super) async fn callback(
         );
         return LoginFailure::answer(&route, reason, None);
     };
-    match log_in(&route, &query, &secret, &session).await {
+    match log_in(&route, &query, &secret, session).await {
         Ok((user_id, key)) => {
             let redirect = Redirect::to(next.as_str()).into_response();
             let key_cookie = route.context.key_cookie(key.into_cookie(), KEY_LIFETIME);
-            saving.end_with(LoggedIn {
+            visit.saving.end_with(LoggedIn {
                 user_id,
                 key_cookie,
                 route,
@@ -97,9 +98,7 @@ struct LoggedIn {
 
 impl Ending for LoggedIn {
     fn saved(self: Box<Self>, headers: &mut HeaderMap) {
-        if let Ok(cookie) = HeaderValue::try_from(self.key_cookie.to_string()) {
-            headers.append(header::SET_COOKIE, cookie);
-        }
+        cookies::set(headers, &self.key_cookie);
         tracing::info!(user = ?self.user_id, "logged in");
     }
 

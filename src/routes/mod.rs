@@ -21,12 +21,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{Extensions, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     middleware::map_response,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tower_cookies::{Cookie, Cookies};
+use cookie::Cookie;
 use tower_sessions::Session;
 use url::{Url, form_urlencoded};
 
@@ -41,7 +41,12 @@ pub use self::{
     failure::{LoginFailure, LoginFailureKind},
     paths::{Paths, PathsError},
 };
-use crate::{extract::Gate, provider::Provider, site::Site};
+use crate::{
+    cookies::Cookies,
+    extract::{Gate, Visit},
+    provider::Provider,
+    site::Site,
+};
 
 /// The most that a logout notice may be, in bytes. Clef's are 48, a logout token of OpenID
 /// Connect takes a few thousand.
@@ -157,11 +162,10 @@ async fn only_get() -> impl IntoResponse {
 }
 
 /// Session and cookies of a request; `None` outside of the layer.
-fn session_and_cookies(extensions: &Extensions) -> Option<(Session, Cookies)> {
-    Some((
-        extensions.get::<Session>()?.clone(),
-        extensions.get::<Cookies>()?.clone(),
-    ))
+fn session_and_cookies(parts: &Parts) -> Option<(&Session, &Cookies)> {
+    let visit = parts.extensions.get::<Arc<Visit>>()?;
+    let session = parts.extensions.get::<Session>()?;
+    Some((session, visit.cookies(&parts.headers)))
 }
 
 /// Marks an answer as one moment's, with nothing in its address to pass on: whatever the

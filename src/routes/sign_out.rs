@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use axum::{
     extract::State,
-    http::{Extensions, HeaderMap, HeaderValue, header},
+    http::{HeaderMap, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
 };
 use secrecy::SecretString;
-use tower_cookies::Cookies;
 use url::Url;
 
 use super::{
@@ -18,6 +17,7 @@ use super::{
 };
 use crate::{
     BoxError,
+    cookies::Cookies,
     provider::SignOutRequest,
     session,
     time_limit::{STORE_LIMIT, answer, within},
@@ -27,33 +27,27 @@ use crate::{
 /// then, and a person waits.
 const PROVIDER_LIMIT: Duration = Duration::from_secs(5);
 
-pub(super) async fn sign_out(
-    State(route): State<RouteState>,
-    headers: HeaderMap,
-    extensions: Extensions,
-) -> Response {
-    match end(&route.context, &headers, &extensions).await {
-        Ok(goes_on_to) => signed_out(&route.context, goes_on_to.as_ref()),
+pub(super) async fn sign_out(State(route): State<RouteState>, parts: Parts) -> Response {
+    match end(&route.context, &parts).await {
+        Ok(goes_on_to) => {
+            Redirect::to(goes_on_to.as_ref().map_or("/", Url::as_str)).into_response()
+        }
         Err(reason) => LoginFailure::answer(&route, reason, None),
     }
 }
 
 /// Ends the login here. Then: where it goes on at the provider, if it does.
-async fn end(
-    context: &Context,
-    headers: &HeaderMap,
-    extensions: &Extensions,
-) -> Result<Option<Url>, Reason> {
-    if is_foreign(&context.site.origin(), headers) {
+async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
+    if is_foreign(&context.site.origin(), &parts.headers) {
         return Err(Reason::new(
             LoginFailureKind::ForeignOrigin,
             "a page of another site asked to sign out",
         ));
     }
-    let (session, cookies) = session_and_cookies(extensions).ok_or_else(Reason::layer_missing)?;
+    let (session, cookies) = session_and_cookies(parts).ok_or_else(Reason::layer_missing)?;
     // Even where the store then fails: without its key the session is nobody's.
     cookies.remove(context.key_cookie(String::new(), Duration::ZERO));
-    let login = within(STORE_LIMIT, session::end(&session))
+    let login = within(STORE_LIMIT, session::end(session))
         .await
         .map_err(Reason::store)?;
     tracing::info!("signed out on this device");
@@ -62,7 +56,7 @@ async fn end(
     };
     let mut entrances = context.entrances.iter();
     match entrances.find(|entrance| context.realm(&entrance.paths) == login.realm) {
-        Some(entrance) => Ok(at_the_provider(context, entrance, hint.as_ref(), &cookies).await),
+        Some(entrance) => Ok(at_the_provider(context, entrance, hint.as_ref(), cookies).await),
         None => Ok(None),
     }
 }
@@ -91,20 +85,6 @@ async fn at_the_provider(
     let reason = Causes(&*reason);
     tracing::warn!(%reason, "a sign-out could not go on at the provider");
     None
-}
-
-fn signed_out(context: &Context, goes_on_to: Option<&Url>) -> Response {
-    let mut response = Redirect::to(goes_on_to.map_or("/", Url::as_str)).into_response();
-    // The session layer takes its cookie away without `Secure`, which browsers refuse for
-    // a name with a prefix.
-    if context.site.is_secure()
-        && let Some(renewal) = &context.gate.renewal
-        && let removal = context.site.removal(renewal.cookie.clone())
-        && let Ok(removal) = HeaderValue::try_from(removal.to_string())
-    {
-        response.headers_mut().append(header::SET_COOKIE, removal);
-    }
-    response
 }
 
 /// Whether a browser says that the request comes from elsewhere. Whoever sends neither

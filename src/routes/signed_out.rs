@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::Extensions,
+    http::request::Parts,
     response::{IntoResponse as _, Redirect, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -15,10 +15,9 @@ use rand::Rng as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
-use tower_cookies::Cookies;
 
 use super::{RouteState, session_and_cookies};
-use crate::{provider::OneTimeState, site::Site};
+use crate::{cookies::Cookies, provider::OneTimeState, site::Site};
 
 /// How long a sign-out may take at the provider: some ask before they do it.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -70,12 +69,12 @@ pub(super) struct SignedOut {
 pub(super) async fn signed_out(
     State(route): State<RouteState>,
     query: Result<Query<SignedOut>, QueryRejection>,
-    extensions: Extensions,
+    parts: Parts,
 ) -> Response {
     let state = query.ok().and_then(|Query(SignedOut { state })| state);
-    let cookies = session_and_cookies(&extensions).map(|(_, cookies)| cookies);
+    let cookies = session_and_cookies(&parts).map(|(_, cookies)| cookies);
     let sign_outs = &route.context.sign_outs;
-    let ours = cookies.is_some_and(|cookies| sign_outs.end(&cookies, state.as_ref()));
+    let ours = cookies.is_some_and(|cookies| sign_outs.end(cookies, state.as_ref()));
     if ours {
         tracing::info!("signed out at the provider too");
     } else {

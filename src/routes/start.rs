@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::Extensions,
+    http::request::Parts,
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
@@ -21,13 +21,13 @@ pub(super) struct Start {
 pub(super) async fn start(
     State(route): State<RouteState>,
     query: Result<Query<Start>, QueryRejection>,
-    extensions: Extensions,
+    parts: Parts,
 ) -> Response {
     let next = match next(&route, query) {
         Ok(next) => next,
         Err(reason) => return LoginFailure::answer(&route, reason, None),
     };
-    match begin(&route, &next, &extensions).await {
+    match begin(&route, &next, &parts).await {
         Ok(response) => response,
         Err(reason) => LoginFailure::answer(&route, reason, Some(&next)),
     }
@@ -51,15 +51,11 @@ fn next(
     Ok(next)
 }
 
-async fn begin(
-    route: &RouteState,
-    next: &ReturnPath,
-    extensions: &Extensions,
-) -> Result<Response, Reason> {
-    let (_, cookies) = session_and_cookies(extensions).ok_or_else(Reason::layer_missing)?;
+async fn begin(route: &RouteState, next: &ReturnPath, parts: &Parts) -> Result<Response, Reason> {
+    let (_, cookies) = session_and_cookies(parts).ok_or_else(Reason::layer_missing)?;
     let callback_url = route.callback_url();
     let attempts = &route.context.attempts;
-    let begun = attempts.begin(&cookies, &callback_url, next);
+    let begun = attempts.begin(cookies, &callback_url, next);
     let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
     let url = answer(EXCHANGE_LIMIT, route.entrance.provider.login_url(&login));
     let reason = match url.await {
@@ -67,6 +63,6 @@ async fn begin(
         Ok(Err(error)) => Reason::from(error),
         Err(none) => Reason::new(LoginFailureKind::ProviderUnavailable, none),
     };
-    attempts.forget(&cookies, &begun.state);
+    attempts.forget(cookies, &begun.state);
     Err(reason)
 }

@@ -3,9 +3,12 @@
 //! It is written once, at the login. Whatever a request in flight saves back later can
 //! only be the same stamp again, so a logout cannot be undone by it.
 
+mod keeper;
 mod key;
 mod renewal;
 mod saving;
+
+use std::collections::HashMap;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -13,8 +16,9 @@ use serde_json::Value;
 use tower_sessions::{Session, session, session_store};
 
 pub(crate) use self::{
+    keeper::{Keeper, SessionCookie},
     key::LoginKey,
-    renewal::{Renewal, Renewed},
+    renewal::Renewed,
     saving::{Ending, Handled, Saving},
 };
 use crate::{BoxError, ProviderSession, Subject, Timestamp};
@@ -28,7 +32,7 @@ const SEEN: &str = "axum-clef.seen";
 const SIGN_OUT_HINT: &str = "axum-clef.sign-out-hint";
 
 /// A login as the session keeps it. Whatever lacks a part of it is no login.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LoginRecord {
     /// Which layer made it: two layers of one application may share a session store, and
     /// their users are not the same people.
@@ -54,17 +58,43 @@ impl LoginRecord {
     }
 }
 
-/// Reads the login, if there is one that can be read.
+/// A login in a session, and what else the check wants to know of the session.
+pub(crate) struct Stored {
+    pub(crate) login: LoginRecord,
+    /// When the session was last seen in use, as far as it says.
+    pub(super) seen: Option<Timestamp>,
+}
+
+impl Stored {
+    /// The login in the data of a session, if there is one that can be read.
+    pub(crate) fn of(data: &HashMap<String, Value>) -> Option<Self> {
+        Self::read(data.get(LOGIN)?, data.get(SEEN))
+    }
+
+    fn read(login: &Value, seen: Option<&Value>) -> Option<Self> {
+        Some(Self {
+            login: LoginRecord::deserialize(login).ok()?,
+            seen: seen.and_then(|seen| Timestamp::deserialize(seen).ok()),
+        })
+    }
+}
+
+/// Reads the login through the session, if there is one that can be read.
 ///
 /// # Errors
 ///
 /// When the session store cannot answer.
-pub(crate) async fn read(session: &Session) -> Result<Option<LoginRecord>, BoxError> {
-    match session.get_value(LOGIN).await {
-        Ok(value) => Ok(value.and_then(|value| serde_json::from_value(value).ok())),
-        Err(error) if is_unreadable(&error) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+pub(crate) async fn read(session: &Session) -> Result<Option<Stored>, BoxError> {
+    let login = match session.get_value(LOGIN).await {
+        Ok(login) => login,
+        Err(error) if is_unreadable(&error) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(login) = login else {
+        return Ok(None);
+    };
+    let seen = session.get_value(SEEN).await?;
+    Ok(Stored::read(&login, seen.as_ref()))
 }
 
 /// Begins a login: a new session id always, and nothing left of anybody else. The session
@@ -121,7 +151,7 @@ pub(crate) async fn end(
     };
     let hint = hint.and_then(|hint| hint.as_str().map(SecretString::from));
     session.flush().await?;
-    Ok(login.map(|login| (login, hint)))
+    Ok(login.map(|stored| (stored.login, hint)))
 }
 
 fn is_same_person(previous: &Value, login: &LoginRecord) -> bool {
@@ -134,8 +164,13 @@ fn is_same_person(previous: &Value, login: &LoginRecord) -> bool {
 
 /// Whether the store answered, but with something that is no session.
 fn is_unreadable(error: &session::Error) -> bool {
-    matches!(
-        error,
-        session::Error::SerdeJson(_) | session::Error::Store(session_store::Error::Decode(_))
-    )
+    match error {
+        session::Error::SerdeJson(_) => true,
+        session::Error::Store(error) => is_no_session(error),
+    }
+}
+
+/// The same of a store without a session around it.
+pub(crate) fn is_no_session(error: &session_store::Error) -> bool {
+    matches!(error, session_store::Error::Decode(_))
 }

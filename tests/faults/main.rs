@@ -3,6 +3,7 @@
 
 mod browser;
 mod clef_down;
+mod configured;
 mod events;
 mod fault;
 mod log;

@@ -85,13 +85,7 @@ impl Case {
 
     /// What the log has to say.
     fn reason(self) -> String {
-        let last_of_all = matches!(self.call(), Call::Create)
-            || matches!((self.route, self.call()), (Route::Cart, Call::Save));
         match self.fault {
-            // The session layer keeps the error to itself.
-            Fault::Fails | Fault::FailsOnceDone if last_of_all => {
-                "the session store did not take the session".to_owned()
-            }
             Fault::Fails | Fault::FailsOnceDone => format!("{:?} fails", self.call()),
             Fault::Hangs | Fault::HangsOnceDone => "no answer within 10 seconds".to_owned(),
             Fault::Panics | Fault::PanicsOnceDone => "a panic instead of an answer".to_owned(),

@@ -17,7 +17,7 @@ async fn a_login_whose_answer_is_replaced_by_an_error_is_none() {
         Some(location) if location == "/account" => StatusCode::BAD_GATEWAY.into_response(),
         _ => response,
     };
-    let app = crate::site::pages(&node.layer)
+    let app = crate::site::pages(node.layer.routes())
         .layer(map_response(replaces))
         .layer(node.layer.clone());
     let mut browser = Browser::default();

@@ -14,11 +14,11 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, LoggedIn, Login, LogoutError, Logouts, Timestamp,
+    ClefLayer, ClefSessions, LoggedIn, Login, LogoutError, Logouts, Timestamp,
     provider::Provider,
     stores::{Account, MemoryUserStore},
 };
-use tower_sessions::{Session, SessionManagerLayer};
+use tower_sessions::Session;
 
 use crate::{fault::Faults, provider::OnceOnly, sessions::FaultySessions, users::FaultyUsers};
 
@@ -37,7 +37,7 @@ pub struct Node {
     pub layer: Layer,
 }
 
-type Layer = ClefLayer<SessionManagerLayer<FaultySessions>>;
+type Layer = ClefLayer<ClefSessions>;
 
 impl Site {
     pub fn new() -> Self {
@@ -83,17 +83,17 @@ impl Site {
 }
 
 fn app(layer: &Layer) -> Router {
-    pages(layer).layer(layer.clone())
+    pages(layer.routes()).layer(layer.clone())
 }
 
 /// The pages of the site, and nothing around them.
-pub fn pages(layer: &Layer) -> Router {
+pub fn pages(routes: Router) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/account", get(account))
         .route("/everywhere", post(everywhere))
         .route("/cart", post(fill_cart))
-        .merge(layer.routes())
+        .merge(routes)
 }
 
 async fn home(user: Option<LoggedIn<Account>>) -> String {

@@ -43,10 +43,13 @@ pub fn type_name<T>() -> String {
 }
 
 /// Types of which nobody outside gets a value: what they say is in their parents, or fixed.
-const INSIDE: [&str; 3] = [
+const INSIDE: [&str; 6] = [
     "ClefLayerService",
     "AnswersForTheSessions",
     "ResponseFuture",
+    "ClefSessions",
+    "WithSessions",
+    "SessionFuture",
 ];
 
 /// The names of the types that are `pub` somewhere in the sources.

@@ -2,13 +2,13 @@ use std::net::SocketAddr;
 
 use axum::{Json, Router, routing::get};
 use axum_clef::{
-    ClefLayer, LoggedIn,
+    ClefLayer, ClefSessions, LoggedIn,
     oidc::Oidc,
     stores::{Account, MemoryUserStore},
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
-use tower_sessions::{MemoryStore, SessionManagerLayer};
+use tower_sessions::MemoryStore;
 
 use crate::provider::RealProvider;
 
@@ -16,7 +16,7 @@ pub const CLIENT_ID: &str = "the site:1";
 /// With all that a form encodes.
 pub const CLIENT_SECRET: &str = "se cret:+%/&";
 
-type Layer = ClefLayer<SessionManagerLayer<MemoryStore>>;
+type Layer = ClefLayer<ClefSessions>;
 
 /// A site of two nodes over the same stores, each with an OpenID client of its own.
 ///

@@ -4,5 +4,6 @@ mod doors;
 mod invariants;
 mod manners;
 mod provider_sessions;
+mod sessions;
 mod several_providers;
 mod support;

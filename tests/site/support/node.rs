@@ -7,15 +7,15 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefButton, ClefLayer, LoggedIn, Login, Logouts, User as _,
+    ClefButton, ClefLayer, ClefSessions, LoggedIn, Login, Logouts, User as _,
     stores::{Account, MemoryUserStore},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
-use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
+use tower_sessions::{MemoryStore, Session};
 
 use super::{Pause, ScriptedProvider, TestClock, TestSessions, TestUsers};
 
-type Layer = ClefLayer<SessionManagerLayer<TestSessions>>;
+type Layer = ClefLayer<ClefSessions>;
 
 /// Everything that the nodes of one site share.
 #[derive(Clone)]
@@ -73,6 +73,11 @@ impl World {
 
     /// The site's router.
     pub fn app(&self, layer: &Layer) -> Router {
+        self.pages(layer.routes()).layer(layer.clone())
+    }
+
+    /// Its pages and these routes, and no layer around them.
+    pub fn pages(&self, routes: Router) -> Router {
         let slow = self.slow.clone();
         let slow_read = self.slow.clone();
         Router::new()
@@ -98,8 +103,7 @@ impl World {
             .route("/everywhere", post(everywhere))
             .route("/wrong", get(wrong))
             .route("/wrong/perhaps", get(perhaps_wrong))
-            .merge(layer.routes())
-            .layer(layer.clone())
+            .merge(routes)
     }
 
     /// Serves an application on a free port.
