@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::{Rejection, logged_in::visitor};
-use crate::{Subject, Timestamp, session::LoginRecord};
+use crate::{Subject, Timestamp, session::StoredLogin};
 
 /// The login of this request: when it began and whose it is to the provider.
 ///
@@ -40,11 +40,11 @@ impl Login {
     }
 }
 
-impl From<LoginRecord> for Login {
-    fn from(record: LoginRecord) -> Self {
+impl From<StoredLogin> for Login {
+    fn from(login: StoredLogin) -> Self {
         Self {
-            subject: record.subject,
-            logged_in_at: record.logged_in_at,
+            subject: login.subject,
+            logged_in_at: login.logged_in_at,
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     BoxError, LoginReference, ProviderSession, Standing,
     cookies::{self, Cookies},
     pending::PendingLogouts,
-    session::{self, Keeper, LoginKey, LoginRecord, Renewed, Saving, Stored},
+    session::{self, Keeper, LoginKey, LoginRecord, Renewed, Saving, StoredLogin},
     strangers::Strangers,
     time_limit::{STORE_LIMIT, within},
     user::{AnyUser, AnyUserStore},
@@ -153,9 +153,14 @@ impl Visit {
             .map_err(|error| Absence::new(RejectionKind::StoreUnavailable, error))
     }
 
-    /// The login in the session. It is loaded past the session as long as nobody has touched
-    /// that: it would copy what is in it.
-    async fn stored(&self, session: &Session) -> Result<Option<Stored>, BoxError> {
+    /// The login in the session, if it is of this layer and this browser. It is loaded past the
+    /// session as long as nobody has touched that: it would copy what is in it.
+    async fn stored(
+        &self,
+        session: &Session,
+        headers: &HeaderMap,
+    ) -> Result<Option<StoredLogin>, BoxError> {
+        let admits = |record: &LoginRecord<'_>| self.gate.admits(record, headers);
         if let Some(keeper) = &self.gate.keeper
             && !session.is_modified()
             && self.loaded.is_nothing()
@@ -168,14 +173,14 @@ impl Visit {
                 Err(error) if session::is_no_session(&error) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
-            let stored = record.as_ref().map(|record| Stored::of(&record.data));
+            let login = record.as_ref().map(|r| session::find(&r.data, admits));
             self.loaded.keep(record);
-            if let Some(stored) = stored {
-                return Ok(stored);
+            if let Some(login) = login {
+                return Ok(login);
             }
             // It is gone: the session must know, so that its cookie is taken away.
         }
-        session::read(session).await
+        session::read(session, admits).await
     }
 
     /// The check itself. Every way out of it but the last one leads to nobody.
@@ -184,58 +189,50 @@ impl Visit {
         session: &Session,
         headers: &HeaderMap,
     ) -> Result<Option<Visitor>, BoxError> {
-        let Some(stored) = self.stored(session).await? else {
+        let Some(login) = self.stored(session, headers).await? else {
             return Ok(None);
         };
-        let record = &stored.login;
         let gate = &self.gate;
-        if !gate.realms.contains(&record.realm) {
-            return Ok(refused(record, "it is a login of another layer"));
-        }
-        let key = cookies::named(headers, &gate.key_cookie).map(LoginKey::from_cookie);
-        if !key.is_some_and(|key| key.fits(&record.key)) {
-            return Ok(refused(record, "the browser does not hold the login's key"));
-        }
-        let provider_session = record.provider_session();
+        let refused = |reason| Ok(refused(&login.user_id, reason));
         // Before the user is loaded: once a pending logout is written, the load shows it.
         if gate
             .pending
-            .contains(&record.subject, provider_session.as_ref())
+            .contains(&login.subject, login.session.as_ref())
         {
-            return Ok(refused(record, "a logout of this person is being written"));
+            return refused("a logout of this person is being written");
         }
-        let login = LoginReference::new(&record.user_id, &record.subject)
-            .in_session(provider_session.as_ref());
-        let Some(standing) = gate.users.standing(login).await? else {
-            return Ok(refused(record, "there is no such user any more"));
+        let reference =
+            LoginReference::new(&login.user_id, &login.subject).in_session(login.session.as_ref());
+        let Some(standing) = gate.users.standing(reference).await? else {
+            return refused("there is no such user any more");
         };
         let Standing { user, now, .. } = standing;
-        if !record.logged_in_at.outlives(user.logged_out_at) {
-            return Ok(refused(record, "logged out since"));
+        if !login.logged_in_at.outlives(user.logged_out_at) {
+            return refused("logged out since");
         }
-        if !record.logged_in_at.outlives(standing.session_logged_out_at) {
-            return Ok(refused(record, "its session at the provider has ended"));
+        if !login.logged_in_at.outlives(standing.session_logged_out_at) {
+            return refused("its session at the provider has ended");
         }
-        if record.logged_in_at.is_too_far_ahead_of(now) {
-            return Ok(refused(record, "the login lies in the future"));
+        if login.logged_in_at.is_too_far_ahead_of(now) {
+            return refused("the login lies in the future");
         }
-        let age = now.since(record.logged_in_at);
+        let age = now.since(login.logged_in_at);
         if gate.lifetime.is_some_and(|lifetime| age >= lifetime) {
-            return Ok(refused(record, "its lifetime is over"));
+            return refused("its lifetime is over");
         }
         // Longer than that nobody keeps the end of its session.
-        if provider_session.is_some() && age >= ProviderSession::LONGEST_LOGIN {
-            return Ok(refused(record, "the lifetime of its session is over"));
+        if login.session.is_some() && age >= ProviderSession::LONGEST_LOGIN {
+            return refused("the lifetime of its session is over");
         }
         if let Some(keeper) = &gate.keeper {
-            match keeper.renew(session.id(), &stored, now).await? {
+            match keeper.renew(session.id(), &login, now).await? {
                 Renewed::NotDue => {}
                 Renewed::Yes(renewed) => self.loaded.keep(Some(renewed)),
-                Renewed::Ended => return Ok(refused(record, "the session has ended meanwhile")),
+                Renewed::Ended => return refused("the session has ended meanwhile"),
             }
         }
         Ok(Some(Visitor {
-            login: Login::from(stored.login),
+            login: Login::from(login),
             user,
         }))
     }
@@ -247,10 +244,24 @@ impl Gate {
         let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
         format!("{}?next={next}", self.login_path)
     }
+
+    /// Whether a login is of this layer and of the browser that makes the request.
+    fn admits(&self, record: &LoginRecord<'_>, headers: &HeaderMap) -> bool {
+        if !self.realms.iter().any(|realm| *realm == record.realm) {
+            refused(&record.user_id, "it is a login of another layer");
+            return false;
+        }
+        let key = cookies::named(headers, &self.key_cookie);
+        if !key.is_some_and(|key| LoginKey::fits(key, &record.key)) {
+            refused(&record.user_id, "the browser does not hold the login's key");
+            return false;
+        }
+        true
+    }
 }
 
-fn refused(record: &LoginRecord, reason: &'static str) -> Option<Visitor> {
-    tracing::debug!(user = ?record.user_id, reason, "a login is refused");
+fn refused(user: &str, reason: &'static str) -> Option<Visitor> {
+    tracing::debug!(?user, reason, "a login is refused");
     None
 }
 

@@ -173,12 +173,13 @@ async fn log_in(
     }
     let key = LoginKey::generate();
     let login = LoginRecord {
-        realm: context.realm(&route.entrance.paths),
-        user_id: user.id,
-        subject: profile.subject,
-        session: provider_session.map(|session| session.id().to_owned()),
+        realm: context.realm(&route.entrance.paths).into(),
+        user_id: (&user.id).into(),
+        issuer: profile.subject.issuer().into(),
+        subject_id: profile.subject.id().into(),
+        session: provider_session.as_ref().map(|session| session.id().into()),
         logged_in_at,
-        key: key.fingerprint(),
+        key: key.fingerprint().into(),
     };
     within(
         STORE_LIMIT,
@@ -186,7 +187,7 @@ async fn log_in(
     )
     .await
     .map_err(Reason::store)?;
-    Ok((login.user_id, key))
+    Ok((user.id, key))
 }
 
 fn code(query: &Callback) -> Result<&SecretString, Reason> {

@@ -51,11 +51,11 @@ async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
         .await
         .map_err(Reason::store)?;
     tracing::info!("signed out on this device");
-    let Some((login, hint)) = login else {
+    let Some((realm, hint)) = login else {
         return Ok(None);
     };
     let mut entrances = context.entrances.iter();
-    match entrances.find(|entrance| context.realm(&entrance.paths) == login.realm) {
+    match entrances.find(|entrance| context.realm(&entrance.paths) == realm) {
         Some(entrance) => Ok(at_the_provider(context, entrance, hint.as_ref(), cookies).await),
         None => Ok(None),
     }

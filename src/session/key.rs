@@ -21,11 +21,6 @@ impl LoginKey {
         Self(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// The key that a browser sent.
-    pub(crate) fn from_cookie(value: &str) -> Self {
-        Self(value.to_owned())
-    }
-
     /// What goes into the cookie.
     pub(crate) fn into_cookie(self) -> String {
         self.0
@@ -33,14 +28,17 @@ impl LoginKey {
 
     /// What goes into the session.
     pub(crate) fn fingerprint(&self) -> String {
-        URL_SAFE_NO_PAD.encode(Sha256::digest(self.0.as_bytes()))
+        URL_SAFE_NO_PAD.encode(digest(&self.0))
     }
 
-    /// Whether a session with this fingerprint belongs to this key.
-    pub(crate) fn fits(&self, fingerprint: &str) -> bool {
-        self.fingerprint()
-            .as_bytes()
-            .ct_eq(fingerprint.as_bytes())
-            .into()
+    /// Whether a session with this fingerprint belongs to what a browser sent.
+    pub(crate) fn fits(sent: &str, fingerprint: &str) -> bool {
+        let mut encoded = [0; 43];
+        let whole = URL_SAFE_NO_PAD.encode_slice(digest(sent), &mut encoded);
+        whole.is_ok() && encoded.ct_eq(fingerprint.as_bytes()).into()
     }
+}
+
+fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
 }

@@ -5,23 +5,25 @@
 
 mod keeper;
 mod key;
+mod record;
 mod renewal;
 mod saving;
 
 use std::collections::HashMap;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize as _;
 use serde_json::Value;
 use tower_sessions::{Session, session, session_store};
 
 pub(crate) use self::{
     keeper::{Keeper, SessionCookie},
     key::LoginKey,
+    record::{LoginRecord, StoredLogin},
     renewal::Renewed,
     saving::{Ending, Handled, Saving},
 };
-use crate::{BoxError, ProviderSession, Subject, Timestamp};
+use crate::{BoxError, Timestamp};
 
 /// The login, under this key of the session.
 const LOGIN: &str = "axum-clef.login";
@@ -31,60 +33,25 @@ const SEEN: &str = "axum-clef.seen";
 /// What the provider wants to see again at the sign-out.
 const SIGN_OUT_HINT: &str = "axum-clef.sign-out-hint";
 
-/// A login as the session keeps it. Whatever lacks a part of it is no login.
-#[derive(PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LoginRecord {
-    /// Which layer made it: two layers of one application may share a session store, and
-    /// their users are not the same people.
-    pub(crate) realm: String,
-    /// The application's id of the user.
-    pub(crate) user_id: String,
-    /// Who it is to the provider.
-    pub(crate) subject: Subject,
-    /// The id of the session that the person has at the provider, if it names them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) session: Option<String>,
-    /// When the login began.
-    pub(crate) logged_in_at: Timestamp,
-    /// The fingerprint of the key that the browser holds.
-    pub(crate) key: String,
+/// Whether a login counts here, by what its record says.
+pub(crate) trait Admits: Fn(&LoginRecord<'_>) -> bool {}
+
+impl<F: Fn(&LoginRecord<'_>) -> bool> Admits for F {}
+
+/// The login in the data of a session, if there is one that can be read and is admitted.
+pub(crate) fn find(data: &HashMap<String, Value>, admits: impl Admits) -> Option<StoredLogin> {
+    stored(data.get(LOGIN)?, data.get(SEEN), admits)
 }
 
-impl LoginRecord {
-    /// The session that the person has at the provider, if it names them.
-    pub(crate) fn provider_session(&self) -> Option<ProviderSession> {
-        let id = self.session.as_ref()?;
-        Some(ProviderSession::new(self.subject.issuer(), id))
-    }
-}
-
-/// A login in a session, and what else the check wants to know of the session.
-pub(crate) struct Stored {
-    pub(crate) login: LoginRecord,
-    /// When the session was last seen in use, as far as it says.
-    pub(super) seen: Option<Timestamp>,
-}
-
-impl Stored {
-    /// The login in the data of a session, if there is one that can be read.
-    pub(crate) fn of(data: &HashMap<String, Value>) -> Option<Self> {
-        Self::read(data.get(LOGIN)?, data.get(SEEN))
-    }
-
-    fn read(login: &Value, seen: Option<&Value>) -> Option<Self> {
-        Some(Self {
-            login: LoginRecord::deserialize(login).ok()?,
-            seen: seen.and_then(|seen| Timestamp::deserialize(seen).ok()),
-        })
-    }
-}
-
-/// Reads the login through the session, if there is one that can be read.
+/// Finds the login through the session, as [`find`] does in its data.
 ///
 /// # Errors
 ///
 /// When the session store cannot answer.
-pub(crate) async fn read(session: &Session) -> Result<Option<Stored>, BoxError> {
+pub(crate) async fn read(
+    session: &Session,
+    admits: impl Admits,
+) -> Result<Option<StoredLogin>, BoxError> {
     let login = match session.get_value(LOGIN).await {
         Ok(login) => login,
         Err(error) if is_unreadable(&error) => return Ok(None),
@@ -94,7 +61,16 @@ pub(crate) async fn read(session: &Session) -> Result<Option<Stored>, BoxError> 
         return Ok(None);
     };
     let seen = session.get_value(SEEN).await?;
-    Ok(Stored::read(&login, seen.as_ref()))
+    Ok(stored(&login, seen.as_ref(), admits))
+}
+
+fn stored(login: &Value, seen: Option<&Value>, admits: impl Admits) -> Option<StoredLogin> {
+    let record = LoginRecord::read(login)?;
+    if !admits(&record) {
+        return None;
+    }
+    let seen = seen.and_then(|seen| Timestamp::deserialize(seen).ok());
+    Some(StoredLogin::new(record, seen))
 }
 
 /// Begins a login: a new session id always, and nothing left of anybody else. The session
@@ -105,11 +81,13 @@ pub(crate) async fn read(session: &Session) -> Result<Option<Stored>, BoxError> 
 /// When the session store cannot answer. Nobody is logged in then.
 pub(crate) async fn begin(
     session: &Session,
-    login: &LoginRecord,
+    login: &LoginRecord<'_>,
     sign_out_hint: Option<&SecretString>,
 ) -> Result<(), BoxError> {
     let of_another = match session.get_value(LOGIN).await {
-        Ok(previous) => previous.is_some_and(|previous| !is_same_person(&previous, login)),
+        Ok(previous) => previous.is_some_and(|previous| {
+            LoginRecord::read(&previous).is_none_or(|previous| !previous.is_of_same_person(login))
+        }),
         Err(error) if is_unreadable(&error) => {
             session.clear().await;
             false
@@ -123,7 +101,7 @@ pub(crate) async fn begin(
     if of_another {
         session.clear().await;
     }
-    session.insert(LOGIN, login).await?;
+    session.insert_value(LOGIN, login.to_value()?).await?;
     session.insert(SEEN, login.logged_in_at).await?;
     match sign_out_hint {
         Some(hint) => session.insert(SIGN_OUT_HINT, hint.expose_secret()).await?,
@@ -132,34 +110,32 @@ pub(crate) async fn begin(
     Ok(())
 }
 
-/// Ends the session, with all that is in it: the login that it was, and what the provider wants
-/// to see again at the sign-out.
+/// Ends the session, with all that is in it. Then, if it was a login: its realm, and what the
+/// provider wants to see again at the sign-out.
 ///
 /// # Errors
 ///
 /// When the session store cannot answer.
 pub(crate) async fn end(
     session: &Session,
-) -> Result<Option<(LoginRecord, Option<SecretString>)>, BoxError> {
+) -> Result<Option<(String, Option<SecretString>)>, BoxError> {
     if session.id().is_none() {
         return Ok(None);
     }
-    let login = read(session).await?;
-    let hint = match &login {
+    let login = match session.get_value(LOGIN).await {
+        Ok(login) => login,
+        Err(error) if is_unreadable(&error) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let record = login.as_ref().and_then(LoginRecord::read);
+    let realm = record.map(|record| record.realm.into_owned());
+    let hint = match &realm {
         Some(_) => session.get_value(SIGN_OUT_HINT).await?,
         None => None,
     };
     let hint = hint.and_then(|hint| hint.as_str().map(SecretString::from));
     session.flush().await?;
-    Ok(login.map(|stored| (stored.login, hint)))
-}
-
-fn is_same_person(previous: &Value, login: &LoginRecord) -> bool {
-    LoginRecord::deserialize(previous).is_ok_and(|previous| {
-        previous.realm == login.realm
-            && previous.subject == login.subject
-            && previous.user_id == login.user_id
-    })
+    Ok(realm.map(|realm| (realm, hint)))
 }
 
 /// Whether the store answered, but with something that is no session.

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use tower_sessions::session::{Id, Record};
 
-use super::{Keeper, LoginRecord, SEEN, Stored};
+use super::{Keeper, LOGIN, LoginRecord, SEEN, StoredLogin};
 use crate::{BoxError, Timestamp};
 
 /// A session in use is renewed once this part of its idle time has passed: seldom enough to
@@ -32,10 +32,10 @@ impl Keeper {
     pub(crate) async fn renew(
         &self,
         id: Option<Id>,
-        stored: &Stored,
+        login: &StoredLogin,
         now: Timestamp,
     ) -> Result<Renewed, BoxError> {
-        let unseen = stored.seen.map(|seen| now.since(seen));
+        let unseen = login.seen.map(|seen| now.since(seen));
         // The store ends it too, by its own clock and as it was set when it was saved last.
         if unseen.is_some_and(|unseen| unseen >= self.idle) {
             return Ok(Renewed::Ended);
@@ -44,7 +44,7 @@ impl Keeper {
             return Ok(Renewed::NotDue);
         }
         match id {
-            Some(id) => self.write(id, &stored.login, now).await,
+            Some(id) => self.write(id, login, now).await,
             None => Ok(Renewed::Ended),
         }
     }
@@ -53,13 +53,14 @@ impl Keeper {
     async fn write(
         &self,
         id: Id,
-        login: &LoginRecord,
+        login: &StoredLogin,
         now: Timestamp,
     ) -> Result<Renewed, BoxError> {
         let Some(mut record) = self.store.load(&id).await? else {
             return Ok(Renewed::Ended);
         };
-        if Stored::of(&record.data).is_none_or(|stored| stored.login != *login) {
+        let stored = record.data.get(LOGIN).and_then(LoginRecord::read);
+        if !stored.is_some_and(|stored| login.is(&stored)) {
             return Ok(Renewed::Ended);
         }
         record

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum_clef::SessionStore;
+use serde_json::Value;
 use tower_sessions::{
     MemoryStore,
     session::{Id, Record},
@@ -36,7 +37,10 @@ impl FaultySessions {
         for id in ids {
             let record = self.inner.load(&id).await.unwrap();
             let login = record.and_then(|record| record.data.get("axum-clef.login").cloned());
-            let user = login.map(|login| login["user_id"].as_str().unwrap().to_owned());
+            let user = login.map(|login| {
+                let login: Vec<Value> = serde_json::from_str(login.as_str().unwrap()).unwrap();
+                login[1].as_str().unwrap().to_owned()
+            });
             users.extend(user);
         }
         users

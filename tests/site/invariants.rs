@@ -4,9 +4,9 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::{body::Body, http::Request};
 use axum_clef::{ClefLayer, Profile, Subject, User as _, stores::MemoryUserStore};
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::ServiceExt as _;
-use tower_sessions::MemoryStore;
+use tower_sessions::{MemoryStore, session::Record};
 
 use crate::support::{
     Browser, Node, TestSessions, TestUsers, World,
@@ -15,6 +15,18 @@ use crate::support::{
 
 /// The key of the session under which a login stands.
 const LOGIN: &str = "axum-clef.login";
+/// Where the stamp stands in it.
+const LOGGED_IN_AT: usize = 5;
+
+/// The parts of the login in a session.
+fn login_in(record: &Record) -> Vec<Value> {
+    serde_json::from_str(record.data[LOGIN].as_str().unwrap()).unwrap()
+}
+
+fn put_login(record: &mut Record, login: &[Value]) {
+    let login = json!(login).to_string();
+    record.data.insert(LOGIN.to_owned(), login.into());
+}
 
 // 1. Revoked means revoked.
 
@@ -263,7 +275,9 @@ async fn equal_stamps_are_out() {
     let logged_out_at = world.clock.read().as_micros();
     let mut record = world.sessions.last_saved();
     for (stamp, is_in) in [(logged_out_at, false), (logged_out_at + 1, true)] {
-        record.data.get_mut(LOGIN).unwrap()["logged_in_at"] = json!(stamp);
+        let mut login = login_in(&record);
+        login[LOGGED_IN_AT] = json!(stamp);
+        put_login(&mut record, &login);
         world.sessions.inner.save(&record).await.unwrap();
         assert_eq!(browser.is_in(&node).await, is_in);
     }
@@ -286,26 +300,45 @@ async fn a_clock_that_steps_back_lets_no_login_outlive_a_logout() {
 async fn a_session_that_lacks_a_part_or_has_a_broken_one_is_out() {
     let world = World::new();
     let node = world.node().await;
-    for part in ["logged_in_at", "subject", "user_id", "key", "realm"] {
+    for part in 0..7 {
         for broken in [
             None,
             Some(json!(null)),
             Some(json!("1e99")),
             Some(json!({})),
         ] {
+            // The names of the provider may be any text, and its session may have none.
+            let is_fine = match &broken {
+                Some(Value::String(_)) => (2..=4).contains(&part),
+                Some(Value::Null) => part == 4,
+                _ => false,
+            };
             let browser = Browser::new();
             browser.log_in(&node, "12345").await;
             assert!(browser.is_in(&node).await);
 
             let mut record = world.sessions.last_saved();
-            let login = record.data.get_mut(LOGIN).unwrap();
+            let mut login = login_in(&record);
             match broken.clone() {
                 Some(value) => login[part] = value,
-                None => drop(login.as_object_mut().unwrap().remove(part)),
+                None => drop(login.remove(part)),
             }
+            put_login(&mut record, &login);
             world.sessions.inner.save(&record).await.unwrap();
-            assert!(!browser.is_in(&node).await, "{part}: {broken:?}");
+            assert_eq!(browser.is_in(&node).await, is_fine, "{part}: {broken:?}");
         }
+    }
+    // Nor is a list that is no text, or has more behind it.
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    let record = world.sessions.last_saved();
+    let whole = login_in(&record);
+    let more = format!("{}x", json!(whole));
+    for other in [json!(whole), json!(more), json!("")] {
+        let mut record = record.clone();
+        record.data.insert(LOGIN.to_owned(), other.clone());
+        world.sessions.inner.save(&record).await.unwrap();
+        assert!(!browser.is_in(&node).await, "{other}");
     }
 }
 
@@ -902,7 +935,7 @@ async fn a_session_in_use_is_kept_from_expiring() {
     let browser = Browser::new();
     browser.log_in(&node, "12345").await;
     let expiry = || world.sessions.last_saved().expiry_date;
-    let stamp = || world.sessions.last_saved().data[LOGIN]["logged_in_at"].clone();
+    let stamp = || login_in(&world.sessions.last_saved())[LOGGED_IN_AT].clone();
     let (first, logged_in_at) = (expiry(), stamp());
 
     world.clock.advance(60 * MINUTE);
