@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -33,14 +33,19 @@ pub(crate) async fn answer<T>(
     answer: impl Future<Output = T>,
 ) -> Result<T, NoAnswer> {
     let mut answer = pin!(answer);
-    let answer = poll_fn(|context| {
+    let mut poll = move |context: &mut Context<'_>| {
         // It is not asked again after a panic, and what it shared is the stores' own.
         match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
             Ok(answer) => answer.map(Ok),
             Err(_) => Poll::Ready(Err(NoAnswer::Panicked)),
         }
-    });
-    match tokio::time::timeout(limit, answer).await {
+    };
+    // Whoever answers at once needs no timer, and whoever does not has time for a box: the
+    // timer would be the larger part of most futures of this crate.
+    if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(poll(context))).await {
+        return answer;
+    }
+    match Box::pin(tokio::time::timeout(limit, poll_fn(poll))).await {
         Ok(answer) => answer,
         Err(_) => Err(NoAnswer::Late(limit)),
     }

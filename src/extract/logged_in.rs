@@ -67,14 +67,12 @@ impl<U> Deref for LoggedIn<U> {
 }
 
 /// Who makes this request; `None` for nobody.
-pub(super) async fn visitor(parts: &Parts) -> Result<Option<Visitor>, Rejection> {
+pub(super) async fn visitor(parts: &Parts) -> Result<Option<&Visitor>, Rejection> {
     let Some(visit) = parts.extensions.get::<Arc<Visit>>() else {
         return Err(Rejection::layer_missing());
     };
-    match visit.visitor(parts).await {
-        Ok(visitor) => Ok(visitor.cloned()),
-        Err(absence) => Err(Rejection::of(absence, parts)),
-    }
+    let visitor = visit.visitor(parts).await;
+    visitor.map_err(|absence| Rejection::of(absence, parts))
 }
 
 async fn logged_in<U: User>(parts: &Parts) -> Result<Option<LoggedIn<U>>, Rejection> {

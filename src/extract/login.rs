@@ -55,7 +55,7 @@ impl<S: Sync> FromRequestParts<S> for Login {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
         let visitor = visitor(parts).await?;
         visitor
-            .map(|visitor| visitor.login)
+            .map(|visitor| visitor.login.clone())
             .ok_or_else(|| Rejection::not_logged_in(parts))
     }
 }
@@ -64,6 +64,6 @@ impl<S: Sync> OptionalFromRequestParts<S> for Login {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Rejection> {
-        Ok(visitor(parts).await?.map(|visitor| visitor.login))
+        Ok(visitor(parts).await?.map(|visitor| visitor.login.clone()))
     }
 }

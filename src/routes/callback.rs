@@ -134,7 +134,7 @@ async fn log_in(
     } = answer(EXCHANGE_LIMIT, exchange)
         .await
         .map_err(|none| Reason::new(LoginFailureKind::ProviderUnavailable, none))??;
-    let user = within(STORE_LIMIT, gate.users.log_in(&profile))
+    let (user_id, user) = within(STORE_LIMIT, gate.users.log_in(&profile))
         .await
         .map_err(Reason::store)?
         .ok_or_else(|| {
@@ -174,7 +174,7 @@ async fn log_in(
     let key = LoginKey::generate();
     let login = LoginRecord {
         realm: context.realm(&route.entrance.paths).into(),
-        user_id: (&user.id).into(),
+        user_id: (&user_id).into(),
         issuer: profile.subject.issuer().into(),
         subject_id: profile.subject.id().into(),
         session: provider_session.as_ref().map(|session| session.id().into()),
@@ -187,7 +187,7 @@ async fn log_in(
     )
     .await
     .map_err(Reason::store)?;
-    Ok((user.id, key))
+    Ok((user_id, key))
 }
 
 fn code(query: &Callback) -> Result<&SecretString, Reason> {

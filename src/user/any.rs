@@ -14,7 +14,6 @@ use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp};
 /// check need no type parameter.
 #[derive(Clone)]
 pub(crate) struct AnyUser {
-    pub(crate) id: String,
     pub(crate) logged_out_at: Option<Timestamp>,
     /// The application's own user.
     pub(crate) user: Arc<dyn Any + Send + Sync>,
@@ -23,7 +22,6 @@ pub(crate) struct AnyUser {
 impl AnyUser {
     fn new<U: User>(user: U) -> Self {
         Self {
-            id: user.id(),
             logged_out_at: user.logged_out_at(),
             user: Arc::new(user),
         }
@@ -35,7 +33,8 @@ impl AnyUser {
 pub(crate) trait AnyUserStore: Send + Sync + 'static {
     /// The type behind [`AnyUser::user`].
     fn user_type(&self) -> TypeId;
-    async fn log_in(&self, profile: &Profile) -> Result<Option<AnyUser>, BoxError>;
+    /// The user of a fresh login, and the id to load them by.
+    async fn log_in(&self, profile: &Profile) -> Result<Option<(String, AnyUser)>, BoxError>;
     async fn standing(
         &self,
         login: LoginReference<'_>,
@@ -55,8 +54,9 @@ impl<S: UserStore> AnyUserStore for S {
         TypeId::of::<S::User>()
     }
 
-    async fn log_in(&self, profile: &Profile) -> Result<Option<AnyUser>, BoxError> {
-        Ok(UserStore::log_in(self, profile).await?.map(AnyUser::new))
+    async fn log_in(&self, profile: &Profile) -> Result<Option<(String, AnyUser)>, BoxError> {
+        let user = UserStore::log_in(self, profile).await?;
+        Ok(user.map(|user| (user.id(), AnyUser::new(user))))
     }
 
     async fn standing(
