@@ -1,6 +1,6 @@
 //! The user of the ready stores.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::{Profile, Timestamp, User};
 
@@ -8,7 +8,8 @@ use crate::{Profile, Timestamp, User};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     pub(super) id: i64,
-    pub(super) profile: Profile,
+    /// Shared, for each request gets an account of its own.
+    pub(super) profile: Arc<Profile>,
     /// No login of this user began later, by the clock of the store. A logout is raised above
     /// it, so that not even a clock that steps back lets a login outlive a logout.
     pub(super) last_login_at: Timestamp,

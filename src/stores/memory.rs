@@ -9,7 +9,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{Account, Clock};
-use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp, UserStore};
+use crate::{
+    BoxError, LoginReference, Profile, ProviderSession, Standing, Subject, Timestamp, UserStore,
+};
 
 /// Users in the memory of this process: for tests and trials. They are gone when it ends,
 /// and so are their logouts, so keep the sessions in memory too.
@@ -80,6 +82,7 @@ impl UserStore for MemoryUserStore {
     async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
         let mut accounts = self.accounts();
         let now = (self.clock)();
+        let profile = Arc::new(profile.clone());
         let next_id = i64::try_from(accounts.ids.len())? + 1;
         let id = *accounts
             .ids
@@ -87,11 +90,11 @@ impl UserStore for MemoryUserStore {
             .or_insert(next_id);
         let account = accounts.by_id.entry(id).or_insert_with(|| Account {
             id,
-            profile: profile.clone(),
+            profile: Arc::clone(&profile),
             last_login_at: now,
             logged_out_at: None,
         });
-        account.profile = profile.clone();
+        account.profile = profile;
         account.last_login_at = account.last_login_at.max(now);
         let account = account.clone();
         accounts.last_login_at = accounts.last_login_at.max(Some(now));
@@ -121,6 +124,24 @@ impl UserStore for MemoryUserStore {
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         Ok((self.clock)())
+    }
+
+    async fn standing(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<Standing<Account>>, BoxError> {
+        let Ok(id) = login.user_id.parse() else {
+            return Ok(None);
+        };
+        let accounts = self.accounts();
+        let Some(account) = accounts.by_id.get(&id).cloned() else {
+            return Ok(None);
+        };
+        let session = login
+            .session
+            .and_then(|session| accounts.sessions.get(session));
+        let standing = Standing::new(account, (self.clock)());
+        Ok(Some(standing.with_session_logged_out_at(session.copied())))
     }
 
     async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {

@@ -341,7 +341,7 @@ fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
     let logged_out_at: Option<i64> = row.try_get("logged_out_at")?;
     Ok(Account {
         id: row.try_get("id")?,
-        profile,
+        profile: profile.into(),
         last_login_at: Timestamp::from_micros(row.try_get("last_login_at")?),
         logged_out_at: logged_out_at.map(Timestamp::from_micros),
     })
