@@ -1,6 +1,7 @@
 //! One request, and who makes it.
 
 use std::{
+    any::Any,
     fmt,
     sync::{
         Arc, OnceLock,
@@ -63,6 +64,8 @@ pub(crate) struct Gate {
 /// session and of the user, the first time.
 pub(crate) struct Visit {
     pub(crate) gate: Arc<Gate>,
+    /// What the routes need, the same for every request. This room does not know it.
+    pub(crate) context: Arc<dyn Any + Send + Sync>,
     answer: OnceCell<Result<Option<Visitor>, Absence>>,
     storing_forbidden: AtomicBool,
     pub(crate) saving: Saving,
@@ -89,9 +92,10 @@ pub(crate) struct Visitor {
 }
 
 impl Visit {
-    pub(crate) fn new(gate: Arc<Gate>) -> Self {
+    pub(crate) fn new(gate: Arc<Gate>, context: Arc<dyn Any + Send + Sync>) -> Self {
         Self {
             gate,
+            context,
             answer: OnceCell::new(),
             storing_forbidden: AtomicBool::new(false),
             saving: Saving::default(),
@@ -306,7 +310,7 @@ mod tests {
             login_path: String::new(),
             render_rejection: None,
         };
-        let visit = Visit::new(Arc::new(gate));
+        let visit = Visit::new(Arc::new(gate), Arc::new(()));
         let session = Session::new(None, Arc::new(MemoryStore::default()), None);
         let headers = HeaderMap::new();
         let check = visit.check(&session, &headers);

@@ -56,7 +56,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let answering = self.context.as_ref().map(|context| Answering {
-            visit: Arc::new(Visit::new(Arc::clone(&context.gate))),
+            visit: Arc::new(context.visit()),
             navigates: navigates(request.method(), request.headers()),
             limit: None,
         });

@@ -48,11 +48,9 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let extensions = request.extensions_mut();
-        extensions.insert(Arc::clone(&self.context));
-        // Whoever saves the session has put it there, around the session layer.
-        let visit = extensions.get::<Arc<Visit>>().cloned();
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        // Whoever answers for the session layer has put it there, around that.
+        let visit = request.extensions().get::<Arc<Visit>>().cloned();
         ResponseFuture {
             inner: self.inner.call(request),
             visit,

@@ -81,14 +81,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let visit = Arc::new(Visit::new(Arc::clone(&self.context.gate)));
+        let visit = Arc::new(self.context.visit());
         let came = self.keeper.came(request.headers());
         let session = self.keeper.session(came, Arc::clone(&visit));
         let navigates = navigates(request.method(), request.headers());
         let extensions = request.extensions_mut();
         extensions.insert(session.clone());
         extensions.insert(Arc::clone(&visit));
-        extensions.insert(Arc::clone(&self.context));
         SessionFuture {
             inner: self.inner.call(request),
             keeper: Arc::clone(&self.keeper),

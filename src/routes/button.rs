@@ -130,15 +130,14 @@ impl<S: Sync> FromRequestParts<S> for ClefButton {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
-        let extensions = &parts.extensions;
-        let (Some(context), Some(visit)) = (
-            extensions.get::<Arc<Context>>(),
-            extensions.get::<Arc<Visit>>(),
-        ) else {
+        let Some(visit) = parts.extensions.get::<Arc<Visit>>() else {
+            return Err(Rejection::layer_missing());
+        };
+        let Some(context) = Context::of(visit) else {
             return Err(Rejection::layer_missing());
         };
         let next = if parts.method == Method::GET {
-            this_page(parts, context)
+            this_page(parts, &context)
         } else {
             ReturnPath::front()
         };
@@ -146,8 +145,8 @@ impl<S: Sync> FromRequestParts<S> for ClefButton {
             return Err(Rejection::layer_missing());
         };
         Ok(Self {
-            context: Arc::clone(context),
             entrance: entrance.clone(),
+            context,
             cookies: visit.cookies(&parts.headers).clone(),
             visit: Arc::clone(visit),
             next,

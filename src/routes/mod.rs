@@ -86,6 +86,16 @@ struct RouteState {
 }
 
 impl Context {
+    /// The context of a request.
+    pub(crate) fn of(visit: &Visit) -> Option<Arc<Self>> {
+        Arc::clone(&visit.context).downcast().ok()
+    }
+
+    /// A request, on its way in.
+    pub(crate) fn visit(self: &Arc<Self>) -> Visit {
+        Visit::new(Arc::clone(&self.gate), Arc::<Self>::clone(self))
+    }
+
     /// What tells the logins by an entrance from all others: the URL of its callback, at this
     /// site or at any host of the shared domain.
     pub(crate) fn realm(&self, paths: &Paths) -> String {
