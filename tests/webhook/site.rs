@@ -15,19 +15,19 @@ use axum::{
     http::{Request, Response, StatusCode, header},
 };
 use axum_clef::{
-    BoxError, ClefLayer, NoticeLimits, Profile, Subject, UserStore,
+    BoxError, ClefLayer, ClefSessions, NoticeLimits, Profile, Subject, UserStore,
     stores::{Account, MemoryUserStore},
 };
 use tokio::time::Instant;
 use tower::ServiceExt as _;
-use tower_sessions::{MemoryStore, SessionManagerLayer};
+use tower_sessions::MemoryStore;
 
 use crate::provider::{CountingProvider, ISSUER};
 
 pub const ATTACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
 pub const PROVIDER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-pub type Layer = ClefLayer<SessionManagerLayer<MemoryStore>>;
+pub type Layer = ClefLayer<ClefSessions>;
 
 /// A site, its provider and its users.
 pub struct Site {
