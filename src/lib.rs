@@ -8,7 +8,7 @@
 //!   and logout.
 //! - [`LoggedIn`] is the guard of a handler, [`Login`] says when and whose, [`Logouts`] ends
 //!   logins from inside the application.
-//! - [`UserStore`] is what an application implements for its users; [`stores`] has two.
+//! - [`UserStore`] is what an application implements for its users; [`stores`] has three.
 //!   `testing` (a feature) checks one of your own.
 //! - [`clef`] speaks Clef's API, behind the [`provider`] seam. `dev` (a feature) is a Clef
 //!   service on your own machine, `oidc` (a feature) logs people in at any OpenID provider.
@@ -47,6 +47,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `sqlite` | `stores::SqliteUserStore`, through sqlx |
+//! | `postgres` | `stores::PostgresUserStore`, through sqlx, for several nodes |
 //! | `oidc` | `oidc::Oidc`: OpenID Connect with back-channel logout |
 //! | `dev` | `dev::ClefService`; never in production |
 //! | `testing` | `testing::check_user_store`, for tests of your own store |

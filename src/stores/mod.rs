@@ -1,16 +1,20 @@
 //! Ready user stores: in memory for tests and trials, in SQLite (feature `sqlite`) for a
-//! site on one machine.
+//! site on one machine, in PostgreSQL (feature `postgres`) for a site on several.
 //!
 //! An application with a users table of its own implements [`UserStore`](crate::UserStore)
 //! for it; the SQLite store shows how.
 
 mod account;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresUserStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteUserStore;
 pub use self::{account::Account, memory::MemoryUserStore};

@@ -1,0 +1,68 @@
+//! What a connection is, and what is refused.
+
+use std::time::{Duration, Instant};
+
+use axum_clef::stores::PostgresUserStore;
+use tokio::net::TcpListener;
+
+use crate::database::Database;
+
+async fn setting(store: &PostgresUserStore, name: &str) -> String {
+    let show = sqlx::query_scalar("select current_setting($1)").bind(name);
+    show.fetch_one(store.pool()).await.unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_logout_survives_a_power_cut_whatever_the_default() {
+    let database = Database::create().await;
+    for (default, setting_then) in [
+        ("off", "on"),
+        ("on", "on"),
+        ("remote_apply", "remote_apply"),
+    ] {
+        let url = database.url_with(&format!("-c synchronous_commit={default}"));
+        let store = PostgresUserStore::connect(url.as_str()).await.unwrap();
+        assert_eq!(setting(&store, "synchronous_commit").await, setting_then);
+        assert_eq!(setting(&store, "statement_timeout").await, "2s");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_standby_is_refused() {
+    let database = Database::create().await;
+    let store = database.open().await;
+    let pretend = "create function pg_is_in_recovery() returns boolean
+                   language sql as 'select true'";
+    sqlx::raw_sql(pretend).execute(store.pool()).await.unwrap();
+    // Ours comes before the server's own.
+    let path = format!("-c search_path={},pg_catalog", database.schema);
+    let url = database.url_with(&path);
+    let error = PostgresUserStore::connect(url.as_str()).await.unwrap_err();
+    assert!(error.to_string().contains("standby"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_an_error_that_says_so() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let url = format!("postgres://site:secret-word@{address}/site");
+    let error = PostgresUserStore::connect(&url).await.unwrap_err();
+    assert!(matches!(error, sqlx::Error::Io(_)), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("secret-word"));
+
+    for url in ["sqlite::memory:", "postgres://127.0.0.1:port/site", "site"] {
+        assert!(PostgresUserStore::connect(url).await.is_err(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_an_error_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://site@{}/site", silent.local_addr().unwrap());
+    let begun_at = Instant::now();
+    assert!(PostgresUserStore::connect(&url).await.is_err());
+    assert!(begun_at.elapsed() < Duration::from_secs(5));
+}

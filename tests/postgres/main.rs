@@ -1,0 +1,25 @@
+//! The user store in PostgreSQL, against a real server: the kit, and what is its own alone.
+//!
+//! `POSTGRES_URL` names the server; without it the tests fail. `.ci/run` sets it and runs them:
+//! `POSTGRES_URL=postgres://postgres@127.0.0.1:5432/test cargo test --test postgres -- --ignored`.
+//! Each makes a schema of its own in that database, and drops it.
+
+mod clock;
+mod connection;
+mod database;
+mod migrations;
+mod people;
+mod round_trips;
+mod waiting;
+
+use axum_clef::testing::check_user_store;
+
+use self::database::Database;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn the_store_keeps_the_contract() {
+    let database = Database::create().await;
+    let open = async || Ok::<_, sqlx::Error>(database.open().await);
+    check_user_store(open).await.unwrap();
+}
