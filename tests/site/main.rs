@@ -1,9 +1,12 @@
 //! The crate as an application meets it: through the router, over loopback.
 
+#[path = "../postgres/database.rs"]
+mod database;
 mod doors;
 mod invariants;
 mod manners;
 mod provider_sessions;
+mod servers;
 mod sessions;
 mod several_providers;
 mod support;
