@@ -16,7 +16,7 @@ const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Something of a provider's.
 pub(super) struct Kept<T> {
-    /// From the beginning of one fetch to that of the next, whatever became of it.
+    /// From the beginning of one fetch to that of the next; from its end, if it failed.
     pause: Duration,
     state: Mutex<State<T>>,
     /// Held by the one who fetches.
@@ -61,6 +61,9 @@ impl<T: Send + Sync + 'static> Kept<T> {
             let is_old = state.fetched_at.is_none_or(|at| at.elapsed() >= LIFETIME);
             (state.value.clone(), is_old && !self.is_pausing(&state))
         };
+        // Not while somebody is at it: with a fetch that takes longer than the pause, whoever
+        // comes would leave another task that waits.
+        let is_due = is_due && self.flight.try_lock().is_ok();
         let Some(value) = value else {
             return self.newer_than(None, fetch).await;
         };
@@ -121,6 +124,11 @@ impl<T: Send + Sync + 'static> Kept<T> {
     fn keep(&self, fetched: Result<T, OidcError>) -> Result<Arc<T>, OidcError> {
         let mut state = self.state();
         state.failure = fetched.as_ref().err().cloned();
+        if state.failure.is_some() {
+            // It may have taken longer than the pause. Those who waited for it hear of it, and
+            // do not ask one after the other.
+            state.tried_at = Some(Instant::now());
+        }
         let value = Arc::new(fetched?);
         state.value = Some(Arc::clone(&value));
         state.fetched_at = Some(Instant::now());
@@ -134,5 +142,48 @@ impl<T: Send + Sync + 'static> Kept<T> {
     fn state(&self) -> MutexGuard<'_, State<T>> {
         // Each change is one step that cannot panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use super::*;
+
+    /// Shorter than a fetch takes that hangs.
+    const PAUSE: Duration = Duration::from_secs(3);
+    const HANGS: Duration = Duration::from_secs(5);
+
+    async fn hangs(fetches: Arc<AtomicUsize>) -> Result<u8, OidcError> {
+        fetches.fetch_add(1, SeqCst);
+        tokio::time::sleep(HANGS).await;
+        Err(OidcError::TimedOut)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waited_for_a_fetch_that_failed_does_not_fetch_in_turn() {
+        let (kept, fetches) = (Kept::new(PAUSE), Arc::<AtomicUsize>::default());
+        let begun_at = Instant::now();
+        let waiting = (0..10).map(|_| kept.get(hangs(Arc::clone(&fetches))));
+        let answers = futures_util::future::join_all(waiting).await;
+        assert!(answers.iter().all(Result::is_err));
+        assert_eq!((fetches.load(SeqCst), begun_at.elapsed()), (1, HANGS));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_old_is_refreshed_by_one_however_long_that_fails() {
+        let (kept, fetches) = (Kept::new(PAUSE), Arc::<AtomicUsize>::default());
+        assert!(kept.get(async { Ok(7) }).await.is_ok());
+        tokio::time::advance(LIFETIME).await;
+        let runtime = tokio::runtime::Handle::current();
+        for _ in 0..1_000 {
+            let found = kept.get(hangs(Arc::clone(&fetches))).await;
+            assert_eq!(found.map(|found| *found.value).ok(), Some(7));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let tasks = runtime.metrics().num_alive_tasks();
+            assert!(tasks <= 2, "{tasks} wait");
+        }
+        assert!(fetches.load(SeqCst) > 10);
     }
 }
