@@ -164,7 +164,7 @@ impl ProviderLogin {
         }
     }
 
-    /// In this session at the provider.
+    /// In this session at the provider, of the same issuer as the person: else it is no login.
     #[must_use]
     pub fn in_session(mut self, session: ProviderSession) -> Self {
         self.session = Some(session);

@@ -134,6 +134,17 @@ async fn log_in(
     } = answer(EXCHANGE_LIMIT, exchange)
         .await
         .map_err(|none| Reason::new(LoginFailureKind::ProviderUnavailable, none))??;
+    // The session keeps the issuer once, so the end of such a session would find no login.
+    let issuer = profile.subject.issuer();
+    if provider_session
+        .as_ref()
+        .is_some_and(|session| session.issuer() != issuer)
+    {
+        return Err(Reason::new(
+            LoginFailureKind::Misconfigured,
+            "the provider names a session of another issuer than the person's",
+        ));
+    }
     let (user_id, user) = within(STORE_LIMIT, gate.users.log_in(&profile))
         .await
         .map_err(Reason::store)?

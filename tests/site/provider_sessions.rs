@@ -144,3 +144,15 @@ async fn a_session_whose_end_is_owed_is_refused_and_no_other() {
     assert!(newcomer.is_in(&node).await);
     laptop.log_in(&node, "12345:sid:abc").await;
 }
+
+/// The session of a login is looked up by the issuer of its person, so no logout would find it.
+#[tokio::test]
+async fn a_session_of_another_issuer_than_the_persons_is_no_login() {
+    let world = World::new();
+    let node = world.node().await;
+    let browser = Browser::new();
+    let state = browser.begin(&node, "/account").await;
+    let response = browser.come_back(&node, "code:12345:elsewhere:abc", &state);
+    assert_eq!(response.await.status(), 500);
+    assert!(!browser.is_in(&node).await);
+}

@@ -53,7 +53,8 @@ impl Pause {
 }
 
 /// A provider without a network: the code `code:12345` is the person 12345, and
-/// `code:12345:sid:abc` is that person in the session `abc`. The logout token `token:12345` or
+/// `code:12345:sid:abc` is that person in the session `abc`, and
+/// `code:12345:elsewhere:abc` in one of another issuer. The logout token `token:12345` or
 /// `token:12345:anything` logs the person out, `session:abc` the session, and
 /// `session:abc:of:12345` the session and says whose it is. Tokens are good for ever, so that
 /// what stops a replay is the crate.
@@ -130,6 +131,9 @@ impl Provider for ScriptedProvider {
         self.during_exchange.here().await;
         let login = ProviderLogin::new(Profile::new(subject))
             .with_sign_out_hint(format!("hint for {code}").into());
+        if let Some((_, sid)) = code.split_once(":elsewhere:") {
+            return Ok(login.in_session(ProviderSession::new("https://elsewhere.test", sid)));
+        }
         Ok(match code.split_once(":sid:") {
             Some((_, sid)) => login.in_session(ProviderSession::new(self.issuer(), sid)),
             None => login,
