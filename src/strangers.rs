@@ -9,10 +9,16 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Subject, Timestamp};
+use crate::{ProviderSession, Subject, Timestamp};
 
 /// How many are remembered. Logins take seconds, so the last few would do.
 const CAPACITY: usize = 1_000;
+
+/// Where the logout of a stranger stands in a store that keeps sessions of providers, for the
+/// other nodes: no provider has a session of that name.
+pub(crate) fn mark(subject: &Subject) -> ProviderSession {
+    ProviderSession::new(subject.issuer(), format!("stranger {}", subject.id()))
+}
 
 /// The people lately logged out who were not users of this site, on this node.
 #[derive(Clone, Default)]

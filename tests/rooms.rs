@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "site",
         ],
     ),
-    ("strangers", &["timestamp", "profile"]),
+    ("strangers", &["timestamp", "profile", "provider_session"]),
     (
         "pending",
         &[
@@ -78,6 +78,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "timestamp",
             "profile",
+            "provider_session",
+            "logout_scope",
             "box_error",
             "cookies",
             "site",

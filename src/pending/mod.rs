@@ -19,7 +19,10 @@ use tokio::sync::watch;
 
 use self::write::Written;
 use crate::{
-    ProviderSession, Subject, logout_scope::LogoutScope, strangers::Strangers, user::AnyUserStore,
+    ProviderSession, Subject,
+    logout_scope::LogoutScope,
+    strangers::{self, Strangers},
+    user::AnyUserStore,
 };
 
 /// How many logouts may wait for the store at once, unless the application says otherwise.
@@ -240,7 +243,20 @@ impl Place {
             }
             Some(Written::ForNobody(now)) => {
                 strangers.log_out(subject, now);
-                Outcome::NobodyHere
+                // For the other nodes, where a first login may be on its way.
+                let mark = strangers::mark(subject);
+                if owed.write(write::session(users, &mark)).await != Some(true) {
+                    return Outcome::NobodyHere;
+                }
+                // Whoever got in before the mark was there is a user by now.
+                match owed.write(write::person(users, subject)).await {
+                    Some(Written::ForNobody(_)) => Outcome::NobodyHere,
+                    Some(Written::ForUser) => {
+                        owed.settle();
+                        Outcome::LoggedOut
+                    }
+                    None => Outcome::LoggedOut,
+                }
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::{
     extract::Visit,
     provider::{CodeExchange, LoginSecret, ProviderLogin},
     session::{self, Ending, LoginKey, LoginRecord},
+    strangers,
     time_limit::{STORE_LIMIT, answer, within},
 };
 
@@ -163,15 +164,19 @@ async fn log_in(
             "its clock stepped back while the login was under way".into(),
         ));
     }
-    let session_logged_out_at = match &provider_session {
-        Some(session) => within(STORE_LIMIT, gate.users.session_logged_out_at(session))
-            .await
-            .map_err(Reason::store)?,
-        None => None,
-    };
+    let mark = strangers::mark(&profile.subject);
+    let mut ended_at = None;
+    for session in [Some(&mark), provider_session.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        let logged_out_at = gate.users.session_logged_out_at(session);
+        let logged_out_at = within(STORE_LIMIT, logged_out_at).await;
+        ended_at = ended_at.max(logged_out_at.map_err(Reason::store)?);
+    }
     // In this order: a stranger's logout is remembered before it is no longer owed.
     let logged_out = !logged_in_at.outlives(user.logged_out_at)
-        || !logged_in_at.outlives(session_logged_out_at)
+        || !logged_in_at.outlives(ended_at)
         || gate
             .pending
             .contains(&profile.subject, provider_session.as_ref())

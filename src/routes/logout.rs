@@ -135,8 +135,11 @@ impl Notice {
         drop(admitted);
         let RouteState { context, entrance } = route;
         context.checks.was_good(self.sender);
-        let issuer = notice.scope.issuer().to_owned();
-        let Some(handling) = self.handling.named(&issuer, notice.id.as_deref()) else {
+        let id = notice.id.as_deref();
+        let Some(handling) = self
+            .handling
+            .named(entrance.paths.logout(), &notice.scope, id)
+        else {
             tracing::info!(
                 provider = entrance.provider.name(),
                 "a logout notice came again"

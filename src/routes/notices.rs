@@ -14,7 +14,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use crate::{pending::PATIENCE, provider::LogoutOutcome};
+use crate::{
+    ProviderSession, Subject, logout_scope::LogoutScope, pending::PATIENCE, provider::LogoutOutcome,
+};
 
 /// How many applied notices are remembered, some hundred bytes each. Only a good token takes
 /// a place.
@@ -109,11 +111,34 @@ impl Handling {
 
     /// By the name that this provider gave the notice, if it did. `None`: it is known by that
     /// already. Whoever waits for this one hears what becomes of the other.
-    pub(super) fn named(mut self, issuer: &str, id: Option<&str>) -> Option<Self> {
+    ///
+    /// The name counts for one webhook and for what the notice ends: a provider that gives it
+    /// twice does not keep the second from its effect.
+    pub(super) fn named(
+        mut self,
+        webhook: &str,
+        scope: &LogoutScope,
+        id: Option<&str>,
+    ) -> Option<Self> {
         let Some(id) = id else {
             return Some(self);
         };
-        let name = digest(issuer, id);
+        let (person, session) = match scope {
+            LogoutScope::Person(person) => (Some(person), None),
+            LogoutScope::Session { session, person } => (person.as_ref(), Some(session)),
+        };
+        let parts = [
+            webhook,
+            scope.issuer(),
+            person.map_or("", Subject::id),
+            session.map_or("", ProviderSession::id),
+            id,
+        ];
+        let mut name = Sha256::new();
+        for part in parts {
+            name.update(Sha256::digest(part));
+        }
+        let name: Token = name.finalize().into();
         let mut known = self.notices.known();
         if let Some(progress) = known.notices.get(&name).cloned() {
             drop(known);
@@ -238,7 +263,8 @@ mod tests {
             else {
                 panic!("{token} is known already");
             };
-            if let Some(named) = handling.named("https://clef.test", Some(&token)) {
+            let scope = LogoutScope::Person(Subject::new("https://clef.test", "12345"));
+            if let Some(named) = handling.named("/clef/logout", &scope, Some(&token)) {
                 named.writing();
             }
         }

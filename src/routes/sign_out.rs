@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     BoxError,
-    cookies::Cookies,
+    cookies::{self, Cookies},
     provider::SignOutRequest,
     session,
     time_limit::{STORE_LIMIT, answer, within},
@@ -45,9 +45,10 @@ async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
         ));
     }
     let (session, cookies) = session_and_cookies(parts).ok_or_else(Reason::layer_missing)?;
+    let key = cookies::named(&parts.headers, &context.gate.key_cookie);
     // Even where the store then fails: without its key the session is nobody's.
     cookies.remove(context.key_cookie(String::new(), Duration::ZERO));
-    let login = within(STORE_LIMIT, session::end(session))
+    let login = within(STORE_LIMIT, session::end(session, key))
         .await
         .map_err(Reason::store)?;
     tracing::info!("signed out on this device");

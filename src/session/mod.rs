@@ -118,6 +118,7 @@ pub(crate) async fn begin(
 /// When the session store cannot answer.
 pub(crate) async fn end(
     session: &Session,
+    key: Option<&str>,
 ) -> Result<Option<(String, Option<SecretString>)>, BoxError> {
     if session.id().is_none() {
         return Ok(None);
@@ -128,6 +129,8 @@ pub(crate) async fn end(
         Err(error) => return Err(error.into()),
     };
     let record = login.as_ref().and_then(LoginRecord::read);
+    // To nobody else: the hint says who it is.
+    let record = record.filter(|record| key.is_some_and(|key| LoginKey::fits(key, &record.key)));
     let realm = record.map(|record| record.realm.into_owned());
     let hint = match &realm {
         Some(_) => session.get_value(SIGN_OUT_HINT).await?,

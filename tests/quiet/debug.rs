@@ -13,10 +13,11 @@ use axum_clef::{
         CodeExchange, LoginRequest, LoginSecret, LogoutNotice, LogoutOutcome, LogoutScope,
         OneTimeState, Provider as _, ProviderErrorKind, ProviderLogin, SignOutRequest,
     },
-    stores::{MemoryUserStore, SqliteUserStore},
+    stores::{MemoryUserStore, PostgresUserStore, SqliteUserStore},
     testing::{Rule, check_user_store},
 };
 use secrecy::SecretString;
+use sqlx::PgPool;
 use tower::Layer as _;
 use url::Url;
 
@@ -230,6 +231,10 @@ async fn stores(said: &Said) {
     said.by(&account);
     said.by(&users);
     said.by(&SqliteUserStore::connect("sqlite::memory:").await.unwrap());
+    let nowhere = "postgres://clef:SECRET-PASSWORD@127.0.0.1:1/users";
+    said.by(&PostgresUserStore::new(
+        PgPool::connect_lazy(nowhere).unwrap(),
+    ));
     let broken = check_user_store(async || Err::<MemoryUserStore, _>("no store")).await;
     said.by_error(&broken.unwrap_err());
 }

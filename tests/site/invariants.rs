@@ -121,6 +121,27 @@ async fn a_logout_in_the_middle_of_the_very_first_login_refuses_it() {
     assert!(browser.is_in(&node).await, "the next login works");
 }
 
+/// The notice comes to a node that knows nothing of the login at the other.
+#[tokio::test]
+async fn a_logout_at_another_node_in_the_middle_of_the_very_first_login_refuses_it() {
+    let world = World::new();
+    let (here, there) = (world.node().await, world.node().await);
+    let browser = Browser::new();
+    let state = browser.begin(&here, "/").await;
+    world.users.before_log_in.set();
+    let callback = browser.come_back(&here, "code:12345", &state);
+    let notice = async {
+        world.users.before_log_in.reached().await;
+        let status = there.notice("token:12345").await;
+        world.users.before_log_in.go();
+        status
+    };
+    let (response, status) = tokio::join!(callback, notice);
+    assert_eq!((response.status().as_u16(), status), (403, 404));
+    browser.log_in(&here, "12345").await;
+    assert!(browser.is_in(&here).await, "the next login works");
+}
+
 #[tokio::test]
 async fn a_login_that_begins_while_the_store_looks_for_a_stranger_is_refused() {
     let world = World::new();
