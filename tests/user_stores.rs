@@ -370,6 +370,27 @@ async fn the_largest_stamp_does_not_break_the_store() {
     assert_eq!(ended, Some(Timestamp::from_micros(i64::MAX)));
 }
 
+/// As on a disk that is full: the row is there, and its commit fails. Its id is another's next.
+#[tokio::test]
+async fn a_login_that_the_database_takes_back_is_an_error() {
+    let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
+    for spoil in [
+        "create table refused (id integer references nowhere (id) deferrable initially deferred)",
+        "create table nowhere (id integer primary key)",
+        "create trigger refuse after insert on clef_users begin insert into refused values (1); end",
+    ] {
+        sqlx::query(spoil).execute(store.pool()).await.unwrap();
+    }
+    let profile = Profile::new(subject("12345"));
+    assert!(store.log_in(&profile).await.is_err());
+    sqlx::query("drop trigger refuse")
+        .execute(store.pool())
+        .await
+        .unwrap();
+    let user = store.log_in(&profile).await.unwrap().unwrap();
+    assert!(store.load(&user.id()).await.unwrap().is_some());
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_database_is_an_error() {
     let directory = tempfile::tempdir().unwrap();

@@ -221,6 +221,9 @@ impl UserStore for SqliteUserStore {
     type User = Account;
 
     async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        // Committed before anybody is told: a statement alone, of which one row is read, says
+        // nothing of a commit that fails, and the id of a user who is not kept is another's next.
+        let mut transaction = self.pool.begin_with("begin immediate").await?;
         let row = sqlx::query(LOG_IN)
             .bind(profile.subject.issuer())
             .bind(profile.subject.id())
@@ -229,8 +232,9 @@ impl UserStore for SqliteUserStore {
             .bind(&profile.email)
             .bind(&profile.phone_number)
             .bind(self.time().as_micros())
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *transaction)
             .await?;
+        transaction.commit().await?;
         Ok(Some(account(&row)?))
     }
 
