@@ -37,13 +37,13 @@ struct Known {
 /// the notice, whatever the token it stands in.
 type Token = [u8; 32];
 
-/// The digest of a text as it is meant in one place: the same at another is another. Places
-/// are paths of webhooks, and issuers, which are URLs.
-fn digest(place: &str, text: &str) -> Token {
+/// The digest of several texts.
+fn digest(texts: &[&str]) -> Token {
     let mut digest = Sha256::new();
-    // Of one length: no two places and texts run into each other.
-    digest.update(Sha256::digest(place));
-    digest.update(text);
+    for text in texts {
+        // Of one length: no two texts run into each other.
+        digest.update(Sha256::digest(text));
+    }
     digest.finalize().into()
 }
 
@@ -84,7 +84,7 @@ impl Notices {
     /// The notice with this token at the webhook that lies there: two providers may give the
     /// same token, and mean two things by it.
     pub(super) fn join(&self, webhook: &str, token: &SecretString) -> Joined {
-        let token = digest(webhook, token.expose_secret());
+        let token = digest(&[webhook, token.expose_secret()]);
         let mut known = self.known();
         if let Some(progress) = known.notices.get(&token) {
             return Joined::Later(progress.clone());
@@ -127,18 +127,13 @@ impl Handling {
             LogoutScope::Person(person) => (Some(person), None),
             LogoutScope::Session { session, person } => (person.as_ref(), Some(session)),
         };
-        let parts = [
+        let name = digest(&[
             webhook,
             scope.issuer(),
             person.map_or("", Subject::id),
             session.map_or("", ProviderSession::id),
             id,
-        ];
-        let mut name = Sha256::new();
-        for part in parts {
-            name.update(Sha256::digest(part));
-        }
-        let name: Token = name.finalize().into();
+        ]);
         let mut known = self.notices.known();
         if let Some(progress) = known.notices.get(&name).cloned() {
             drop(known);

@@ -110,8 +110,8 @@ pub(crate) async fn begin(
     Ok(())
 }
 
-/// Ends the session, with all that is in it. Then, if it was a login: its realm, and what the
-/// provider wants to see again at the sign-out.
+/// Ends the session, with all that is in it. Then, if it was a login of the browser that holds
+/// this key: its realm, and what the provider wants to see again at the sign-out.
 ///
 /// # Errors
 ///

@@ -159,6 +159,9 @@ pub trait UserStore: Send + Sync + 'static {
     /// the moment that [`session_logged_out_at`](Self::session_logged_out_at) gives, as
     /// [`log_out`](Self::log_out) does, and keeps it for [`ProviderSession::KEPT`].
     ///
+    /// Not every name comes from a provider: the logout of a person who is no user yet is kept so
+    /// too, for a first login that is under way at another node.
+    ///
     /// `false`, as it stands: this store keeps no such moments, and the person is logged out
     /// everywhere instead. Whose provider names no sessions (Clef is one) needs no more.
     ///
