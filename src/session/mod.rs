@@ -5,6 +5,7 @@
 
 mod keeper;
 mod key;
+mod lines;
 mod record;
 mod renewal;
 mod saving;
@@ -101,7 +102,7 @@ pub(crate) async fn begin(
     if of_another {
         session.clear().await;
     }
-    session.insert_value(LOGIN, login.to_value()?).await?;
+    session.insert_value(LOGIN, login.to_value()).await?;
     session.insert(SEEN, login.logged_in_at).await?;
     match sign_out_hint {
         Some(hint) => session.insert(SIGN_OUT_HINT, hint.expose_secret()).await?,

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::{body::Body, http::Request};
 use axum_clef::{ClefLayer, Profile, Subject, User as _, stores::MemoryUserStore};
-use serde_json::{Value, json};
+use serde_json::json;
 use tower::ServiceExt as _;
 use tower_sessions::{MemoryStore, session::Record};
 
@@ -15,17 +15,18 @@ use crate::support::{
 
 /// The key of the session under which a login stands.
 const LOGIN: &str = "axum-clef.login";
-/// Where the stamp stands in it.
+/// Which of its lines is the stamp.
 const LOGGED_IN_AT: usize = 5;
 
-/// The parts of the login in a session.
-fn login_in(record: &Record) -> Vec<Value> {
-    serde_json::from_str(record.data[LOGIN].as_str().unwrap()).unwrap()
+/// The parts of the login in a session. None of those here has to be written in another way.
+fn login_in(record: &Record) -> Vec<String> {
+    let lines = record.data[LOGIN].as_str().unwrap().lines();
+    lines.map(str::to_owned).collect()
 }
 
-fn put_login(record: &mut Record, login: &[Value]) {
-    let login = json!(login).to_string();
-    record.data.insert(LOGIN.to_owned(), login.into());
+fn put_login(record: &mut Record, login: &[String]) {
+    let lines: String = login.iter().map(|part| format!("{part}\n")).collect();
+    record.data.insert(LOGIN.to_owned(), lines.into());
 }
 
 // 1. Revoked means revoked.
@@ -297,7 +298,7 @@ async fn equal_stamps_are_out() {
     let mut record = world.sessions.last_saved();
     for (stamp, is_in) in [(logged_out_at, false), (logged_out_at + 1, true)] {
         let mut login = login_in(&record);
-        login[LOGGED_IN_AT] = json!(stamp);
+        login[LOGGED_IN_AT] = stamp.to_string();
         put_login(&mut record, &login);
         world.sessions.inner.save(&record).await.unwrap();
         assert_eq!(browser.is_in(&node).await, is_in);
@@ -322,16 +323,11 @@ async fn a_session_that_lacks_a_part_or_has_a_broken_one_is_out() {
     let world = World::new();
     let node = world.node().await;
     for part in 0..7 {
-        for broken in [
-            None,
-            Some(json!(null)),
-            Some(json!("1e99")),
-            Some(json!({})),
-        ] {
+        for broken in [None, Some(""), Some("1e99"), Some(":"), Some("\\")] {
             // The names of the provider may be any text, and its session may have none.
-            let is_fine = match &broken {
-                Some(Value::String(_)) => (2..=4).contains(&part),
-                Some(Value::Null) => part == 4,
+            let is_fine = match (part, broken) {
+                (2 | 3, Some(broken)) => broken != "\\",
+                (4, Some(broken)) => ["", ":"].contains(&broken),
                 _ => false,
             };
             let browser = Browser::new();
@@ -340,8 +336,8 @@ async fn a_session_that_lacks_a_part_or_has_a_broken_one_is_out() {
 
             let mut record = world.sessions.last_saved();
             let mut login = login_in(&record);
-            match broken.clone() {
-                Some(value) => login[part] = value,
+            match broken {
+                Some(text) => text.clone_into(&mut login[part]),
                 None => drop(login.remove(part)),
             }
             put_login(&mut record, &login);
@@ -349,13 +345,20 @@ async fn a_session_that_lacks_a_part_or_has_a_broken_one_is_out() {
             assert_eq!(browser.is_in(&node).await, is_fine, "{part}: {broken:?}");
         }
     }
-    // Nor is a list that is no text, or has more behind it.
+    // Nor is what is no text, ends too soon, or has more behind it.
     let browser = Browser::new();
     browser.log_in(&node, "12345").await;
     let record = world.sessions.last_saved();
+    let lines = record.data[LOGIN].as_str().unwrap();
     let whole = login_in(&record);
-    let more = format!("{}x", json!(whole));
-    for other in [json!(whole), json!(more), json!("")] {
+    for other in [
+        json!(whole),
+        json!(json!(whole).to_string()),
+        json!(lines.trim_end()),
+        json!(format!("{lines}\n")),
+        json!(format!("{lines}x")),
+        json!(""),
+    ] {
         let mut record = record.clone();
         record.data.insert(LOGIN.to_owned(), other.clone());
         world.sessions.inner.save(&record).await.unwrap();
