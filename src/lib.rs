@@ -95,7 +95,7 @@ pub use self::{
     provider_session::ProviderSession,
     routes::{ClefButton, LoginFailure, LoginFailureKind, NoticeLimits, Paths, PathsError},
     timestamp::Timestamp,
-    user::{LoginReference, Standing, User, UserStore},
+    user::{LoginReference, LogoutNews, Standing, User, UserStore},
 };
 
 /// The code of the README runs too.

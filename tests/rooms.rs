@@ -15,7 +15,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("site", &["address"]),
     (
         "user",
-        &["timestamp", "profile", "provider_session", "box_error"],
+        &[
+            "timestamp",
+            "profile",
+            "provider_session",
+            "logout_scope",
+            "box_error",
+        ],
     ),
     ("time_limit", &["box_error"]),
     (

@@ -1,6 +1,7 @@
 //! What the application brings: its own user, and where users are kept.
 
 mod any;
+mod news;
 mod standing;
 mod store;
 
@@ -8,6 +9,7 @@ use crate::Timestamp;
 
 pub(crate) use self::any::{AnyUser, AnyUserStore};
 pub use self::{
+    news::LogoutNews,
     standing::{LoginReference, Standing},
     store::UserStore,
 };

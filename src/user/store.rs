@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::broadcast;
 
-use super::{LoginReference, Standing, User};
+use super::{LoginReference, LogoutNews, Standing, User};
 use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp};
 
 /// Where the application keeps its users: three methods and a clock, over a table of your own.
@@ -186,6 +187,15 @@ pub trait UserStore: Send + Sync + 'static {
         let _ = session;
         Ok(None)
     }
+
+    /// News of logouts that other nodes have written, where this store hears of them; `None`, as
+    /// it stands: it does not.
+    ///
+    /// For whoever shows an open page or holds an open stream and would look at once. News can be
+    /// late or lost, so nothing that must hold may rest on it.
+    fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
+        None
+    }
 }
 
 /// A shared store is a store: keep one handle and give the other to the layer.
@@ -225,5 +235,9 @@ impl<S: UserStore> UserStore for Arc<S> {
         session: &ProviderSession,
     ) -> Result<Option<Timestamp>, BoxError> {
         UserStore::session_logged_out_at(&**self, session).await
+    }
+
+    fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
+        UserStore::logout_news(&**self)
     }
 }

@@ -4,8 +4,8 @@ use std::{any, collections::BTreeSet, error::Error, fs, path::Path};
 
 use axum::http::StatusCode;
 use axum_clef::{
-    AddressError, ClefLayer, LoginReference, NoticeLimits, Paths, Profile, ProviderSession,
-    Standing, Subject, Timestamp, User as _, UserStore as _,
+    AddressError, ClefLayer, LoginReference, LogoutNews, NoticeLimits, Paths, Profile,
+    ProviderSession, Standing, Subject, Timestamp, User as _, UserStore as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS},
     oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
@@ -175,6 +175,7 @@ async fn providers(said: &Said) {
     let profile = Profile::new(Subject::new("https://clef.io", EMAIL));
     let scope = LogoutScope::session(session.clone(), Some(profile.subject.clone()));
     said.by(&scope);
+    said.by(&LogoutNews::LoggedOut(scope.clone()));
     said.by(&LogoutNotice::new(scope).with_id("SECRET-NOTICE"));
     let hint = SecretString::from("SECRET-HINT");
     said.by(&SignOutRequest::new(&url, &state, Some(&hint)));
