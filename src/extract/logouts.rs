@@ -1,6 +1,6 @@
 //! Ending logins from inside the application.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 
@@ -64,6 +64,17 @@ impl Logouts {
     ///
     /// When the user store has not taken it within a second, or too many others wait.
     pub async fn log_out(&self, subject: &Subject) -> Result<bool, LogoutError> {
+        self.log_out_within(PATIENCE, subject, "by the application")
+            .await
+    }
+
+    /// As [`log_out`](Self::log_out), by somebody, with this patience.
+    pub(crate) async fn log_out_within(
+        &self,
+        patience: Duration,
+        subject: &Subject,
+        by: &'static str,
+    ) -> Result<bool, LogoutError> {
         let place = self.0.pending.place().ok_or(LogoutError::NoPlace)?;
         let (gate, subject) = (Arc::clone(&self.0), subject.clone());
         let logout = tokio::spawn(async move {
@@ -71,13 +82,13 @@ impl Logouts {
             let outcome = place.write(&gate.users, &gate.strangers, &scope).await;
             let known = outcome == Outcome::LoggedOut;
             if known {
-                tracing::info!(?subject, "logged out everywhere, by the application");
+                tracing::info!(?subject, "logged out everywhere, {by}");
             } else {
-                tracing::info!(?subject, "a logout by the application is for nobody here");
+                tracing::info!(?subject, "a logout {by} is for nobody here");
             }
             known
         });
-        match tokio::time::timeout(PATIENCE, logout).await {
+        match tokio::time::timeout(patience, logout).await {
             Ok(Ok(known)) => Ok(known),
             Ok(Err(_)) | Err(_) => Err(LogoutError::Owed),
         }

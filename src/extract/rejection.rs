@@ -70,7 +70,8 @@ pub enum RejectionKind {
 pub(crate) type RenderRejection = Arc<dyn Fn(&Rejection) -> Response + Send + Sync>;
 
 /// Why it cannot be said who is there, kept for all who ask during one request.
-#[derive(Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("it cannot be said who is there")]
 pub(crate) struct Absence {
     kind: RejectionKind,
     source: Arc<BoxError>,

@@ -1,6 +1,7 @@
 //! Puts the parts into the request.
 
 mod body;
+mod given;
 mod prefixes;
 mod saving;
 mod service;
@@ -112,6 +113,29 @@ impl<L> ClefLayer<L> {
     /// `HttpOnly`, and `Secure` unless the site is http on loopback. Its expiry is all
     /// tower-sessions' own: a session that expires by inactivity does so unless it is changed.
     /// Where the session cookie has a `Domain`, tell [`cookie_domain`](Self::cookie_domain).
+    /// An answer that sets the cookie is `Cache-Control: no-store`, whatever the handler says. A
+    /// session that its store does not take, or that is too large for a cookie, is 503.
+    ///
+    /// # Sessions in a sealed cookie
+    ///
+    /// `CookieSessionManagerLayer::private` of `tower-sessions-cookie-store` 0.5 keeps the whole
+    /// session in the cookie, encrypted, and asks no server for it. Everything here works with it
+    /// (a logout ends each copy of the cookie at once), with these differences:
+    ///
+    /// - A sign-out takes the cookies away from the browser, and can do no more: a copy of them
+    ///   stays good until the person logs out everywhere or it expires. The cookie with the
+    ///   login's key is no help, as it is copied along. [`sign_out_everywhere`] turns the sign-out
+    ///   into a logout everywhere.
+    /// - `Expiry::OnInactivity` needs `with_always_save(true)`, or a use does not keep the session
+    ///   from expiring. Whoever uses a copy keeps that alive too, so set a [`lifetime`].
+    /// - Name and value must be within 4,096 bytes once sealed, or browsers drop the cookie
+    ///   silently. What a handler puts into the session beyond that (some 1,800 bytes beside a
+    ///   login) is 503 and an error in the log, and the session stays as it was. A login that
+    ///   does not fit is 503 as well, and none; the ID token of an OpenID provider may be too
+    ///   much (`Oidc::without_id_token_hint`).
+    ///
+    /// [`sign_out_everywhere`]: Self::sign_out_everywhere
+    /// [`lifetime`]: Self::lifetime
     ///
     /// # Errors
     ///
@@ -131,6 +155,33 @@ impl<L> ClefLayer<L> {
     ///     MemoryUserStore::new(),
     ///     sessions,
     /// )?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// In a sealed cookie, with a key of 64 random bytes that all nodes share:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use axum_clef::{ClefLayer, clef::Clef, stores::MemoryUserStore};
+    /// use tower_sessions_cookie_store::{
+    ///     CookieSessionConfig, CookieSessionManagerLayer, Expiry, Key, SameSite,
+    /// };
+    ///
+    /// # fn example(key: &[u8; 64]) -> Result<(), axum_clef::AddressError> {
+    /// let config = CookieSessionConfig::default()
+    ///     .with_name("__Host-session")
+    ///     .with_same_site(SameSite::Lax)
+    ///     .with_expiry(Expiry::OnInactivity(time::Duration::DAY))
+    ///     .with_always_save(true);
+    /// let auth = ClefLayer::with_session_layer(
+    ///     "https://example.com",
+    ///     Clef::new("app id", "app secret"),
+    ///     MemoryUserStore::new(),
+    ///     CookieSessionManagerLayer::private(Key::from(key)).with_config(config),
+    /// )?
+    /// .lifetime(Duration::from_secs(30 * 24 * 60 * 60))
+    /// .sign_out_everywhere();
     /// # Ok(())
     /// # }
     /// ```
@@ -174,6 +225,7 @@ impl<L> ClefLayer<L> {
             }],
             key_cookie_domain: None,
             render_failure: None,
+            sign_out_everywhere: false,
         };
         let layer = Self {
             context: Arc::new(context),
@@ -364,6 +416,30 @@ impl<L> ClefLayer<L> {
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.gate_mut().lifetime = Some(lifetime);
+        self
+    }
+
+    /// Makes a sign-out (`POST /clef/sign-out`) end all logins of the person, by the path of the
+    /// logout webhook, and not that of this browser alone. For sessions in a sealed cookie, which
+    /// no server can end: whoever has copied it, and the cookie with the login's key, would stay
+    /// logged in. See [`with_session_layer`](Self::with_session_layer).
+    ///
+    /// Only a login that is good ends the person's others; whoever signs out with one that is
+    /// over gets rid of its cookies. While the user store does not take the logout, the answer is
+    /// 503 ([`LoginFailureKind::NotSignedOut`](crate::LoginFailureKind::NotSignedOut)), and the
+    /// browser keeps its cookies to try again with. This node refuses the person meanwhile, and
+    /// tries until the logout holds, as for the webhook.
+    ///
+    /// Tell people what the button does: "Sign out everywhere".
+    ///
+    /// ```
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.sign_out_everywhere()
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn sign_out_everywhere(mut self) -> Self {
+        self.context_mut().sign_out_everywhere = true;
         self
     }
 

@@ -18,7 +18,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower_service::Service;
 
-use super::body::into_body;
+use super::{body::into_body, given};
 use crate::{
     BoxError, Rejection,
     extract::{Visit, navigates},
@@ -118,7 +118,15 @@ impl Answering {
         let (error, cookies): (BoxError, Vec<_>) = match polled {
             Ok(Poll::Ready(Ok(mut response))) => {
                 let passed = response.extensions_mut().remove::<Handled>().is_some();
-                if passed || !saving.is_handled() || !response.status().is_server_error() {
+                let whole = passed || !saving.is_handled() || !response.status().is_server_error();
+                // Those of the handler are gone with its answer.
+                let of_handler = if whole {
+                    saving.cookies_of_handler()
+                } else {
+                    0
+                };
+                let given = given::look_over(response.headers_mut(), of_handler);
+                if whole && given.is_ok() {
                     let headers = response.headers_mut();
                     if saving.is_handled()
                         && let Some(ending) = saving.take_ending()
@@ -128,9 +136,12 @@ impl Answering {
                     self.visit.set_cookies(headers);
                     return Poll::Ready(Ok(response));
                 }
-                let error = "the session store did not take the session".into();
-                let cookies = response.headers().get_all(header::SET_COOKIE);
-                (error, cookies.iter().cloned().collect())
+                let error = match given {
+                    Ok(()) => "the session store did not take the session".into(),
+                    Err(too_large) => too_large.into(),
+                };
+                let cookies = response.headers().get_all(header::SET_COOKIE).iter();
+                (error, cookies.skip(of_handler).cloned().collect())
             }
             Ok(Poll::Ready(Err(error))) => return Poll::Ready(Err(error)),
             Ok(Poll::Pending) => {

@@ -21,6 +21,7 @@ pub struct LoginFailure {
     source: BoxError,
     provider: String,
     retry_url: String,
+    sign_out_path: String,
 }
 
 /// The kinds of [`LoginFailure`].
@@ -46,6 +47,11 @@ pub enum LoginFailureKind {
     ProviderUnavailable,
     /// A store did not answer: 503.
     StoreUnavailable,
+    /// A sign-out that ends all logins of the person
+    /// ([`ClefLayer::sign_out_everywhere`](crate::ClefLayer::sign_out_everywhere)) did not do so
+    /// yet: 503. The browser keeps its login, so that the person can sign out again; offer that,
+    /// a form that posts to the same route.
+    NotSignedOut,
     /// The provider does not accept this application's credentials or URLs: 500.
     Misconfigured,
     /// The routes are not inside a [`ClefLayer`](crate::ClefLayer): 500.
@@ -73,7 +79,7 @@ impl LoginFailureKind {
             | Self::LoggedOutMeanwhile
             | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::ProviderUnavailable => StatusCode::BAD_GATEWAY,
-            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreUnavailable | Self::NotSignedOut => StatusCode::SERVICE_UNAVAILABLE,
             Self::Misconfigured | Self::LayerMissing => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -93,6 +99,11 @@ impl Reason {
 
     pub(super) fn store(error: BoxError) -> Self {
         Self::new(LoginFailureKind::StoreUnavailable, error)
+    }
+
+    /// The logins of a person are not ended yet.
+    pub(super) fn not_signed_out(error: impl Into<BoxError>) -> Self {
+        Self::new(LoginFailureKind::NotSignedOut, error)
     }
 
     pub(super) fn layer_missing() -> Self {
@@ -141,6 +152,11 @@ impl LoginFailure {
         &self.provider
     }
 
+    /// The path to post to, to sign out again.
+    pub(super) fn sign_out_path(&self) -> &str {
+        &self.sign_out_path
+    }
+
     /// Logs a failure and renders it. `next` is where the login was to lead.
     pub(super) fn answer(
         RouteState { context, entrance }: &RouteState,
@@ -155,13 +171,14 @@ impl LoginFailure {
             source,
             provider: entrance.provider.name().to_owned(),
             retry_url,
+            sign_out_path: entrance.paths.sign_out().to_owned(),
         };
         failure.log();
         let mut response = match &context.render_failure {
             Some(render) => render(&failure),
             None => page::failure(&failure),
         };
-        if kind == LoginFailureKind::StoreUnavailable {
+        if kind.status() == StatusCode::SERVICE_UNAVAILABLE {
             let headers = response.headers_mut();
             headers
                 .entry(header::RETRY_AFTER)
@@ -172,7 +189,9 @@ impl LoginFailure {
 
     fn log(&self) {
         let reason = Causes(&*self.source);
-        if self.status().is_server_error() {
+        if self.kind == LoginFailureKind::NotSignedOut {
+            tracing::error!(%reason, "a sign-out did not end all logins of the person yet");
+        } else if self.status().is_server_error() {
             tracing::error!(kind = ?self.kind, %reason, "a login failed");
         } else {
             tracing::info!(kind = ?self.kind, %reason, "a login was refused");

@@ -76,6 +76,8 @@ pub(crate) struct Context {
     /// The domain of the cookie with the login's key; `None` for this host alone.
     pub(crate) key_cookie_domain: Option<String>,
     pub(crate) render_failure: Option<RenderFailure>,
+    /// Whether a sign-out ends all logins of the person.
+    pub(crate) sign_out_everywhere: bool,
 }
 
 /// What a route knows: the context, and by which entrance the request comes.

@@ -23,6 +23,7 @@ pub(super) fn headline(failure: &LoginFailure) -> String {
         LoginFailureKind::ForeignOrigin => "That came from another site".to_owned(),
         LoginFailureKind::ProviderUnavailable => format!("{provider} cannot be reached"),
         LoginFailureKind::StoreUnavailable => "This is not possible right now".to_owned(),
+        LoginFailureKind::NotSignedOut => "You are not signed out yet".to_owned(),
         LoginFailureKind::Misconfigured | LoginFailureKind::LayerMissing => {
             "This site is not set up right".to_owned()
         }
@@ -62,6 +63,11 @@ pub(super) fn explanation(failure: &LoginFailure) -> String {
         LoginFailureKind::StoreUnavailable => {
             "This site cannot look you up at the moment. Try again soon.".to_owned()
         }
+        LoginFailureKind::NotSignedOut => {
+            "Your logins could not be ended at the moment, this one included. Sign out again in \
+             a moment, before you leave this device."
+                .to_owned()
+        }
         LoginFailureKind::Misconfigured => {
             format!("{provider} does not accept this site. Tell its owner; the log says why.")
         }
@@ -90,6 +96,11 @@ pub(super) fn failure(failure: &LoginFailure) -> Response {
                     p { (explanation(failure)) }
                     @if failure.kind() == LoginFailureKind::ForeignOrigin {
                         a href="/" { "To the front page" }
+                    } @else if failure.kind() == LoginFailureKind::NotSignedOut {
+                        form method="post" action=(failure.sign_out_path()) {
+                            button { "Sign out" }
+                            a class="quiet" href="/" { "To the front page" }
+                        }
                     } @else {
                         a href=(failure.retry_url()) { "Log in with " (failure.provider()) }
                         a class="quiet" href="/" { "To the front page" }

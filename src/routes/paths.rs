@@ -160,7 +160,8 @@ impl Paths {
         &self.logout
     }
 
-    /// `POST`: ends the login of this browser alone.
+    /// `POST`: ends the login of this browser alone, unless
+    /// [`sign_out_everywhere`](crate::ClefLayer::sign_out_everywhere) is set.
     pub fn sign_out(&self) -> &str {
         &self.sign_out
     }

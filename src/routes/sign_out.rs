@@ -1,6 +1,6 @@
-//! `POST /clef/sign-out`: ends the login of this browser, and of no other.
+//! `POST /clef/sign-out`: ends the login of this browser, and by setting all of its person's.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     BoxError,
     cookies::{self, Cookies},
+    extract::{LogoutError, Logouts, Visit},
     provider::SignOutRequest,
     session,
     time_limit::{STORE_LIMIT, answer, within},
@@ -26,6 +27,9 @@ use crate::{
 /// How long a provider may take to say where its own sign-out is. The login here is over by
 /// then, and a person waits.
 const PROVIDER_LIMIT: Duration = Duration::from_secs(5);
+/// How long a person waits for all of their logins to end. Longer than the sender of a notice,
+/// who comes back by itself.
+const LOGOUT_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn sign_out(State(route): State<RouteState>, parts: Parts) -> Response {
     match end(&route.context, &parts).await {
@@ -45,6 +49,10 @@ async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
         ));
     }
     let (session, cookies) = session_and_cookies(parts).ok_or_else(Reason::layer_missing)?;
+    if context.sign_out_everywhere {
+        // Before anything is taken from the browser: without its login nobody could try again.
+        everywhere(context, parts).await?;
+    }
     let key = cookies::named(&parts.headers, &context.gate.key_cookie);
     // Even where the store then fails: without its key the session is nobody's.
     cookies.remove(context.key_cookie(String::new(), Duration::ZERO));
@@ -60,6 +68,28 @@ async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
         Some(entrance) => Ok(at_the_provider(context, entrance, hint.as_ref(), cookies).await),
         None => Ok(None),
     }
+}
+
+/// Ends all logins of the person, if that of this browser is good: whoever has kept a copy of
+/// one that is over must not end the newer ones. Nobody hears that they are signed out as long
+/// as a login like theirs is served anywhere.
+async fn everywhere(context: &Context, parts: &Parts) -> Result<(), Reason> {
+    let visit = parts.extensions.get::<Arc<Visit>>();
+    let visit = visit.ok_or_else(Reason::layer_missing)?;
+    let visitor = visit.visitor(parts).await;
+    if let Some(visitor) = visitor.map_err(Reason::not_signed_out)? {
+        let logouts = Logouts::new(Arc::clone(&context.gate));
+        let subject = visitor.login.subject();
+        let ended = logouts.log_out_within(LOGOUT_LIMIT, subject, "by a sign-out");
+        ended.await.map_err(Reason::not_signed_out)?;
+    } else if visit
+        .is_owed_a_logout(parts)
+        .await
+        .map_err(Reason::not_signed_out)?
+    {
+        return Err(Reason::not_signed_out(LogoutError::Owed));
+    }
+    Ok(())
 }
 
 /// Where the login goes on to end at the provider.

@@ -6,10 +6,13 @@
 
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use axum::{http::HeaderMap, response::Response};
+use axum::{
+    http::{HeaderMap, header},
+    response::Response,
+};
 
 use crate::BoxError;
 
@@ -25,6 +28,8 @@ pub(crate) trait Ending: Send {
 #[derive(Default)]
 pub(crate) struct Saving {
     handled: AtomicBool,
+    /// How many cookies the handler's answer sets.
+    cookies: AtomicUsize,
     ending: Mutex<Option<Box<dyn Ending>>>,
 }
 
@@ -49,10 +54,18 @@ impl Saving {
     /// Says that the handler has answered; what is left is the session layer's. After an error
     /// of the server it saves nothing, so nothing is left then.
     pub(crate) fn handled<B>(&self, response: &mut http::Response<B>) {
+        let cookies = response.headers().get_all(header::SET_COOKIE);
+        self.cookies
+            .store(cookies.iter().count(), Ordering::Release);
         if !response.status().is_server_error() {
             response.extensions_mut().insert(Handled);
             self.handled.store(true, Ordering::Release);
         }
+    }
+
+    /// How many cookies the handler's answer sets: those behind them are the session layer's.
+    pub(crate) fn cookies_of_handler(&self) -> usize {
+        self.cookies.load(Ordering::Acquire)
     }
 
     /// Whether the handler has answered, and the session is to be saved.

@@ -1,0 +1,8 @@
+//! Sessions in a sealed cookie, by `tower-sessions-cookie-store`: a logged-in request asks no
+//! session store, and the promise holds all the same.
+
+mod browser;
+mod everywhere;
+mod promise;
+mod site;
+mod size;
