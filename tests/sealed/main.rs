@@ -3,6 +3,8 @@
 
 mod browser;
 mod everywhere;
+#[path = "../faults/log.rs"]
+mod log;
 mod promise;
 mod site;
 mod size;
