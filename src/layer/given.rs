@@ -90,6 +90,12 @@ mod tests {
         assert_eq!(given, Ok(()));
         assert_eq!(headers[header::SET_COOKIE], *large);
         assert_eq!(headers[header::CACHE_CONTROL], "public");
+
+        // Beside one of the session layer's too.
+        let (headers, given) = looked_over(&[&large, "b=1"], 1);
+        assert_eq!(given, Ok(()));
+        let left: Vec<_> = headers.get_all(header::SET_COOKIE).iter().collect();
+        assert_eq!(left, [&*large, "b=1"]);
     }
 
     #[test]

@@ -86,7 +86,11 @@ async fn a_cookie_of_the_handler_is_left_alone() {
     let layer = site.layer();
     let route = axum::routing::get(async move || [("set-cookie", value)]);
     let app = axum::Router::new().route("/large", route).layer(layer);
-    let mut browser = Browser::default();
-    let answer = browser.send(&app, Request::get("/large")).await;
-    assert_eq!((answer.status, answer.header("set-cookie")), (200, &*large));
+    let (mut visitor, mut browser) = (Browser::default(), Browser::default());
+    browser.log_in(&site.app(), "12345").await;
+    for (browser, session) in [(&mut visitor, false), (&mut browser, true)] {
+        let answer = browser.send(&app, Request::get("/large")).await;
+        assert_eq!((answer.status, answer.sets("large")), (200, Some(&*large)));
+        assert_eq!(answer.sets(SESSION).is_some(), session);
+    }
 }
