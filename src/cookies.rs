@@ -8,13 +8,17 @@ use http::{HeaderMap, HeaderValue, header};
 /// What a browser sent under a name, as it stands: our own values need no decoding. The last
 /// one counts, as in a jar.
 pub(crate) fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let cookies = headers.get_all(header::COOKIE).iter();
-    let cookies = cookies.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
     let mut found = None;
-    for cookie in cookies.flat_map(|value| value.split(';')) {
-        let rest = cookie.trim_ascii_start().strip_prefix(name);
-        if let Some(value) = rest.and_then(|rest| rest.strip_prefix('=')) {
-            found = Some(value.trim_ascii_end());
+    for value in headers.get_all(header::COOKIE) {
+        let mut start = 0;
+        let ends = memchr::memchr_iter(b';', value.as_bytes());
+        for end in ends.chain([value.len()]) {
+            let cookie = value.as_bytes()[start..end].trim_ascii_start();
+            start = end + 1;
+            let rest = cookie.strip_prefix(name.as_bytes());
+            if let Some(value) = rest.and_then(|rest| rest.strip_prefix(b"=")) {
+                found = str::from_utf8(value.trim_ascii_end()).ok();
+            }
         }
     }
     found

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use allocation_counter::opt_out;
-use axum::body::to_bytes;
 use rand::seq::SliceRandom as _;
-use tokio::{runtime::Runtime, task::coop::unconstrained};
-use tower::ServiceExt as _;
+use tokio::runtime::Runtime;
 
-use crate::sites::{Route, Site};
+use crate::{
+    asking::{allocations, answers_as_it_should, ask},
+    sites::{Route, Site},
+};
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -71,37 +72,12 @@ pub fn measure(runtime: &Runtime, sites: &[Site], plan: Plan) -> Vec<Vec<Cost>> 
         .collect()
 }
 
-async fn answers_as_it_should(site: &Site, route: Route) {
-    let response = site.app.clone().oneshot(site.request(route)).await.unwrap();
-    assert_eq!(response.status(), 200, "{} {}", site.name, route.name());
-    let body = to_bytes(response.into_body(), 1_000).await.unwrap();
-    assert_eq!(body, route.answer(), "{} {}", site.name, route.name());
-}
-
-/// As axum serves them: each request by a clone of the router. Unconstrained, because a server
-/// polls each request anew, and tokio would make a long row of them pause now and then.
-async fn ask(site: &Site, route: Route, requests: usize) {
-    let asked = async {
-        for _ in 0..requests {
-            let request = site.request(route);
-            let response = site.app.clone().oneshot(request).await.unwrap();
-            drop(to_bytes(response.into_body(), 1_000).await.unwrap());
-        }
-    };
-    unconstrained(asked).await;
-}
-
 fn time(runtime: &Runtime, site: &Site, route: Route, requests: usize) -> f64 {
     runtime.block_on(async {
         let start = Instant::now();
         ask(site, route, requests).await;
         start.elapsed().as_nanos() as f64 / requests as f64
     })
-}
-
-fn allocations(runtime: &Runtime, site: &Site, route: Route, requests: usize) -> f64 {
-    let counted = allocation_counter::measure(|| runtime.block_on(ask(site, route, requests)));
-    counted.count_total as f64 / requests as f64
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -33,12 +33,49 @@ impl LoginKey {
 
     /// Whether a session with this fingerprint belongs to what a browser sent.
     pub(crate) fn fits(sent: &str, fingerprint: &str) -> bool {
-        let mut encoded = [0; 43];
-        let whole = URL_SAFE_NO_PAD.encode_slice(digest(sent), &mut encoded);
-        whole.is_ok() && encoded.ct_eq(fingerprint.as_bytes()).into()
+        let mut stored = [0; 32];
+        let length = URL_SAFE_NO_PAD.decode_slice(fingerprint, &mut stored);
+        length == Ok(stored.len()) && words(stored).ct_eq(&words(digest(sent))).into()
     }
+}
+
+/// Few large numbers are compared in constant time sooner than many bytes.
+fn words(digest: [u8; 32]) -> [u64; 4] {
+    let (words, _) = digest.as_chunks();
+    std::array::from_fn(|index| u64::from_ne_bytes(words[index]))
 }
 
 fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_fits_its_own_fingerprint_and_no_other() {
+        let (key, other) = (LoginKey::generate(), LoginKey::generate());
+        let fingerprint = key.fingerprint();
+        assert!(LoginKey::fits(&key.0, &fingerprint));
+        assert!(!LoginKey::fits(&other.0, &fingerprint));
+        assert!(!LoginKey::fits("", &fingerprint));
+        for place in 0..fingerprint.len() {
+            let mut broken = fingerprint.clone();
+            let letter = if &broken[place..=place] == "A" {
+                "B"
+            } else {
+                "A"
+            };
+            broken.replace_range(place..=place, letter);
+            assert!(!LoginKey::fits(&key.0, &broken), "{place}");
+            assert!(!LoginKey::fits(&key.0, &fingerprint[..place]), "{place}");
+        }
+        for more in ["A", "=", "AAAA", "\n"] {
+            assert!(
+                !LoginKey::fits(&key.0, &(fingerprint.clone() + more)),
+                "{more}"
+            );
+        }
+    }
 }

@@ -18,11 +18,14 @@ pub(super) fn push(text: &mut String, part: &str) {
 
 /// Takes the first part off a text. `None`: there is none, or what is there nobody has pushed.
 pub(super) fn take<'a>(text: &mut &'a str) -> Option<Cow<'a, str>> {
+    let first = memchr::memchr2(b'\n', b'\\', text.as_bytes())?;
+    if text.as_bytes()[first] == b'\n' {
+        let part = &text[..first];
+        *text = &text[first + 1..];
+        return Some(part.into());
+    }
     let (line, rest) = text.split_once('\n')?;
     *text = rest;
-    if !line.contains('\\') {
-        return Some(line.into());
-    }
     let mut part = String::with_capacity(line.len());
     let mut letters = line.chars();
     while let Some(letter) = letters.next() {
@@ -64,6 +67,9 @@ mod tests {
     const PART: &str = "[a\u{1F30A}n\n\\\\\r \"]{0,6}";
 
     proptest! {
+        // Kept in no file.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_parts_come_back(written in vec(PART, 0..8)) {
             prop_assert_eq!(parts(&text(&written)), Some(written));

@@ -148,6 +148,9 @@ mod tests {
     }
 
     proptest! {
+        // Kept in no file.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_text_comes_back_as_it_was(
             realm in TEXT,

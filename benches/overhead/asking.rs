@@ -1,0 +1,34 @@
+//! Asks one site, as a server would.
+
+use axum::body::to_bytes;
+use tokio::{runtime::Runtime, task::coop::unconstrained};
+use tower::ServiceExt as _;
+
+use crate::sites::{Route, Site};
+
+/// It is the answer that it must be.
+pub async fn answers_as_it_should(site: &Site, route: Route) {
+    let response = site.app.clone().oneshot(site.request(route)).await.unwrap();
+    assert_eq!(response.status(), 200, "{} {}", site.name, route.name());
+    let body = to_bytes(response.into_body(), 1_000).await.unwrap();
+    assert_eq!(body, route.answer(), "{} {}", site.name, route.name());
+}
+
+/// As axum serves them: each request by a clone of the router. Unconstrained, because a server
+/// polls each request anew, and tokio would make a long row of them pause now and then.
+pub async fn ask(site: &Site, route: Route, requests: usize) {
+    let asked = async {
+        for _ in 0..requests {
+            let request = site.request(route);
+            let response = site.app.clone().oneshot(request).await.unwrap();
+            drop(to_bytes(response.into_body(), 1_000).await.unwrap());
+        }
+    };
+    unconstrained(asked).await;
+}
+
+/// The allocations of one request, on the average.
+pub fn allocations(runtime: &Runtime, site: &Site, route: Route, requests: usize) -> f64 {
+    let counted = allocation_counter::measure(|| runtime.block_on(ask(site, route, requests)));
+    counted.count_total as f64 / requests as f64
+}

@@ -1,0 +1,39 @@
+//! What a request allocates, at the most: growth is noticed here, and then either undone or said.
+//! The sites are those of the bench that measures the time, and so is the way to ask them.
+
+#[path = "../benches/overhead/asking.rs"]
+mod asking;
+#[path = "../benches/overhead/browser.rs"]
+mod browser;
+#[path = "../benches/overhead/sites.rs"]
+mod sites;
+
+use self::{
+    asking::{allocations, answers_as_it_should},
+    sites::{AXUM_CLEF, AXUM_LOGIN, BARE, Route},
+};
+
+/// Beyond what bare axum allocates, in the order of [`Route::ALL`]. Of those for the user four are
+/// copies that the sessions in memory hand out, and six what goes through traits.
+const BEYOND_BARE: [f64; 3] = [7.0, 7.0, 19.0];
+/// So many are counted at once: a request now and then would not show.
+const REQUESTS: usize = 100;
+
+#[test]
+fn a_request_allocates_no_more_than_this() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let sites = runtime.block_on(sites::all());
+    for (route, beyond_bare) in Route::ALL.into_iter().zip(BEYOND_BARE) {
+        let [bare, other, ours] = [BARE, AXUM_LOGIN, AXUM_CLEF].map(|name| {
+            let site = sites.iter().find(|site| site.name == name).unwrap();
+            runtime.block_on(answers_as_it_should(site, route));
+            allocations(&runtime, site, route, REQUESTS)
+        });
+        let name = route.name();
+        assert!(ours <= bare + beyond_bare, "{name}: {ours}, bare {bare}");
+        assert!(ours < other, "{name}: {ours}, axum-login {other}");
+    }
+}
