@@ -1,7 +1,8 @@
 // A certified OpenID provider on this machine, for the tests and the OpenID example. Never for
 // anybody's real login: who comes says who they are.
 //
-// `npm ci && npm start` serves the example. From the environment:
+// `npm ci && npm start` serves the example, with Node.js 20.12 or newer (on 20 the provider warns,
+// Debian 12 has 18). From the environment, before `npm start`:
 //   PORT        where to listen on 127.0.0.1 (3100); 0 for a free port
 //   SITE_URL    where the example's site is (http://127.0.0.1:3000)
 //   CLIENTS     JSON: the metadata of the clients, instead of the example's one

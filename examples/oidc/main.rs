@@ -4,8 +4,16 @@
 //!     (cd oidc-provider && npm ci && npm start)
 //!     cargo run --example oidc
 //!
-//! From the environment: `SITE_ADDR`, where the site listens, and `OIDC_ISSUER`, `OIDC_CLIENT_ID`
-//! and `OIDC_CLIENT_SECRET`, another provider than that of `oidc-provider/`. Everything that a site
+//! The first needs Node.js 20.12 or newer, and says so where it is older, as in Debian 12.
+//!
+//! From the environment: `SITE_ADDR`, where the site listens (127.0.0.1:3000), and `OIDC_ISSUER`,
+//! `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`, another provider than that of `oidc-provider/`, which
+//! listens at 127.0.0.1:3100. If that port is taken, or the site's:
+//!
+//!     (cd oidc-provider && PORT=3101 SITE_URL=http://127.0.0.1:3001 npm start)
+//!     OIDC_ISSUER=http://127.0.0.1:3101 SITE_ADDR=127.0.0.1:3001 cargo run --example oidc
+//!
+//! Everything that a site
 //! of your own needs stands in `main` and in the two handlers below it.
 
 #[path = "../quickstart/loopback.rs"]
@@ -86,7 +94,7 @@ fn introduce(site: &str, issuer: &str) {
     println!("The site:     {site}");
     println!("The provider: {issuer}");
     println!();
-    println!("If it is not running yet: (cd oidc-provider && SITE_URL={site} npm ci && npm start)");
+    println!("If it is not running yet: (cd oidc-provider && npm ci && SITE_URL={site} npm start)");
     println!("Another provider must know three addresses of the site:");
     println!("    redirect URI             {site}/clef/callback");
     println!("    back-channel logout URI  {site}/clef/logout");

@@ -252,16 +252,34 @@ impl<L> ClefLayer<L> {
     /// When one of the paths is that of a route already.
     ///
     /// ```
+    /// use axum::{Router, extract::RawQuery, response::Html, routing::get};
     /// use axum_clef::{ClefLayer, Paths, PathsError, clef::Clef};
     ///
-    /// # fn example<L>(auth: ClefLayer<L>) -> Result<ClefLayer<L>, PathsError> {
-    /// let staff = Clef::new("another app id", "another app secret");
-    /// let auth = auth
-    ///     .with_provider(Paths::under("/staff")?, staff)?
-    ///     .login_page("/login");
-    /// # Ok(auth)
-    /// # }
+    /// /// Offers both providers.
+    /// async fn log_in(RawQuery(query): RawQuery) -> Html<String> {
+    ///     // `next` as it came: decoded, it would lose what stands behind an `&` in it. A query
+    ///     // has no `"`, `<` or `>`, so it can do no harm here.
+    ///     let query = query.unwrap_or_default().replace('&', "&amp;");
+    ///     Html(format!(
+    ///         r#"<a href="/clef/login?{query}">Customers</a> <a href="/staff/login?{query}">Staff</a>"#
+    ///     ))
+    /// }
+    ///
+    /// fn app(auth: ClefLayer<axum_clef::ClefSessions>) -> Result<Router, PathsError> {
+    ///     let staff = Clef::new("another app id", "another app secret");
+    ///     let auth = auth
+    ///         .with_provider(Paths::under("/staff")?, staff)?
+    ///         .login_page("/log-in");
+    ///     Ok(Router::new()
+    ///         .route("/log-in", get(log_in))
+    ///         .merge(auth.routes())
+    ///         .layer(auth))
+    /// }
     /// ```
+    ///
+    /// At this provider the callback `https://example.com/staff/callback` is registered, and as
+    /// the case may be the webhook `/staff/logout` and the way back from a sign-out
+    /// `/staff/signed-out`.
     pub fn with_provider(
         mut self,
         paths: Paths,
@@ -279,8 +297,51 @@ impl<L> ClefLayer<L> {
     }
 
     /// Sends whoever must log in to a page of the application, with `?next=`, the path to come
-    /// back to, instead of straight to the provider. Link from there to the start route of each
-    /// provider, and pass `next` on.
+    /// back to, instead of straight to the provider; and whoever's login did not work out. Link
+    /// from there to the start route of each provider, and pass the query on as it came.
+    ///
+    /// ```
+    /// use axum::{Router, extract::RawQuery, response::Html, routing::get};
+    /// use axum_clef::{ClefLayer, Paths, PathsError, clef::Clef};
+    ///
+    /// /// Offers both providers.
+    /// async fn log_in(RawQuery(query): RawQuery) -> Html<String> {
+    ///     // `next` as it came: decoded, it would lose what stands behind an `&` in it. A query
+    ///     // has no `"`, `<` or `>`, so it can do no harm here.
+    ///     let query = query.unwrap_or_default().replace('&', "&amp;");
+    ///     Html(format!(
+    ///         r#"<a href="/clef/login?{query}">Customers</a> <a href="/staff/login?{query}">Staff</a>"#
+    ///     ))
+    /// }
+    ///
+    /// fn app(auth: ClefLayer<axum_clef::ClefSessions>) -> Result<Router, PathsError> {
+    ///     let staff = Clef::new("another app id", "another app secret");
+    ///     let auth = auth
+    ///         .with_provider(Paths::under("/staff")?, staff)?
+    ///         .login_page("/log-in");
+    ///     Ok(Router::new()
+    ///         .route("/log-in", get(log_in))
+    ///         .merge(auth.routes())
+    ///         .layer(auth))
+    /// }
+    ///
+    /// # use axum_clef::stores::MemoryUserStore;
+    /// # use tower::ServiceExt as _;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # let (clef, users) = (Clef::new("app id", "app secret"), MemoryUserStore::new());
+    /// # let sessions = tower_sessions::MemoryStore::default();
+    /// # let app = app(ClefLayer::new("https://example.com", clef, users, sessions)?)?;
+    /// # let get = |path: &str| axum::http::Request::get(path).body(axum::body::Body::empty());
+    /// // Asked for /account?tab=1&page=2, people come back to just that.
+    /// let page = app.clone().oneshot(get("/log-in?next=%2Faccount%3Ftab%3D1%26page%3D2")?).await?;
+    /// let page = axum::body::to_bytes(page.into_body(), 1_000).await?;
+    /// let page = String::from_utf8(page.to_vec())?;
+    /// assert!(page.contains(r#""/staff/login?next=%2Faccount%3Ftab%3D1%26page%3D2""#));
+    /// # let start = app.oneshot(get("/staff/login?next=%2Faccount%3Ftab%3D1%26page%3D2")?).await?;
+    /// # assert_eq!(start.status(), 303);
+    /// # Ok::<(), axum_clef::BoxError>(())
+    /// # }).unwrap();
+    /// ```
     #[must_use]
     pub fn login_page(mut self, path: impl Into<String>) -> Self {
         self.gate_mut().login_path = path.into();

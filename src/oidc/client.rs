@@ -98,17 +98,32 @@ impl Oidc {
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, AddressError> {
         let issuer = issuer.into();
-        address::base_url(&issuer)?;
+        let url = address::base_url(&issuer)?;
+        let settings = Settings {
+            name: url.authority().to_owned(),
+            ..Settings::default()
+        };
         Ok(Self {
             client_id: client_id.into(),
             client_secret: client_secret.into(),
-            settings: Settings::default(),
+            settings,
             remote: Arc::new(Remote::new(issuer)),
         })
     }
 
     /// What people call the provider, as it stands on links and pages: "Log in with …".
-    /// `OpenID Connect` as it stands.
+    /// The host of the issuer as it stands.
+    ///
+    /// ```
+    /// use axum_clef::{oidc::Oidc, provider::Provider};
+    ///
+    /// # fn main() -> Result<(), axum_clef::AddressError> {
+    /// let oidc = Oidc::new("https://id.example.com/realms/staff", "site", "the secret")?;
+    /// assert_eq!(Provider::name(&oidc), "id.example.com");
+    /// assert_eq!(Provider::name(&oidc.name("Staff")), "Staff");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();

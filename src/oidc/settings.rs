@@ -95,7 +95,7 @@ pub(super) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            name: "OpenID Connect".to_owned(),
+            name: String::new(),
             scopes: ["profile", "email"].map(str::to_owned).to_vec(),
             authentication: None,
             algorithm: SigningAlgorithm::default(),

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 
-use super::{RouteState, page, return_path::ReturnPath};
+use super::{RouteState, page, return_path::ReturnPath, way_to};
 use crate::{
     BoxError,
     provider::{ProviderError, ProviderErrorKind},
@@ -21,6 +21,8 @@ pub struct LoginFailure {
     source: BoxError,
     provider: String,
     retry_url: String,
+    /// Whether that is a page to choose a provider on.
+    chooses: bool,
     sign_out_path: String,
 }
 
@@ -141,7 +143,8 @@ impl LoginFailure {
         page::headline(self)
     }
 
-    /// The absolute URL at which to try again. It begins at the site's own address, so it
+    /// The absolute URL at which to try again: the start route of the same provider, or the
+    /// [`login_page`](crate::ClefLayer::login_page). It begins at the site's own address, so it
     /// also helps whoever came by another name of it.
     pub fn retry_url(&self) -> &str {
         &self.retry_url
@@ -150,6 +153,11 @@ impl LoginFailure {
     /// What people call the provider.
     pub fn provider(&self) -> &str {
         &self.provider
+    }
+
+    /// Whether it is tried again on a page that offers other providers too.
+    pub(super) fn chooses(&self) -> bool {
+        self.chooses
     }
 
     /// The path to post to, to sign out again.
@@ -164,13 +172,16 @@ impl LoginFailure {
         next: Option<&ReturnPath>,
     ) -> Response {
         let next = next.cloned().unwrap_or_else(ReturnPath::front);
-        let start = entrance.start_for(&next);
-        let retry_url = format!("{}{start}", context.site.origin());
+        // To the application's page, where it has one: the next try may be by another provider.
+        let page = context.login_page();
+        let retry = way_to(page.unwrap_or(entrance.paths.start()), &next);
+        let retry_url = format!("{}{retry}", context.site.origin());
         let failure = Self {
             kind,
             source,
             provider: entrance.provider.name().to_owned(),
             retry_url,
+            chooses: page.is_some(),
             sign_out_path: entrance.paths.sign_out().to_owned(),
         };
         failure.log();

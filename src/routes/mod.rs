@@ -114,6 +114,12 @@ impl Context {
             .any(|entrance| entrance.paths.contains(path))
     }
 
+    /// The application's page to log in on, if it has one.
+    fn login_page(&self) -> Option<&str> {
+        let path = &*self.gate.login_path;
+        (!self.is_route(path)).then_some(path)
+    }
+
     /// The cookie with the key of a login; without a value and a lifetime it takes the key away.
     fn key_cookie(&self, value: String, lifetime: Duration) -> Cookie<'static> {
         let mut cookie = self
@@ -139,13 +145,17 @@ impl RouteState {
 impl Entrance {
     /// The start route, with the way back to `next`.
     fn start_for(&self, next: &ReturnPath) -> String {
-        let start = self.paths.start();
-        if *next == ReturnPath::front() {
-            return start.to_owned();
-        }
-        let next: String = form_urlencoded::byte_serialize(next.as_str().as_bytes()).collect();
-        format!("{start}?next={next}")
+        way_to(self.paths.start(), next)
     }
+}
+
+/// A path at which to log in, with the way back to `next`.
+fn way_to(path: &str, next: &ReturnPath) -> String {
+    if *next == ReturnPath::front() {
+        return path.to_owned();
+    }
+    let next: String = form_urlencoded::byte_serialize(next.as_str().as_bytes()).collect();
+    format!("{path}?next={next}")
 }
 
 /// The routes of every entrance, for a router of any state.

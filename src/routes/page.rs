@@ -16,7 +16,7 @@ pub(super) fn headline(failure: &LoginFailure) -> String {
     match failure.kind() {
         LoginFailureKind::BadRequest => "That is not a login".to_owned(),
         LoginFailureKind::StateMismatch => "This login is over".to_owned(),
-        LoginFailureKind::Declined => "The login was refused".to_owned(),
+        LoginFailureKind::Declined => "The login was not finished".to_owned(),
         LoginFailureKind::Refused => format!("{provider} did not confirm the login"),
         LoginFailureKind::TurnedAway => "You cannot log in here".to_owned(),
         LoginFailureKind::LoggedOutMeanwhile => "You logged out in the meantime".to_owned(),
@@ -43,7 +43,10 @@ pub(super) fn explanation(failure: &LoginFailure) -> String {
                 .to_owned()
         }
         LoginFailureKind::Declined => {
-            format!("{provider} says no to it. If it was you who refused, all is well.")
+            format!(
+                "{provider} sent you back without one. If you cancelled it, that is fine: nothing \
+                 has changed, and you can log in whenever you like."
+            )
         }
         LoginFailureKind::Refused => "It took too long or was used before.".to_owned(),
         LoginFailureKind::TurnedAway => {
@@ -102,7 +105,9 @@ pub(super) fn failure(failure: &LoginFailure) -> Response {
                             a class="quiet" href="/" { "To the front page" }
                         }
                     } @else {
-                        a href=(failure.retry_url()) { "Log in with " (failure.provider()) }
+                        a href=(failure.retry_url()) {
+                            "Log in" @if !failure.chooses() { " with " (failure.provider()) }
+                        }
                         a class="quiet" href="/" { "To the front page" }
                     }
                 }

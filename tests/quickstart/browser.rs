@@ -217,7 +217,7 @@ async fn a_login_refused_on_the_phone_says_so_and_can_begin_again() {
         browser.press("Try again").await?;
         browser.answer_on_the_phone(None, "Refuse").await?;
         browser.press("Back to").await?;
-        browser.sees("The login was refused").await?;
+        browser.sees("The login was not finished").await?;
         browser.press("Log in with Clef").await?;
         browser.answer_on_the_phone(None, "Approve").await?;
         browser.sees("Your account").await

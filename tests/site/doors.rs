@@ -125,7 +125,7 @@ async fn a_callback_that_is_none_is_refused_and_changes_nothing() {
     let path = format!("/clef/callback?code=code:1&code=code:2&state={state}");
     assert_page(open(path).await, 400, "That is not a login").await;
     let path = format!("/clef/callback?error=access_denied&state={state}");
-    assert_page(open(path).await, 403, "The login was refused").await;
+    assert_page(open(path).await, 403, "The login was not finished").await;
 
     assert_eq!(world.provider.exchanges.load(SeqCst), exchanges);
     assert!(!browser.is_in(&node).await);

@@ -70,6 +70,20 @@ async fn people_choose_on_a_page_of_the_application_and_log_in_by_either() {
 }
 
 #[tokio::test]
+async fn who_is_not_let_in_by_one_can_choose_again() {
+    let (world, other) = (World::new(), ScriptedProvider::other());
+    let node = node(&world, &other).await;
+    for under in ["/clef", "/other"] {
+        let browser = Browser::new();
+        let state = state_in(begin(&browser, &node, under).await.as_str());
+        let path = format!("{under}/callback?error=access_denied&state={state}");
+        let page = browser.open(&node, &path).await.text().await.unwrap();
+        let retry = format!(r#"href="{}/login?next=%2Faccount">Log in</a>"#, World::SITE);
+        assert!(page.contains(&retry), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn what_one_provider_sends_to_the_callback_of_the_other_is_no_login() {
     let (world, other) = (World::new(), ScriptedProvider::other());
     let node = node(&world, &other).await;
