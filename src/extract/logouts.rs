@@ -1,12 +1,12 @@
 //! Ending logins from inside the application.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 
 use super::{Gate, Rejection, Visit};
 use crate::{
-    Subject,
+    ProviderSession, Subject,
     logout_scope::LogoutScope,
     pending::{Outcome, PATIENCE},
 };
@@ -64,17 +64,6 @@ impl Logouts {
     ///
     /// When the user store has not taken it within a second, or too many others wait.
     pub async fn log_out(&self, subject: &Subject) -> Result<bool, LogoutError> {
-        self.log_out_within(PATIENCE, subject, "by the application")
-            .await
-    }
-
-    /// As [`log_out`](Self::log_out), by somebody, with this patience.
-    pub(crate) async fn log_out_within(
-        &self,
-        patience: Duration,
-        subject: &Subject,
-        by: &'static str,
-    ) -> Result<bool, LogoutError> {
         let place = self.0.pending.place().ok_or(LogoutError::NoPlace)?;
         let (gate, subject) = (Arc::clone(&self.0), subject.clone());
         let logout = tokio::spawn(async move {
@@ -82,16 +71,32 @@ impl Logouts {
             let outcome = place.write(&gate.users, &gate.strangers, &scope).await;
             let known = outcome == Outcome::LoggedOut;
             if known {
-                tracing::info!(?subject, "logged out everywhere, {by}");
+                tracing::info!(?subject, "logged out everywhere, by the application");
             } else {
-                tracing::info!(?subject, "a logout {by} is for nobody here");
+                tracing::info!(?subject, "a logout by the application is for nobody here");
             }
             known
         });
-        match tokio::time::timeout(patience, logout).await {
+        match tokio::time::timeout(PATIENCE, logout).await {
             Ok(Ok(known)) => Ok(known),
             Ok(Err(_)) | Err(_) => Err(LogoutError::Owed),
         }
+    }
+
+    /// Waits for the logouts that are owed of this person or session already, as long as for one
+    /// of one's own.
+    ///
+    /// # Errors
+    ///
+    /// When the user store has not taken them by then.
+    pub(crate) async fn until_written(
+        &self,
+        subject: &Subject,
+        session: Option<&ProviderSession>,
+    ) -> Result<(), LogoutError> {
+        let written = self.0.pending.until_written(subject, session);
+        let written = tokio::time::timeout(PATIENCE, written).await;
+        written.map_err(|_| LogoutError::Owed)
     }
 }
 

@@ -188,22 +188,23 @@ impl Visit {
         session::read(session, admits).await
     }
 
-    /// Whether the login of this request is one that a logout will end which is not written yet:
-    /// other nodes may serve it.
+    /// The login of this request, if a logout will end it that is not written yet: other nodes may
+    /// serve it.
     ///
     /// # Errors
     ///
     /// When the session store cannot answer.
-    pub(crate) async fn is_owed_a_logout(&self, parts: &Parts) -> Result<bool, BoxError> {
+    pub(crate) async fn owed_a_logout(
+        &self,
+        parts: &Parts,
+    ) -> Result<Option<StoredLogin>, BoxError> {
         let Some(session) = parts.extensions.get::<Session>() else {
-            return Ok(false);
+            return Ok(None);
         };
         let admits = |record: &LoginRecord<'_>| self.gate.admits(record, &parts.headers);
         let login = within(STORE_LIMIT, session::read(session, admits)).await?;
-        Ok(login.is_some_and(|login| {
-            let pending = &self.gate.pending;
-            pending.contains(&login.subject, login.session.as_ref())
-        }))
+        let pending = &self.gate.pending;
+        Ok(login.filter(|login| pending.contains(&login.subject, login.session.as_ref())))
     }
 
     /// The check itself. Every way out of it but the last one leads to nobody.

@@ -108,6 +108,22 @@ impl PendingLogouts {
             || session.is_some_and(|session| owed.contains_key(&Debt::Session(session.clone())))
     }
 
+    /// Waits until no logout is owed any more that was owed of this person or in this session.
+    pub(crate) async fn until_written(&self, subject: &Subject, session: Option<&ProviderSession>) {
+        let person = Some(Debt::Person(subject.clone()));
+        let session = session.cloned().map(Debt::Session);
+        for debt in [person, session].into_iter().flatten() {
+            let owed = self
+                .owed()
+                .get(&debt)
+                .map(|owed| owed.settled_below.subscribe());
+            if let Some(mut owed) = owed {
+                // It says nothing more once nothing is owed, and this is how that shows.
+                let _ = owed.wait_for(|_| false).await;
+            }
+        }
+    }
+
     /// How many people's and sessions' logouts are owed.
     pub(crate) fn len(&self) -> usize {
         self.0.count.load(Ordering::Acquire)

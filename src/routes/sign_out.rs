@@ -18,7 +18,7 @@ use super::{
 use crate::{
     BoxError,
     cookies::{self, Cookies},
-    extract::{LogoutError, Logouts, Visit},
+    extract::{Logouts, Visit},
     provider::SignOutRequest,
     session,
     time_limit::{STORE_LIMIT, answer, within},
@@ -27,9 +27,6 @@ use crate::{
 /// How long a provider may take to say where its own sign-out is. The login here is over by
 /// then, and a person waits.
 const PROVIDER_LIMIT: Duration = Duration::from_secs(5);
-/// How long a person waits for all of their logins to end. Longer than the sender of a notice,
-/// who comes back by itself.
-const LOGOUT_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn sign_out(State(route): State<RouteState>, parts: Parts) -> Response {
     match end(&route.context, &parts).await {
@@ -76,20 +73,24 @@ async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
 async fn everywhere(context: &Context, parts: &Parts) -> Result<(), Reason> {
     let visit = parts.extensions.get::<Arc<Visit>>();
     let visit = visit.ok_or_else(Reason::layer_missing)?;
+    let logouts = Logouts::new(Arc::clone(&context.gate));
     let visitor = visit.visitor(parts).await;
-    if let Some(visitor) = visitor.map_err(Reason::not_signed_out)? {
-        let logouts = Logouts::new(Arc::clone(&context.gate));
-        let subject = visitor.login.subject();
-        let ended = logouts.log_out_within(LOGOUT_LIMIT, subject, "by a sign-out");
-        ended.await.map_err(Reason::not_signed_out)?;
-    } else if visit
-        .is_owed_a_logout(parts)
-        .await
-        .map_err(Reason::not_signed_out)?
-    {
-        return Err(Reason::not_signed_out(LogoutError::Owed));
-    }
-    Ok(())
+    let ended = match visitor.map_err(Reason::not_signed_out)? {
+        Some(visitor) => logouts.log_out(visitor.login.subject()).await.map(drop),
+        None => match visit
+            .owed_a_logout(parts)
+            .await
+            .map_err(Reason::not_signed_out)?
+        {
+            // Of a sign-out that was tried before, or twice at once.
+            Some(login) => {
+                let session = login.session.as_ref();
+                logouts.until_written(&login.subject, session).await
+            }
+            None => Ok(()),
+        },
+    };
+    ended.map_err(Reason::not_signed_out)
 }
 
 /// Where the login goes on to end at the provider.

@@ -108,6 +108,32 @@ async fn a_logout_that_is_not_written_yet_is_no_sign_out() {
     assert!(!browser.0.contains_key(crate::site::LOGIN));
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_presses_twice_is_signed_out_by_both() {
+    let site = Site::new();
+    let app = site.app_with(layer(&site));
+    let mut browser = logged_in(&app).await;
+    let press = |mut browser: Browser| {
+        let app = app.clone();
+        tokio::spawn(async move { (browser.sign_out(&app).await.status, browser) })
+    };
+    site.users.log_out_held.store(true, SeqCst);
+    let first = press(browser.clone());
+    site.users.log_out_hold.0.notified().await;
+    let second = press(browser.clone());
+    // So far that it waits too, and no idle moment in which the time goes on.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!second.is_finished());
+    site.users.log_out_hold.1.notify_one();
+    for pressed in [first, second] {
+        assert_eq!(pressed.await.unwrap(), (303, Browser::default()));
+    }
+    assert_eq!(site.users.log_outs.load(SeqCst), 1);
+    assert_eq!(browser.is(&app).await, None);
+}
+
 #[tokio::test]
 async fn whose_login_cannot_be_checked_is_not_signed_out() {
     let site = Site::new();

@@ -135,6 +135,9 @@ pub struct Users {
     pub log_outs: Arc<AtomicUsize>,
     pub failing: Arc<AtomicBool>,
     pub log_out_fails: Arc<AtomicBool>,
+    /// Holds the next logout; where it says so, and waits.
+    pub log_out_held: Arc<AtomicBool>,
+    pub log_out_hold: Arc<(Notify, Notify)>,
 }
 
 impl Default for Users {
@@ -149,6 +152,8 @@ impl Default for Users {
             log_outs: Arc::default(),
             failing: Arc::default(),
             log_out_fails: Arc::default(),
+            log_out_held: Arc::default(),
+            log_out_hold: Arc::default(),
         }
     }
 }
@@ -182,6 +187,10 @@ impl UserStore for Users {
         self.works()?;
         if self.log_out_fails.load(SeqCst) {
             return Err("the user store takes no logouts".into());
+        }
+        if self.log_out_held.swap(false, SeqCst) {
+            self.log_out_hold.0.notify_one();
+            self.log_out_hold.1.notified().await;
         }
         self.inner.log_out(subject).await
     }
