@@ -48,6 +48,8 @@
 //! |---|---|
 //! | `sqlite` | `stores::SqliteUserStore`, through sqlx |
 //! | `postgres` | `stores::PostgresUserStore`, through sqlx, for several nodes |
+//! | `leased` | `leased::Leased`: users kept in memory for a moment, on any number of nodes |
+//! | `redis` | `leased::RedisLogoutBus`: news of logouts over Redis |
 //! | `oidc` | `oidc::Oidc`: OpenID Connect with back-channel logout |
 //! | `dev` | `dev::ClefService`; never in production |
 //! | `testing` | `testing::check_user_store`, for tests of your own store |
@@ -65,6 +67,8 @@ mod cookies;
 pub mod dev;
 mod extract;
 mod layer;
+#[cfg(feature = "leased")]
+pub mod leased;
 mod logout_scope;
 #[cfg(feature = "oidc")]
 pub mod oidc;

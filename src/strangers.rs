@@ -13,11 +13,19 @@ use crate::{ProviderSession, Subject, Timestamp};
 
 /// How many are remembered. Logins take seconds, so the last few would do.
 const CAPACITY: usize = 1_000;
+/// How the name of a mark begins.
+const MARK: &str = "stranger ";
 
 /// Where the logout of a stranger stands in a store that keeps sessions of providers, for the
 /// other nodes: no provider has a session of that name.
 pub(crate) fn mark(subject: &Subject) -> ProviderSession {
-    ProviderSession::new(subject.issuer(), format!("stranger {}", subject.id()))
+    ProviderSession::new(subject.issuer(), format!("{MARK}{}", subject.id()))
+}
+
+/// Whether this is the name of such a mark.
+#[cfg(feature = "leased")]
+pub(crate) fn is_mark(session: &ProviderSession) -> bool {
+    session.id().starts_with(MARK)
 }
 
 /// The people lately logged out who were not users of this site, on this node.

@@ -49,6 +49,19 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "leased",
+        &[
+            "timestamp",
+            "profile",
+            "provider_session",
+            "logout_scope",
+            "box_error",
+            "user",
+            "time_limit",
+            "strangers",
+        ],
+    ),
+    (
         "provider",
         &["profile", "provider_session", "logout_scope", "box_error"],
     ),

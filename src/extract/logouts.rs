@@ -8,7 +8,7 @@ use super::{Gate, Rejection, Visit};
 use crate::{
     ProviderSession, Subject,
     logout_scope::LogoutScope,
-    pending::{Outcome, PATIENCE},
+    pending::{Outcome, patience},
 };
 
 /// Ends every login of a person, as the provider's notice does and by the same path: for an
@@ -62,9 +62,11 @@ impl Logouts {
     ///
     /// # Errors
     ///
-    /// When the user store has not taken it within a second, or too many others wait.
+    /// When the user store has not taken it within a second (beside what it waits on purpose: see
+    /// [`UserStore::log_out_wait`](crate::UserStore::log_out_wait)), or too many others wait.
     pub async fn log_out(&self, subject: &Subject) -> Result<bool, LogoutError> {
         let place = self.0.pending.place().ok_or(LogoutError::NoPlace)?;
+        let patience = patience(&*self.0.users);
         let (gate, subject) = (Arc::clone(&self.0), subject.clone());
         let logout = tokio::spawn(async move {
             let scope = LogoutScope::Person(subject.clone());
@@ -77,7 +79,7 @@ impl Logouts {
             }
             known
         });
-        match tokio::time::timeout(PATIENCE, logout).await {
+        match tokio::time::timeout(patience, logout).await {
             Ok(Ok(known)) => Ok(known),
             Ok(Err(_)) | Err(_) => Err(LogoutError::Owed),
         }
@@ -95,7 +97,7 @@ impl Logouts {
         session: Option<&ProviderSession>,
     ) -> Result<(), LogoutError> {
         let written = self.0.pending.until_written(subject, session);
-        let written = tokio::time::timeout(PATIENCE, written).await;
+        let written = tokio::time::timeout(patience(&*self.0.users), written).await;
         written.map_err(|_| LogoutError::Owed)
     }
 }

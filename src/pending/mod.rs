@@ -29,7 +29,13 @@ use crate::{
 pub(crate) const CAPACITY: usize = 1_024;
 /// How long whoever asked for a logout waits for a store that fails at first. Short outages
 /// pass unseen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long whoever asked for a logout waits for it. A stranger's writes a person, a mark, and a
+/// person again: so a store that waits on purpose waits twice, the mark being nobody's login.
+pub(crate) fn patience(users: &dyn AnyUserStore) -> Duration {
+    PATIENCE + users.log_out_wait() * 2
+}
 
 /// The logouts that this node still owes.
 #[derive(Clone)]

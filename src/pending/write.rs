@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::{BoxError, ProviderSession, Subject, Timestamp, user::AnyUserStore};
 
-/// How long one attempt to write a logout may take.
+/// How long one attempt to write a logout may take, beside what the store waits on purpose.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
 /// The first pause between attempts; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -24,7 +24,7 @@ pub(super) enum Written {
 
 /// Writes the logout of a person.
 pub(super) async fn person(users: &Arc<dyn AnyUserStore>, subject: &Subject) -> Written {
-    until_it_holds(|| {
+    until_it_holds(ATTEMPT_LIMIT + users.log_out_wait(), || {
         let (users, subject) = (Arc::clone(users), subject.clone());
         async move {
             if users.log_out(&subject).await? {
@@ -39,21 +39,21 @@ pub(super) async fn person(users: &Arc<dyn AnyUserStore>, subject: &Subject) -> 
 
 /// Writes the logout of a session at a provider. `false`: the store does not keep such.
 pub(super) async fn session(users: &Arc<dyn AnyUserStore>, session: &ProviderSession) -> bool {
-    until_it_holds(|| {
+    until_it_holds(ATTEMPT_LIMIT + users.log_out_wait(), || {
         let (users, session) = (Arc::clone(users), session.clone());
         async move { users.log_out_session(&session).await }
     })
     .await
 }
 
-async fn until_it_holds<T, F>(write: impl Fn() -> F) -> T
+async fn until_it_holds<T, F>(limit: Duration, write: impl Fn() -> F) -> T
 where
     T: Send + 'static,
     F: Future<Output = Result<T, BoxError>> + Send + 'static,
 {
     let mut pause = FIRST_PAUSE;
     loop {
-        match attempt(write()).await {
+        match attempt(limit, write()).await {
             Ok(written) => return written,
             Err(error) => {
                 tracing::error!(
@@ -70,7 +70,7 @@ where
 
 /// One attempt, in a task of its own: a store that panics has failed, no more, and one that
 /// hangs is given up.
-async fn attempt<T, F>(write: F) -> Result<T, BoxError>
+async fn attempt<T, F>(limit: Duration, write: F) -> Result<T, BoxError>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, BoxError>> + Send + 'static,
@@ -79,7 +79,7 @@ where
     // not a handle: whoever does not wait any more stops it.
     let mut attempt = JoinSet::new();
     attempt.spawn(async move { write.await.map_err(|error| error.to_string()) });
-    match tokio::time::timeout(ATTEMPT_LIMIT, attempt.join_next()).await? {
+    match tokio::time::timeout(limit, attempt.join_next()).await? {
         Some(finished) => Ok(finished??),
         None => Err("the attempt was never made".into()),
     }

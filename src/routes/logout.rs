@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     extract::Gate,
-    pending::{Outcome, Place},
+    pending::{self, Outcome, Place},
     provider::{LogoutOutcome, LogoutScope, ProviderError, ProviderErrorKind},
     time_limit,
 };
@@ -79,6 +79,7 @@ fn token(notice: Result<Form<NoticeForm>, FormRejection>) -> Result<SecretString
 async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>) -> LogoutOutcome {
     let context = &route.context;
     let webhook = route.entrance.paths.logout();
+    let patience = pending::patience(&*context.gate.users);
     let progress = match context.notices.join(webhook, &token) {
         Joined::Later(progress) => {
             if let Some(outcome) = progress.ended() {
@@ -88,7 +89,7 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
                 context.checks.turn_away();
                 return LogoutOutcome::ComeBack;
             };
-            return progress.outcome().await;
+            return progress.outcome(patience).await;
         }
         Joined::First(handling) => {
             let Some(admitted) = context.checks.admit(sender).await else {
@@ -110,7 +111,7 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
             progress
         }
     };
-    progress.outcome().await
+    progress.outcome(patience).await
 }
 
 /// A notice that is handled.

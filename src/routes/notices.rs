@@ -8,15 +8,14 @@ use std::{
     collections::{HashMap, VecDeque},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use crate::{
-    ProviderSession, Subject, logout_scope::LogoutScope, pending::PATIENCE, provider::LogoutOutcome,
-};
+use crate::{ProviderSession, Subject, logout_scope::LogoutScope, provider::LogoutOutcome};
 
 /// How many applied notices are remembered, some hundred bytes each. Only a good token takes
 /// a place.
@@ -198,8 +197,8 @@ impl Progress {
         }
     }
 
-    /// How the notice ended, or that it has not yet.
-    pub(super) async fn outcome(mut self) -> LogoutOutcome {
+    /// How the notice ended, or that it has not yet after so long.
+    pub(super) async fn outcome(mut self, patience: Duration) -> LogoutOutcome {
         if self
             .0
             .wait_for(|stage| *stage != Stage::Checking)
@@ -209,7 +208,7 @@ impl Progress {
             return LogoutOutcome::ComeBack;
         }
         let done = self.0.wait_for(|stage| matches!(stage, Stage::Done(_)));
-        let stage = tokio::time::timeout(PATIENCE, done).await;
+        let stage = tokio::time::timeout(patience, done).await;
         let stage = stage.ok().and_then(Result::ok).map(|stage| *stage);
         match stage {
             Some(Stage::Done(outcome)) => outcome,
@@ -277,7 +276,10 @@ mod tests {
             };
             let progress = handling.progress();
             let fails = tokio::spawn(async move { handling.finish(LogoutOutcome::ComeBack) });
-            assert_eq!(progress.outcome().await, LogoutOutcome::ComeBack);
+            assert_eq!(
+                progress.outcome(Duration::from_secs(1)).await,
+                LogoutOutcome::ComeBack
+            );
             assert!(matches!(
                 notices.join("/clef/logout", &"token".into()),
                 Joined::First(_)

@@ -3,6 +3,7 @@
 use std::{
     any::{Any, TypeId},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -46,6 +47,7 @@ pub(crate) trait AnyUserStore: Send + Sync + 'static {
         session: &ProviderSession,
     ) -> Result<Option<Timestamp>, BoxError>;
     async fn now(&self) -> Result<Timestamp, BoxError>;
+    fn log_out_wait(&self) -> Duration;
 }
 
 #[async_trait]
@@ -88,5 +90,9 @@ impl<S: UserStore> AnyUserStore for S {
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         UserStore::now(self).await
+    }
+
+    fn log_out_wait(&self) -> Duration {
+        UserStore::log_out_wait(self)
     }
 }

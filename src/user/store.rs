@@ -1,6 +1,6 @@
 //! Where users are kept.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
@@ -22,12 +22,14 @@ use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp};
 ///   [`Timestamp::raised_above`], and reads [`now`](Self::now) only once nothing else
 ///   can write, so that it ends every login that it finds.
 /// - When `log_out` has returned, every later `load`, on any node, sees the new stamp. Do
-///   not put a cache or a lagging replica behind `load`.
+///   not put a cache or a lagging replica behind `load`; `leased::Leased` (a feature) is the
+///   cache that keeps the promise.
 /// - `now` never steps back, and is one clock for all nodes that share the store. Where that
 ///   is not sure, note in `log_in` when it was called and raise the logout above that too, as
 ///   the ready stores do: then a clock that steps back may refuse a login, and revives none.
 /// - An id is never given twice, not even after its user was deleted: sessions still have it.
-/// - `log_out` stops when it is dropped. It is given up after five seconds and called again.
+/// - `log_out` stops when it is dropped. It is given up after five seconds, and the
+///   [`log_out_wait`](Self::log_out_wait) of the store, and called again.
 ///
 /// [`stores::SqliteUserStore`]: https://docs.rs/axum-clef/latest/axum_clef/stores/struct.SqliteUserStore.html
 ///
@@ -188,6 +190,13 @@ pub trait UserStore: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// How long [`log_out`](Self::log_out) and [`log_out_session`](Self::log_out_session) may wait
+    /// on purpose once they have written, at the most; not at all, as it stands. Whoever asks for a
+    /// logout is that much more patient with this store.
+    fn log_out_wait(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// News of logouts that other nodes have written, where this store hears of them; `None`, as
     /// it stands: it does not.
     ///
@@ -235,6 +244,10 @@ impl<S: UserStore> UserStore for Arc<S> {
         session: &ProviderSession,
     ) -> Result<Option<Timestamp>, BoxError> {
         UserStore::session_logged_out_at(&**self, session).await
+    }
+
+    fn log_out_wait(&self) -> Duration {
+        UserStore::log_out_wait(&**self)
     }
 
     fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {

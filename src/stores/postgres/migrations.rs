@@ -7,10 +7,16 @@
 use sqlx::{Executor as _, PgPool};
 
 /// The files, in their order. Each notes its own number in `clef_migrations`.
-const FILES: [(i32, &str); 1] = [(
-    1,
-    include_str!("../../../migrations/postgres/0001_users.sql"),
-)];
+const FILES: [(i32, &str); 2] = [
+    (
+        1,
+        include_str!("../../../migrations/postgres/0001_users.sql"),
+    ),
+    (
+        2,
+        include_str!("../../../migrations/postgres/0002_seats.sql"),
+    ),
+];
 
 /// The lock at which nodes that start at once wait for each other, one for the whole database:
 /// "clef" in ASCII, as it takes a number.

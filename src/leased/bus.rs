@@ -1,0 +1,84 @@
+//! What carries news of logouts from node to node.
+
+use async_trait::async_trait;
+
+use super::listener::LogoutListener;
+use crate::BoxError;
+
+/// Carries news of logouts between the nodes of a site, so that each forgets at once what it
+/// keeps of a person who was logged out.
+///
+/// Nothing that must hold rests on it, unless it says so by [`Reach::EveryNode`]: a bus that loses
+/// news, or is down, costs speed and nothing else. News may come late, twice, and in any order.
+///
+/// The news is text of at most [`LONGEST_NEWS`](LogoutListener::LONGEST_NEWS) bytes, in which a person may
+/// be named: keep it out of logs.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use axum_clef::{BoxError, leased::{LogoutBus, LogoutListener, Reach}};
+/// use tokio::sync::broadcast;
+///
+/// /// Between the nodes of one process.
+/// #[derive(Clone)]
+/// struct Within(broadcast::Sender<String>);
+///
+/// #[async_trait]
+/// impl LogoutBus for Within {
+///     async fn listen(&self, listener: &LogoutListener) {
+///         let mut news = self.0.subscribe();
+///         loop {
+///             match news.recv().await {
+///                 Ok(news) => {
+///                     listener.hear(&news);
+///                 }
+///                 Err(broadcast::error::RecvError::Lagged(_)) => listener.missed(),
+///                 Err(broadcast::error::RecvError::Closed) => return,
+///             }
+///         }
+///     }
+///
+///     async fn tell(&self, news: &str) -> Result<Reach, BoxError> {
+///         self.0.send(news.to_owned())?;
+///         Ok(Reach::Unknown)
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait LogoutBus: Send + Sync + 'static {
+    /// Brings the news of the other nodes to the listener, for as long as it can. The store runs
+    /// this in a task of its own from its first use on, and ends the task when it is dropped. Where
+    /// it returns, it is called again after a pause, which grows; what was missed meanwhile is
+    /// [seen to](LogoutListener::missed).
+    async fn listen(&self, listener: &LogoutListener);
+
+    /// Tells the other nodes. The logout stands in the store already. Whoever logs out is waiting
+    /// for this, until every lease is over; then it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be told. The logout then waits until every lease is over. The error goes to
+    /// the log.
+    async fn tell(&self, news: &str) -> Result<Reach, BoxError>;
+
+    /// Whether this node may keep anything now. It is asked at every request, so it answers from
+    /// memory.
+    ///
+    /// For a bus that knows which nodes keep something: while it is not sure that the others count
+    /// with this node, it says no, and every request asks the store.
+    fn may_keep(&self) -> bool {
+        true
+    }
+}
+
+/// How far news has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reach {
+    /// It may have reached others, or not. The logout waits until every lease is over.
+    Unknown,
+    /// Every node that could keep something from before has [heard](LogoutListener::hear) it: the
+    /// logout is answered at once. Say this only where it is proven, for every node there is, those
+    /// included that have just started or cannot be reached: the promise rests on it.
+    EveryNode,
+}

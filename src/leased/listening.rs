@@ -1,0 +1,49 @@
+//! The task in which a bus listens.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{runtime::Handle, task::AbortHandle, time::Instant};
+
+use super::{bus::LogoutBus, listener::LogoutListener};
+
+/// The first pause before listening again; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Listens until it is dropped.
+pub(super) struct Listening(AbortHandle);
+
+impl Listening {
+    pub(super) fn start(
+        runtime: &Handle,
+        bus: &Arc<dyn LogoutBus>,
+        listener: LogoutListener,
+    ) -> Self {
+        let bus = Arc::clone(bus);
+        let listening = async move {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                let began_at = Instant::now();
+                bus.listen(&listener).await;
+                // It has listened to something meanwhile, so it is not what was broken before.
+                if began_at.elapsed() > LONGEST_PAUSE {
+                    pause = FIRST_PAUSE;
+                }
+                tracing::warn!(
+                    pause_milliseconds = pause.as_millis(),
+                    "this node does not hear of logouts at others; it listens again after a pause"
+                );
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                listener.missed();
+            }
+        };
+        Self(runtime.spawn(listening).abort_handle())
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
