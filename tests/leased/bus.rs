@@ -1,0 +1,79 @@
+//! A bus within the process, which knows every node and can be cut at each.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+};
+
+use async_trait::async_trait;
+use axum_clef::{
+    BoxError,
+    leased::{LogoutBus, LogoutListener, Reach},
+};
+
+/// What the nodes share.
+#[derive(Clone, Default)]
+pub struct Wire {
+    listeners: Arc<Mutex<Vec<(LogoutListener, Arc<AtomicBool>)>>>,
+    /// Tells, and cannot say who has heard it.
+    pub proves_nothing: Arc<AtomicBool>,
+    pub panics: Arc<AtomicBool>,
+    pub told: Arc<AtomicUsize>,
+}
+
+/// The end of it at one node.
+#[derive(Clone)]
+pub struct End {
+    wire: Wire,
+    /// Nothing comes or goes here.
+    pub cut: Arc<AtomicBool>,
+    pub may_keep: Arc<AtomicBool>,
+}
+
+impl Wire {
+    pub fn end(&self) -> End {
+        End {
+            wire: self.clone(),
+            cut: Arc::default(),
+            may_keep: Arc::new(AtomicBool::new(true)),
+        }
+    }
+
+    pub fn listeners(&self) -> usize {
+        self.listeners.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl LogoutBus for End {
+    async fn listen(&self, listener: &LogoutListener) {
+        let end = (listener.clone(), Arc::clone(&self.cut));
+        self.wire.listeners.lock().unwrap().push(end);
+        std::future::pending::<()>().await;
+    }
+
+    async fn tell(&self, news: &str) -> Result<Reach, BoxError> {
+        assert!(!self.wire.panics.load(SeqCst), "the bus panics");
+        self.wire.told.fetch_add(1, SeqCst);
+        if self.cut.load(SeqCst) {
+            return Err("the bus is cut".into());
+        }
+        let mut everybody = !self.wire.proves_nothing.load(SeqCst);
+        for (listener, cut) in &*self.wire.listeners.lock().unwrap() {
+            if cut.load(SeqCst) {
+                everybody = false;
+            } else {
+                assert!(listener.hear(news));
+            }
+        }
+        Ok(if everybody {
+            Reach::EveryNode
+        } else {
+            Reach::Unknown
+        })
+    }
+
+    fn may_keep(&self) -> bool {
+        self.may_keep.load(SeqCst)
+    }
+}

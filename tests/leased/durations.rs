@@ -1,0 +1,83 @@
+//! How long a logout waits, and who is patient.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use axum_clef::{UserStore, leased::Leased};
+use tokio::time::Instant;
+
+use crate::{
+    users::Users,
+    world::{LEASE, MILLISECOND, WAIT, World, pass, person},
+};
+
+const LONGEST: Duration = Leased::<Users>::LONGEST_LEASE;
+
+#[tokio::test(start_paused = true)]
+async fn the_store_says_how_long_it_waits_through_every_wrapping() {
+    let world = World::new();
+    let node = world.node();
+    assert_eq!(node.leased.log_out_wait(), WAIT);
+    let twice = Leased::new(node.leased.clone(), LEASE);
+    assert_eq!(twice.log_out_wait(), WAIT * 2);
+    assert_eq!(world.store.log_out_wait(), Duration::ZERO);
+    let long = Leased::new(world.store.clone(), LONGEST * 100);
+    assert!(long.log_out_wait() <= Duration::from_secs(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_webhook_is_patient_with_the_longest_lease() {
+    let world = World::new();
+    let node = world.node_of(|users| Leased::new(users, LONGEST));
+    node.browser_of("1").await;
+    let began_at = Instant::now();
+    let notice = node.notice("1");
+    while !notice.is_finished() {
+        pass(10 * MILLISECOND).await;
+    }
+    assert_eq!(notice.await.unwrap().status, 200);
+    assert!(began_at.elapsed() >= LONGEST);
+    // A stranger is looked for twice.
+    let began_at = Instant::now();
+    let notice = node.notice("2");
+    while !notice.is_finished() {
+        pass(10 * MILLISECOND).await;
+    }
+    assert_eq!(notice.await.unwrap().status, 404);
+    assert!(began_at.elapsed() >= LONGEST * 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_takes_its_time_has_it_beside_the_wait() {
+    let world = World::new();
+    let node = world.node_of(|users| Leased::new(users, LONGEST));
+    let browser = node.browser_of("1").await;
+    let held = node.users.holds.prepare("write");
+    let notice = node.notice("1");
+    held.reached.await.unwrap();
+    // Together longer than the five seconds that a store without a lease has.
+    pass(Duration::from_millis(4_500)).await;
+    held.go.send(()).unwrap();
+    let began_at = Instant::now();
+    while !notice.is_finished() {
+        pass(10 * MILLISECOND).await;
+    }
+    assert_eq!(notice.await.unwrap().status, 200);
+    assert!(began_at.elapsed() < LONGEST * 2, "it was written once");
+    assert!(!node.serves(&browser).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_logout_that_fails_is_not_answered_for_the_lease() {
+    let world = World::new();
+    let node = world.node();
+    let browser = node.browser_of("1").await;
+    assert!(node.serves(&browser).await);
+    node.users.failing.store(true, SeqCst);
+    assert!(node.leased.log_out(&person("1")).await.is_err());
+    let notice = node.notice("1");
+    while !notice.is_finished() {
+        pass(10 * MILLISECOND).await;
+    }
+    assert_eq!(notice.await.unwrap().status, 503);
+    assert!(!node.serves(&browser).await, "it is owed");
+}

@@ -1,0 +1,84 @@
+//! Reads that a logout overlaps.
+
+use axum_clef::UserStore as _;
+
+use crate::{
+    bus::Wire,
+    world::{LEASE, MILLISECOND, WAIT, World, pass, person, settle, two_nodes_on},
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_read_at_another_node_that_ends_after_the_answer_is_not_kept() {
+    let world = World::new();
+    let (here, there) = (world.node(), world.node());
+    let browser = here.browser_of("1").await;
+    let held = there.users.holds.prepare("read");
+    let slow = there.request(&browser);
+    held.reached.await.unwrap();
+    let notice = here.notice("1");
+    pass(WAIT + MILLISECOND).await;
+    assert_eq!(notice.await.unwrap().status, 200);
+    let after_the_answer = there.request(&browser);
+    settle().await;
+    held.go.send(()).unwrap();
+    assert_eq!(after_the_answer.await.unwrap().status, 401);
+    assert_eq!(slow.await.unwrap().status, 200, "it came before the logout");
+    assert!(!there.serves(&browser).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_read_that_takes_longer_than_a_lease_reads_anew() {
+    let world = World::new();
+    let (here, there) = (world.node(), world.node());
+    let browser = here.browser_of("1").await;
+    let held = there.users.holds.prepare("read");
+    let slow = there.request(&browser);
+    held.reached.await.unwrap();
+    pass(LEASE / 2).await;
+    let joined = there.request(&browser);
+    let notice = here.notice("1");
+    pass(WAIT + MILLISECOND).await;
+    assert_eq!(notice.await.unwrap().status, 200);
+    held.go.send(()).unwrap();
+    assert_eq!(joined.await.unwrap().status, 401);
+    assert_eq!(
+        slow.await.unwrap().status,
+        200,
+        "it asked before the logout"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_was_under_way_is_not_joined_after_the_answer() {
+    let wire = Wire::default();
+    let (_world, [here, there], _) = two_nodes_on(&wire).await;
+    for node in [&here, &there] {
+        let browser = here.browser_of("1").await;
+        let held = node.users.holds.prepare("read");
+        let slow = node.request(&browser);
+        held.reached.await.unwrap();
+        assert_eq!(here.notice("1").await.unwrap().status, 200);
+        let after_the_answer = node.request(&browser);
+        settle().await;
+        held.go.send(()).unwrap();
+        assert_eq!(slow.await.unwrap().status, 200, "it came before the logout");
+        assert_eq!(after_the_answer.await.unwrap().status, 401);
+        assert!(!node.serves(&browser).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_while_the_logout_is_written_is_dropped_too() {
+    let wire = Wire::default();
+    let (_world, [here, _there], _) = two_nodes_on(&wire).await;
+    let browser = here.browser_of("1").await;
+    let held = here.users.holds.prepare("write");
+    let leased = here.leased.clone();
+    // Not by the webhook, which refuses the person meanwhile.
+    let logout = tokio::spawn(async move { leased.log_out(&person("1")).await.unwrap() });
+    held.reached.await.unwrap();
+    assert!(here.serves(&browser).await, "it is not written yet");
+    held.go.send(()).unwrap();
+    assert!(logout.await.unwrap());
+    assert!(!here.serves(&browser).await);
+}
