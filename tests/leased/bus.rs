@@ -14,7 +14,7 @@ use axum_clef::{
 /// What the nodes share.
 #[derive(Clone, Default)]
 pub struct Wire {
-    listeners: Arc<Mutex<Vec<(LogoutListener, Arc<AtomicBool>)>>>,
+    pub listeners: Arc<Mutex<Vec<(LogoutListener, Arc<AtomicBool>)>>>,
     /// Tells, and cannot say who has heard it.
     pub proves_nothing: Arc<AtomicBool>,
     pub panics: Arc<AtomicBool>,
@@ -37,10 +37,6 @@ impl Wire {
             cut: Arc::default(),
             may_keep: Arc::new(AtomicBool::new(true)),
         }
-    }
-
-    pub fn listeners(&self) -> usize {
-        self.listeners.lock().unwrap().len()
     }
 }
 

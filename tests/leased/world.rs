@@ -93,7 +93,7 @@ pub async fn two_nodes_on(wire: &Wire) -> (World, [Node; 2], [End; 2]) {
         node.leased.logout_news();
     }
     settle().await;
-    assert_eq!(wire.listeners(), 2);
+    assert_eq!(wire.listeners.lock().unwrap().len(), 2);
     (world, nodes, ends)
 }
 

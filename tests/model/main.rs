@@ -4,6 +4,8 @@
 //! `MODEL_CASES` is the number of runs, `MODEL_SEED` repeats those of an earlier time.
 
 mod browser;
+#[path = "../leased/bus.rs"]
+mod bus;
 mod holds;
 mod oracle;
 mod play;
@@ -39,13 +41,23 @@ fn the_promise_holds_whatever_happens_over_sqlite() {
     check(Stores::Sqlite);
 }
 
+#[test]
+fn the_promise_holds_whatever_happens_over_leases_in_memory() {
+    check(Stores::LeasedMemory);
+}
+
+#[test]
+fn the_promise_holds_whatever_happens_over_leases_in_sqlite() {
+    check(Stores::LeasedSqlite);
+}
+
 /// Plays random runs, and shows what they saw or the one that fails.
 fn check(stores: Stores) {
     let seed = from_env("MODEL_SEED").unwrap_or_else(rand::random);
     let cases = from_env("MODEL_CASES").map_or(DEFAULT_RUNS, |cases| cases.try_into().unwrap());
     let cases = match stores {
-        Stores::Memory => cases,
-        Stores::Sqlite => (cases / 10).max(1),
+        Stores::Memory | Stores::LeasedMemory => cases,
+        Stores::Sqlite | Stores::LeasedSqlite => (cases / 10).max(1),
     };
     say(&format!("{stores:?}: {cases} runs of MODEL_SEED={seed}"));
     let begun_at = Instant::now();
@@ -68,8 +80,10 @@ fn check(stores: Stores) {
             let (run, violation) = without_idle_steps(stores, run);
             let steps: Vec<_> = run.steps.iter().map(|step| format!("  {step:?}")).collect();
             let (steps, skews) = (steps.join("\n"), run.skews);
+            let (rates, bus) = (run.rates, run.bus);
             panic!(
-                "{violation}\nclocks apart by {skews:?} minutes\n{steps}\nagain: MODEL_SEED={seed}"
+                "{violation}\nclocks apart by {skews:?} minutes, at rates of {rates:?}, bus {bus:?}\n\
+                 {steps}\nagain: MODEL_SEED={seed}"
             );
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),

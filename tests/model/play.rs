@@ -1,6 +1,6 @@
 //! Plays a run against the site, and holds every answer against the oracle.
 
-use std::{collections::HashMap, mem, sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{collections::HashMap, mem, sync::atomic::Ordering::SeqCst};
 
 use axum::{
     body::Body,
@@ -27,7 +27,7 @@ const LONGEST_TIME: i64 = 20 * 60 * 60;
 /// How far the clock is ever behind the latest that it showed, in seconds.
 const FURTHEST_BACK: i64 = 240;
 /// Longer than whoever asks for a logout waits for the store.
-const PATIENCE: u64 = 2;
+const PATIENCE: u64 = 3;
 /// Longer than the longest pause before the next attempt to write a logout.
 const LONGEST_PAUSE: u64 = 6;
 
@@ -91,7 +91,7 @@ struct HeldNotice {
 
 pub async fn play(stores: Stores, run: &Run) -> Result<Tally, String> {
     let mut play = Play {
-        world: World::new(stores, &run.skews).await,
+        world: World::new(stores, run).await,
         oracle: Oracle::default(),
         people: Default::default(),
         logins: Vec::new(),
@@ -152,7 +152,7 @@ impl Play {
             },
             Step::FinishNotice { which } => self.finish_notice(which).await,
             Step::Clock { seconds } => {
-                self.advance_clock(seconds);
+                self.advance_clock(seconds).await;
                 Ok(())
             }
             Step::StoreFails => {
@@ -160,6 +160,14 @@ impl Play {
                 Ok(())
             }
             Step::StoreRecovers => self.recover().await,
+            Step::Cut { node } => {
+                self.world.nodes[node].cut.store(true, SeqCst);
+                Ok(())
+            }
+            Step::Mend { node } => {
+                self.world.nodes[node].cut.store(false, SeqCst);
+                Ok(())
+            }
         }
     }
 
@@ -424,6 +432,8 @@ impl Play {
             (true, false) if self.oracle.knows(person) => 200,
             (true, false) => 404,
         };
+        let answered = || answers.iter().all(JoinHandle::is_finished);
+        self.world.until(answered).await;
         for answer in answers {
             expect(&answer.await.unwrap(), status)?;
         }
@@ -456,9 +466,9 @@ impl Play {
         }
         let readings: Vec<_> = self.world.nodes.iter().map(|node| node.reading()).collect();
         self.world.wait(LONGEST_PAUSE).await;
-        while self.world.nodes.iter().any(|n| n.pending_logouts() > 0) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let nodes = &self.world.nodes;
+        let written = || nodes.iter().all(|node| node.pending_logouts() == 0);
+        self.world.until(written).await;
         self.oracle.nothing_is_owed();
         for (node, token) in mem::take(&mut self.owed) {
             self.logout_is_written(node, token, readings[node]);
@@ -467,14 +477,14 @@ impl Play {
         self.ask_everywhere(None).await
     }
 
-    fn advance_clock(&mut self, seconds: i64) {
+    async fn advance_clock(&mut self, seconds: i64) {
         let seconds = seconds.max(-FURTHEST_BACK - self.behind);
         if self.time + seconds > LONGEST_TIME {
             return;
         }
         self.time += seconds;
         self.behind = (self.behind + seconds).min(0);
-        self.world.advance_clock(seconds);
+        self.world.advance_clock(seconds).await;
     }
 
     fn spawn(&self, node: usize, request: Request<Body>) -> JoinHandle<Answer> {

@@ -9,11 +9,16 @@ pub const BROWSERS: usize = 4;
 pub const PEOPLE: usize = 3;
 pub const NODES: usize = 3;
 
-/// A run: how far the clocks of the nodes are apart, and what happens.
+/// A run: what the clocks of the nodes are like, and what happens.
 #[derive(Debug, Clone)]
 pub struct Run {
     /// By how many minutes the clock of each node is off.
     pub skews: [i64; NODES],
+    /// How many thousandths of the true rate each measures time by. For leases alone.
+    pub rates: [u32; NODES],
+    /// Whether there is a bus between the nodes, and whether it can say who has heard. For leases
+    /// alone.
+    pub bus: Option<bool>,
     pub steps: Vec<Step>,
 }
 
@@ -82,6 +87,14 @@ pub enum Step {
     /// The user store takes no logouts any more.
     StoreFails,
     StoreRecovers,
+    /// The bus is cut at a node.
+    Cut {
+        node: usize,
+    },
+    /// It is whole again.
+    Mend {
+        node: usize,
+    },
 }
 
 /// Runs of any length up to the `longest`, so that they also shrink to any length.
@@ -90,7 +103,15 @@ pub fn runs(longest: usize) -> impl Strategy<Value = Run> {
         2 => Just([0; NODES]),
         1 => [-1..=1_i64, -1..=1_i64, -1..=1_i64],
     ];
-    (skews, vec(step(), 0..=longest)).prop_map(|(skews, steps)| Run { skews, steps })
+    let rate = prop_oneof![1 => Just(1_000_u32), 1 => Just(990), 1 => Just(1_010)];
+    let rates = [rate.clone(), rate.clone(), rate];
+    let bus = prop_oneof![1 => Just(None), 1 => Just(Some(false)), 2 => Just(Some(true))];
+    (skews, rates, bus, vec(step(), 0..=longest)).prop_map(|(skews, rates, bus, steps)| Run {
+        skews,
+        rates,
+        bus,
+        steps,
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -117,5 +138,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|seconds| Step::Clock { seconds }),
         1 => Just(Step::StoreFails),
         2 => Just(Step::StoreRecovers),
+        1 => (0..NODES).prop_map(|node| Step::Cut { node }),
+        1 => (0..NODES).prop_map(|node| Step::Mend { node }),
     ]
 }

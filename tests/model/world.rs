@@ -16,15 +16,18 @@ use axum::{
 };
 use axum_clef::{
     BoxError, ClefLayer, LoggedIn, Profile, SessionStore, Subject, Timestamp, UserStore,
+    leased::Leased,
     stores::{Account, MemoryUserStore, SqliteUserStore},
 };
 use tempfile::TempDir;
 use tower_sessions::{MemoryStore, Session};
 use tower_sessions_sqlx_store::SqliteStore;
 
-use crate::{holds::Holds, provider::HeldProvider};
+use crate::{bus::Wire, holds::Holds, provider::HeldProvider, steps::Run};
 
 pub const SECOND: i64 = 1_000_000;
+/// Far less than what clocks that run apart make of a lease.
+const STEP: Duration = Duration::from_millis(4);
 const SITE: &str = "http://127.0.0.1:9";
 
 /// Where users and sessions are kept. Both session stores upsert when they save, so a session
@@ -33,12 +36,28 @@ const SITE: &str = "http://127.0.0.1:9";
 pub enum Stores {
     Memory,
     Sqlite,
+    /// The same, and every node keeps what it reads for a lease.
+    LeasedMemory,
+    LeasedSqlite,
+}
+
+impl Stores {
+    /// In memory time is turned, over SQLite it is waited for.
+    pub fn lease(self) -> Option<Duration> {
+        match self {
+            Self::Memory | Self::Sqlite => None,
+            Self::LeasedMemory => Some(Duration::from_millis(500)),
+            Self::LeasedSqlite => Some(Duration::from_millis(20)),
+        }
+    }
 }
 
 pub struct World {
     pub nodes: Vec<Node>,
     pub holds: Holds,
     pub logouts_fail: Arc<AtomicBool>,
+    stores: Stores,
+    wire: Wire,
     time: Arc<AtomicI64>,
     /// The files of the stores, as long as the world lasts.
     _files: Option<TempDir>,
@@ -46,37 +65,44 @@ pub struct World {
 
 pub struct Node {
     pub router: Router,
+    /// Of the bus, where there is one.
+    pub cut: Arc<AtomicBool>,
     skew: i64,
     time: Arc<AtomicI64>,
     pending: Box<dyn Fn() -> usize>,
 }
 
 impl World {
-    pub async fn new(stores: Stores, skews: &[i64]) -> Self {
+    pub async fn new(stores: Stores, run: &Run) -> Self {
         let mut world = Self {
             nodes: Vec::new(),
             holds: Holds::default(),
             logouts_fail: Arc::default(),
+            stores,
+            wire: Wire::default(),
             time: Arc::new(AtomicI64::new(Timestamp::now().as_micros())),
             _files: None,
         };
+        let proves = run.bus.unwrap_or_default();
+        world.wire.proves_nothing.store(!proves, SeqCst);
+        let nodes = run.skews.iter().zip(run.rates);
         match stores {
-            Stores::Memory => {
+            Stores::Memory | Stores::LeasedMemory => {
                 let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
-                for skew in skews {
-                    let clock = world.clock(*skew);
-                    world.add_node(*skew, users.clone().with_clock(clock), sessions.clone());
+                for (skew, rate) in nodes {
+                    let users = users.clone().with_clock(world.clock(*skew));
+                    world.add_node(*skew, (rate, run.bus), users, sessions.clone());
                 }
             }
-            Stores::Sqlite => {
+            Stores::Sqlite | Stores::LeasedSqlite => {
                 let files = tempfile::tempdir().unwrap();
                 let url = format!("sqlite://{}", files.path().join("site.db").display());
                 let users = SqliteUserStore::connect(&url).await.unwrap();
                 let sessions = SqliteStore::new(users.pool().clone());
                 sessions.migrate().await.unwrap();
-                for skew in skews {
-                    let clock = world.clock(*skew);
-                    world.add_node(*skew, users.clone().with_clock(clock), sessions.clone());
+                for (skew, rate) in nodes {
+                    let users = users.clone().with_clock(world.clock(*skew));
+                    world.add_node(*skew, (rate, run.bus), users, sessions.clone());
                 }
                 world._files = Some(files);
             }
@@ -93,6 +119,7 @@ impl World {
     fn add_node(
         &mut self,
         skew: i64,
+        (rate, bus): (u32, Option<bool>),
         users: impl UserStore<User = Account>,
         sessions: impl SessionStore + Clone,
     ) {
@@ -100,6 +127,26 @@ impl World {
             inner: users,
             logouts_fail: Arc::clone(&self.logouts_fail),
         };
+        let end = self.wire.end();
+        let cut = Arc::clone(&end.cut);
+        let Some(lease) = self.stores.lease() else {
+            return self.add(skew, cut, users, sessions);
+        };
+        let leased = Leased::new(users, lease).clock_at(rate);
+        let leased = match bus {
+            Some(_) => leased.bus(end),
+            None => leased,
+        };
+        self.add(skew, cut, leased, sessions);
+    }
+
+    fn add(
+        &mut self,
+        skew: i64,
+        cut: Arc<AtomicBool>,
+        users: impl UserStore<User = Account>,
+        sessions: impl SessionStore + Clone,
+    ) {
         let provider = HeldProvider(self.holds.clone());
         let layer = ClefLayer::new(SITE, provider, users, sessions).unwrap();
         let holds = self.holds.clone();
@@ -120,23 +167,44 @@ impl World {
             .layer(layer.clone());
         self.nodes.push(Node {
             router,
+            cut,
             skew: skew * 60 * SECOND,
             time: Arc::clone(&self.time),
             pending: Box::new(move || layer.pending_logouts()),
         });
     }
 
-    pub fn advance_clock(&self, seconds: i64) {
+    pub async fn advance_clock(&self, seconds: i64) {
         self.time.fetch_add(seconds * SECOND, SeqCst);
+        // No clock that is right goes on by minutes while a lease lasts.
+        if let Some(lease) = self.stores.lease()
+            && seconds > 200
+        {
+            self.pass(lease * 2).await;
+        }
     }
 
     /// Lets the time of timers pass, which is not the time of stamps.
     pub async fn wait(&self, seconds: u64) {
+        self.pass(Duration::from_secs(seconds)).await;
+    }
+
+    async fn pass(&self, time: Duration) {
         settle().await;
         tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::advance(time).await;
         tokio::time::resume();
         settle().await;
+    }
+
+    /// Lets time pass until something has ended that may wait for a lease, and no longer.
+    pub async fn until(&self, ended: impl Fn() -> bool) {
+        while !ended() {
+            match self.stores {
+                Stores::LeasedMemory => self.pass(STEP).await,
+                _ => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
+        }
     }
 }
 
