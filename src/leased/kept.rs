@@ -11,17 +11,17 @@ use crate::{BoxError, LoginReference, ProviderSession, Standing, Subject, Timest
 /// The reads that are kept, by login.
 pub(super) type Kept<U> = Cache<Key, Arc<Read<U>>>;
 
+/// After how long memory is given back, if nobody has asked again. Whether what is kept counts is
+/// looked at each time, and has nothing to do with this.
+const GIVEN_BACK: Duration = Duration::from_secs(60);
+
 /// Room for so many. What was asked for longest ago goes first, and never what is new: a read is
 /// shared while it is under way.
-pub(super) fn room_for<U: Clone + Send + Sync + 'static>(
-    capacity: u64,
-    lease: Duration,
-) -> Kept<U> {
+pub(super) fn room_for<U: Clone + Send + Sync + 'static>(capacity: u64) -> Kept<U> {
     Cache::builder()
         .max_capacity(capacity)
         .eviction_policy(EvictionPolicy::lru())
-        // To give memory back, and no more: whether one counts is looked at each time.
-        .time_to_live(lease.max(Duration::from_millis(1)))
+        .time_to_live(GIVEN_BACK)
         .build()
 }
 

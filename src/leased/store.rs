@@ -106,7 +106,7 @@ impl<S: UserStore> Leased<S> {
             store,
             capacity: CAPACITY,
             lease,
-            kept: kept::room_for(CAPACITY, lease.length),
+            kept: kept::room_for(CAPACITY),
             listener: LogoutListener::new(lease),
             bus: None,
             listening: OnceLock::new(),
@@ -119,7 +119,7 @@ impl<S: UserStore> Leased<S> {
     #[must_use]
     pub fn capacity(mut self, logins: u64) -> Self {
         self.capacity = logins;
-        self.kept = kept::room_for(logins, self.lease.length);
+        self.kept = kept::room_for(logins);
         self
     }
 

@@ -11,10 +11,13 @@ use axum_clef::{
     leased::{LogoutBus, LogoutListener, Reach},
 };
 
+/// A node that listens, and whether it is cut off.
+type Listening = (LogoutListener, Arc<AtomicBool>);
+
 /// What the nodes share.
 #[derive(Clone, Default)]
 pub struct Wire {
-    pub listeners: Arc<Mutex<Vec<(LogoutListener, Arc<AtomicBool>)>>>,
+    pub listeners: Arc<Mutex<Vec<Listening>>>,
     /// Tells, and cannot say who has heard it.
     pub proves_nothing: Arc<AtomicBool>,
     pub panics: Arc<AtomicBool>,

@@ -1,13 +1,15 @@
 //! Every `Debug`, `Display` and `source` of what the crate makes public.
 
-use std::{any, collections::BTreeSet, error::Error, fs, path::Path};
+use std::{any, collections::BTreeSet, error::Error, fs, path::Path, time::Duration};
 
+use async_trait::async_trait;
 use axum::http::StatusCode;
 use axum_clef::{
-    AddressError, ClefLayer, LoginReference, LogoutNews, NoticeLimits, Paths, Profile,
+    AddressError, BoxError, ClefLayer, LoginReference, LogoutNews, NoticeLimits, Paths, Profile,
     ProviderSession, Standing, Subject, Timestamp, User as _, UserStore as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS},
+    leased::{Leased, LogoutBus, LogoutListener, PostgresLogoutBus, Reach, RedisLogoutBus},
     oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
     provider::{
         CodeExchange, LoginRequest, LoginSecret, LogoutNotice, LogoutOutcome, LogoutScope,
@@ -19,6 +21,7 @@ use axum_clef::{
 use secrecy::SecretString;
 use sqlx::PgPool;
 use tower::Layer as _;
+use tower_sessions_redis_store::fred::prelude::{Client, Config};
 use url::Url;
 
 use crate::world::{Said, World};
@@ -114,6 +117,7 @@ async fn nothing_secret_is_said_by_any_public_type() {
     providers(&said).await;
     open_id_providers(&said).await;
     stores(&said).await;
+    leased(&said).await;
     layers(&said).await;
 
     let all = said.all();
@@ -238,6 +242,39 @@ async fn stores(said: &Said) {
     ));
     let broken = check_user_store(async || Err::<MemoryUserStore, _>("no store")).await;
     said.by_error(&broken.unwrap_err());
+}
+
+/// A bus that looks at whom it brings news to, and whose news is a secret.
+struct Bus(Said);
+
+#[async_trait]
+impl LogoutBus for Bus {
+    async fn listen(&self, listener: &LogoutListener) {
+        listener.hear("SECRET-NEWS");
+        self.0.by(listener);
+        std::future::pending::<()>().await;
+    }
+
+    async fn tell(&self, _: &str) -> Result<Reach, BoxError> {
+        Ok(Reach::Unknown)
+    }
+}
+
+async fn leased(said: &Said) {
+    let users = Leased::new(MemoryUserStore::new(), Duration::ZERO).bus(Bus(said.clone()));
+    said.by(&users);
+    users
+        .log_out(&Subject::new("https://clef.io", EMAIL))
+        .await
+        .unwrap();
+    tokio::task::yield_now().await;
+    said.by(&Reach::Unknown);
+    let nowhere = "postgres://clef:SECRET-PASSWORD@127.0.0.1:1/users";
+    let bus = PostgresLogoutBus::new(PgPool::connect_lazy(nowhere).unwrap());
+    said.by(&bus);
+    let nowhere = Config::from_url("redis://clef:SECRET-PASSWORD@127.0.0.1:1").unwrap();
+    let client = Client::new(nowhere, None, None, None);
+    said.by(&RedisLogoutBus::new(client, "logouts"));
 }
 
 async fn layers(said: &Said) {
