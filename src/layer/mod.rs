@@ -119,7 +119,8 @@ impl<L> ClefLayer<L> {
     /// # Sessions in a sealed cookie
     ///
     /// `CookieSessionManagerLayer::private` of `tower-sessions-cookie-store` 0.5 keeps the whole
-    /// session in the cookie, encrypted, and asks no server for it. Everything here works with it
+    /// session in the cookie, encrypted, and asks no server for it; with leased users (the feature
+    /// `leased`) a logged-in request touches no server at all. Everything here works with it
     /// (a logout ends each copy of the cookie at once), with these differences:
     ///
     /// - A sign-out takes the cookies away from the browser, and can do no more: a copy of them

@@ -3,6 +3,7 @@
 
 mod browser;
 mod everywhere;
+mod leased;
 #[path = "../faults/log.rs"]
 mod log;
 mod promise;

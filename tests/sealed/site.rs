@@ -131,6 +131,8 @@ pub struct Users {
     inner: Arc<MemoryUserStore>,
     /// Ahead of the real time, in microseconds.
     pub ahead: Arc<AtomicI64>,
+    /// Of any kind.
+    pub calls: Arc<AtomicUsize>,
     pub loads: Arc<AtomicUsize>,
     pub log_outs: Arc<AtomicUsize>,
     pub failing: Arc<AtomicBool>,
@@ -148,6 +150,7 @@ impl Default for Users {
         Self {
             inner: Arc::new(MemoryUserStore::new().with_clock(now)),
             ahead,
+            calls: Arc::default(),
             loads: Arc::default(),
             log_outs: Arc::default(),
             failing: Arc::default(),
@@ -160,6 +163,7 @@ impl Default for Users {
 
 impl Users {
     fn works(&self) -> Result<(), BoxError> {
+        self.calls.fetch_add(1, SeqCst);
         match self.failing.load(SeqCst) {
             true => Err("the user store is down".into()),
             false => Ok(()),
