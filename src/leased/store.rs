@@ -279,8 +279,7 @@ impl<S: UserStore> UserStore for Leased<S> {
             let answer = read.answer.get_or_init(|| asked).await;
             // It is no older than this request, so it is what the store itself would have said; or
             // it counts still. If neither, the next one began after this request.
-            let failed = matches!(answer, Answer::Failed(_));
-            if begins || again || failed || self.counts(&read) {
+            if begins || again || self.counts(&read) {
                 return answer.give();
             }
             again = true;

@@ -58,26 +58,29 @@ async fn a_read_that_was_under_way_is_not_joined_after_the_answer() {
         let slow = node.request(&browser);
         held.reached.await.unwrap();
         assert_eq!(here.notice("1").await.unwrap().status, 200);
-        let after_the_answer = node.request(&browser);
-        settle().await;
+        let after_the_answer = tokio::time::timeout(LEASE, node.request(&browser)).await;
+        let after_the_answer = after_the_answer.expect("it does not wait for the other");
+        assert_eq!(after_the_answer.unwrap().status, 401);
         held.go.send(()).unwrap();
         assert_eq!(slow.await.unwrap().status, 200, "it came before the logout");
-        assert_eq!(after_the_answer.await.unwrap().status, 401);
         assert!(!node.serves(&browser).await);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_read_while_the_logout_is_written_is_dropped_too() {
+async fn what_was_kept_is_dropped_first_and_what_is_read_meanwhile_too() {
     let wire = Wire::default();
     let (_world, [here, _there], _) = two_nodes_on(&wire).await;
     let browser = here.browser_of("1").await;
+    assert!(here.serves(&browser).await && here.serves(&browser).await);
+    assert_eq!(here.users.reads(), 1);
     let held = here.users.holds.prepare("write");
     let leased = here.leased.clone();
     // Not by the webhook, which refuses the person meanwhile.
     let logout = tokio::spawn(async move { leased.log_out(&person("1")).await.unwrap() });
     held.reached.await.unwrap();
     assert!(here.serves(&browser).await, "it is not written yet");
+    assert_eq!(here.users.reads(), 2, "what was kept is dropped already");
     held.go.send(()).unwrap();
     assert!(logout.await.unwrap());
     assert!(!here.serves(&browser).await);
