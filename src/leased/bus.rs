@@ -52,8 +52,8 @@ pub trait LogoutBus: Send + Sync + 'static {
     /// [seen to](LogoutListener::missed).
     async fn listen(&self, listener: &LogoutListener);
 
-    /// Tells the other nodes. The logout stands in the store already. Whoever logs out is waiting
-    /// for this, until every lease is over; then it is dropped.
+    /// Tells the other nodes. The logout stands in the store already, and waits for this until every
+    /// lease is over. After five seconds it is dropped.
     ///
     /// # Errors
     ///

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use tokio::{
     runtime::Handle,
     sync::{OnceCell, broadcast},
+    task::JoinHandle,
     time::Instant,
 };
 
@@ -24,11 +25,13 @@ use super::{
 };
 use crate::{
     BoxError, LoginReference, LogoutNews, Profile, ProviderSession, Standing, Subject, Timestamp,
-    UserStore, logout_scope::LogoutScope, strangers, time_limit,
+    UserStore, logout_scope::LogoutScope, strangers, time_limit::within,
 };
 
 /// How many logins are kept unless the application says otherwise.
 const CAPACITY: u64 = 100_000;
+/// How long a bus may take to tell of a logout.
+const TELL_LIMIT: Duration = Duration::from_secs(5);
 
 /// A user store that answers from memory what it has read a moment ago, and ends logins on every
 /// node all the same before a logout is answered.
@@ -217,22 +220,33 @@ impl<S: UserStore> Leased<S> {
 
     /// Returns when no node hands out anything from before `written_at` any more.
     async fn over_everywhere(&self, scope: &LogoutScope, written_at: Instant) {
+        let over_at = written_at + self.lease.wait;
         if let Some(bus) = &self.bus {
-            let news = message::write(&self.listener.name, scope);
-            let error = match time_limit::answer(self.lease.wait, bus.tell(&news)).await {
-                Ok(Ok(Reach::EveryNode)) => return,
-                Ok(Ok(Reach::Unknown)) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(none) => Some(none.to_string()),
-            };
-            if let Some(error) = error {
-                tracing::warn!(
-                    ?error,
+            match tokio::time::timeout_at(over_at, self.tell(bus, scope)).await {
+                Ok(Ok(Ok(Reach::EveryNode))) => return,
+                Ok(Ok(Ok(Reach::Unknown))) => {}
+                Ok(Ok(Err(error))) => tracing::warn!(
+                    error = ?error.to_string(),
                     "the other nodes could not be told of a logout; it waits until they forget"
-                );
+                ),
+                Ok(Err(_)) | Err(_) => tracing::warn!(
+                    "not every node has said in time that it heard of a logout; by now all have \
+                     forgotten what they kept"
+                ),
             }
         }
-        tokio::time::sleep_until(written_at + self.lease.wait).await;
+        tokio::time::sleep_until(over_at).await;
+    }
+
+    /// Tells the other nodes, also when the logout is over sooner: pages may be open there.
+    fn tell(
+        &self,
+        bus: &Arc<dyn LogoutBus>,
+        scope: &LogoutScope,
+    ) -> JoinHandle<Result<Reach, BoxError>> {
+        let bus = Arc::clone(bus);
+        let news = message::write(&self.listener.name, scope);
+        tokio::spawn(async move { within(TELL_LIMIT, bus.tell(&news)).await })
     }
 }
 
