@@ -1,0 +1,159 @@
+//! Three nodes of one site in this process, over PostgreSQL and Redis, while people use it, are
+//! logged out all along, and things break: `cargo run --release --example cluster`.
+//!
+//! Users lie in PostgreSQL and are leased by every node, with the bus between them; sessions lie in
+//! Redis. After a while one node is stopped and started again, and then the bus of another is cut
+//! and mended: nothing of it gets through in either direction, as with a cable that is pulled.
+//!
+//! - `POSTGRES_URL`, by default `postgres://postgres@127.0.0.1:5432/test`; the users get a schema of
+//!   their own there, which goes with the cluster.
+//! - `REDIS_URL`, by default `redis://127.0.0.1:6379`; the sessions are deleted at the end.
+//! - `CLUSTER_SECONDS`: how long, by default 20.
+//! - `RUST_LOG`: what the nodes say, by default errors alone; with `warn`, how they take the breaks.
+//!
+//! Every second it prints what was done in it. `last old login` is the one figure that counts: how
+//! long after the answer to a logout the last request began that still got in by an older login. It
+//! is never above zero, and the example fails if it is. (It is below zero, or there was none: then
+//! it says nothing.) The last line is the sum.
+
+mod browser;
+mod counted;
+mod databases;
+mod figures;
+mod load;
+mod node;
+mod oracle;
+mod provider;
+mod proxy;
+
+use std::{
+    env,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum_clef::BoxError;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+use crate::{databases::Databases, load::Load, node::Node};
+
+/// How long each node keeps what it reads.
+const LEASE: Duration = Duration::from_secs(1);
+const NODES: usize = 3;
+
+/// What happens, and when: in hundredths of the whole.
+const EVENTS: [(u32, Event); 4] = [
+    (25, Event::Stop(2)),
+    (40, Event::Start(2)),
+    (55, Event::Cut(1)),
+    (75, Event::Mend(1)),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    Stop(usize),
+    Start(usize),
+    Cut(usize),
+    Mend(usize),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.from_env_lossy())
+        .with_writer(std::io::stderr)
+        .init();
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("Error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether everything was as it must be.
+async fn run() -> Result<bool, BoxError> {
+    let seconds: u32 = match env::var("CLUSTER_SECONDS") {
+        Ok(text) => text.parse().map_err(|_| "CLUSTER_SECONDS is no number")?,
+        Err(_) => 20,
+    };
+    let databases = Databases::open().await?;
+    let done = play(&databases, seconds.max(1)).await;
+    let cleaned_up = databases.clean_up().await;
+    let good = done?;
+    cleaned_up?;
+    Ok(good)
+}
+
+async fn play(databases: &Databases, seconds: u32) -> Result<bool, BoxError> {
+    let mut nodes = Vec::new();
+    for number in 0..NODES {
+        nodes.push(Arc::new(Node::start(databases, number).await?));
+    }
+    let load = Load::new(nodes)?;
+    load.log_everybody_in().await?;
+    println!(
+        "{} people are logged in at {NODES} nodes, each keeps what it reads for {} ms",
+        load.people(),
+        LEASE.as_millis()
+    );
+
+    let began_at = Instant::now();
+    let tasks = load.start(began_at + Duration::from_secs(seconds.into()));
+    let mut events = EVENTS.into_iter().peekable();
+    for second in 1..=seconds {
+        let until = began_at + Duration::from_secs(second.into());
+        let due = |hundredth| began_at + share(seconds, hundredth);
+        while let Some((hundredth, event)) = events.next_if(|(at, _)| due(*at) <= until) {
+            sleep_until(due(hundredth)).await;
+            happen(&load.nodes, event).await?;
+        }
+        sleep_until(until).await;
+        println!("{second:>3} s  {}", load.figures.second());
+    }
+    for task in tasks {
+        task.await?;
+    }
+    for node in &load.nodes {
+        node.stop().await;
+    }
+    let sum = load.figures.sum();
+    println!("{sum}");
+    Ok(sum.is_good(seconds))
+}
+
+async fn sleep_until(moment: Instant) {
+    tokio::time::sleep(moment.saturating_duration_since(Instant::now())).await;
+}
+
+fn share(seconds: u32, hundredth: u32) -> Duration {
+    Duration::from_millis(u64::from(seconds) * u64::from(hundredth) * 10)
+}
+
+async fn happen(nodes: &[Arc<Node>], event: Event) -> Result<(), BoxError> {
+    let what = match event {
+        Event::Stop(node) => {
+            nodes[node].stop().await;
+            "is stopped"
+        }
+        Event::Start(node) => {
+            nodes[node].start_again().await?;
+            "is started again"
+        }
+        Event::Cut(node) => {
+            nodes[node].cut_bus(true);
+            "loses its bus"
+        }
+        Event::Mend(node) => {
+            nodes[node].cut_bus(false);
+            "has its bus again"
+        }
+    };
+    let (Event::Stop(node) | Event::Start(node) | Event::Cut(node) | Event::Mend(node)) = event;
+    println!("       node {} {what}", node + 1);
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! One node of the site, which can be stopped and started, and whose bus can be cut.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use axum::{Router, routing::get};
+use axum_clef::{
+    BoxError, ClefLayer, LoggedIn,
+    leased::{Leased, PostgresLogoutBus},
+    stores::{Account, PostgresUserStore},
+};
+use sqlx::postgres::PgPoolOptions;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::{
+    LEASE,
+    counted::{Calls, CountedSessions, CountedUsers},
+    databases::Databases,
+    provider::Numbers,
+    proxy::Proxy,
+};
+
+/// Guarded.
+pub const ACCOUNT: &str = "/account";
+/// The address that people would know, the same for all nodes.
+const SITE: &str = "http://127.0.0.1:9";
+/// Connections of the bus: one listens, the others beat and tell.
+const BUS_CONNECTIONS: u32 = 4;
+
+pub struct Node {
+    pub address: SocketAddr,
+    users: PostgresUserStore,
+    sessions: CountedSessions,
+    calls: Calls,
+    bus_url: String,
+    proxy: Proxy,
+    running: Mutex<Option<Running>>,
+    /// How often it was started.
+    starts: AtomicUsize,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+impl Node {
+    /// # Errors
+    ///
+    /// When a server or a port cannot be had.
+    pub async fn start(databases: &Databases, number: usize) -> Result<Self, BoxError> {
+        let url = databases.users();
+        let users = PostgresUserStore::connect(url.as_str()).await?;
+        if number == 0 {
+            users.migrate().await?;
+        }
+        let proxy = Proxy::to(databases.postgres_address()).await?;
+        let mut bus_url = url;
+        bus_url.set_host(Some("127.0.0.1"))?;
+        let set = bus_url.set_port(Some(proxy.address.port()));
+        set.map_err(|()| "POSTGRES_URL has no port to change")?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let node = Self {
+            address: listener.local_addr()?,
+            users,
+            sessions: databases.sessions().await?,
+            calls: databases.calls.clone(),
+            bus_url: bus_url.into(),
+            proxy,
+            running: Mutex::default(),
+            starts: AtomicUsize::new(0),
+        };
+        node.serve(listener)?;
+        Ok(node)
+    }
+
+    /// # Errors
+    ///
+    /// When its port is taken meanwhile.
+    pub async fn start_again(&self) -> Result<(), BoxError> {
+        self.serve(TcpListener::bind(self.address).await?)
+    }
+
+    /// As a process does that starts: with an empty memory and a bus of its own.
+    fn serve(&self, listener: TcpListener) -> Result<(), BoxError> {
+        let users = CountedUsers {
+            inner: self.users.clone(),
+            calls: self.calls.clone(),
+        };
+        let pool = PgPoolOptions::new()
+            .max_connections(BUS_CONNECTIONS)
+            .test_before_acquire(false);
+        let bus = PostgresLogoutBus::new(pool.connect_lazy(&self.bus_url)?);
+        let users = Leased::new(users, LEASE).bus(bus);
+        let layer = ClefLayer::new(SITE, Numbers, users, self.sessions.clone())?;
+        let app = Router::new()
+            .route(ACCOUNT, get(account))
+            .merge(layer.routes())
+            .layer(layer);
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(async move {
+            let serving = axum::serve(listener, app).with_graceful_shutdown(async {
+                let _ = stopped.await;
+            });
+            // There is no error that it ends with.
+            let _ = serving.await;
+        });
+        self.starts.fetch_add(1, SeqCst);
+        *self.running() = Some(Running { stop, server });
+        Ok(())
+    }
+
+    /// Lets what is under way end, and forgets everything.
+    pub async fn stop(&self) {
+        let running = self.running().take();
+        if let Some(Running { stop, server }) = running {
+            let _ = stop.send(());
+            let _ = server.await;
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.running().is_some()
+    }
+
+    /// How often it was started.
+    pub fn starts(&self) -> usize {
+        self.starts.load(SeqCst)
+    }
+
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
+    }
+
+    pub fn cut_bus(&self, cut: bool) {
+        self.proxy.cut(cut);
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn account(LoggedIn(user): LoggedIn<Account>) -> String {
+    user.profile().subject.id().to_owned()
+}
