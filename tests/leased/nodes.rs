@@ -2,9 +2,7 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::{
-    LoginReference, Profile, ProviderSession, UserStore as _, leased::Leased, stores::Account,
-};
+use axum_clef::{LoginReference, ProviderSession, UserStore as _, leased::Leased};
 use tokio::time::Instant;
 
 use crate::{
@@ -164,26 +162,48 @@ async fn a_read_that_is_under_way_is_not_shared_by_a_node_that_may_not_keep() {
     assert_eq!(slow.await.unwrap().status, 200, "it came before the logout");
 }
 
+/// Whether a login of person 1 in this session has ended, as the node has it.
+async fn has_ended(users: &Leased<Users>, session: &ProviderSession) -> bool {
+    let alex = person("1");
+    let login = LoginReference::new("1", &alex).in_session(Some(session));
+    let standing = users.standing(login).await.unwrap().unwrap();
+    standing.session_logged_out_at.is_some()
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_session_at_the_provider_waits_too() {
     let world = World::new();
-    let (here, there) = (world.node(), world.node());
-    let alex = person("1");
-    there
-        .leased
-        .log_in(&Profile::new(alex.clone()))
-        .await
-        .unwrap();
+    let nodes = [world.node(), world.node()];
+    nodes[0].browser_of("1").await;
     let session = ProviderSession::new("https://clef.test", "abc");
-    let login = LoginReference::new("1", &alex).in_session(Some(&session));
-    let ended = async |users: &Leased<Users>| {
-        let standing = users.standing(login).await.unwrap().unwrap();
-        let _user: &Account = &standing.user;
-        standing.session_logged_out_at.is_some()
-    };
-    assert!(!ended(&here.leased).await && !ended(&there.leased).await);
+    for node in &nodes {
+        assert!(!has_ended(&node.leased, &session).await);
+    }
     let began_at = Instant::now();
-    assert!(here.leased.log_out_session(&session).await.unwrap());
+    assert!(nodes[0].leased.log_out_session(&session).await.unwrap());
     assert_eq!(began_at.elapsed().as_millis(), WAIT.as_millis() + 1);
-    assert!(ended(&here.leased).await && ended(&there.leased).await);
+    for node in &nodes {
+        assert!(has_ended(&node.leased, &session).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_session_is_told_too_and_drops_no_other() {
+    let wire = Wire::default();
+    let (_world, nodes, _) = two_nodes_on(&wire).await;
+    nodes[0].browser_of("1").await;
+    let [session, other] = ["abc", "def"].map(|id| ProviderSession::new("https://clef.test", id));
+    for node in &nodes {
+        assert!(!has_ended(&node.leased, &session).await);
+        assert!(!has_ended(&node.leased, &other).await);
+    }
+    let began_at = Instant::now();
+    assert!(nodes[0].leased.log_out_session(&session).await.unwrap());
+    assert_eq!(began_at.elapsed(), Duration::ZERO);
+    for node in &nodes {
+        assert!(has_ended(&node.leased, &session).await);
+        let reads = node.users.reads();
+        assert!(!has_ended(&node.leased, &other).await);
+        assert_eq!(node.users.reads(), reads);
+    }
 }
