@@ -57,12 +57,19 @@ async fn the_node_that_is_told_forgets_at_once() {
 async fn others_stay_logged_in_and_are_not_read_again() {
     let world = World::new();
     let node = world.node();
-    let (alex, noor) = (node.browser_of("1").await, node.browser_of("2").await);
-    assert!(node.serves(&alex).await && node.serves(&noor).await);
+    let mut others = Vec::new();
+    for id in ["1", "2", "3", "4"] {
+        let browser = node.browser_of(id).await;
+        assert!(node.serves(&browser).await);
+        others.push(browser);
+    }
     let notice = node.notice("1");
     settle().await;
-    assert!(node.serves(&noor).await);
-    assert_eq!(node.users.reads(), 2);
+    for other in &others[1..] {
+        assert!(node.serves(other).await);
+    }
+    // One in sixteen thousand shares the number of the person who is logged out.
+    assert!(node.users.reads() <= 4 + 1);
     pass(WAIT + MILLISECOND).await;
     assert_eq!(notice.await.unwrap().status, 200);
 }
@@ -192,18 +199,22 @@ async fn the_end_of_a_session_is_told_too_and_drops_no_other() {
     let wire = Wire::default();
     let (_world, nodes, _) = two_nodes_on(&wire).await;
     nodes[0].browser_of("1").await;
-    let [session, other] = ["abc", "def"].map(|id| ProviderSession::new("https://clef.test", id));
+    let sessions = ["abc", "d", "e", "f"].map(|id| ProviderSession::new("https://clef.test", id));
+    let (session, others) = sessions.split_first().unwrap();
     for node in &nodes {
-        assert!(!has_ended(&node.leased, &session).await);
-        assert!(!has_ended(&node.leased, &other).await);
+        for session in &sessions {
+            assert!(!has_ended(&node.leased, session).await);
+        }
     }
     let began_at = Instant::now();
-    assert!(nodes[0].leased.log_out_session(&session).await.unwrap());
+    assert!(nodes[0].leased.log_out_session(session).await.unwrap());
     assert_eq!(began_at.elapsed(), Duration::ZERO);
     for node in &nodes {
-        assert!(has_ended(&node.leased, &session).await);
+        assert!(has_ended(&node.leased, session).await);
         let reads = node.users.reads();
-        assert!(!has_ended(&node.leased, &other).await);
-        assert_eq!(node.users.reads(), reads);
+        for other in others {
+            assert!(!has_ended(&node.leased, other).await);
+        }
+        assert!(node.users.reads() <= reads + 1, "but for one by chance");
     }
 }
