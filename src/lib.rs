@@ -7,7 +7,7 @@
 //! - [`ClefLayer`] goes around a router: it brings sessions in and has the routes of login
 //!   and logout.
 //! - [`LoggedIn`] is the guard of a handler, [`Login`] says when and whose, [`Logouts`] ends
-//!   logins from inside the application.
+//!   logins from inside the application, [`LoginEnd`] tells what is still open that one has ended.
 //! - [`UserStore`] is what an application implements for its users; [`stores`] has three.
 //!   `testing` (a feature) checks one of your own.
 //! - [`clef`] speaks Clef's API, behind the [`provider`] seam. `dev` (a feature) is a Clef
@@ -69,6 +69,7 @@ mod extract;
 mod layer;
 #[cfg(feature = "leased")]
 pub mod leased;
+mod live;
 mod logout_scope;
 #[cfg(feature = "oidc")]
 pub mod oidc;
@@ -95,6 +96,7 @@ pub use self::{
     box_error::BoxError,
     extract::{LoggedIn, Login, LogoutError, Logouts, Rejection, RejectionKind},
     layer::{ClefLayer, ClefLayerService, ClefSessions},
+    live::{LoginEnd, LoginEnding},
     profile::{Profile, Subject},
     provider_session::ProviderSession,
     routes::{ClefButton, LoginFailure, LoginFailureKind, NoticeLimits, Paths, PathsError},

@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::{Rejection, logged_in::visitor};
-use crate::{Subject, Timestamp, session::StoredLogin};
+use crate::{Subject, Timestamp};
 
 /// The login of this request: when it began and whose it is to the provider.
 ///
@@ -29,6 +29,13 @@ pub struct Login {
 }
 
 impl Login {
+    pub(super) fn new(subject: Subject, logged_in_at: Timestamp) -> Self {
+        Self {
+            subject,
+            logged_in_at,
+        }
+    }
+
     /// Who it is to the provider.
     pub fn subject(&self) -> &Subject {
         &self.subject
@@ -37,15 +44,6 @@ impl Login {
     /// When the login began, by the clock of the user store.
     pub fn logged_in_at(&self) -> Timestamp {
         self.logged_in_at
-    }
-}
-
-impl From<StoredLogin> for Login {
-    fn from(login: StoredLogin) -> Self {
-        Self {
-            subject: login.subject,
-            logged_in_at: login.logged_in_at,
-        }
     }
 }
 

@@ -70,7 +70,7 @@ impl Logouts {
         let (gate, subject) = (Arc::clone(&self.0), subject.clone());
         let logout = tokio::spawn(async move {
             let scope = LogoutScope::Person(subject.clone());
-            let outcome = place.write(&gate.users, &gate.strangers, &scope).await;
+            let outcome = gate.write(place, &scope).await;
             let known = outcome == Outcome::LoggedOut;
             if known {
                 tracing::info!(?subject, "logged out everywhere, by the application");

@@ -2,6 +2,7 @@
 
 mod logged_in;
 mod login;
+mod login_end;
 mod logouts;
 mod navigation;
 mod rejection;

@@ -13,7 +13,7 @@ use tower_sessions::{
 };
 
 use super::Visit;
-use crate::session::Keeper;
+use crate::{LoginEnding, session::Keeper};
 
 /// What the check has loaded, until the session asks for it.
 #[derive(Default)]
@@ -79,7 +79,11 @@ impl SessionStore for Visit {
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        self.keeper()?.store().delete(id).await
+        self.keeper()?.store().delete(id).await?;
+        // Or its id is another from now on; which of the two, only the next request shows.
+        let live = &self.gate.live;
+        live.session_over(*id, LoginEnding::SessionGone);
+        Ok(())
     }
 }
 

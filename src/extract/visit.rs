@@ -14,8 +14,8 @@ use axum::{
     extract::OriginalUri,
     http::{HeaderMap, request::Parts},
 };
-use tokio::sync::OnceCell;
-use tower_sessions::Session;
+use tokio::{sync::OnceCell, time::Instant};
+use tower_sessions::{Session, session::Id};
 use url::form_urlencoded;
 
 use super::{
@@ -26,7 +26,9 @@ use super::{
 use crate::{
     BoxError, LoginReference, ProviderSession, Standing,
     cookies::{self, Cookies},
-    pending::PendingLogouts,
+    live::{Checked, Judge, Live, LoginEnd, in_a_while},
+    logout_scope::LogoutScope,
+    pending::{Outcome, PendingLogouts, Place},
     session::{self, Keeper, LoginKey, LoginRecord, Renewed, Saving, StoredLogin},
     strangers::Strangers,
     time_limit::{STORE_LIMIT, within},
@@ -58,6 +60,8 @@ pub(crate) struct Gate {
     /// Where whoever must log in goes: the start route, or a page of the application.
     pub(crate) login_path: String,
     pub(crate) render_rejection: Option<RenderRejection>,
+    /// Who wants to hear of the end of a login.
+    pub(crate) live: Live,
 }
 
 /// A request on its way through the layer. Asking it who is there costs a load of the
@@ -68,6 +72,8 @@ pub(crate) struct Visit {
     pub(crate) context: Arc<dyn Any + Send + Sync>,
     answer: OnceCell<Result<Option<Visitor>, Absence>>,
     storing_forbidden: AtomicBool,
+    /// The session is looked at and not used: it goes idle all the same.
+    only_looks: AtomicBool,
     pub(crate) saving: Saving,
     /// For the routes that set some; most requests do not come by one.
     cookies: OnceLock<Cookies>,
@@ -89,6 +95,12 @@ pub(crate) enum Storing {
 pub(crate) struct Visitor {
     pub(crate) login: Login,
     pub(crate) user: AnyUser,
+    user_id: String,
+    provider_session: Option<ProviderSession>,
+    /// When the login ends by itself, unless its session is used meanwhile.
+    ends_at: Option<Instant>,
+    /// How many logouts this node had heard of when the check began.
+    heard: u64,
 }
 
 impl Visit {
@@ -98,6 +110,7 @@ impl Visit {
             context,
             answer: OnceCell::new(),
             storing_forbidden: AtomicBool::new(false),
+            only_looks: AtomicBool::new(false),
             saving: Saving::default(),
             cookies: OnceLock::new(),
             loaded: Loaded::default(),
@@ -119,6 +132,31 @@ impl Visit {
     /// Says that the answer holds something good for one person once.
     pub(crate) fn forbid_storing(&self) {
         self.storing_forbidden.store(true, Ordering::Release);
+    }
+
+    /// Says that this request is no use of the session. To be said before anybody asks.
+    pub(crate) fn only_looks(&self) {
+        self.only_looks.store(true, Ordering::Release);
+    }
+
+    /// Listens for the end of a visitor's login.
+    pub(super) fn listen(&self, visitor: &Visitor, session: Option<Id>) -> LoginEnd {
+        let gate = &self.gate;
+        let checked = Checked {
+            user_id: &visitor.user_id,
+            subject: visitor.login.subject(),
+            provider_session: visitor.provider_session.as_ref(),
+            logged_in_at: visitor.login.logged_in_at(),
+            session,
+            ends_at: visitor.ends_at,
+            heard: visitor.heard,
+        };
+        gate.live.listen(&checked, || Judge {
+            users: Arc::clone(&gate.users),
+            pending: gate.pending.clone(),
+            keeper: gate.keeper.clone(),
+            lifetime: gate.lifetime,
+        })
     }
 
     /// What a cache between us and the browser must know of the answer.
@@ -217,6 +255,8 @@ impl Visit {
             return Ok(None);
         };
         let gate = &self.gate;
+        // Before anything is looked at: a logout that comes later is one to look again for.
+        let heard = gate.live.heard();
         let refused = |reason| Ok(refused(&login.user_id, reason));
         // Before the user is loaded: once a pending logout is written, the load shows it.
         if gate
@@ -230,39 +270,54 @@ impl Visit {
         let Some(standing) = gate.users.standing(reference).await? else {
             return refused("there is no such user any more");
         };
+        let in_session = login.session.is_some();
+        let mut left = match standing.left_of(login.logged_in_at, in_session, gate.lifetime) {
+            Ok(left) => left,
+            Err(over) => return refused(over.reason()),
+        };
         let Standing { user, now, .. } = standing;
-        if !login.logged_in_at.outlives(user.logged_out_at) {
-            return refused("logged out since");
-        }
-        if !login.logged_in_at.outlives(standing.session_logged_out_at) {
-            return refused("its session at the provider has ended");
-        }
-        if login.logged_in_at.is_too_far_ahead_of(now) {
-            return refused("the login lies in the future");
-        }
-        let age = now.since(login.logged_in_at);
-        if gate.lifetime.is_some_and(|lifetime| age >= lifetime) {
-            return refused("its lifetime is over");
-        }
-        // Longer than that nobody keeps the end of its session.
-        if login.session.is_some() && age >= ProviderSession::LONGEST_LOGIN {
-            return refused("the lifetime of its session is over");
-        }
         if let Some(keeper) = &gate.keeper {
-            match keeper.renew(session.id(), &login, now).await? {
-                Renewed::NotDue => {}
-                Renewed::Yes(renewed) => self.loaded.keep(Some(renewed)),
-                Renewed::Ended => return refused("the session has ended meanwhile"),
+            let Some(mut idle) = keeper.left(&login, now) else {
+                return refused("the session has ended meanwhile");
+            };
+            if !self.only_looks.load(Ordering::Acquire) {
+                match keeper.renew(session.id(), &login, now).await? {
+                    Renewed::NotDue => {}
+                    Renewed::Yes(renewed) => {
+                        self.loaded.keep(Some(renewed));
+                        idle = keeper.idle();
+                    }
+                    Renewed::Ended => return refused("the session has ended meanwhile"),
+                }
             }
+            left = left.into_iter().chain([idle]).min();
         }
+        let StoredLogin {
+            user_id,
+            subject,
+            session: provider_session,
+            logged_in_at,
+            ..
+        } = login;
         Ok(Some(Visitor {
-            login: Login::from(login),
+            login: Login::new(subject, logged_in_at),
             user,
+            user_id,
+            provider_session,
+            ends_at: in_a_while(Instant::now(), left),
+            heard,
         }))
     }
 }
 
 impl Gate {
+    /// Writes a logout, and tells whoever listens to the logins that it ends.
+    pub(crate) async fn write(&self, place: Place, scope: &LogoutScope) -> Outcome {
+        let ended = |scope: &LogoutScope| self.live.logged_out(scope);
+        let written = place.write(&self.users, &self.strangers, scope, ended);
+        written.await
+    }
+
     /// Where whoever must log in goes, with the way back to `next`.
     pub(crate) fn login_for(&self, next: &str) -> String {
         let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
@@ -309,6 +364,7 @@ mod tests {
     use super::*;
     use crate::{
         LoggedIn,
+        live::LiveSettings,
         stores::{Account, MemoryUserStore},
     };
 
@@ -328,6 +384,7 @@ mod tests {
             key_cookie: String::new(),
             login_path: String::new(),
             render_rejection: None,
+            live: Live::new(LiveSettings::default()),
         };
         let visit = Visit::new(Arc::new(gate), Arc::new(()));
         let session = Session::new(None, Arc::new(MemoryStore::default()), None);

@@ -227,12 +227,14 @@ impl Drop for Waits<'_> {
 }
 
 impl Place {
-    /// Writes a logout, however long that takes.
+    /// Writes a logout, however long that takes. `ended` hears whose logins end, once this node
+    /// refuses them and before that is written; of a session, once it is.
     pub(crate) async fn write(
         self,
         users: &Arc<dyn AnyUserStore>,
         strangers: &Strangers,
         scope: &LogoutScope,
+        ended: impl Fn(&LogoutScope),
     ) -> Outcome {
         let Self(pending) = &self;
         let _waits = Waits::new(pending);
@@ -247,6 +249,7 @@ impl Place {
                 };
                 if kept {
                     owed.settle();
+                    ended(scope);
                     return Outcome::LoggedOut;
                 }
                 _session_owed = owed;
@@ -257,6 +260,7 @@ impl Place {
             }
         };
         let owed = pending.owe(Debt::Person(subject.clone()));
+        ended(&LogoutScope::Person(subject.clone()));
         match owed.write(write::person(users, subject)).await {
             None => Outcome::LoggedOut,
             Some(Written::ForUser) => {
@@ -333,7 +337,11 @@ mod tests {
         let place = pending.place().unwrap();
         let scope = LogoutScope::Person(Subject::new("https://clef.test", id));
         let users: Arc<dyn AnyUserStore> = Arc::new(HangsOnce::default());
-        tokio::spawn(async move { place.write(&users, &Strangers::default(), &scope).await })
+        tokio::spawn(async move {
+            place
+                .write(&users, &Strangers::default(), &scope, |_| {})
+                .await
+        })
     }
 
     #[tokio::test(start_paused = true)]
@@ -370,8 +378,11 @@ mod tests {
         let alex = Subject::new("https://clef.test", "12345");
         let scope = LogoutScope::session(session.clone(), Some(alex.clone()));
         let users: Arc<dyn AnyUserStore> = Arc::new(HangsOnce::default());
-        let logout =
-            tokio::spawn(async move { place.write(&users, &Strangers::default(), &scope).await });
+        let logout = tokio::spawn(async move {
+            place
+                .write(&users, &Strangers::default(), &scope, |_| {})
+                .await
+        });
         tokio::task::yield_now().await;
         while !pending.contains(&alex, None) {
             tokio::task::yield_now().await;
@@ -392,7 +403,7 @@ mod tests {
         let write = || {
             let (users, strangers, alex) = (Arc::clone(&users), strangers.clone(), alex.clone());
             let place = pending.place().unwrap();
-            tokio::spawn(async move { place.write(&users, &strangers, &alex).await })
+            tokio::spawn(async move { place.write(&users, &strangers, &alex, |_| {}).await })
         };
         let begun_at = tokio::time::Instant::now();
         let hangs = write();
@@ -415,7 +426,7 @@ mod tests {
         let alex = Subject::new("https://clef.test", "12345");
         let strangers = Strangers::default();
         let alex = LogoutScope::Person(alex);
-        let written = place.write(&users, &strangers, &alex);
+        let written = place.write(&users, &strangers, &alex, |_| {});
         let written = tokio::time::timeout(Duration::from_secs(60), written).await;
         assert_eq!(written, Ok(Outcome::LoggedOut));
     }

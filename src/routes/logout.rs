@@ -18,7 +18,6 @@ use super::{
     notices::{Handling, Joined},
 };
 use crate::{
-    extract::Gate,
     pending::{self, Outcome, Place},
     provider::{LogoutOutcome, LogoutScope, ProviderError, ProviderErrorKind},
     time_limit,
@@ -148,11 +147,8 @@ impl Notice {
             return;
         };
         handling.writing();
-        let Gate {
-            users, strangers, ..
-        } = &*context.gate;
         let scope = &notice.scope;
-        let outcome = match place.write(users, strangers, scope).await {
+        let outcome = match context.gate.write(place, scope).await {
             Outcome::LoggedOut => {
                 match scope {
                     LogoutScope::Person(subject) => {

@@ -1,5 +1,5 @@
-//! The ready routes: start, callback, logout notice, sign-out; and the button that starts
-//! a login from a page.
+//! The ready routes: start, callback, logout notice, sign-out, and what tells open pages that
+//! their login has ended; and the button that starts a login from a page.
 
 mod attempt;
 mod burnt;
@@ -7,6 +7,8 @@ mod button;
 mod callback;
 mod checks;
 mod failure;
+mod foreign;
+mod live;
 mod logout;
 mod notices;
 mod page;
@@ -169,6 +171,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(context: &Arc<Context>) -
             .route(paths.logout(), notice)
             .route(paths.sign_out(), post(sign_out::sign_out))
             .route(paths.signed_out(), get(signed_out::signed_out))
+            .route(paths.live(), get(live::live).head(only_get))
             .layer(map_response(async |response| for_once(response)))
             .with_state(RouteState {
                 context: Arc::clone(context),
@@ -178,7 +181,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(context: &Arc<Context>) -
     routers.fold(Router::new(), Router::merge)
 }
 
-/// These routes begin and end logins: nothing for whoever only looks whether they are there.
+/// These routes begin and end logins, or go on for long: nothing for whoever only looks whether they are there.
 async fn only_get() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")])
 }

@@ -12,6 +12,7 @@
 /// assert_eq!(paths.logout(), "/auth/logout");
 /// assert_eq!(paths.sign_out(), "/auth/sign-out");
 /// assert_eq!(paths.signed_out(), "/auth/signed-out");
+/// assert_eq!(paths.live(), "/auth/live");
 ///
 /// let paths = paths.with_start("/login")?.with_logout("/hooks/logout")?;
 /// assert_eq!(paths.start(), "/login");
@@ -25,6 +26,7 @@ pub struct Paths {
     logout: String,
     sign_out: String,
     signed_out: String,
+    live: String,
 }
 
 /// Why paths cannot be those of the routes.
@@ -43,7 +45,7 @@ pub enum PathsError {
 }
 
 impl Paths {
-    /// `login`, `callback`, `logout`, `sign-out` and `signed-out` under a path of your own.
+    /// `login`, `callback`, `logout`, `sign-out`, `signed-out` and `live` under a path of your own.
     ///
     /// # Errors
     ///
@@ -56,6 +58,7 @@ impl Paths {
             logout: path("logout"),
             sign_out: path("sign-out"),
             signed_out: path("signed-out"),
+            live: path("live"),
         }
         .checked()
     }
@@ -111,6 +114,16 @@ impl Paths {
         self.checked()
     }
 
+    /// With the events for open pages at your own path.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_start`](Self::with_start).
+    pub fn with_live(mut self, path: &str) -> Result<Self, PathsError> {
+        path.clone_into(&mut self.live);
+        self.checked()
+    }
+
     fn checked(self) -> Result<Self, PathsError> {
         let paths = self.all();
         for (index, path) in paths.iter().enumerate() {
@@ -124,13 +137,14 @@ impl Paths {
         Ok(self)
     }
 
-    fn all(&self) -> [&str; 5] {
+    fn all(&self) -> [&str; 6] {
         [
             &self.start,
             &self.callback,
             &self.logout,
             &self.sign_out,
             &self.signed_out,
+            &self.live,
         ]
     }
 
@@ -170,6 +184,14 @@ impl Paths {
     pub fn signed_out(&self) -> &str {
         &self.signed_out
     }
+
+    /// `GET`: tells an open page that its login has ended, by server-sent events: `logged-in` at
+    /// the start if the login counts, `logged-out` when it ends or if there is none. Neither says
+    /// more than that (`{}`). A browser keeps one connection for each page that listens, and over
+    /// HTTP/1.1 no more than six to a host.
+    pub fn live(&self) -> &str {
+        &self.live
+    }
 }
 
 impl Default for Paths {
@@ -180,6 +202,7 @@ impl Default for Paths {
             logout: "/clef/logout".to_owned(),
             sign_out: "/clef/sign-out".to_owned(),
             signed_out: "/clef/signed-out".to_owned(),
+            live: "/clef/live".to_owned(),
         }
     }
 }

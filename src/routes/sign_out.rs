@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, request::Parts},
+    http::request::Parts,
     response::{IntoResponse as _, Redirect, Response},
 };
 use secrecy::SecretString;
@@ -13,10 +13,11 @@ use url::Url;
 use super::{
     Context, Entrance, LoginFailure, LoginFailureKind, RouteState,
     failure::{Causes, Reason},
+    foreign::is_foreign,
     session_and_cookies,
 };
 use crate::{
-    BoxError,
+    BoxError, LoginEnding,
     cookies::{self, Cookies},
     extract::{Logouts, Visit},
     provider::SignOutRequest,
@@ -53,9 +54,17 @@ async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
     let key = cookies::named(&parts.headers, &context.gate.key_cookie);
     // Even where the store then fails: without its key the session is nobody's.
     cookies.remove(context.key_cookie(String::new(), Duration::ZERO));
+    let signed_out = session.id().map(|id| {
+        let live = &context.gate.live;
+        move || live.session_over(id, LoginEnding::SignedOut)
+    });
+    // Its other pages and streams are over too, even where the store then fails; and once it has
+    // not, also those that came by meanwhile.
+    signed_out.iter().for_each(|tell| tell());
     let login = within(STORE_LIMIT, session::end(session, key))
         .await
         .map_err(Reason::store)?;
+    signed_out.iter().for_each(|tell| tell());
     tracing::info!("signed out on this device");
     let Some((realm, hint)) = login else {
         return Ok(None);
@@ -117,17 +126,4 @@ async fn at_the_provider(
     let reason = Causes(&*reason);
     tracing::warn!(%reason, "a sign-out could not go on at the provider");
     None
-}
-
-/// Whether a browser says that the request comes from elsewhere. Whoever sends neither
-/// header is no browser of these years, and sends no cookie by itself either.
-fn is_foreign(origin: &str, headers: &HeaderMap) -> bool {
-    let values = |name| headers.get_all(name).iter();
-    let foreign_fetch =
-        values("sec-fetch-site").any(|site| site != "same-origin" && site != "none");
-    // A page with `Referrer-Policy: no-referrer` has no origin to name, not even its own.
-    let vouched = values("sec-fetch-site").any(|site| site == "same-origin");
-    let foreign_origin =
-        values("origin").any(|value| value != origin && !(vouched && value == "null"));
-    foreign_fetch || foreign_origin
 }

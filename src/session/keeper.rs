@@ -56,6 +56,11 @@ impl Keeper {
         &*self.store
     }
 
+    /// How long a session lives without a use.
+    pub(crate) fn idle(&self) -> Duration {
+        self.idle
+    }
+
     /// The session cookie of a request.
     pub(crate) fn came(&self, headers: &HeaderMap) -> SessionCookie {
         match cookies::named(headers, &self.cookie).map(str::parse) {

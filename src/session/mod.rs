@@ -21,7 +21,7 @@ pub(crate) use self::{
     keeper::{Keeper, SessionCookie},
     key::LoginKey,
     record::{LoginRecord, StoredLogin},
-    renewal::Renewed,
+    renewal::{Kept, Renewed},
     saving::{Ending, Handled, Saving},
 };
 use crate::{BoxError, Timestamp};

@@ -1,5 +1,7 @@
 //! Keeping a session in use from expiring.
 
+use std::time::Duration;
+
 use time::OffsetDateTime;
 use tower_sessions::session::{Id, Record};
 
@@ -9,6 +11,16 @@ use crate::{BoxError, Timestamp};
 /// A session in use is renewed once this part of its idle time has passed: seldom enough to
 /// cost little, often enough to be true to a twentieth.
 const RENEWALS_IN_IDLE_TIME: u32 = 20;
+
+/// How a session is that nobody uses at the moment.
+pub(crate) enum Kept {
+    /// It is there, and ends in so long if nobody uses it.
+    For(Duration),
+    /// It was not used for too long.
+    Idle,
+    /// It is not there any more, or holds another login.
+    Gone,
+}
 
 /// What came of a renewal.
 pub(crate) enum Renewed {
@@ -35,11 +47,10 @@ impl Keeper {
         login: &StoredLogin,
         now: Timestamp,
     ) -> Result<Renewed, BoxError> {
-        let unseen = login.seen.map(|seen| now.since(seen));
-        // The store ends it too, by its own clock and as it was set when it was saved last.
-        if unseen.is_some_and(|unseen| unseen >= self.idle) {
+        if self.left(login, now).is_none() {
             return Ok(Renewed::Ended);
         }
+        let unseen = login.seen.map(|seen| now.since(seen));
         if unseen.is_some_and(|unseen| unseen < self.idle / RENEWALS_IN_IDLE_TIME) {
             return Ok(Renewed::NotDue);
         }
@@ -47,6 +58,40 @@ impl Keeper {
             Some(id) => self.write(id, login, now).await,
             None => Ok(Renewed::Ended),
         }
+    }
+
+    /// How long the session of a login lasts if nobody uses it; `None`: it is over. The store ends
+    /// it too, by its own clock and as it was set when it was saved last.
+    pub(crate) fn left(&self, login: &StoredLogin, now: Timestamp) -> Option<Duration> {
+        let unseen = login.seen.map_or(Duration::ZERO, |seen| now.since(seen));
+        (unseen < self.idle).then(|| self.idle.saturating_sub(unseen))
+    }
+
+    /// Looks at the session of a login that began then, without using it.
+    ///
+    /// # Errors
+    ///
+    /// When the session store cannot answer.
+    pub(crate) async fn kept(
+        &self,
+        id: Id,
+        logged_in_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Kept, BoxError> {
+        let record = match self.store.load(&id).await {
+            Ok(record) => record,
+            Err(error) if super::is_no_session(&error) => None,
+            Err(error) => return Err(error.into()),
+        };
+        // The id is new at every login.
+        let login = record.and_then(|record| super::find(&record.data, |_| true));
+        let Some(login) = login.filter(|login| login.logged_in_at == logged_in_at) else {
+            return Ok(Kept::Gone);
+        };
+        Ok(match self.left(&login, now) {
+            Some(left) => Kept::For(left),
+            None => Kept::Idle,
+        })
     }
 
     /// Writes that the session was seen, into what it is at this moment.

@@ -7,8 +7,9 @@ use std::{
 };
 
 use async_trait::async_trait;
+use tokio::sync::broadcast::Receiver;
 
-use super::{LoginReference, Standing, User, UserStore};
+use super::{LoginReference, LogoutNews, Standing, User, UserStore};
 use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp};
 
 /// A user whose type only the handler knows, so that the layer, the routes and the
@@ -48,6 +49,7 @@ pub(crate) trait AnyUserStore: Send + Sync + 'static {
     ) -> Result<Option<Timestamp>, BoxError>;
     async fn now(&self) -> Result<Timestamp, BoxError>;
     fn log_out_wait(&self) -> Duration;
+    fn logout_news(&self) -> Option<Receiver<LogoutNews>>;
 }
 
 #[async_trait]
@@ -94,5 +96,9 @@ impl<S: UserStore> AnyUserStore for S {
 
     fn log_out_wait(&self) -> Duration {
         UserStore::log_out_wait(self)
+    }
+
+    fn logout_news(&self) -> Option<Receiver<LogoutNews>> {
+        UserStore::logout_news(self)
     }
 }

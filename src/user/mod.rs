@@ -4,10 +4,14 @@ mod any;
 mod news;
 mod standing;
 mod store;
+mod verdict;
 
 use crate::Timestamp;
 
-pub(crate) use self::any::{AnyUser, AnyUserStore};
+pub(crate) use self::{
+    any::{AnyUser, AnyUserStore},
+    verdict::Over,
+};
 pub use self::{
     news::LogoutNews,
     standing::{LoginReference, Standing},

@@ -152,6 +152,7 @@ fn plain_values(said: &Said) {
     said.by(&(ButtonColor::Blue));
     said.by(&(ButtonStyle::Flat));
     said.by(&(ButtonType::Login));
+    said.by(&axum_clef::LoginEnding::LoggedOut);
     said.by(&Fault::Down);
     said.by(&Rule::Answers);
     said.by_error(&ProviderErrorKind::Refused);

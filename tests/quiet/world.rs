@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Router, response::IntoResponse as _, routing::get};
 use axum_clef::{
-    ClefButton, ClefLayer, LoggedIn, Login, LoginFailure, Logouts, Rejection,
+    ClefButton, ClefLayer, LoggedIn, Login, LoginEnd, LoginFailure, Logouts, Rejection,
     clef::Clef,
     dev::{ClefService, PEOPLE, TEST_APPLICATIONS},
     stores::{Account, SqliteUserStore},
@@ -82,11 +82,13 @@ impl World {
         let extractors = async move |user: LoggedIn<Account>,
                                      login: Login,
                                      logouts: Logouts,
+                                     end: LoginEnd,
                                      button: ClefButton| {
             let html = button.html();
             asked.by(&user);
             asked.by(&login);
             asked.by(&logouts);
+            asked.by(&end);
             asked.by(&button);
             html
         };

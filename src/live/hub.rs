@@ -1,0 +1,183 @@
+//! Where logouts come in and listeners are told.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+use tower_sessions::session::Id;
+
+use super::{
+    LoginEnd, LoginEnding,
+    checked::Checked,
+    judge::Judge,
+    login::{Login, Place},
+    pages::Pages,
+    register::{Question, Register},
+    watch,
+};
+use crate::logout_scope::LogoutScope;
+
+/// How many pages are kept told at once, unless the application says otherwise.
+const MOST_PAGES: usize = 20_000;
+/// How often the stores are asked about each login, unless the application says otherwise.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// No application asks more often than this.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+/// After news that something was missed, everybody is asked about within this time.
+const MISSED_WITHIN: Duration = Duration::from_secs(1);
+
+/// How the application has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LiveSettings {
+    pub(crate) interval: Duration,
+    pub(crate) most_pages: usize,
+}
+
+impl Default for LiveSettings {
+    fn default() -> Self {
+        Self {
+            interval: INTERVAL,
+            most_pages: MOST_PAGES,
+        }
+    }
+}
+
+/// The logins of a layer that somebody listens to.
+#[derive(Clone)]
+pub(crate) struct Live(Arc<Hub>);
+
+pub(super) struct Hub {
+    settings: LiveSettings,
+    register: Mutex<Register>,
+    /// Something is due earlier than it was, or nothing is any more.
+    changed: Notify,
+    pub(super) pages: Pages,
+}
+
+impl Live {
+    pub(crate) fn new(settings: LiveSettings) -> Self {
+        Self(Arc::new(Hub {
+            settings,
+            register: Mutex::new(Register::new()),
+            changed: Notify::new(),
+            pages: Pages::new(settings.most_pages),
+        }))
+    }
+
+    pub(crate) fn settings(&self) -> LiveSettings {
+        self.0.settings
+    }
+
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.0.pages
+    }
+
+    /// How many logouts have been heard of. Looked at before a login is checked, so that one that
+    /// comes between the check and [`listen`](Self::listen) is not missed.
+    pub(crate) fn heard(&self) -> u64 {
+        self.0.register().heard()
+    }
+
+    /// Listens for the end of a login. `judge` asks the stores about it from now on.
+    pub(crate) fn listen(&self, checked: &Checked<'_>, judge: impl FnOnce() -> Judge) -> LoginEnd {
+        let hub = &self.0;
+        let new = |place: Place| {
+            let hub = Arc::clone(hub);
+            let (session, since) = (checked.session, checked.logged_in_at);
+            Arc::new(Login::new(place, session, since, checked.ends_at, hub))
+        };
+        let (login, watched) = {
+            let mut register = hub.register();
+            let login = register.enter(checked, hub.settings.interval, new);
+            (login, std::mem::replace(&mut register.watched, true))
+        };
+        if watched {
+            hub.changed.notify_one();
+        } else {
+            tokio::spawn(watch::watch(watch::Watched::new(Arc::clone(hub)), judge()));
+        }
+        LoginEnd::new(login)
+    }
+
+    /// A person is logged out: this node serves none of their logins from before any more.
+    pub(crate) fn logged_out(&self, scope: &LogoutScope) {
+        match scope {
+            LogoutScope::Person(subject) => {
+                let logins = self.0.register().of_person(subject);
+                self.0.end(&logins, LoginEnding::LoggedOut);
+            }
+            // Written already, so the store is asked: a login may have begun since.
+            LogoutScope::Session { .. } => self.0.heard_of(scope),
+        }
+    }
+
+    /// A session is over, and the login in it.
+    pub(crate) fn session_over(&self, session: Id, ending: LoginEnding) {
+        let logins = self.0.register().in_session(session);
+        self.0.end(&logins, ending);
+    }
+}
+
+impl Hub {
+    pub(super) fn register(&self) -> MutexGuard<'_, Register> {
+        // Nothing of others runs while it is locked.
+        self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn interval(&self) -> Duration {
+        self.settings.interval.max(SHORTEST_INTERVAL)
+    }
+
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The questions that are due, so many at the most; and when the next is.
+    pub(super) fn take_due(&self, most: usize) -> (Vec<Question>, Option<tokio::time::Instant>) {
+        self.register().take_due(most)
+    }
+
+    /// Ends these, and forgets them: there is nothing more to ask.
+    pub(super) fn end(&self, logins: &[Arc<Login>], ending: LoginEnding) {
+        for login in logins {
+            login.tell(ending);
+            self.forget(login.place, login.session);
+        }
+    }
+
+    /// News of a logout: asks at once about those whom it concerns.
+    pub(super) fn heard_of(&self, scope: &LogoutScope) {
+        self.register().hurry_concerned(scope);
+        self.changed.notify_one();
+    }
+
+    /// News may have been missed: asks soon about everybody.
+    pub(super) fn missed(&self) {
+        self.register().hurry_all(MISSED_WITHIN);
+        self.changed.notify_one();
+    }
+
+    /// Takes a login out: it has ended, or nobody listens any more.
+    pub(super) fn forget(&self, place: Place, session: Option<Id>) {
+        let empty = {
+            let mut register = self.register();
+            register.forget(place, session);
+            register.is_empty()
+        };
+        if empty {
+            self.changed.notify_one();
+        }
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Live")
+            .field("settings", &self.0.settings)
+            .finish_non_exhaustive()
+    }
+}

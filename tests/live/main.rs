@@ -1,0 +1,8 @@
+//! What is open when a login ends: pages, streams, sockets and downloads.
+
+mod pages;
+mod place;
+#[path = "../site/support/mod.rs"]
+#[allow(dead_code, unused_imports)] // The tests of `site` use the rest.
+mod support;
+mod told;

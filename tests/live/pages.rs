@@ -1,0 +1,158 @@
+//! `GET /clef/live`, as a browser meets it.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use axum::http::Request;
+use axum_clef::ClefLayer;
+use tokio::time::Instant;
+use tower_sessions::{SessionManagerLayer, cookie::SameSite};
+
+use crate::{
+    place::{Browser, Node, Page},
+    support::World,
+};
+
+#[tokio::test(start_paused = true)]
+async fn it_says_whether_the_login_counts_and_nothing_else() {
+    let world = World::new();
+    let node = Node::of(&world);
+    let mut browser = Browser::of(&node, "code:12345").await;
+    let mut page = browser.open(&node).await;
+    page.is_in().await;
+    assert_eq!(page.headers["content-type"], "text/event-stream");
+    assert_eq!(page.headers["cache-control"], "no-store");
+    assert_eq!(page.headers["x-accel-buffering"], "no");
+    assert!(!page.headers.contains_key("set-cookie"));
+    node.notice("token:12345").await;
+    page.hears_at_once().await;
+    let mut lines: Vec<_> = page.text.lines().collect();
+    let retry = lines.iter().position(|line| line.starts_with("retry: "));
+    let retry = lines.remove(retry.unwrap());
+    let retry: u64 = retry.strip_prefix("retry: ").unwrap().parse().unwrap();
+    assert!((1_000..3_000).contains(&retry), "{retry}");
+    let events = [
+        "event: logged-in",
+        "data: {}",
+        "",
+        "event: logged-out",
+        "data: {}",
+        "",
+    ];
+    assert_eq!(lines, events);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_no_login_hears_so_and_that_is_all() {
+    let world = World::new();
+    let node = Node::of(&world);
+    let mut stranger = Browser::default();
+    let mut page = stranger.open(&node).await;
+    assert_eq!(page.status, 200);
+    page.hears_at_once().await;
+    assert!(!page.headers.contains_key("set-cookie"));
+    assert_eq!(world.sessions.calls.load(SeqCst), 0, "nothing for nothing");
+    assert_eq!(stranger.status(&node, "/end").await, 401);
+    let perhaps = stranger.get(&node, "/perhaps").await;
+    assert_eq!(crate::place::text(perhaps).await, "false");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_shows_that_it_is_alive() {
+    let world = World::new();
+    let node = Node::of(&world);
+    let mut browser = Browser::of(&node, "code:12345").await;
+    let mut page = browser.open(&node).await;
+    page.is_in().await;
+    let said = page.text.len();
+    page.hears_nothing_within(Duration::from_secs(61)).await;
+    assert_eq!(page.text[said..].matches(":\n\n").count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_sites_own_pages_are_told() {
+    let world = World::new();
+    let node = Node::of(&world);
+    let mut browser = Browser::of(&node, "code:12345").await;
+    for (name, value, status) in [
+        ("sec-fetch-site", "cross-site", 403),
+        ("sec-fetch-site", "same-site", 403),
+        ("sec-fetch-site", "same-origin", 200),
+        ("origin", "https://evil.example", 403),
+        ("origin", World::SITE, 200),
+    ] {
+        let request = Request::get("/clef/live").header(name, value);
+        let answer = browser.send(&node, request).await;
+        assert_eq!(answer.status(), status, "{name}: {value}");
+    }
+    let head = browser.send(&node, Request::head("/clef/live")).await;
+    assert_eq!(head.status(), 405);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_answer_is_503() {
+    let world = World::new();
+    let node = Node::of(&world);
+    let mut browser = Browser::of(&node, "code:12345").await;
+    world.users.failing.store(true, SeqCst);
+    let answer = browser.get(&node, "/clef/live").await;
+    assert_eq!(answer.status(), 503);
+    assert!(answer.headers().contains_key("retry-after"));
+    assert_eq!(node.layer.live_pages(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_have_a_limit_and_a_place_comes_back() {
+    let world = World::new();
+    let node = Node::with(&world, world.layer().most_live_pages(2));
+    let mut browser = Browser::of(&node, "code:12345").await;
+    let mut pages = vec![browser.open(&node).await, browser.open(&node).await];
+    let turned_away = browser.get(&node, "/clef/live").await;
+    assert_eq!(turned_away.status(), 503);
+    assert!(turned_away.headers().contains_key("retry-after"));
+    assert_eq!(node.layer.live_pages(), 2);
+    // What a handler listens to is the application's to count.
+    let _end = node.end(&mut browser).await;
+    pages.pop();
+    browser.open(&node).await.is_in().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_are_ended_for_a_server_that_stops() {
+    let world = World::new();
+    let node = Node::of(&world);
+    let mut browser = Browser::of(&node, "code:12345").await;
+    let mut page = browser.open(&node).await;
+    page.is_in().await;
+    let end = node.end(&mut browser).await;
+    node.layer.close_live_pages();
+    let begun = Instant::now();
+    assert_eq!(page.event().await, None, "not that it is logged out");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(browser.status(&node, "/clef/live").await, 503);
+    assert!(!end.has_ended());
+    assert_eq!(browser.status(&node, "/account").await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_comes_back_where_nobody_else_looks_at_sessions() {
+    let world = World::new();
+    let sessions = SessionManagerLayer::new(world.sessions.clone())
+        .with_same_site(SameSite::Lax)
+        .with_secure(false);
+    let (provider, users) = (world.provider.clone(), world.users.clone());
+    let layer = ClefLayer::with_session_layer(World::SITE, provider, users, sessions).unwrap();
+    let mut node = Node::of(&world);
+    node.app = world.pages(layer.routes()).layer(layer);
+    let mut browser = Browser::of(&node, "code:12345").await;
+    let mut page = browser.open(&node).await;
+    page.is_in().await;
+    page.hears_nothing_within(Duration::from_secs(299)).await;
+    let begun = Instant::now();
+    assert_eq!(page.event().await, None);
+    assert_eq!(begun.elapsed(), Duration::from_secs(1));
+
+    let mut page: Page = browser.open(&node).await;
+    page.is_in().await;
+    browser.post(&node, "/clef/sign-out").await;
+    page.hears_at_once().await;
+}
