@@ -590,8 +590,8 @@ impl<L> ClefLayer<L> {
     /// listens for ([`UserStore::standing`]; once for each session at the provider, where that
     /// names sessions), and the session store once about each session, evenly over the time and
     /// no more than eight at once. On top come questions about those alone whom a logout
-    /// concerns, and about a login that comes to its end. Less than a tenth of a second is taken
-    /// for that.
+    /// concerns, and about a login that comes to its end. An interval of less than a tenth of a
+    /// second is taken for that, one of more than a day for a day.
     ///
     /// Sessions of [`with_session_layer`](ClefLayer::with_session_layer) are not looked at: there
     /// a sign-out at another node ends what is open when a page comes back, after five minutes at

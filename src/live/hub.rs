@@ -24,8 +24,9 @@ use crate::logout_scope::LogoutScope;
 const MOST_PAGES: usize = 20_000;
 /// How often the stores are asked about each login, unless the application says otherwise.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// No application asks more often than this.
+/// No application asks more often than this, or more seldom.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// After news that something was missed, everybody is asked about within this time.
 const MISSED_WITHIN: Duration = Duration::from_secs(1);
 
@@ -91,7 +92,7 @@ impl Live {
         };
         let (login, watched) = {
             let mut register = hub.register();
-            let login = register.enter(checked, hub.settings.interval, new);
+            let login = register.enter(checked, hub.interval(), new);
             (login, std::mem::replace(&mut register.watched, true))
         };
         if watched {
@@ -128,7 +129,8 @@ impl Hub {
     }
 
     pub(super) fn interval(&self) -> Duration {
-        self.settings.interval.max(SHORTEST_INTERVAL)
+        let interval = self.settings.interval;
+        interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
     }
 
     pub(super) async fn changed(&self) {

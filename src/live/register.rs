@@ -65,6 +65,8 @@ struct InSession {
 }
 
 pub(super) struct Register {
+    /// Earlier than anything can be due by itself: for what comes before everybody else.
+    begun: Instant,
     /// How many logouts have been heard of.
     heard: u64,
     next: u64,
@@ -84,6 +86,7 @@ pub(super) struct Register {
 impl Register {
     pub(super) fn new() -> Self {
         Self {
+            begun: Instant::now(),
             heard: 0,
             next: 0,
             groups: HashMap::new(),
@@ -112,11 +115,12 @@ impl Register {
         interval: Duration,
         new: impl FnOnce(Place) -> Arc<Login>,
     ) -> Arc<Login> {
-        let now = Instant::now();
-        let group = self.group(checked, now, interval);
+        // Its check was answered.
+        self.silent_since = None;
+        let group = self.group(checked, interval);
         if self.heard != checked.heard {
             // Whether that was about this login, the stores say.
-            self.hurry(group, now);
+            self.hurry(group, self.begun);
         }
         let known = checked.session.and_then(|id| self.by_session.get(&id));
         let known = known.into_iter().flatten();
@@ -153,7 +157,8 @@ impl Register {
     }
 
     /// The group of a login, made if there is none.
-    fn group(&mut self, checked: &Checked<'_>, now: Instant, interval: Duration) -> u64 {
+    fn group(&mut self, checked: &Checked<'_>, interval: Duration) -> u64 {
+        let now = Instant::now();
         let whose = Whose::of(checked);
         if let Some(group) = self.by_whose.get(&whose) {
             return *group;
@@ -257,9 +262,8 @@ impl Register {
 
     /// Asks about those whom a logout concerns, before anybody else.
     pub(super) fn hurry_concerned(&mut self, scope: &LogoutScope) {
-        let now = Instant::now();
         for group in self.concerned(scope) {
-            self.hurry(group, now);
+            self.hurry(group, self.begun);
         }
     }
 
@@ -328,7 +332,7 @@ impl Register {
         let now = Instant::now();
         asked.asking = false;
         asked.due = match std::mem::take(&mut asked.again) {
-            true => now,
+            true => self.begun,
             false => (asked.asked_at + pause).max(now),
         };
         self.due.push(Reverse((asked.due, group)));

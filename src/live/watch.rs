@@ -19,29 +19,45 @@ use crate::LogoutNews;
 
 /// How many questions are asked at once.
 const AT_ONCE: usize = 8;
+/// A login that is about to end by itself is not asked about more often than this.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// A store that did not answer is asked again after this time at the latest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long nobody needs to know whether a login still counts.
 const LONGEST_DOUBT: Duration = Duration::from_secs(60);
 
 /// The hub while it is watched. Whatever ends the watch, the next listener begins another.
-pub(super) struct Watched(Arc<Hub>);
+pub(super) struct Watched {
+    hub: Arc<Hub>,
+    over: bool,
+}
 
 impl Watched {
     pub(super) fn new(hub: Arc<Hub>) -> Self {
-        Self(hub)
+        Self { hub, over: false }
+    }
+
+    /// Whether nobody listens; then the next who does begins another watch.
+    fn is_over(&mut self) -> bool {
+        let mut register = self.hub.register();
+        self.over = register.is_empty();
+        register.watched = !self.over;
+        self.over
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.0.register().watched = false;
+        // Once it is over, that of another may be under way.
+        if !self.over {
+            self.hub.register().watched = false;
+        }
     }
 }
 
 /// Asks whenever a question is due, until nobody listens any more.
-pub(super) async fn watch(watched: Watched, judge: Judge) {
-    let hub = &watched.0;
+pub(super) async fn watch(mut watched: Watched, judge: Judge) {
+    let hub = Arc::clone(&watched.hub);
     let judge = Arc::new(judge);
     let mut news = judge.news().await;
     if news.is_some() {
@@ -53,7 +69,7 @@ pub(super) async fn watch(watched: Watched, judge: Judge) {
         let free = AT_ONCE.saturating_sub(asking.len());
         let (questions, due) = hub.take_due(free);
         for question in questions {
-            let asked = Asked::new(Arc::clone(hub), question.group);
+            let asked = Asked::new(Arc::clone(&hub), question.group);
             asking.spawn(ask(asked, Arc::clone(&judge), question));
         }
         if asking.is_empty() && watched.is_over() {
@@ -86,16 +102,6 @@ async fn until(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
         None => pending().await,
-    }
-}
-
-impl Watched {
-    /// Whether nobody listens; then the next who does begins a watch.
-    fn is_over(&self) -> bool {
-        let mut register = self.0.register();
-        let over = register.is_empty();
-        register.watched = !over;
-        over
     }
 }
 
@@ -142,7 +148,7 @@ async fn ask(mut asked: Asked, judge: Arc<Judge>, question: Question) {
             }
         }
     }
-    asked.pause = pause;
+    asked.pause = pause.max(SHORTEST_PAUSE);
     silence(&hub, answered, now);
 }
 

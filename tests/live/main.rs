@@ -1,8 +1,12 @@
 //! What is open when a login ends: pages, streams, sockets and downloads.
 
+mod counted;
+mod interval;
+mod news;
 mod pages;
 mod place;
 #[path = "../site/support/mod.rs"]
 #[allow(dead_code, unused_imports)] // The tests of `site` use the rest.
 mod support;
 mod told;
+mod wrappers;
