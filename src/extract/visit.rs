@@ -74,6 +74,8 @@ pub(crate) struct Visit {
     storing_forbidden: AtomicBool,
     /// The session is looked at and not used: it goes idle all the same.
     only_looks: AtomicBool,
+    /// How many logouts this node had heard of when the request came.
+    heard: u64,
     pub(crate) saving: Saving,
     /// For the routes that set some; most requests do not come by one.
     cookies: OnceLock<Cookies>,
@@ -99,13 +101,12 @@ pub(crate) struct Visitor {
     provider_session: Option<ProviderSession>,
     /// When the login ends by itself, unless its session is used meanwhile.
     ends_at: Option<Instant>,
-    /// How many logouts this node had heard of when the check began.
-    heard: u64,
 }
 
 impl Visit {
     pub(crate) fn new(gate: Arc<Gate>, context: Arc<dyn Any + Send + Sync>) -> Self {
         Self {
+            heard: gate.live.heard(),
             gate,
             context,
             answer: OnceCell::new(),
@@ -149,7 +150,7 @@ impl Visit {
             logged_in_at: visitor.login.logged_in_at(),
             session,
             ends_at: visitor.ends_at,
-            heard: visitor.heard,
+            heard: self.heard,
         };
         gate.live.listen(&checked, || Judge {
             users: Arc::clone(&gate.users),
@@ -255,8 +256,6 @@ impl Visit {
             return Ok(None);
         };
         let gate = &self.gate;
-        // Before anything is looked at: a logout that comes later is one to look again for.
-        let heard = gate.live.heard();
         let refused = |reason| Ok(refused(&login.user_id, reason));
         // Before the user is loaded: once a pending logout is written, the load shows it.
         if gate
@@ -305,7 +304,6 @@ impl Visit {
             user_id,
             provider_session,
             ends_at: in_a_while(Instant::now(), left),
-            heard,
         }))
     }
 }

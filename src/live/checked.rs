@@ -18,7 +18,7 @@ pub(crate) struct Checked<'a> {
     pub(crate) session: Option<Id>,
     /// When it ends by itself, unless its session is used meanwhile.
     pub(crate) ends_at: Option<Instant>,
-    /// How many logouts had been heard of when the check began.
+    /// How many logouts had been heard of when its request came, before anything was looked at.
     pub(crate) heard: u64,
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -52,6 +55,8 @@ pub(crate) struct Live(Arc<Hub>);
 
 pub(super) struct Hub {
     settings: LiveSettings,
+    /// That of the register, to look at without a lock on every request.
+    heard: Arc<AtomicU64>,
     register: Mutex<Register>,
     /// Something is due earlier than it was, or nothing is any more.
     changed: Notify,
@@ -60,9 +65,11 @@ pub(super) struct Hub {
 
 impl Live {
     pub(crate) fn new(settings: LiveSettings) -> Self {
+        let heard = Arc::<AtomicU64>::default();
         Self(Arc::new(Hub {
             settings,
-            register: Mutex::new(Register::new()),
+            heard: Arc::clone(&heard),
+            register: Mutex::new(Register::new(heard)),
             changed: Notify::new(),
             pages: Pages::new(settings.most_pages),
         }))
@@ -76,10 +83,10 @@ impl Live {
         &self.0.pages
     }
 
-    /// How many logouts have been heard of. Looked at before a login is checked, so that one that
-    /// comes between the check and [`listen`](Self::listen) is not missed.
+    /// How many logouts have been heard of. Looked at when a request comes, so that one that comes
+    /// between its check and [`listen`](Self::listen) is not missed.
     pub(crate) fn heard(&self) -> u64 {
-        self.0.register().heard()
+        self.0.heard.load(Ordering::Acquire)
     }
 
     /// Listens for the end of a login. `judge` asks the stores about it from now on.

@@ -3,7 +3,10 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap, HashSet},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -68,7 +71,7 @@ pub(super) struct Register {
     /// Earlier than anything can be due by itself: for what comes before everybody else.
     begun: Instant,
     /// How many logouts have been heard of.
-    heard: u64,
+    heard: Arc<AtomicU64>,
     next: u64,
     groups: HashMap<u64, Group>,
     by_whose: HashMap<Arc<Whose>, u64>,
@@ -84,10 +87,10 @@ pub(super) struct Register {
 
 /// No login is dropped in here: that would come back to the register, which is locked.
 impl Register {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(heard: Arc<AtomicU64>) -> Self {
         Self {
             begun: Instant::now(),
-            heard: 0,
+            heard,
             next: 0,
             groups: HashMap::new(),
             by_whose: HashMap::new(),
@@ -100,8 +103,10 @@ impl Register {
         }
     }
 
-    pub(super) fn heard(&self) -> u64 {
-        self.heard
+    /// A logout was heard of. Before anybody is looked for whom it concerns, and after it can be
+    /// seen by whoever checks a login.
+    fn hear(&self) {
+        self.heard.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -118,7 +123,7 @@ impl Register {
         // Its check was answered.
         self.silent_since = None;
         let group = self.group(checked, interval);
-        if self.heard != checked.heard {
+        if self.heard.load(Ordering::Acquire) != checked.heard {
             // Whether that was about this login, the stores say.
             self.hurry(group, self.begun);
         }
@@ -220,8 +225,8 @@ impl Register {
     }
 
     /// A logout was heard of: notes it, and says whom it concerns.
-    fn concerned(&mut self, scope: &LogoutScope) -> Vec<u64> {
-        self.heard += 1;
+    fn concerned(&self, scope: &LogoutScope) -> Vec<u64> {
+        self.hear();
         let person = |person: &Subject| self.by_person.get(person);
         let (persons, sessions) = match scope {
             LogoutScope::Person(subject) => (person(subject), None),
@@ -238,15 +243,15 @@ impl Register {
     }
 
     /// All logins of a person who is logged out.
-    pub(super) fn of_person(&mut self, subject: &Subject) -> Vec<Arc<Login>> {
+    pub(super) fn of_person(&self, subject: &Subject) -> Vec<Arc<Login>> {
         let groups = self.concerned(&LogoutScope::Person(subject.clone()));
         let groups = groups.iter().filter_map(|group| self.groups.get(group));
         groups.flat_map(Group::logins).collect()
     }
 
     /// The login in a session that is over.
-    pub(super) fn in_session(&mut self, id: Id) -> Vec<Arc<Login>> {
-        self.heard += 1;
+    pub(super) fn in_session(&self, id: Id) -> Vec<Arc<Login>> {
+        self.hear();
         let known = self.by_session.get(&id).into_iter().flatten();
         let logins = known.filter_map(|known| {
             let group = self.groups.get(&known.place.group)?;
@@ -269,7 +274,7 @@ impl Register {
 
     /// Asks about everybody within so long.
     pub(super) fn hurry_all(&mut self, within: Duration) {
-        self.heard += 1;
+        self.hear();
         let now = Instant::now();
         let groups: Vec<_> = self.groups.keys().copied().collect();
         for group in groups {

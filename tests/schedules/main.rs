@@ -10,6 +10,7 @@
 
 mod explorer;
 mod gates;
+mod listeners;
 mod logins;
 mod logouts;
 mod sign_outs;

@@ -12,12 +12,13 @@ use async_trait::async_trait;
 use axum::{
     Router,
     body::Body,
-    http::{Request, header},
+    extract::FromRequestParts as _,
+    http::{Request, header, request::Parts},
     routing::{get, post},
 };
 use axum_clef::{
-    BoxError, ClefLayer, LoggedIn, Profile, ProviderSession, SessionStore, Subject, Timestamp,
-    UserStore,
+    BoxError, ClefLayer, LoggedIn, LoginEnd, Profile, ProviderSession, SessionStore, Subject,
+    Timestamp, UserStore,
     clef::Clef,
     provider::{
         CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope,
@@ -43,6 +44,8 @@ pub struct World {
     pub gates: Gates,
     pub users: HeldUsers,
     pub router: Router,
+    /// Those who asked `/listen`.
+    pub listeners: Arc<Mutex<Vec<LoginEnd>>>,
 }
 
 impl World {
@@ -62,6 +65,9 @@ impl World {
         let layer = ClefLayer::new("http://127.0.0.1:9", provider, users.clone(), sessions);
         let layer = layer.unwrap();
         let slow = gates.clone();
+        let late = gates.clone();
+        let listeners = Arc::<Mutex<Vec<LoginEnd>>>::default();
+        let listening = Arc::clone(&listeners);
         let router = Router::new()
             .route("/account", get(|_: LoggedIn<Account>| async {}))
             .route(
@@ -73,12 +79,21 @@ impl World {
                     },
                 ),
             )
+            .route(
+                "/listen",
+                get(|_: LoggedIn<Account>, mut parts: Parts| async move {
+                    late.pass("somebody begins to listen").await;
+                    let end = LoginEnd::from_request_parts(&mut parts, &()).await;
+                    listening.lock().unwrap().push(end.unwrap());
+                }),
+            )
             .merge(layer.routes())
             .layer(layer);
         Self {
             gates,
             users,
             router,
+            listeners,
         }
     }
 
