@@ -650,12 +650,16 @@ impl<L> ClefLayer<L> {
     /// use axum::Router;
     /// use axum_clef::{ClefLayer, ClefSessions};
     ///
-    /// async fn serve(app: Router, auth: ClefLayer<ClefSessions>) -> std::io::Result<()> {
+    /// /// Serves until it is told to stop: by `tokio::signal::ctrl_c()`, say.
+    /// async fn serve(
+    ///     app: Router,
+    ///     auth: ClefLayer<ClefSessions>,
+    ///     stop: impl Future<Output = ()> + Send + 'static,
+    /// ) -> std::io::Result<()> {
     ///     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     ///     axum::serve(listener, app)
     ///         .with_graceful_shutdown(async move {
-    ///             // whatever tells the server to stop, such as:
-    ///             let _ = tokio::io::AsyncReadExt::read_u8(&mut tokio::io::stdin()).await;
+    ///             stop.await;
     ///             auth.close_live_pages();
     ///         })
     ///         .await

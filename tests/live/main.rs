@@ -2,7 +2,10 @@
 
 mod counted;
 mod interval;
+mod load;
 mod news;
+#[path = "../../examples/live_load/page.rs"]
+mod page;
 mod pages;
 mod place;
 #[path = "../site/support/mod.rs"]

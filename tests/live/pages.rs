@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::http::Request;
 use axum_clef::ClefLayer;
-use tokio::time::Instant;
+use tokio::{net::TcpListener, sync::oneshot, time::Instant};
 use tower_sessions::{SessionManagerLayer, cookie::SameSite};
 
 use crate::{
@@ -93,11 +93,20 @@ async fn a_store_that_cannot_answer_is_503() {
     let world = World::new();
     let node = Node::of(&world);
     let mut browser = Browser::of(&node, "code:12345").await;
-    world.users.failing.store(true, SeqCst);
-    let answer = browser.get(&node, "/clef/live").await;
-    assert_eq!(answer.status(), 503);
-    assert!(answer.headers().contains_key("retry-after"));
-    assert_eq!(node.layer.live_pages(), 0);
+    let (users, sessions) = (&world.users, &world.sessions);
+    for broken in [&users.failing, &users.hanging, &sessions.failing] {
+        broken.store(true, SeqCst);
+        let begun = Instant::now();
+        for path in ["/clef/live", "/end", "/perhaps"] {
+            let answer = browser.get(&node, path).await;
+            assert_eq!(answer.status(), 503);
+            assert!(answer.headers().contains_key("retry-after"));
+        }
+        assert!(begun.elapsed() <= Duration::from_millis(30_030));
+        assert_eq!(node.layer.live_pages(), 0);
+        broken.store(false, SeqCst);
+        browser.open(&node).await.is_in().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,6 +140,32 @@ async fn pages_are_ended_for_a_server_that_stops() {
     assert_eq!(browser.status(&node, "/clef/live").await, 503);
     assert!(!end.has_ended());
     assert_eq!(browser.status(&node, "/account").await, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_does_not_wait_for_open_pages() {
+    let world = World::new();
+    let layer = world.layer();
+    let app = world.app(&layer);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let closing = layer.clone();
+    let server = axum::serve(listener, app).with_graceful_shutdown(async move {
+        stopped.await.unwrap();
+        closing.close_live_pages();
+    });
+    let server = tokio::spawn(server.into_future());
+    let node = Node::with(&world, layer);
+    let browser = Browser::of(&node, "code:12345").await;
+    let mut page = crate::page::Page::open(address, &browser.cookies())
+        .await
+        .unwrap();
+    assert_eq!(page.event().await.unwrap().as_deref(), Some("logged-in"));
+    stop.send(()).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), server).await;
+    ended.expect("it waits for the page").unwrap().unwrap();
+    assert_eq!(page.event().await.unwrap(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -148,10 +148,15 @@ impl Browser {
         Page::of(self.get(node, "/clef/live").await)
     }
 
+    /// As they go out with a request.
+    pub fn cookies(&self) -> String {
+        let cookies: Vec<_> = self.0.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        cookies.join("; ")
+    }
+
     /// The request with this browser's cookies.
     pub fn request(&self, request: axum::http::request::Builder) -> Request<Body> {
-        let cookies: Vec<_> = self.0.iter().map(|(n, v)| format!("{n}={v}")).collect();
-        let request = request.header("cookie", cookies.join("; "));
+        let request = request.header("cookie", self.cookies());
         request.body(Body::empty()).unwrap()
     }
 
