@@ -1,6 +1,10 @@
 //! What other nodes hear shows once the stores are asked, and that costs little.
 
-use std::{collections::HashSet, sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
 
 use axum_clef::{ClefLayer, LoginEnding};
 use tokio::time::Instant;
@@ -152,11 +156,18 @@ async fn nobody_is_asked_for_nobody() {
     let mut browser = Browser::of(&node, "code:12345").await;
     assert_eq!(browser.status(&node, "/account").await, 200);
     users.asked();
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let idle = tasks();
     let nothing = async || {
         world.sessions.calls.store(0, SeqCst);
         node.pass(HOUR).await;
         assert!(users.asked().is_empty());
         assert_eq!(world.sessions.calls.load(SeqCst), 0);
+        assert_eq!(tasks(), idle);
     };
     nothing().await;
     for _ in 0..2 {
@@ -165,6 +176,7 @@ async fn nobody_is_asked_for_nobody() {
         users.asked();
         node.pass(INTERVAL).await;
         assert_eq!(users.asked().len(), 1);
+        assert_eq!(tasks(), idle + 1, "one for all");
         drop(end);
         node.pass(INTERVAL).await;
         assert_eq!(users.asked().len(), 1, "the page is left");
@@ -279,15 +291,25 @@ async fn an_unreadable_session_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_layer_may_go_before_its_listeners() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let elsewhere = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let end = node.end(&mut browser).await;
-    drop(node);
+async fn the_layer_may_go_before_its_listeners_and_leaves_nothing_behind() {
+    let (world, users) = world(None);
+    let users = Arc::new(users);
+    let node = |users: &Arc<Counted>| {
+        let (provider, sessions) = (world.provider.clone(), world.sessions.clone());
+        let layer = ClefLayer::new(World::SITE, provider, Arc::clone(users), sessions);
+        Node::with(&world, layer.unwrap())
+    };
+    let (here, elsewhere) = (node(&users), node(&users));
+    let mut browser = Browser::of(&here, "code:12345").await;
+    let mut other = Browser::of(&here, "code:67890").await;
+    let end = here.end(&mut browser).await;
+    let others = here.end(&mut other).await;
+    drop(here);
     elsewhere.notice("token:12345").await;
     elsewhere.pass(INTERVAL).await;
     assert_eq!(end.ending(), Some(LoginEnding::LoggedOut));
-    drop(end);
+    drop(others);
+    elsewhere.pass(SECOND).await;
+    drop(elsewhere);
+    assert_eq!(Arc::strong_count(&users), 1);
 }

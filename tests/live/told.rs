@@ -203,6 +203,24 @@ async fn a_logout_between_the_check_and_the_listening_is_not_missed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_begins_to_listen_while_a_logout_is_owed_is_told() {
+    let world = World::new();
+    let node = Node::of(&world);
+    let mut browser = Browser::of(&node, "code:12345").await;
+    world.slow.set();
+    let request = browser.request(axum::http::Request::get("/late"));
+    let late = tokio::spawn(tower::ServiceExt::oneshot(node.app.clone(), request));
+    world.slow.reached().await;
+    // The store says nothing of it yet.
+    world.users.log_out_panics.store(true, SeqCst);
+    assert_eq!(node.notice("token:12345").await, 503);
+    world.slow.go();
+    assert_eq!(late.await.unwrap().unwrap().status(), 200);
+    assert_eq!(ending(node.taken()).await, LoginEnding::LoggedOut);
+    assert_eq!(browser.status(&node, "/account").await, 401);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_login_ends_with_its_lifetime() {
     let world = World::new();
     let node = Node::with(&world, world.layer().lifetime(HOUR));
