@@ -15,10 +15,11 @@ use tower_sessions::session::Id;
 use super::{
     LoginEnd, LoginEnding,
     checked::Checked,
+    group::Question,
     judge::Judge,
     login::{Login, Place},
     pages::Pages,
-    register::{Question, Register},
+    register::Register,
     watch,
 };
 use crate::logout_scope::LogoutScope;

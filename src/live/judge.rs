@@ -7,8 +7,8 @@ use tokio::{sync::broadcast::Receiver, time::Instant};
 use super::{
     LoginEnding,
     checked::in_a_while,
+    group::{Question, Whose},
     login::Login,
-    register::{Question, Whose},
 };
 use crate::{
     BoxError, LogoutNews, Standing, Timestamp,

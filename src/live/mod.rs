@@ -10,6 +10,7 @@ mod body;
 mod checked;
 mod end;
 mod ending;
+mod group;
 mod hub;
 mod judge;
 mod login;

@@ -15,51 +15,10 @@ use tower_sessions::session::Id;
 
 use super::{
     checked::Checked,
+    group::{Group, Question, Whose, spread},
     login::{Login, Place},
 };
-use crate::{LoginReference, ProviderSession, Subject, Timestamp, logout_scope::LogoutScope};
-
-/// Whose logins one question is about: those of a user by one session of a provider, or by none.
-#[derive(PartialEq, Eq, Hash)]
-pub(super) struct Whose {
-    user_id: String,
-    pub(super) subject: Subject,
-    pub(super) session: Option<ProviderSession>,
-}
-
-impl Whose {
-    fn of(checked: &Checked<'_>) -> Self {
-        Self {
-            user_id: checked.user_id.to_owned(),
-            subject: checked.subject.clone(),
-            session: checked.provider_session.cloned(),
-        }
-    }
-
-    pub(super) fn reference(&self) -> LoginReference<'_> {
-        LoginReference::new(&self.user_id, &self.subject).in_session(self.session.as_ref())
-    }
-}
-
-/// A question that is due.
-pub(super) struct Question {
-    pub(super) group: u64,
-    pub(super) whose: Arc<Whose>,
-    pub(super) logins: Vec<Arc<Login>>,
-}
-
-/// The logins that are asked about together.
-struct Group {
-    whose: Arc<Whose>,
-    /// Weak: who holds a login are its listeners.
-    logins: HashMap<u64, Weak<Login>>,
-    /// When to ask next. The entry of `due` with another moment is an old one.
-    due: Instant,
-    asked_at: Instant,
-    asking: bool,
-    /// Something was heard while the question was under way.
-    again: bool,
-}
+use crate::{ProviderSession, Subject, Timestamp, logout_scope::LogoutScope};
 
 /// The place of a login in a session.
 struct InSession {
@@ -78,6 +37,7 @@ pub(super) struct Register {
     by_person: HashMap<Subject, HashSet<u64>>,
     by_provider_session: HashMap<ProviderSession, HashSet<u64>>,
     by_session: HashMap<Id, Vec<InSession>>,
+    /// When to ask about each group, and for some when it no longer is.
     due: BinaryHeap<Reverse<(Instant, u64)>>,
     /// Since when not a single question was answered.
     pub(super) silent_since: Option<Instant>,
@@ -178,17 +138,8 @@ impl Register {
             session.or_default().insert(group);
         }
         let due = now + spread(group, interval);
-        let new = Group {
-            whose,
-            logins: HashMap::new(),
-            due,
-            asked_at: now,
-            asking: false,
-            again: false,
-        };
-        self.groups.insert(group, new);
-        self.due.push(Reverse((due, group)));
-        self.tidy();
+        self.groups.insert(group, Group::new(whose, now, due));
+        self.put(group, due);
         group
     }
 
@@ -282,24 +233,18 @@ impl Register {
         }
     }
 
-    /// Asks again from `due` on, even if a question is under way.
+    /// Asks no later than then, and again if a question is under way.
     fn hurry(&mut self, group: u64, due: Instant) {
-        if let Some(asked) = self.groups.get_mut(&group)
-            && asked.asking
-        {
-            asked.again = true;
+        if let Some(asked) = self.groups.get_mut(&group) {
+            asked.hear();
         }
         self.no_later_than(group, due);
     }
 
     fn no_later_than(&mut self, group: u64, due: Instant) {
-        if let Some(asked) = self.groups.get_mut(&group)
-            && !asked.asking
-            && due < asked.due
-        {
-            asked.due = due;
-            self.due.push(Reverse((due, group)));
-            self.tidy();
+        let asked = self.groups.get_mut(&group);
+        if asked.is_some_and(|asked| asked.no_later_than(due)) {
+            self.put(group, due);
         }
     }
 
@@ -309,56 +254,37 @@ impl Register {
         let mut questions = Vec::new();
         while let Some(Reverse((due, group))) = self.due.peek().copied() {
             let asked = self.groups.get_mut(&group);
-            let asked = asked.filter(|asked| asked.due == due && !asked.asking);
-            let Some(asked) = asked else {
-                self.due.pop();
-                continue;
-            };
-            if due > now || questions.len() >= most {
+            // Another moment, and it is an old entry.
+            let asked = asked.filter(|asked| asked.due() == Some(due));
+            if asked.is_some() && (due > now || questions.len() >= most) {
                 return (questions, Some(due));
             }
+            questions.extend(asked.map(|asked| asked.ask(group, now)));
             self.due.pop();
-            asked.asking = true;
-            asked.asked_at = now;
-            questions.push(Question {
-                group,
-                whose: Arc::clone(&asked.whose),
-                logins: asked.logins().collect(),
-            });
         }
         (questions, None)
     }
 
     /// A question was answered, or was not: asks again so long after it was asked.
     pub(super) fn asked(&mut self, group: u64, pause: Duration) {
-        let Some(asked) = self.groups.get_mut(&group) else {
-            return;
-        };
-        let now = Instant::now();
-        asked.asking = false;
-        asked.due = match std::mem::take(&mut asked.again) {
-            true => self.begun,
-            false => (asked.asked_at + pause).max(now),
-        };
-        self.due.push(Reverse((asked.due, group)));
-        self.tidy();
-    }
-
-    /// Drops what is old in `due`, once it is more than half.
-    fn tidy(&mut self) {
-        if self.due.len() <= 2 * self.groups.len() + 64 {
-            return;
+        if let Some(asked) = self.groups.get_mut(&group) {
+            let due = asked.asked(pause, self.begun);
+            self.put(group, due);
         }
-        let groups = self.groups.iter().filter(|(_, group)| !group.asking);
-        self.due = groups
-            .map(|(number, group)| Reverse((group.due, *number)))
-            .collect();
     }
-}
 
-impl Group {
-    fn logins(&self) -> impl Iterator<Item = Arc<Login>> {
-        self.logins.values().filter_map(Weak::upgrade)
+    fn put(&mut self, group: u64, due: Instant) {
+        self.due.push(Reverse((due, group)));
+        if self.due.len() > 2 * self.groups.len() + 64 {
+            self.tidy();
+        }
+    }
+
+    /// Drops the old entries, of which there are more than of others.
+    fn tidy(&mut self) {
+        let groups = self.groups.iter();
+        let due = groups.filter_map(|(number, group)| Some(Reverse((group.due()?, *number))));
+        self.due = due.collect();
     }
 }
 
@@ -369,12 +295,4 @@ fn remove<K: std::hash::Hash + Eq>(index: &mut HashMap<K, HashSet<u64>>, key: &K
             index.remove(key);
         }
     }
-}
-
-/// A moment within the `interval` for each number, evenly spread whichever of them come together:
-/// the multiples of the golden ratio, without their whole part.
-fn spread(number: u64, interval: Duration) -> Duration {
-    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-    let part = number.wrapping_mul(GOLDEN) >> 32;
-    interval.mul_f64(part as f64 / f64::from(u32::MAX))
 }

@@ -10,10 +10,10 @@ use tokio::{
 
 use super::{
     LoginEnding,
+    group::Question,
     hub::Hub,
     judge::{Finding, Judge},
     login::Login,
-    register::Question,
 };
 use crate::LogoutNews;
 

@@ -1,0 +1,96 @@
+//! What is open: how it is kept told, and its end.
+
+use std::time::Duration;
+
+use super::ClefLayer;
+use crate::live::{Live, LiveSettings};
+
+impl<L> ClefLayer<L> {
+    /// How often the stores are asked whether the logins still count that somebody listens to, by
+    /// a [`LoginEnd`](crate::LoginEnd) or an open page; every ten seconds by default. What this
+    /// node hears itself it tells at once, and what another node hears once the stores are asked.
+    ///
+    /// In this time the user store is asked no more than once about each user that somebody
+    /// listens for ([`UserStore::standing`]; once for each session at the provider, where that
+    /// names sessions), and the session store once about each session, evenly over the time and
+    /// no more than eight at once. On top come questions about those alone whom a logout
+    /// concerns, or who begin to listen while one is heard of, and about a login that comes to
+    /// its end. An interval of less than a tenth of a
+    /// second is taken for that, one of more than a day for a day.
+    ///
+    /// Sessions of [`with_session_layer`](ClefLayer::with_session_layer) are not looked at: there
+    /// a sign-out at another node ends what is open when a page comes back, after five minutes at
+    /// the latest, and what a handler holds not at all.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.live_interval(Duration::from_secs(3))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn live_interval(self, interval: Duration) -> Self {
+        self.with_live_settings(|settings| settings.interval = interval)
+    }
+
+    /// How many open pages this node tells of logouts at once; 20,000 by default. Whoever comes
+    /// on top of them is answered with 503 and tries again. What a handler listens to with a
+    /// [`LoginEnd`](crate::LoginEnd) is not counted: how much of that there is, the application
+    /// decides.
+    ///
+    /// ```
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.most_live_pages(100_000)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn most_live_pages(self, pages: usize) -> Self {
+        self.with_live_settings(|settings| settings.most_pages = pages)
+    }
+
+    fn with_live_settings(mut self, set: impl FnOnce(&mut LiveSettings)) -> Self {
+        let mut settings = self.context.gate.live.settings();
+        set(&mut settings);
+        self.gate_mut().live = Live::new(settings);
+        self
+    }
+
+    /// How many open pages this node tells of logouts right now.
+    ///
+    /// ```
+    /// # fn example<L>(auth: &axum_clef::ClefLayer<L>) {
+    /// println!("{} pages are open", auth.live_pages());
+    /// # }
+    /// ```
+    pub fn live_pages(&self) -> usize {
+        self.context.gate.live.pages().open()
+    }
+
+    /// Ends the connections of open pages, and takes no more of them: for a server that stops,
+    /// which would wait for them. The pages come back within seconds, to another node or to the
+    /// next process. What a handler keeps open is the application's to end.
+    ///
+    /// ```no_run
+    /// use axum::Router;
+    /// use axum_clef::{ClefLayer, ClefSessions};
+    ///
+    /// /// Serves until it is told to stop: by `tokio::signal::ctrl_c()`, say.
+    /// async fn serve(
+    ///     app: Router,
+    ///     auth: ClefLayer<ClefSessions>,
+    ///     stop: impl Future<Output = ()> + Send + 'static,
+    /// ) -> std::io::Result<()> {
+    ///     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    ///     axum::serve(listener, app)
+    ///         .with_graceful_shutdown(async move {
+    ///             stop.await;
+    ///             auth.close_live_pages();
+    ///         })
+    ///         .await
+    /// }
+    /// ```
+    pub fn close_live_pages(&self) {
+        self.context.gate.live.pages().close();
+    }
+}
