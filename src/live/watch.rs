@@ -126,14 +126,19 @@ impl Drop for Asked {
 }
 
 async fn ask(mut asked: Asked, judge: Arc<Judge>, question: Question) {
+    if question.logins.is_empty() {
+        // The last one is about to be forgotten.
+        return;
+    }
     let findings = judge.ask(&question).await;
     let hub = Arc::clone(&asked.hub);
     let now = Instant::now();
     let mut pause = hub.interval();
-    let mut answered = true;
+    let mut answered = None;
     for (login, finding) in findings {
         match finding {
             Finding::Counts(ends_at) => {
+                answered.get_or_insert(true);
                 let mut course = login.course();
                 course.ends_at = ends_at;
                 course.doubted_since = None;
@@ -142,14 +147,16 @@ async fn ask(mut asked: Asked, judge: Arc<Judge>, question: Question) {
             }
             Finding::Over(ending) => hub.end(&[login], ending),
             Finding::NoAnswer => {
-                answered = false;
+                answered = Some(false);
                 pause = pause.min(LONGEST_PAUSE);
                 doubt(&hub, &login, now);
             }
         }
     }
     asked.pause = pause.max(SHORTEST_PAUSE);
-    silence(&hub, answered, now);
+    if let Some(answered) = answered {
+        silence(&hub, answered, now);
+    }
 }
 
 /// Nobody knows of this login.
