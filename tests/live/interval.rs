@@ -229,7 +229,11 @@ async fn a_short_outage_is_not_noticed_and_a_long_one_ends_what_is_open() {
         }
         assert_eq!(browser.status(&node, "/clef/live").await, 503);
         broken.store(false, SeqCst);
-        browser.open(&node).await.is_in().await;
+        let mut page = browser.open(&node).await;
+        page.is_in().await;
+        // And what was silent before is not held against whoever comes back.
+        broken.store(true, SeqCst);
+        page.hears_nothing_within(Duration::from_secs(50)).await;
     }
 }
 

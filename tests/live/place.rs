@@ -22,6 +22,9 @@ use tower_sessions::Session;
 
 use crate::support::World;
 
+/// For what never comes; the time is turned.
+pub const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
+
 pub type Layer = ClefLayer<ClefSessions>;
 
 /// One process of the site.
@@ -197,6 +200,11 @@ impl Page {
 
     /// The next event, or `None` at the end. Signs of life are none.
     pub async fn event(&mut self) -> Option<String> {
+        let next = tokio::time::timeout(PATIENCE, self.next());
+        next.await.expect("nothing comes")
+    }
+
+    async fn next(&mut self) -> Option<String> {
         loop {
             let sent = self.body.next().await?.unwrap();
             let sent = String::from_utf8(sent.to_vec()).unwrap();

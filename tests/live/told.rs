@@ -6,7 +6,7 @@ use axum_clef::LoginEnding;
 use tokio::time::Instant;
 
 use crate::{
-    place::{Browser, Node},
+    place::{Browser, Node, PATIENCE},
     support::World,
 };
 
@@ -18,7 +18,8 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// Awaits an end that is there, or nearly.
 async fn ending(end: axum_clef::LoginEnd) -> LoginEnding {
     let begun = Instant::now();
-    let ending = end.await;
+    let ending = tokio::time::timeout(PATIENCE, end).await;
+    let ending = ending.expect("it never ends");
     assert!(begun.elapsed() <= MOMENT, "{:?}", begun.elapsed());
     ending
 }
@@ -235,6 +236,17 @@ async fn a_login_ends_with_its_lifetime() {
     node.pass(Duration::from_secs(3)).await;
     assert_eq!(end.ending(), Some(LoginEnding::Expired));
     page.hears_at_once().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_ends_before_it_is_first_asked_about_does_so() {
+    let world = World::new();
+    let lifetime = Duration::from_secs(2);
+    let node = Node::with(&world, world.layer().lifetime(lifetime));
+    let mut browser = Browser::of(&node, "code:12345").await;
+    let end = node.end(&mut browser).await;
+    node.pass(lifetime + Duration::from_millis(50)).await;
+    assert_eq!(end.ending(), Some(LoginEnding::Expired));
 }
 
 #[tokio::test(start_paused = true)]
