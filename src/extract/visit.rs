@@ -103,6 +103,13 @@ pub(crate) struct Visitor {
     ends_at: Option<Instant>,
 }
 
+impl Visitor {
+    /// The id that the application knows the user by.
+    pub(crate) fn user_id(&self) -> &str {
+        &self.user_id
+    }
+}
+
 impl Visit {
     pub(crate) fn new(gate: Arc<Gate>, context: Arc<dyn Any + Send + Sync>) -> Self {
         Self {

@@ -1,8 +1,8 @@
 //! `GET /clef/live`: tells an open page that its login has ended, by server-sent events.
 //!
-//! At the start `logged-in`, if the login that the cookies name counts; `logged-out` when it ends,
-//! or at once. Both hold `{}`. There is nothing to number: whoever comes back after a loss is
-//! checked anew, and what happened meanwhile shows in that.
+//! At the start `logged-in`, if the login that the cookies name counts, with what the page knows its
+//! person by; `logged-out` when it ends, or at once. There is nothing to number: whoever comes back
+//! after a loss is checked anew, and what happened meanwhile shows in that.
 
 use std::{
     convert::Infallible,
@@ -25,7 +25,7 @@ use futures_core::Stream;
 use rand::RngExt as _;
 use tokio::time::Sleep;
 
-use super::{RouteState, foreign::is_foreign};
+use super::{RouteState, foreign::is_foreign, live_person};
 use crate::{
     LoginEnd, LoginEnding, Rejection,
     extract::Visit,
@@ -33,7 +33,8 @@ use crate::{
 };
 
 /// How often a silent connection says that it is still there, so that no proxy closes it and a
-/// browser that is gone is noticed.
+/// browser that is gone is noticed. By an event, and not by a comment, which scripts cannot see:
+/// where the way here is broken, and nobody says so, the page notices the silence.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How soon a browser comes back that lost the connection: somewhere between, so that those of a
 /// node that stopped do not all come at once.
@@ -49,7 +50,7 @@ pub(super) async fn live(State(route): State<RouteState>, mut parts: Parts) -> R
     if is_foreign(&context.site.origin(), &parts.headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let Some(visit) = parts.extensions.get::<Arc<Visit>>() else {
+    let Some(visit) = parts.extensions.get::<Arc<Visit>>().cloned() else {
         return Rejection::layer_missing().into_response();
     };
     // A page that is only left open must not keep its session from going idle.
@@ -61,6 +62,10 @@ pub(super) async fn live(State(route): State<RouteState>, mut parts: Parts) -> R
         Ok(end) => end,
         Err(rejection) => return rejection.into_response(),
     };
+    let whose = match visit.visitor(&parts).await {
+        Ok(Some(visitor)) => live_person::of(parts.uri.query(), visitor.user_id()),
+        _ => "{}".to_owned(),
+    };
     let told = Told {
         page,
         unseen: match context.gate.keeper {
@@ -68,11 +73,13 @@ pub(super) async fn live(State(route): State<RouteState>, mut parts: Parts) -> R
             None => Some(Box::pin(tokio::time::sleep(UNSEEN_SESSIONS))),
         },
         next: match end {
-            Some(end) => Next::LoggedIn(end),
+            Some(end) => Next::LoggedIn(end, whose),
             None => Next::LoggedOut,
         },
     };
-    let events = Sse::new(told).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    let alive = Event::default().event("alive").data("{}");
+    let alive = KeepAlive::new().interval(KEEP_ALIVE).event(alive);
+    let events = Sse::new(told).keep_alive(alive);
     // For a reverse proxy that would collect what is sent bit by bit.
     let unbuffered = (
         HeaderName::from_static("x-accel-buffering"),
@@ -103,7 +110,7 @@ struct Told {
 }
 
 enum Next {
-    LoggedIn(LoginEnd),
+    LoggedIn(LoginEnd, String),
     Ending(LoginEnd),
     LoggedOut,
     Nothing,
@@ -118,10 +125,10 @@ impl Stream for Told {
     ) -> Poll<Option<Self::Item>> {
         let Self { page, unseen, next } = &mut *self;
         match std::mem::replace(next, Next::Nothing) {
-            Next::LoggedIn(end) => {
+            Next::LoggedIn(end, whose) => {
                 *next = Next::Ending(end);
                 let come_back = Duration::from_millis(rand::rng().random_range(COME_BACK));
-                let event = Event::default().event("logged-in").data("{}");
+                let event = Event::default().event("logged-in").data(whose);
                 Poll::Ready(Some(Ok(event.retry(come_back))))
             }
             Next::Ending(mut end) => {

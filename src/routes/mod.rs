@@ -9,6 +9,8 @@ mod checks;
 mod failure;
 mod foreign;
 mod live;
+mod live_person;
+mod live_script;
 mod logout;
 mod notices;
 mod page;
@@ -109,17 +111,20 @@ impl Context {
         }
     }
 
-    /// Whether one of the routes lies there.
-    fn is_route(&self, path: &str) -> bool {
-        self.entrances
-            .iter()
-            .any(|entrance| entrance.paths.contains(path))
+    /// Whether a login that leads there would lead into a circle or a dead end: to one of the
+    /// routes, but for that which is there to be led to.
+    fn leads_nowhere(&self, path: &str) -> bool {
+        let mut entrances = self.entrances.iter();
+        entrances
+            .any(|entrance| entrance.paths.contains(path) && path != entrance.paths.live_back())
     }
 
     /// The application's page to log in on, if it has one.
     fn login_page(&self) -> Option<&str> {
         let path = &*self.gate.login_path;
-        (!self.is_route(path)).then_some(path)
+        let mut entrances = self.entrances.iter();
+        let is_route = entrances.any(|entrance| entrance.paths.contains(path));
+        (!is_route).then_some(path)
     }
 
     /// The cookie with the key of a login; without a value and a lifetime it takes the key away.
@@ -177,11 +182,13 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(context: &Arc<Context>) -
                 context: Arc::clone(context),
                 entrance: entrance.clone(),
             })
+            .merge(live_script::router(paths, &context.gate))
     });
     routers.fold(Router::new(), Router::merge)
 }
 
-/// These routes begin and end logins, or go on for long: nothing for whoever only looks whether they are there.
+/// These routes begin and end logins, or go on for long: nothing for whoever only looks whether
+/// they are there.
 async fn only_get() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")])
 }

@@ -8,7 +8,7 @@ use maud::{DOCTYPE, PreEscaped, html};
 
 use super::{LoginFailure, LoginFailureKind};
 
-const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = include_str!("page.css");
 
 /// What happened, in one line.
 pub(super) fn headline(failure: &LoginFailure) -> String {

@@ -13,6 +13,8 @@
 /// assert_eq!(paths.sign_out(), "/auth/sign-out");
 /// assert_eq!(paths.signed_out(), "/auth/signed-out");
 /// assert_eq!(paths.live(), "/auth/live");
+/// assert_eq!(paths.live_script(), "/auth/live.js");
+/// assert_eq!(paths.live_back(), "/auth/live/back");
 ///
 /// let paths = paths.with_start("/login")?.with_logout("/hooks/logout")?;
 /// assert_eq!(paths.start(), "/login");
@@ -27,6 +29,8 @@ pub struct Paths {
     sign_out: String,
     signed_out: String,
     live: String,
+    live_script: String,
+    live_back: String,
 }
 
 /// Why paths cannot be those of the routes.
@@ -45,7 +49,8 @@ pub enum PathsError {
 }
 
 impl Paths {
-    /// `login`, `callback`, `logout`, `sign-out`, `signed-out` and `live` under a path of your own.
+    /// `login`, `callback`, `logout`, `sign-out`, `signed-out`, `live`, `live.js` and `live/back`
+    /// under a path of your own.
     ///
     /// # Errors
     ///
@@ -59,6 +64,8 @@ impl Paths {
             sign_out: path("sign-out"),
             signed_out: path("signed-out"),
             live: path("live"),
+            live_script: path("live.js"),
+            live_back: path("live/back"),
         }
         .checked()
     }
@@ -114,13 +121,16 @@ impl Paths {
         self.checked()
     }
 
-    /// With the events for open pages at your own path.
+    /// With the events for open pages at your own path, their script at that with `.js` and the
+    /// way back from a login over such a page at that with `/back`.
     ///
     /// # Errors
     ///
     /// As [`with_start`](Self::with_start).
     pub fn with_live(mut self, path: &str) -> Result<Self, PathsError> {
         path.clone_into(&mut self.live);
+        self.live_script = format!("{path}.js");
+        self.live_back = format!("{path}/back");
         self.checked()
     }
 
@@ -137,7 +147,7 @@ impl Paths {
         Ok(self)
     }
 
-    fn all(&self) -> [&str; 6] {
+    fn all(&self) -> [&str; 8] {
         [
             &self.start,
             &self.callback,
@@ -145,6 +155,8 @@ impl Paths {
             &self.sign_out,
             &self.signed_out,
             &self.live,
+            &self.live_script,
+            &self.live_back,
         ]
     }
 
@@ -186,11 +198,26 @@ impl Paths {
     }
 
     /// `GET`: tells an open page that its login has ended, by server-sent events: `logged-in` at
-    /// the start if the login counts, `logged-out` when it ends or if there is none. Neither says
-    /// more than that (`{}`). A browser keeps one connection for each page that listens, and over
-    /// HTTP/1.1 no more than six to a host.
+    /// the start if the login counts, `logged-out` when it ends or if there is none, and `alive`
+    /// every 15 seconds. A page that sends `page`, up to 64 letters and digits of its own that
+    /// nobody can guess, gets with `logged-in` what tells its person from others, and means
+    /// nothing to any other page: `{"who":"…"}`. Nothing else is said (`{}`). Over HTTP/1.1 a
+    /// browser keeps no more than six connections to a host; the script shares.
     pub fn live(&self) -> &str {
         &self.live
+    }
+
+    /// `GET`: the script that covers a page when its login ends, and uncovers it when the same
+    /// person has logged in again. `<script src="/clef/live.js" defer></script>` in the page is
+    /// all; the attributes of the tag are in the [README](crate#readme).
+    pub fn live_script(&self) -> &str {
+        &self.live_script
+    }
+
+    /// `GET`: where the window ends in which somebody logs in again over a covered page. It tells
+    /// that page to look, and closes itself.
+    pub fn live_back(&self) -> &str {
+        &self.live_back
     }
 }
 
@@ -203,6 +230,8 @@ impl Default for Paths {
             sign_out: "/clef/sign-out".to_owned(),
             signed_out: "/clef/signed-out".to_owned(),
             live: "/clef/live".to_owned(),
+            live_script: "/clef/live.js".to_owned(),
+            live_back: "/clef/live/back".to_owned(),
         }
     }
 }

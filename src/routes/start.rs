@@ -44,8 +44,7 @@ fn next(
             .ok_or_else(|| Reason::bad_request("`next` is not a path on this site"))?,
         _ => ReturnPath::front(),
     };
-    // Back to one of these routes would be a circle, or a dead end.
-    if route.context.is_route(next.path()) {
+    if route.context.leads_nowhere(next.path()) {
         return Ok(ReturnPath::front());
     }
     Ok(next)

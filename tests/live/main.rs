@@ -8,6 +8,7 @@ mod news;
 mod page;
 mod pages;
 mod place;
+mod script;
 #[path = "../site/support/mod.rs"]
 #[allow(dead_code, unused_imports)] // The tests of `site` use the rest.
 mod support;

@@ -65,7 +65,7 @@ async fn it_shows_that_it_is_alive() {
     page.is_in().await;
     let said = page.text.len();
     page.hears_nothing_within(Duration::from_secs(61)).await;
-    assert_eq!(page.text[said..].matches(":\n\n").count(), 4);
+    assert_eq!(page.text[said..].matches("event: alive\n").count(), 4);
 }
 
 #[tokio::test(start_paused = true)]

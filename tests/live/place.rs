@@ -210,8 +210,9 @@ impl Page {
             let sent = String::from_utf8(sent.to_vec()).unwrap();
             self.text += &sent;
             let mut lines = sent.lines();
-            if let Some(event) = lines.find_map(|line| line.strip_prefix("event: ")) {
-                return Some(event.to_owned());
+            match lines.find_map(|line| line.strip_prefix("event: ")) {
+                None | Some("alive") => {}
+                Some(event) => return Some(event.to_owned()),
             }
         }
     }

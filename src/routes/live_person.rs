@@ -1,0 +1,65 @@
+//! Whose page it is, in a word that only this page understands.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+use url::form_urlencoded;
+
+/// The longest name of a page, in bytes. The script makes up 32.
+const LONGEST: usize = 64;
+
+/// What `GET /clef/live?page=` says of the user to whoever asks by that query, as JSON.
+///
+/// A covered page must not be uncovered for somebody else, so it has to know whether who comes
+/// back is the one who left. It makes up a name for itself, and what it is told is a digest of
+/// that and of the user's id: the same for each login of the user, at every node and after a
+/// restart, and another at every other page. Of the user and not of the subject: somebody known
+/// by two providers is one user.
+pub(super) fn of(query: Option<&str>, user_id: &str) -> String {
+    let page = query.and_then(|query| {
+        let mut fields = form_urlencoded::parse(query.as_bytes());
+        fields.find_map(|(name, value)| (name == "page").then_some(value))
+    });
+    let page = page.filter(|page| {
+        let plain = page.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        plain && !page.is_empty() && page.len() <= LONGEST
+    });
+    let Some(page) = page else {
+        return "{}".to_owned();
+    };
+    // The name has no byte in it that could be taken for this one.
+    let digest = Sha256::new()
+        .chain_update(page.as_bytes())
+        .chain_update([0])
+        .chain_update(user_id)
+        .finalize();
+    format!("{{\"who\":\"{}\"}}", URL_SAFE_NO_PAD.encode(&digest[..16]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_knows_its_person_again_and_no_other_page_does() {
+        let alex = of(Some("page=a1"), "1");
+        assert_eq!(alex.len(), "{\"who\":\"\"}".len() + 22);
+        assert_eq!(of(Some("x=y&page=a1"), "1"), alex);
+        for (query, user) in [("page=a1", "2"), ("page=a2", "1"), ("page=a", "11")] {
+            assert_ne!(of(Some(query), user), alex);
+        }
+    }
+
+    #[test]
+    fn whoever_gives_no_name_is_told_nothing() {
+        let long = format!("page={}", "a".repeat(LONGEST + 1));
+        for query in [
+            None,
+            Some(""),
+            Some("page="),
+            Some("page=a%00"),
+            Some(&long),
+        ] {
+            assert_eq!(of(query, "1"), "{}");
+        }
+    }
+}

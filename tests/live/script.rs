@@ -1,0 +1,106 @@
+//! The script of open pages, and how it knows whose page it is on.
+
+use axum::http::Request;
+use axum_clef::Paths;
+
+use crate::{
+    place::{Browser, Node, text},
+    support::World,
+};
+
+/// What a page of this name is told of its person.
+async fn who(browser: &mut Browser, node: &Node, query: &str) -> String {
+    let path = format!("/clef/live?{query}");
+    let mut page = crate::place::Page::of(browser.get(node, &path).await);
+    page.is_in().await;
+    let mut lines = page.text.lines();
+    let data = lines.find_map(|line| line.strip_prefix("data: "));
+    data.unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_knows_its_person_again_and_nothing_else_of_them() {
+    let world = World::new();
+    let (node, other_node) = (Node::of(&world), Node::of(&world));
+    let mut alex = Browser::of(&node, "code:12345").await;
+    let mut again = Browser::of(&other_node, "code:12345").await;
+    let mut noor = Browser::of(&node, "code:67890").await;
+    let page = "page=0123456789abcdef";
+    let told = who(&mut alex, &node, page).await;
+    assert!(told.starts_with("{\"who\":\""), "{told}");
+    assert_eq!(who(&mut again, &other_node, page).await, told);
+    assert_ne!(who(&mut noor, &node, page).await, told);
+    assert_ne!(who(&mut alex, &node, "page=other").await, told);
+    assert_eq!(who(&mut alex, &node, "").await, "{}");
+    node.notice("token:12345").await;
+    alex.log_in(&node, "code:12345").await;
+    assert_eq!(who(&mut alex, &node, page).await, told, "a new login");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
+    let world = World::new();
+    let node = Node::of(&world);
+    let mut stranger = Browser::default();
+    let answer = stranger.get(&node, "/clef/live.js").await;
+    assert_eq!(answer.status(), 200);
+    let headers = answer.headers().clone();
+    assert_eq!(headers["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["cache-control"], "max-age=300");
+    assert!(!headers.contains_key("set-cookie"));
+    assert!(!headers.contains_key("vary"));
+    let script = text(answer).await;
+    assert!(script.len() < 12_000, "{}", script.len());
+    let places = r#")(...["/clef/live","/clef/login?next=%2Fclef%2Flive%2Fback"]);"#;
+    assert!(script.ends_with(&format!("{places}\n")), "{script}");
+
+    for (tags, status) in [
+        (headers["etag"].to_str().unwrap(), 304),
+        ("\"another\"", 200),
+    ] {
+        let request = Request::get("/clef/live.js").header("if-none-match", tags);
+        let answer = stranger.send(&node, request).await;
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.headers()["etag"], headers["etag"]);
+    }
+
+    let layer = world.layer().paths(Paths::under("/auth").unwrap());
+    let node = Node::with(&world, layer.login_page("/who"));
+    let script = text(stranger.get(&node, "/auth/live.js").await).await;
+    let places = r#"["/auth/live","/who?next=%2Fauth%2Flive%2Fback"]"#;
+    assert!(script.contains(places), "{script}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_over_a_page_ends_where_its_window_closes() {
+    let world = World::new();
+    let node = Node::of(&world);
+    let mut browser = Browser::default();
+    let begun = browser
+        .get(&node, "/clef/login?next=%2Fclef%2Flive%2Fback")
+        .await;
+    let location = begun.headers()["location"].to_str().unwrap();
+    let (_, state) = location.rsplit_once("state=").unwrap();
+    let callback = format!("/clef/callback?code=code:12345&state={state}");
+    let landed = browser.get(&node, &callback).await;
+    assert_eq!(landed.headers()["location"], "/clef/live/back");
+    let back = browser.get(&node, "/clef/live/back").await;
+    assert_eq!(back.status(), 200);
+    assert_eq!(back.headers()["cache-control"], "no-store");
+    let policy = back.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"));
+    let page = text(back).await;
+    assert!(page.contains(r#"<script src="/clef/live.js" data-back defer>"#));
+
+    // But to no other of the routes.
+    for path in ["live", "live.js", "callback"] {
+        let path = format!("/clef/login?next=%2Fclef%2F{path}");
+        let begun = browser.get(&node, &path).await;
+        let location = begun.headers()["location"].to_str().unwrap();
+        let (_, state) = location.rsplit_once("state=").unwrap();
+        let callback = format!("/clef/callback?code=code:12345&state={state}");
+        let landed = browser.get(&node, &callback).await;
+        assert_eq!(landed.headers()["location"], "/");
+    }
+}
