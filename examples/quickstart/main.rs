@@ -1,21 +1,28 @@
 //! A site whose people log in with Clef, and a Clef to try it with, in one command:
 //! `cargo run --example quickstart`.
 //!
-//! Everything that a site of your own needs stands in `run` and in the three handlers below
-//! it. `pages.rs` holds the HTML, `surroundings.rs` and `loopback.rs` the addresses and the
-//! errors of a trial.
+//! Everything that a site of your own needs stands in `run` and in the handlers below it.
+//! `pages.rs` holds the HTML and its policy, `surroundings.rs` and `loopback.rs` the addresses and
+//! the errors of a trial.
 
 mod loopback;
 mod pages;
 mod surroundings;
 
-use axum::{Json, Router, response::Html, routing::get};
+use axum::{
+    Form, Json, Router,
+    http::{StatusCode, header::CONTENT_TYPE},
+    middleware::map_response,
+    response::{Html, Redirect},
+    routing::{get, post},
+};
 use axum_clef::{
     ClefButton, ClefLayer, LoggedIn, Login, User as _, clef::Clef, dev::TEST_APPLICATIONS,
     stores::Account,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
-use tower_sessions::MemoryStore;
+use tower_sessions::{MemoryStore, Session};
 
 use crate::{loopback::Failure, surroundings::Surroundings};
 
@@ -36,13 +43,23 @@ async fn run(surroundings: Surroundings) -> Result<(), Failure> {
         Clef::new(application.id(), application.secret()).base_url(&surroundings.clef_url())?;
     let auth = ClefLayer::new(&surroundings.site_url(), clef, users, sessions)?;
 
+    let policy = pages::policy(&surroundings.clef_url())?;
+
     // The site as it was, with the routes merged in and the layer around it.
     let app = Router::new()
         .route("/", get(home))
         .route("/account", get(account))
+        .route("/account/note", post(keep_note))
         .route("/api/me", get(me))
+        .route(
+            "/style.css",
+            get(([(CONTENT_TYPE, "text/css")], pages::STYLE)),
+        )
         .merge(auth.routes())
-        .layer(auth);
+        .layer(auth)
+        .layer(map_response(move |response| {
+            pages::under(policy.clone(), response)
+        }));
 
     surroundings.serve(app).await
 }
@@ -56,8 +73,36 @@ async fn home(user: Option<LoggedIn<Account>>, button: ClefButton) -> Html<Strin
 }
 
 /// Guarded: the extractor is the guard.
-async fn account(LoggedIn(user): LoggedIn<Account>, login: Login) -> Html<String> {
-    pages::account(&user, &login)
+async fn account(
+    LoggedIn(user): LoggedIn<Account>,
+    login: Login,
+    session: Session,
+) -> Result<Html<String>, StatusCode> {
+    let note: Option<String> = session.get(NOTE).await.map_err(unavailable)?;
+    Ok(pages::account(&user, &login, &note.unwrap_or_default()))
+}
+
+/// Where the session keeps the note.
+const NOTE: &str = "note";
+
+#[derive(Deserialize)]
+struct Note {
+    note: String,
+}
+
+/// Guarded too. No page of another site can post this: the cookies are `SameSite=Lax`.
+async fn keep_note(
+    LoggedIn(_): LoggedIn<Account>,
+    session: Session,
+    Form(Note { note }): Form<Note>,
+) -> Result<Redirect, StatusCode> {
+    let note: String = note.chars().take(pages::LONGEST_NOTE).collect();
+    session.insert(NOTE, note).await.map_err(unavailable)?;
+    Ok(Redirect::to("/account"))
+}
+
+fn unavailable<E>(_: E) -> StatusCode {
+    StatusCode::SERVICE_UNAVAILABLE
 }
 
 /// Guarded, for scripts: 401 instead of a redirect.

@@ -1,18 +1,44 @@
-//! The pages of the site. Whatever a provider told about a person is escaped by maud.
+//! The pages of the site, and the policy that they are under. Whatever a provider told about a
+//! person is escaped by maud.
 
 use std::time::SystemTime;
 
-use axum::response::Html;
+use axum::{
+    http::{HeaderValue, header::CONTENT_SECURITY_POLICY},
+    response::{Html, Response},
+};
 use axum_clef::{ClefButton, Login, User as _, stores::Account};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use time::OffsetDateTime;
 
-const STYLE: &str = include_str!("style.css");
+use crate::loopback::Failure;
+
+pub const STYLE: &str = include_str!("style.css");
+
+/// The longest note, in characters.
+pub const LONGEST_NOTE: usize = 500;
+
+/// What the pages may do: nothing but what they need. The script of the button is Clef's.
+pub fn policy(clef_url: &str) -> Result<HeaderValue, Failure> {
+    let policy = format!(
+        "default-src 'none'; script-src 'self' {clef_url}; connect-src 'self'; style-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    Ok(HeaderValue::try_from(policy)?)
+}
+
+/// Puts an answer under the policy, unless it has one of its own.
+pub async fn under(policy: HeaderValue, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
+    response
+}
 
 /// The front page for everybody.
 pub fn welcome(button: &ClefButton) -> Html<String> {
     page(
         "The Reading Room",
+        false,
         &html! {
             p.kicker { "Open to all" }
             h1 { "The Reading Room" }
@@ -30,6 +56,7 @@ pub fn welcome(button: &ClefButton) -> Html<String> {
 pub fn greeting(user: &Account) -> Html<String> {
     page(
         "The Reading Room",
+        true,
         &html! {
             p.kicker { "Welcome back" }
             h1 { "Hello, " (name(user)) "." }
@@ -44,10 +71,11 @@ pub fn greeting(user: &Account) -> Html<String> {
 }
 
 /// The page for members only.
-pub fn account(user: &Account, login: &Login) -> Html<String> {
+pub fn account(user: &Account, login: &Login, note: &str) -> Html<String> {
     let profile = user.profile();
     page(
         "Your account",
+        true,
         &html! {
             p.kicker { "For you alone" }
             h1 { "Your account" }
@@ -57,6 +85,11 @@ pub fn account(user: &Account, login: &Login) -> Html<String> {
                 dt { "Member number" } dd { (user.id()) }
                 dt { "Clef id" } dd { (login.subject().id()) }
                 dt { "Logged in" } dd { (moment(login)) }
+            }
+            form.note method="post" action="/account/note" {
+                label for="note" { "A note to yourself" }
+                textarea id="note" name="note" rows="3" maxlength=(LONGEST_NOTE) { (note) }
+                button.quiet type="submit" { "Keep the note" }
             }
             div.action {
                 a.button href="/" { "Front page" }
@@ -81,7 +114,8 @@ fn hint(user: &Account) -> Markup {
     html! {
         p.hint {
             "To be logged out on every device at once, press " strong { "Log out now" } " on "
-            a href=(phone) target="_blank" { "the phone" } ", then open your account here again."
+            a href=(phone) target="_blank" { "the phone" } ": this page covers itself. What you "
+            "were writing is still here when you have logged in again over it."
         }
     }
 }
@@ -99,7 +133,9 @@ fn moment(login: &Login) -> String {
     format!("{date}, {hour:02}:{minute:02}:{second:02} UTC")
 }
 
-fn page(title: &str, content: &Markup) -> Html<String> {
+/// A page with the script that covers it when the login ends. Without a login there is nothing to
+/// cover.
+fn page(title: &str, private: bool, content: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -108,7 +144,8 @@ fn page(title: &str, content: &Markup) -> Html<String> {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                style { (PreEscaped(STYLE)) }
+                link rel="stylesheet" href="/style.css";
+                script src="/clef/live.js" data-private[private] defer {}
             }
             body { main { (content) } }
         }

@@ -68,9 +68,12 @@ impl Surroundings {
         println!("The phone: {}/phone", self.clef_url());
         println!();
         println!(
-            "Log in at the site, then press \"Log out now\" on the phone, and open your account"
+            "Log in at the site and begin a note in your account, then press \"Log out now\" on"
         );
-        println!("at the site again: you are out. Stop with Ctrl-C; logins end with it.");
+        println!(
+            "the phone: the page covers itself. Log in again over it: the note is still there."
+        );
+        println!("Stop with Ctrl-C; logins end with it.");
         serve(self.site, app).await
     }
 }

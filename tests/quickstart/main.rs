@@ -2,6 +2,7 @@
 
 mod browser;
 mod cover;
+mod covered;
 mod program;
 mod scripts;
 mod stub;

@@ -34,9 +34,12 @@ async fn log_in_by_the_wave_and_out_by_the_phone() {
             .await?;
         browser.sees("Your account").await?;
 
-        // The next click after "Log out now" is refused.
+        // Whoever goes on by hand after "Log out now", past the cover, is refused.
         browser.log_out_on(&phone).await?;
-        browser.press("Front page").await?;
+        browser
+            .waits_for("document.querySelector('clef-cover')")
+            .await?;
+        browser.open(&quickstart.site).await?;
         browser.sees("The Reading Room").await?;
 
         // By the button, on a page that anybody may see. The phone is still Alex's.
