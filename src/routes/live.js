@@ -13,7 +13,9 @@
   const tag = document.currentScript;
   const said = tag ? tag.dataset : {};
   const once = Symbol.for("clef " + live);
-  if (!window.EventSource || window[once]) {
+  const origin = self.origin;
+  // A page without an origin has no login.
+  if (!window.EventSource || origin === "null" || window[once]) {
     return;
   }
   window[once] = true;
@@ -24,7 +26,6 @@
   const GRACE = 1000;
   // Tells this page from all others, so that what the server calls its person by means nothing
   // anywhere else.
-  const origin = self.origin;
   const page = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0")
   ).join("");
@@ -88,7 +89,14 @@
           then(event);
         }
       });
-    on("logged-in", (event) => loggedIn(JSON.parse(event.data).who));
+    on("logged-in", (event) => {
+      const now = JSON.parse(event.data).who;
+      if (now) {
+        loggedIn(now);
+      } else {
+        lost();
+      }
+    });
     on("logged-out", loggedOut);
     on("alive", () => {});
     on("open", () => (since = heard));
@@ -97,6 +105,7 @@
 
   function lost() {
     failures = heard - since > LONGEST_PAUSE ? 1 : failures + 1;
+    since = Date.now();
     // After a loss the browser comes back when the server has said, but after some answers never,
     // and to a server that is down all too often.
     if (wanted() && failures === 1 && source.readyState === EventSource.CONNECTING) {
@@ -134,9 +143,15 @@
   }
 
   function wake() {
-    if (!isPublic() && (!source || Math.abs(Date.now() - heard) > SILENCE)) {
+    const open = source && source.readyState === EventSource.OPEN;
+    if (!isPublic() && (!open || isSilent())) {
       look();
     }
+  }
+
+  // After a sleep too, and whatever is done to the clock.
+  function isSilent() {
+    return Math.abs(Date.now() - heard) > SILENCE;
   }
 
   function hide() {
@@ -466,7 +481,7 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important }`;
   window.addEventListener("focus", wake);
   window.addEventListener("online", wake);
   setInterval(() => {
-    if (source && Math.abs(Date.now() - heard) > SILENCE) {
+    if (source && isSilent()) {
       look();
     }
   }, 10000);

@@ -424,7 +424,7 @@ async fn a_connection_that_is_lost_is_made_again_and_misses_nothing() {
         stub.log_out();
         stub.come_up();
         browser.waits_for(COVERED).await?;
-        // And asks no more then.
+        // And it asks no more then.
         let asked = stub.asked();
         log_in_again(&browser, "Alex").await?;
         browser.waits_for(UNCOVERED).await?;
@@ -458,6 +458,31 @@ async fn a_browser_that_lacks_the_new_things_covers_too() {
         browser.waits_for(UNCOVERED).await?;
         assert!(browser.typed("half a letter").await?);
         assert!(browser.is("errors.length === 0").await?);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
+async fn a_site_that_is_down_is_asked_less_and_less_often() {
+    let stub = Stub::start().await;
+    in_a_browser(async |browser| {
+        open_page(&browser, &stub, "?quick").await?;
+        let asked = stub.asked();
+        stub.go_down();
+        stub.has_been_asked(asked + 9).await;
+        let pauses = browser.0.execute("return pauses", vec![]).await?;
+        let pauses: Vec<f64> = serde_json::from_value(pauses.json().clone()).unwrap();
+        assert!(pauses.len() >= 8);
+        // The first loss is the browser's own to mend.
+        for (number, pause) in (2..).zip(pauses) {
+            let longest = (1e3 * 2_f64.powi(number)).min(3e4);
+            assert!(pause <= longest && pause >= longest / 10.0, "{pause} ms");
+        }
+        stub.come_up();
+        stub.has_open(1).await;
+        assert!(browser.is(UNCOVERED).await?);
         Ok(())
     })
     .await;

@@ -36,6 +36,15 @@ window.violations = [];
 window.told = [];
 window.errors = [];
 window.addEventListener("error", (event) => errors.push(event.message));
+if (location.search === "?quick") {
+  // Notes the pauses, and does not wait for them.
+  window.pauses = [];
+  const wait = window.setTimeout;
+  window.setTimeout = (then, pause) => {
+    pauses.push(pause);
+    return wait(then, pause / 100);
+  };
+}
 if (location.search === "?bare") {
   delete Navigator.prototype.locks;
   delete HTMLDialogElement.prototype.showModal;
@@ -124,14 +133,12 @@ impl Stub {
 
     /// Waits until it was asked so often.
     pub async fn has_been_asked(&self, times: usize) {
-        let mut asked = self.shared.asked.subscribe();
-        asked.wait_for(|asked| *asked >= times).await.unwrap();
+        wait_for(&self.shared.asked, |asked| asked >= times).await;
     }
 
     /// Waits until so many connections are open.
     pub async fn has_open(&self, count: usize) {
-        let mut open = self.shared.open.subscribe();
-        open.wait_for(|open| *open == count).await.unwrap();
+        wait_for(&self.shared.open, |open| open == count).await;
     }
 
     /// Cuts all connections, and answers with 503 until it is up.
@@ -142,6 +149,17 @@ impl Stub {
 
     pub fn come_up(&self) {
         self.shared.down.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Not for ever: a page that does not do it is why there is a test.
+async fn wait_for(number: &watch::Sender<usize>, condition: impl Fn(usize) -> bool) {
+    let mut now = number.subscribe();
+    let waited = now.wait_for(|now| condition(*now));
+    let waited = tokio::time::timeout(Duration::from_secs(30), waited).await;
+    if waited.is_err() {
+        let stayed = *number.borrow();
+        panic!("it stayed {stayed}");
     }
 }
 
