@@ -2,16 +2,18 @@
 //! `cargo run --example quickstart`.
 //!
 //! Everything that a site of your own needs stands in `run` and in the handlers below it.
-//! `pages.rs` holds the HTML and its policy, `surroundings.rs` and `loopback.rs` the addresses and
-//! the errors of a trial.
+//! `pages.rs` holds the HTML and its policy, `notes.rs` what people write, `surroundings.rs` and
+//! `loopback.rs` the addresses and the errors of a trial.
 
 mod loopback;
+mod notes;
 mod pages;
 mod surroundings;
 
 use axum::{
     Form, Json, Router,
-    http::{StatusCode, header::CONTENT_TYPE},
+    extract::State,
+    http::header::CONTENT_TYPE,
     middleware::map_response,
     response::{Html, Redirect},
     routing::{get, post},
@@ -22,9 +24,9 @@ use axum_clef::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tower_sessions::{MemoryStore, Session};
+use tower_sessions::MemoryStore;
 
-use crate::{loopback::Failure, surroundings::Surroundings};
+use crate::{loopback::Failure, notes::Notes, surroundings::Surroundings};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -55,6 +57,7 @@ async fn run(surroundings: Surroundings) -> Result<(), Failure> {
             "/style.css",
             get(([(CONTENT_TYPE, "text/css")], pages::STYLE)),
         )
+        .with_state(Notes::default())
         .merge(auth.routes())
         .layer(auth)
         .layer(map_response(move |response| {
@@ -74,16 +77,12 @@ async fn home(user: Option<LoggedIn<Account>>, button: ClefButton) -> Html<Strin
 
 /// Guarded: the extractor is the guard.
 async fn account(
+    State(notes): State<Notes>,
     LoggedIn(user): LoggedIn<Account>,
     login: Login,
-    session: Session,
-) -> Result<Html<String>, StatusCode> {
-    let note: Option<String> = session.get(NOTE).await.map_err(unavailable)?;
-    Ok(pages::account(&user, &login, &note.unwrap_or_default()))
+) -> Html<String> {
+    pages::account(&user, &login, &notes.of(&user))
 }
-
-/// Where the session keeps the note.
-const NOTE: &str = "note";
 
 #[derive(Deserialize)]
 struct Note {
@@ -92,17 +91,12 @@ struct Note {
 
 /// Guarded too. No page of another site can post this: the cookies are `SameSite=Lax`.
 async fn keep_note(
-    LoggedIn(_): LoggedIn<Account>,
-    session: Session,
+    State(notes): State<Notes>,
+    LoggedIn(user): LoggedIn<Account>,
     Form(Note { note }): Form<Note>,
-) -> Result<Redirect, StatusCode> {
-    let note: String = note.chars().take(pages::LONGEST_NOTE).collect();
-    session.insert(NOTE, note).await.map_err(unavailable)?;
-    Ok(Redirect::to("/account"))
-}
-
-fn unavailable<E>(_: E) -> StatusCode {
-    StatusCode::SERVICE_UNAVAILABLE
+) -> Redirect {
+    notes.keep(&user, note.chars().take(pages::LONGEST_NOTE).collect());
+    Redirect::to("/account")
 }
 
 /// Guarded, for scripts: 401 instead of a redirect.

@@ -208,8 +208,9 @@ impl Paths {
     }
 
     /// `GET`: the script that covers a page when its login ends, and uncovers it when the same
-    /// person has logged in again. `<script src="/clef/live.js" defer></script>` in the page is
-    /// all; the attributes of the tag are in the [README](crate#readme).
+    /// person has logged in again. `<script src="/clef/live.js" data-private defer></script>` in
+    /// a page that is made for somebody is all; without `data-private` a page is left alone that
+    /// begins without a login. The README has the rest.
     pub fn live_script(&self) -> &str {
         &self.live_script
     }

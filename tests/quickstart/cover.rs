@@ -115,6 +115,20 @@ async fn somebody_else_gets_a_page_of_their_own() {
         assert!(browser.is("!window.first").await?);
         assert!(browser.typed("").await?);
 
+        // Nor do they send what somebody else has sent.
+        browser.open(&stub.url).await?;
+        browser.press("Order").await?;
+        browser.sees("Page of Noor").await?;
+        stub.has_open(1).await;
+        stub.log_out();
+        browser.waits_for(COVERED).await?;
+        log_in_again(&browser, "Alex").await?;
+        browser.sees("Page of Alex").await?;
+        assert_eq!(stub.posted(), 1);
+        stub.log_in("Noor");
+        browser.open(&format!("{}/page", stub.url)).await?;
+        stub.has_open(1).await;
+
         // Nor does anybody see it who took over while this page heard nothing.
         browser.0.execute("window.first = true", vec![]).await?;
         stub.go_down();

@@ -89,6 +89,7 @@ struct Shared {
     cut: watch::Sender<()>,
     down: AtomicBool,
     asked: watch::Sender<usize>,
+    posted: watch::Sender<usize>,
     open: watch::Sender<usize>,
 }
 
@@ -99,11 +100,12 @@ impl Stub {
             cut: watch::Sender::new(()),
             down: AtomicBool::new(false),
             asked: watch::Sender::new(0),
+            posted: watch::Sender::new(0),
             open: watch::Sender::new(0),
         });
         let app = Router::new()
             .route("/", get(front))
-            .route("/page", get(page))
+            .route("/page", get(page).post(posted))
             .route("/notes.js", get(script(NOTES)))
             .route("/clef/live.js", get(script(SCRIPT)))
             .route("/clef/live", get(live))
@@ -129,6 +131,11 @@ impl Stub {
     /// How often it was asked who is there.
     pub fn asked(&self) -> usize {
         *self.shared.asked.borrow()
+    }
+
+    /// How often a form was posted.
+    pub fn posted(&self) -> usize {
+        *self.shared.posted.borrow()
     }
 
     /// Waits until it was asked so often.
@@ -176,7 +183,16 @@ fn html(body: &str) -> Response {
 }
 
 async fn front() -> Response {
-    html("<h1>Front</h1><a href=\"/page\">On</a>")
+    html(
+        "<h1>Front</h1><a href=\"/page\">On</a>\
+         <form method=\"post\" action=\"/page\"><button>Order</button></form>",
+    )
+}
+
+/// The answer to a form is a page like any other.
+async fn posted(State(shared): State<Arc<Shared>>, query: Query<Asked>) -> Response {
+    shared.posted.send_modify(|posted| *posted += 1);
+    page(State(shared), query).await
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,25 @@
+//! What the members write.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum_clef::{User as _, stores::Account};
+
+/// A note for each member, for as long as the quickstart runs. What belongs to a person is kept by
+/// the person and not in the session, which is the browser's.
+#[derive(Clone, Default)]
+pub struct Notes(Arc<Mutex<HashMap<String, String>>>);
+
+impl Notes {
+    pub fn of(&self, user: &Account) -> String {
+        let notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.get(&user.id()).cloned().unwrap_or_default()
+    }
+
+    pub fn keep(&self, user: &Account, note: String) {
+        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.insert(user.id(), note);
+    }
+}
