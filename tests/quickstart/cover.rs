@@ -39,6 +39,14 @@ const UNCOVERED: &str = "!document.querySelector('clef-cover')";
 const VEILED: &str = "document.querySelector('clef-cover')?.shadowRoot\
     .querySelector('dialog:modal #button[hidden]')";
 
+/// So many pages have been told, while nobody saw them.
+fn hidden(event: &str, times: usize) -> String {
+    format!(
+        "Object.keys(localStorage).filter((key) => key.startsWith('{event} hidden')).length \
+         === {times}"
+    )
+}
+
 /// Opens the page of somebody, and types something there.
 async fn open_page(browser: &Browser, stub: &Stub, query: &str) -> WebDriverResult<()> {
     stub.log_in("Alex");
@@ -317,36 +325,55 @@ async fn all_tabs_know_and_those_that_nobody_sees_share_a_connection() {
     let stub = Stub::start().await;
     in_a_browser(async |browser| {
         open_page(&browser, &stub, "").await?;
-        let mut tabs = Vec::new();
+        let mut tabs = vec![new_tab(&browser).await?];
+        // Browsers have six connections for HTTP/1.1: the later ones load at all.
         for _ in 0..7 {
-            tabs.push(new_tab(&browser).await?);
             browser.open(&format!("{}/page", stub.url)).await?;
             browser.sees("Page of Alex").await?;
+            tabs.push(new_tab(&browser).await?);
         }
-        for tab in &tabs {
-            browser.0.switch_to_window(tab.clone()).await?;
-        }
-        // The one that is seen, and one for all others: browsers have six for HTTP/1.1.
-        stub.has_open(2).await;
-        let last = tabs.pop().unwrap();
-        browser.0.switch_to_window(last).await?;
+        browser.open(&stub.url).await?;
+        // One comes again for all that are hidden.
+        stub.go_down();
+        stub.has_open(0).await;
+        stub.come_up();
+        stub.has_open(1).await;
         stub.log_out();
-        browser.waits_for(COVERED).await?;
-        // Each says where it was then; whoever goes there brings it to the front.
-        let hidden = |event: &str| {
-            format!(
-                "Object.keys(localStorage).filter((key) => key.startsWith('{event} hidden')) \
-                 .length === 7"
-            )
-        };
-        browser.waits_for(&hidden("clef:logged-out")).await?;
+        // They say where they were then; whoever goes there brings them to the front.
+        browser.waits_for(&hidden("clef:logged-out", 8)).await?;
+        browser.0.switch_to_window(tabs.pop().unwrap()).await?;
         log_in_again(&browser, "Alex").await?;
         browser.waits_for(UNCOVERED).await?;
-        browser.waits_for(&hidden("clef:logged-in")).await?;
-        for tab in &tabs {
-            browser.0.switch_to_window(tab.clone()).await?;
+        browser.waits_for(&hidden("clef:logged-in", 7)).await?;
+        for tab in tabs {
+            browser.0.switch_to_window(tab).await?;
             assert!(browser.is(UNCOVERED).await?);
         }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
+async fn a_tab_without_a_connection_is_told_by_another() {
+    let stub = Stub::start().await;
+    in_a_browser(async |browser| {
+        open_page(&browser, &stub, "?unlocked").await?;
+        let first = new_tab(&browser).await?;
+        stub.has_open(0).await;
+        browser.open(&format!("{}/page?unlocked", stub.url)).await?;
+        stub.has_open(1).await;
+        stub.log_out();
+        browser.waits_for(&hidden("clef:logged-out", 1)).await?;
+        // A login like any other, and not over a page that is covered.
+        browser
+            .open(&format!("{}/log-in?next=/page", stub.url))
+            .await?;
+        browser.waits_for(&hidden("clef:logged-in", 1)).await?;
+        browser.0.switch_to_window(first).await?;
+        assert!(browser.is(UNCOVERED).await?);
+        assert!(browser.typed("half a letter").await?);
         Ok(())
     })
     .await;

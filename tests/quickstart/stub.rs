@@ -45,6 +45,9 @@ if (location.search === "?quick") {
     return wait(then, pause / 100);
   };
 }
+if (location.search === "?unlocked") {
+  delete Navigator.prototype.locks;
+}
 if (location.search === "?bare") {
   delete Navigator.prototype.locks;
   delete HTMLDialogElement.prototype.showModal;
