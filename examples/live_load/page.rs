@@ -41,8 +41,10 @@ impl Page {
             if read == 0 || line == "0" {
                 return Ok(None);
             }
-            if let Some(event) = line.strip_prefix("event: ") {
-                return Ok(Some(event.to_owned()));
+            match line.strip_prefix("event: ") {
+                // A sign of life says nothing of the login.
+                None | Some("alive") => {}
+                Some(event) => return Ok(Some(event.to_owned())),
             }
         }
     }
