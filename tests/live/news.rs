@@ -113,6 +113,26 @@ async fn news_during_a_question_makes_for_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_news_is_about_does_not_wait_behind_the_rest() {
+    let site = Site::new();
+    let mut ends = Vec::new();
+    for number in 0..200 {
+        let mut browser = Browser::of(&site.here, &format!("code:{number}")).await;
+        ends.push(site.here.end(&mut browser).await);
+    }
+    // Eight at once: about everybody in twenty-five seconds.
+    site.users.takes(SECOND);
+    site.here.pass(6 * INTERVAL).await;
+    for number in [7, 42, 123] {
+        site.elsewhere.notice(&format!("token:{number}")).await;
+        site.news.send(person(&number.to_string())).unwrap();
+        // One that is under way, and its own; or one of before, and another.
+        site.here.pass(3 * SECOND).await;
+        assert!(ends[number].has_ended(), "{number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_news_was_missed_everybody_is_asked_about_soon() {
     const USERS: usize = 100;
     for lags in [false, true] {
