@@ -16,10 +16,10 @@
 
 #[path = "overhead/asking.rs"]
 mod asking;
-#[path = "overhead/browser.rs"]
-mod browser;
 #[path = "overhead/measure.rs"]
 mod measure;
+#[path = "shared/mod.rs"]
+mod shared;
 #[path = "overhead/sites.rs"]
 mod sites;
 
@@ -27,7 +27,7 @@ use std::env;
 
 use self::{
     measure::{Cost, Plan, measure},
-    sites::{Route, Site},
+    shared::{Route, Site},
 };
 
 fn main() {

@@ -3,14 +3,15 @@
 
 #[path = "../benches/overhead/asking.rs"]
 mod asking;
-#[path = "../benches/overhead/browser.rs"]
-mod browser;
+#[path = "../benches/shared/mod.rs"]
+mod shared;
 #[path = "../benches/overhead/sites.rs"]
 mod sites;
 
 use self::{
-    asking::{allocations, answers_as_it_should},
-    sites::{AXUM_CLEF, AXUM_LOGIN, BARE, Route},
+    asking::allocations,
+    shared::Route,
+    sites::{AXUM_CLEF, AXUM_LOGIN, BARE},
 };
 
 /// Beyond what bare axum allocates, in the order of [`Route::ALL`]. Of those for the user four are
@@ -29,7 +30,7 @@ fn a_request_allocates_no_more_than_this() {
     for (route, beyond_bare) in Route::ALL.into_iter().zip(BEYOND_BARE) {
         let [bare, other, ours] = [BARE, AXUM_LOGIN, AXUM_CLEF].map(|name| {
             let site = sites.iter().find(|site| site.name == name).unwrap();
-            runtime.block_on(answers_as_it_should(site, route));
+            runtime.block_on(site.answers_as_it_should(route));
             allocations(&runtime, site, route, REQUESTS)
         });
         let name = route.name();

@@ -4,15 +4,7 @@ use axum::body::to_bytes;
 use tokio::{runtime::Runtime, task::coop::unconstrained};
 use tower::ServiceExt as _;
 
-use crate::sites::{Route, Site};
-
-/// It is the answer that it must be.
-pub async fn answers_as_it_should(site: &Site, route: Route) {
-    let response = site.app.clone().oneshot(site.request(route)).await.unwrap();
-    assert_eq!(response.status(), 200, "{} {}", site.name, route.name());
-    let body = to_bytes(response.into_body(), 1_000).await.unwrap();
-    assert_eq!(body, route.answer(), "{} {}", site.name, route.name());
-}
+use crate::shared::{Route, Site};
 
 /// As axum serves them: each request by a clone of the router. Unconstrained, because a server
 /// polls each request anew, and tokio would make a long row of them pause now and then.

@@ -7,8 +7,8 @@ use rand::seq::SliceRandom as _;
 use tokio::runtime::Runtime;
 
 use crate::{
-    asking::{allocations, answers_as_it_should, ask},
-    sites::{Route, Site},
+    asking::{allocations, ask},
+    shared::{Route, Site},
 };
 
 /// How much is measured.
@@ -40,7 +40,7 @@ pub struct Cost {
 pub fn measure(runtime: &Runtime, sites: &[Site], plan: Plan) -> Vec<Vec<Cost>> {
     for site in sites {
         for route in Route::ALL {
-            runtime.block_on(answers_as_it_should(site, route));
+            runtime.block_on(site.answers_as_it_should(route));
         }
     }
 

@@ -39,44 +39,54 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for WithoutDisguisedCookies<
 }
 
 fn drop_disguised(headers: &mut HeaderMap) {
-    for value in headers.get_all(header::COOKIE) {
-        if may_hide_something(value) {
-            let kept: Vec<_> = headers
-                .get_all(header::COOKIE)
-                .iter()
-                .filter_map(without_disguised)
-                .collect();
-            headers.remove(header::COOKIE);
-            for value in kept {
-                headers.append(header::COOKIE, value);
-            }
-            return;
-        }
+    if !headers.get_all(header::COOKIE).iter().any(hides_something) {
+        return;
+    }
+    let kept: Vec<_> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(without_disguised)
+        .collect();
+    headers.remove(header::COOKIE);
+    for value in kept {
+        headers.append(header::COOKIE, value);
     }
 }
 
-/// A quick look, for nearly every request the only one: at all bytes, because many at once are
-/// looked at faster than one after another until something is found.
-fn may_hide_something(value: &HeaderValue) -> bool {
-    let hides = |byte: &u8| *byte == b'%' || !byte.is_ascii();
-    let bytes = value.as_bytes().iter();
-    bytes.fold(false, |found, byte| found | hides(byte))
+/// Whether there is anything to drop. A first look, at all bytes, because many at once are looked
+/// at faster than one after another until something is found, is nearly always the only one.
+fn hides_something(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    bytes.iter().fold(false, |found, byte| found | is_odd(byte)) && !cookies(bytes).all(is_kept)
+}
+
+/// Whether it can be part of a disguise, or no text.
+fn is_odd(byte: &u8) -> bool {
+    *byte == b'%' || !byte.is_ascii()
 }
 
 fn without_disguised(value: &HeaderValue) -> Option<HeaderValue> {
-    let kept: Vec<_> = value
-        .as_bytes()
-        .split(|byte| *byte == b';')
-        // What is no text is no cookie to anybody here, and would hide the others.
-        .filter_map(|cookie| std::str::from_utf8(cookie).ok())
-        .filter(|cookie| !is_disguised(cookie))
-        .map(str::trim_start)
+    let kept: Vec<_> = cookies(value.as_bytes())
+        .filter(|cookie| is_kept(cookie))
+        .map(<[u8]>::trim_ascii_start)
         .collect();
-    HeaderValue::from_bytes(kept.join("; ").as_bytes()).ok()
+    HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()
+}
+
+fn cookies(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b';')
+}
+
+/// What is no text is no cookie to anybody here, and would hide the others.
+fn is_kept(cookie: &[u8]) -> bool {
+    str::from_utf8(cookie).is_ok_and(|cookie| !is_disguised(cookie))
 }
 
 fn is_disguised(cookie: &str) -> bool {
     let name = cookie.split('=').next().unwrap_or_default();
+    if !name.bytes().any(|byte| is_odd(&byte)) {
+        return false;
+    }
     let name = name.trim_matches([' ', '\t']);
     let decoded = percent_decode_str(name).decode_utf8_lossy();
     let meant = decoded.trim();

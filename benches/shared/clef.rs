@@ -1,0 +1,55 @@
+//! The application with axum-clef, and somebody who logs in there as everybody does.
+
+use axum::{
+    Router,
+    http::{HeaderValue, header},
+    routing::get,
+};
+use axum_clef::{
+    LoggedIn,
+    clef::Clef,
+    dev::{ClefService, PEOPLE, TEST_APPLICATIONS},
+    stores::Account,
+};
+
+use super::{Site, answer_to, browser::Browser, public};
+
+/// Where the sites are, to those who log in.
+pub const SITE: &str = "http://127.0.0.1:3000";
+
+/// A Clef of this process.
+pub async fn service() -> ClefService {
+    let address = "127.0.0.1:0".parse().unwrap();
+    ClefService::start(address).await.unwrap()
+}
+
+/// Its client.
+pub fn client(service: &ClefService) -> Clef {
+    let application = &TEST_APPLICATIONS[0];
+    Clef::new(application.id(), application.secret())
+        .base_url(&service.url())
+        .unwrap()
+}
+
+/// The pages, without the layer.
+pub fn pages() -> Router {
+    async fn user(LoggedIn(account): LoggedIn<Account>) -> String {
+        answer_to(&account)
+    }
+    Router::new()
+        .route("/public", get(public))
+        .route("/user", get(user))
+}
+
+/// A site at which somebody has logged in.
+pub async fn site(name: impl Into<String>, app: Router, service: &ClefService) -> Site {
+    let mut browser = Browser::new(&app);
+    let start = browser.get("/clef/login").await;
+    let location = start.headers().get(header::LOCATION);
+    let location = location.map(HeaderValue::to_str).unwrap().unwrap();
+    let callback = service.approve(PEOPLE[0].id(), location).await.unwrap();
+    let (path, query) = (callback.path(), callback.query().unwrap());
+    browser.get(&format!("{path}?{query}")).await;
+    let cookies = browser.cookies();
+    Site::new(name, app, cookies)
+}

@@ -1,0 +1,96 @@
+//! A site to be asked.
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, header},
+};
+use axum_clef::dev::PEOPLE;
+use tower::ServiceExt as _;
+
+use super::browser::Browser;
+
+pub const PUBLIC: &str = "the same for all";
+
+/// An application, and the cookies of somebody who is logged in there.
+pub struct Site {
+    pub name: String,
+    pub app: Router,
+    cookies: String,
+}
+
+/// What is asked of every site.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// A page that is the same for all, asked for by a stranger.
+    PublicWithoutCookie,
+    /// The same page, asked for by somebody who is logged in.
+    PublicWithCookie,
+    /// A page that says who is logged in.
+    User,
+}
+
+impl Route {
+    pub const ALL: [Self; 3] = [
+        Self::PublicWithoutCookie,
+        Self::PublicWithCookie,
+        Self::User,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PublicWithoutCookie => "public, no cookie",
+            Self::PublicWithCookie => "public, cookie",
+            Self::User => "user",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::PublicWithoutCookie | Self::PublicWithCookie => "/public",
+            Self::User => "/user",
+        }
+    }
+
+    /// What every site answers here.
+    fn answer(self) -> &'static str {
+        match self {
+            Self::PublicWithoutCookie | Self::PublicWithCookie => PUBLIC,
+            Self::User => PEOPLE[0].id(),
+        }
+    }
+}
+
+impl Site {
+    pub fn new(name: impl Into<String>, app: Router, cookies: String) -> Self {
+        Self {
+            name: name.into(),
+            app,
+            cookies,
+        }
+    }
+
+    /// A site at which whoever opens `/login` is logged in.
+    pub async fn by_login_path(name: impl Into<String>, app: Router) -> Self {
+        let mut browser = Browser::new(&app);
+        browser.get("/login").await;
+        let cookies = browser.cookies();
+        Self::new(name, app, cookies)
+    }
+
+    pub fn request(&self, route: Route) -> Request<Body> {
+        let mut request = Request::get(route.path());
+        if route != Route::PublicWithoutCookie {
+            request = request.header(header::COOKIE, &self.cookies);
+        }
+        request.body(Body::empty()).unwrap()
+    }
+
+    /// Asks once, and sees that it is the answer that it must be.
+    pub async fn answers_as_it_should(&self, route: Route) {
+        let response = self.app.clone().oneshot(self.request(route)).await.unwrap();
+        assert_eq!(response.status(), 200, "{}: {}", self.name, route.name());
+        let body = to_bytes(response.into_body(), 1_000).await.unwrap();
+        assert_eq!(body, route.answer(), "{}: {}", self.name, route.name());
+    }
+}
