@@ -11,12 +11,12 @@ impl<L> ClefLayer<L> {
     /// node hears itself it tells at once, and what another node hears once the stores are asked.
     ///
     /// In this time the user store is asked no more than once about each user that somebody
-    /// listens for ([`UserStore::standing`]; once for each session at the provider, where that
-    /// names sessions), and the session store once about each session, evenly over the time and
-    /// no more than eight at once. On top come questions about those alone whom a logout
-    /// concerns, or who begin to listen while one is heard of, and about a login that comes to
-    /// its end. An interval of less than a tenth of a
-    /// second is taken for that, one of more than a day for a day.
+    /// listens for ([`UserStore::standing`](crate::UserStore::standing); once for each session at
+    /// the provider, where that names sessions), and the session store once about each session,
+    /// evenly over the time and no more than eight at once. On top come questions about those
+    /// alone whom a logout concerns, or who begin to listen while one is heard of, and about a
+    /// login that comes to its end. An interval of less than a tenth of a second is taken for
+    /// that, one of more than a day for a day.
     ///
     /// Sessions of [`with_session_layer`](ClefLayer::with_session_layer) are not looked at: there
     /// a sign-out at another node ends what is open when a page comes back, after five minutes at
