@@ -205,6 +205,27 @@ async fn a_node_whose_seat_is_gone_forgets_and_takes_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_node_whose_seat_was_taken_away_keeps_nothing_without_another() {
+    let database = Database::create().await;
+    let (here, pool) = (node(&database, SHORT).await, here_pool(&database).await);
+    let alex = person("12345");
+    let (_, id) = log_in(&[&here], &alex).await;
+    until(async || keeps(&here, &pool, &id, &alex).await).await;
+    // Whoever sits there now has another lease, so it gets none.
+    let taken = "with gone as (delete from clef_seats)
+        insert into clef_seats (seat, lease) values ('other', 60000000)";
+    execute(&pool, taken).await;
+    tokio::time::sleep(SHORT * 11 / 10).await;
+    for _ in 0..20 {
+        assert!(!keeps(&here, &pool, &id, &alex).await);
+        tokio::time::sleep(SHORT / 20).await;
+    }
+    execute(&pool, "delete from clef_seats where seat = 'other'").await;
+    until(async || keeps(&here, &pool, &id, &alex).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_dead_nodes_seat_is_waited_for_and_then_taken_away() {
     let database = Database::create().await;
     let (here, pool) = (node(&database, SHORT).await, here_pool(&database).await);
