@@ -271,8 +271,9 @@ impl Visit {
         {
             return refused("a logout of this person is being written");
         }
-        let reference =
-            LoginReference::new(&login.user_id, &login.subject).in_session(login.session.as_ref());
+        let reference = LoginReference::new(&login.user_id, &login.subject)
+            .in_session(login.session.as_ref())
+            .begun_at(login.logged_in_at);
         let Some(standing) = gate.users.standing(reference).await? else {
             return refused("there is no such user any more");
         };

@@ -108,6 +108,16 @@ impl<U: Clone> Answer<U> {
         matches!(self, Self::Standing { .. })
     }
 
+    /// Whether it was read before this login began, by the clock of the store. It says nothing of
+    /// that then, and where the clock was set forward since, its time would be too far behind.
+    pub(super) fn is_from_before(&self, login: LoginReference<'_>) -> bool {
+        let Self::Standing { standing, .. } = self else {
+            return false;
+        };
+        let began_at = login.logged_in_at;
+        began_at.is_some_and(|began_at| standing.now < began_at)
+    }
+
     /// The answer, by the clock as it is now: what it showed then and the time since.
     pub(super) fn give(&self) -> Result<Option<Standing<U>>, BoxError> {
         match self {

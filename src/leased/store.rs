@@ -53,6 +53,7 @@ const TELL_LIMIT: Duration = Duration::from_secs(5);
 ///   more. So no message between nodes is needed.
 /// - With a [bus](Self::bus) the others hear of it and forget at once; one that can prove that all
 ///   have, as `PostgresLogoutBus` can, makes the answer as quick. A bus that is down costs speed.
+/// - A login that began after a read is read anew, whichever node it was made at.
 /// - Whoever asks for a login while it is read waits for that read: a thousand requests for one
 ///   cold user make one. A read that a logout overlaps is for those alone who came before. One that
 ///   fails is for those alone who waited for it.
@@ -170,16 +171,18 @@ impl<S: UserStore> Leased<S> {
             && self.may_keep()
     }
 
-    /// Whether somebody who comes now may have this read, or wait for it.
-    fn can_be_joined(&self, read: &Read<S::User>) -> bool {
-        read.answer.get().is_none_or(Answer::can_be_kept) && self.counts(read)
+    /// Whether somebody who comes now with this login may have this read, or wait for it.
+    fn can_be_joined(&self, read: &Read<S::User>, login: LoginReference<'_>) -> bool {
+        let answer = read.answer.get();
+        answer.is_none_or(|answer| answer.can_be_kept() && !answer.is_from_before(login))
+            && self.counts(read)
     }
 
     /// The read that is kept of this login or under way, or one that begins now; and whether it
     /// begins now.
     fn find_or_begin(&self, login: LoginReference<'_>) -> (Arc<Read<S::User>>, bool) {
         let kept = self.kept.get(&Name::from(login));
-        if let Some(read) = kept.filter(|read| self.can_be_joined(read)) {
+        if let Some(read) = kept.filter(|read| self.can_be_joined(read, login)) {
             return (read, false);
         }
         let begin = || {
@@ -191,7 +194,7 @@ impl<S: UserStore> Leased<S> {
             })
         };
         let entry = self.kept.entry(Key::from(login));
-        let entry = entry.or_insert_with_if(begin, |read| !self.can_be_joined(read));
+        let entry = entry.or_insert_with_if(begin, |read| !self.can_be_joined(read, login));
         let begins = entry.is_fresh();
         (entry.into_value(), begins)
     }
@@ -293,7 +296,8 @@ impl<S: UserStore> UserStore for Leased<S> {
             let answer = read.answer.get_or_init(|| asked).await;
             // It is no older than this request, so it is what the store itself would have said; or
             // it counts still. If neither, the next one began after this request.
-            if begins || again || self.counts(&read) {
+            let counts = || self.counts(&read) && !answer.is_from_before(login);
+            if begins || again || counts() {
                 return answer.give();
             }
             again = true;

@@ -11,7 +11,7 @@ use super::{
     login::Login,
 };
 use crate::{
-    BoxError, LogoutNews, Standing, Timestamp,
+    BoxError, LoginReference, LogoutNews, Standing, Timestamp,
     pending::PendingLogouts,
     session::{Keeper, Kept},
     time_limit::{STORE_LIMIT, answer, within},
@@ -58,7 +58,11 @@ impl Judge {
         if pending {
             return all(|| Finding::Over(LoginEnding::LoggedOut));
         }
-        let standing = within(STORE_LIMIT, self.users.standing(whose.reference())).await;
+        let newest = logins.iter().map(|login| login.logged_in_at).max();
+        let reference = newest
+            .into_iter()
+            .fold(whose.reference(), LoginReference::begun_at);
+        let standing = within(STORE_LIMIT, self.users.standing(reference)).await;
         let standing = match standing {
             Ok(Some(standing)) => standing,
             Ok(None) => return all(|| Finding::Over(LoginEnding::LoggedOut)),

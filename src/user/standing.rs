@@ -12,6 +12,8 @@ pub struct LoginReference<'a> {
     pub subject: &'a Subject,
     /// The session that the person has at the provider, if it names them.
     pub session: Option<&'a ProviderSession>,
+    /// When it began, where that is known. What a store has read before then says nothing of it.
+    pub logged_in_at: Option<Timestamp>,
 }
 
 impl<'a> LoginReference<'a> {
@@ -21,6 +23,7 @@ impl<'a> LoginReference<'a> {
             user_id,
             subject,
             session: None,
+            logged_in_at: None,
         }
     }
 
@@ -28,6 +31,13 @@ impl<'a> LoginReference<'a> {
     #[must_use]
     pub fn in_session(mut self, session: Option<&'a ProviderSession>) -> Self {
         self.session = session;
+        self
+    }
+
+    /// That began then.
+    #[must_use]
+    pub fn begun_at(mut self, logged_in_at: Timestamp) -> Self {
+        self.logged_in_at = Some(logged_in_at);
         self
     }
 }

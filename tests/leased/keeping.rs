@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::{LoginReference, Profile, User as _, UserStore as _, leased::Leased};
+use axum_clef::{LoginReference, Profile, Timestamp, User as _, UserStore as _, leased::Leased};
 
 use crate::world::{LEASE, MILLISECOND, World, pass, person, settle};
 
@@ -164,6 +164,26 @@ async fn the_clock_of_the_store_goes_on_while_it_is_kept() {
     let half = i64::try_from((LEASE / 2).as_micros()).unwrap();
     assert_eq!(now().await.as_micros() - first.as_micros(), half);
     assert_eq!(node.users.reads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_before_a_login_began_says_nothing_of_it() {
+    let world = World::new();
+    let node = world.node();
+    let alex = person("1");
+    node.leased
+        .log_in(&Profile::new(alex.clone()))
+        .await
+        .unwrap();
+    let login = LoginReference::new("1", &alex);
+    let now = node.leased.standing(login).await.unwrap().unwrap().now;
+    node.leased.standing(login.begun_at(now)).await.unwrap();
+    assert_eq!(node.users.reads(), 1);
+    // At another node, which the clock of the store told so: it may have been set forward by far
+    // more than the lease.
+    let later = Timestamp::from_micros(now.as_micros() + 1);
+    node.leased.standing(login.begun_at(later)).await.unwrap();
+    assert_eq!(node.users.reads(), 2);
 }
 
 #[tokio::test(start_paused = true)]
