@@ -32,7 +32,8 @@ const REDIS_CONNECTIONS: usize = 4;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let users = PostgresUserStore::connect(&variable("POSTGRES_URL")?).await?;
+    let users = PostgresUserStore::connect(&variable("POSTGRES_URL")?).await;
+    let users = users.map_err(|error| format!("no server answers at POSTGRES_URL: {error}"))?;
     users.migrate().await?;
 
     // A Redis that is gone is connected to again, after a tenth of a second and then longer and
@@ -40,7 +41,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let again = ReconnectPolicy::new_exponential(0, 100, 2_000, 2);
     let redis = Config::from_url(&variable("REDIS_URL")?)?;
     let redis = Pool::new(redis, None, None, Some(again), REDIS_CONNECTIONS)?;
-    redis.init().await?;
+    let connected = redis.init().await;
+    connected.map_err(|error| format!("no server answers at REDIS_URL: {error}"))?;
     let sessions = RedisStore::new(redis);
 
     let clef = or_else("CLEF_URL", "http://127.0.0.1:5050");

@@ -1,6 +1,6 @@
 //! Where users and sessions are, and what is left of them at the end: nothing.
 
-use std::env;
+use std::{env, fmt::Display};
 
 use axum_clef::BoxError;
 use sqlx::{Connection as _, PgConnection};
@@ -34,13 +34,16 @@ impl Databases {
         let postgres = or_else("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/test");
         let redis = or_else("REDIS_URL", "redis://127.0.0.1:6379");
         let schema = format!("clef_cluster_{:016x}", rand::random::<u64>());
-        let mut connection = PgConnection::connect(&postgres).await?;
+        let calls = Calls::default();
+        let sessions = connect(&redis).await.map_err(no_server("REDIS_URL"))?;
+        let sessions = CountedSessions::new(sessions, calls.clone());
+        let connection = PgConnection::connect(&postgres).await;
+        let mut connection = connection.map_err(no_server("POSTGRES_URL"))?;
+        // Last, so that nothing is left behind where a server is missing.
         sqlx::raw_sql(&format!("create schema {schema}"))
             .execute(&mut connection)
             .await?;
         connection.close().await?;
-        let calls = Calls::default();
-        let sessions = CountedSessions::new(connect(&redis).await?, calls.clone());
         Ok(Self {
             postgres: postgres.parse()?,
             redis,
@@ -85,6 +88,17 @@ impl Databases {
             .execute(&mut connection)
             .await?;
         Ok(connection.close().await?)
+    }
+}
+
+/// Which server it is. Its URL stays unsaid: there may be a password in it.
+fn no_server<E: Display>(variable: &str) -> impl FnOnce(E) -> BoxError {
+    move |error| {
+        format!(
+            "no server answers at {variable} ({error}); start one there, or set {variable} to \
+             another, as the top of examples/cluster/main.rs says"
+        )
+        .into()
     }
 }
 

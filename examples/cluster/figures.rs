@@ -8,6 +8,11 @@ use std::{
 
 use crate::counted::Calls;
 
+/// What stands over the lines; times in milliseconds.
+pub const HEAD: &str = "
+     | requests, in ms         | calls for each   | logouts, in ms          | last old
+   s | number  median 99 % in  | sessions   users | number  median  longest | login, ms";
+
 /// How many failures are told in words.
 const TOLD: u64 = 10;
 
@@ -102,11 +107,10 @@ impl Figures {
         let each = |calls: u64| calls as f64 / requests.len().max(1) as f64;
         let [half, most] = [50, 99].map(|hundredth| milliseconds(share(&requests, hundredth)));
         let [usual, longest] = [50, 100].map(|hundredth| milliseconds(share(&logouts, hundredth)));
-        let last_old_login = last_old_login.map_or("-".to_owned(), |at| format!("{at:.1} ms"));
+        let last_old_login = last_old_login.map_or("-".to_owned(), |at| format!("{at:.1}"));
         format!(
-            "{:>5} requests, median {half:.1} ms, 99th {most:.1} ms | round trips each: \
-             sessions {:.2}, users {:.2} | {:>3} logouts, median {usual:.1} ms, \
-             longest {longest:.1} ms | last old login {last_old_login}",
+            "{:>6} {half:>7.1} {most:>8.1} | {:>8.2} {:>7.2} | {:>6} {usual:>7.1} {longest:>8.1} | \
+             {last_old_login:>9}",
             requests.len(),
             each(sessions_calls),
             each(users_calls),

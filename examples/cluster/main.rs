@@ -11,10 +11,11 @@
 //! - `CLUSTER_SECONDS`: how long, by default 20.
 //! - `RUST_LOG`: what the nodes say, by default errors alone; with `warn`, how they take the breaks.
 //!
-//! Every second it prints what was done in it. `last old login` is the one figure that counts: how
+//! Every second it prints what was done in it: requests and logouts with their milliseconds, and how
+//! often a request asked the servers, on average. `last old login` is the one figure that counts: how
 //! long after the answer to a logout the last request began that still got in by an older login. It
-//! is never above zero, and the example fails if it is. (It is below zero, or there was none: then
-//! it says nothing.) The last line is the sum.
+//! is below zero, or a dash where there was none; above it, the example fails. The last line is the
+//! sum.
 
 mod browser;
 mod counted;
@@ -78,7 +79,9 @@ async fn main() -> ExitCode {
 /// Whether everything was as it must be.
 async fn run() -> Result<bool, BoxError> {
     let seconds: u32 = match env::var("CLUSTER_SECONDS") {
-        Ok(text) => text.parse().map_err(|_| "CLUSTER_SECONDS is no number")?,
+        Ok(text) => text
+            .parse()
+            .map_err(|_| "CLUSTER_SECONDS is no whole number")?,
         Err(_) => 20,
     };
     let databases = Databases::open().await?;
@@ -101,6 +104,7 @@ async fn play(databases: &Databases, seconds: u32) -> Result<bool, BoxError> {
         load.people(),
         LEASE.as_millis()
     );
+    println!("{}", figures::HEAD);
 
     let began_at = Instant::now();
     let tasks = load.start(began_at + Duration::from_secs(seconds.into()));
@@ -113,7 +117,7 @@ async fn play(databases: &Databases, seconds: u32) -> Result<bool, BoxError> {
             happen(&load.nodes, event).await?;
         }
         sleep_until(until).await;
-        println!("{second:>3} s  {}", load.figures.second());
+        println!("{second:>4} | {}", load.figures.second());
     }
     for task in tasks {
         task.await?;
@@ -122,8 +126,12 @@ async fn play(databases: &Databases, seconds: u32) -> Result<bool, BoxError> {
         node.stop().await;
     }
     let sum = load.figures.sum();
+    let good = sum.is_good(seconds);
+    if good {
+        println!("No old login got in once its logout was answered.");
+    }
     println!("{sum}");
-    Ok(sum.is_good(seconds))
+    Ok(good)
 }
 
 async fn sleep_until(moment: Instant) {
@@ -154,6 +162,6 @@ async fn happen(nodes: &[Arc<Node>], event: Event) -> Result<(), BoxError> {
         }
     };
     let (Event::Stop(node) | Event::Start(node) | Event::Cut(node) | Event::Mend(node)) = event;
-    println!("       node {} {what}", node + 1);
+    println!("     | node {} {what}", node + 1);
     Ok(())
 }
