@@ -24,7 +24,7 @@ impl std::fmt::Display for Figures {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             formatter,
-            "median {:.2} ms, 99 of 100 {:.2} ms, worst {:.2} ms, of {}",
+            "median {:.2} ms, 99 of 100 within {:.2} ms, worst {:.2} ms, of {}",
             self.at(0.5),
             self.at(0.99),
             self.at(1.0),

@@ -42,10 +42,13 @@ fn main() -> Result<(), Failure> {
 async fn run(settings: &Settings) -> Result<(), Failure> {
     let site = Site::start(settings).await?;
     let people = settings.people();
-    println!("{} pages, of {people} people", settings.pages);
+    println!(
+        "{} pages of {people} people, in half a minute or so",
+        settings.pages
+    );
     let cookies = site.log_everybody_in(people).await?;
     let mut pages = Pages::start(site.address, cookies)?;
-    println!("requests without pages  {}", pages.tell("requests").await?);
+    println!("requests, no page open  {}", pages.tell("requests").await?);
 
     let before = figures::resident_kib();
     println!("pages opened            {}", pages.tell("open").await?);
@@ -59,9 +62,9 @@ async fn run(settings: &Settings) -> Result<(), Failure> {
     let asked = site.questions();
     tokio::time::sleep(ALONE).await;
     let asked = site.questions() - asked;
-    println!("questions in ten seconds {asked}, for {people} people");
-    println!("requests with pages     {}", pages.tell("requests").await?);
-    println!("logouts                 {}", pages.tell("logouts").await?);
+    println!("users looked up         {asked} in ten seconds, for {people} people");
+    println!("requests, pages open    {}", pages.tell("requests").await?);
+    println!("logout to the last page {}", pages.tell("logouts").await?);
     pages.end().await
 }
 
