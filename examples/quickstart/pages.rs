@@ -65,7 +65,7 @@ pub fn greeting(user: &Account) -> Html<String> {
                 a.button href="/account" { "Your account" }
                 (sign_out())
             }
-            (hint(user))
+            (hint(user, "this page covers itself."))
         },
     )
 }
@@ -95,7 +95,11 @@ pub fn account(user: &Account, login: &Login, note: &str) -> Html<String> {
                 a.button href="/" { "Front page" }
                 (sign_out())
             }
-            (hint(user))
+            (hint(
+                user,
+                "this page covers itself. What you were writing is still here when you have logged \
+                 in again over it.",
+            ))
         },
     )
 }
@@ -108,14 +112,13 @@ fn sign_out() -> Markup {
     }
 }
 
-fn hint(user: &Account) -> Markup {
+fn hint(user: &Account, then: &str) -> Markup {
     // The issuer of the local Clef is its address.
     let phone = format!("{}/phone", user.profile().subject.issuer());
     html! {
         p.hint {
             "To be logged out on every device at once, press " strong { "Log out now" } " on "
-            a href=(phone) target="_blank" { "the phone" } ": this page covers itself. What you "
-            "were writing is still here when you have logged in again over it."
+            a href=(phone) target="_blank" { "the phone" } ": " (then)
         }
     }
 }

@@ -26,10 +26,10 @@ pub(in crate::dev) fn logged_out(person: &Person, rows: &[Delivery]) -> Response
         p.lead {
             @match (rows.len(), failed) {
                 (0, _) => "As far as this Clef knows: it remembers nothing from before it was started.",
-                (1, 0) => "The one site was told.",
+                (1, 0) => "The site was told.",
                 (2, 0) => "Both sites were told.",
                 (all, 0) => { "All " (all) " sites were told." }
-                (1, _) => "The one site could not be told.",
+                (1, _) => "The site could not be told.",
                 (all, failed) => { (failed) " of " (all) " sites could not be told." }
             }
             @if will_retry { " Clef goes on trying for a while." }
