@@ -44,12 +44,16 @@ impl Judge {
     }
 
     /// One question to the user store about all of these, and one to the session store about
-    /// each that has a session there.
-    pub(super) async fn ask(&self, question: &Question) -> Vec<(Arc<Login>, Finding)> {
+    /// each that has a session there. Each is told of as soon as it is `found` out about: one slow
+    /// session is no reason to keep what is known of the others.
+    pub(super) async fn ask(
+        &self,
+        question: &Question,
+        mut found: impl FnMut(&Arc<Login>, Finding),
+    ) {
         let Question { whose, logins, .. } = question;
-        let all = |finding: fn() -> Finding| -> Vec<_> {
-            let logins = logins.iter().map(Arc::clone);
-            logins.map(|login| (login, finding())).collect()
+        let mut all = |finding: fn() -> Finding| {
+            logins.iter().for_each(|login| found(login, finding()));
         };
         // Before the user is loaded: once a pending logout is written, the load shows it.
         let pending = self
@@ -71,12 +75,12 @@ impl Judge {
                 return all(|| Finding::NoAnswer);
             }
         };
-        let mut findings = Vec::with_capacity(logins.len());
         for login in logins {
-            let finding = self.find(whose, login, &standing).await;
-            findings.push((Arc::clone(login), finding));
+            // It may have ended while the others were asked about.
+            if login.ending().is_none() {
+                found(login, self.find(whose, login, &standing).await);
+            }
         }
-        findings
     }
 
     async fn find(&self, whose: &Whose, login: &Login, standing: &Standing<AnyUser>) -> Finding {

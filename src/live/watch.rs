@@ -1,6 +1,6 @@
 //! The one task that asks the stores, as long as anybody listens.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{future::pending, slice, sync::Arc, time::Duration};
 
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -130,51 +130,46 @@ async fn ask(mut asked: Asked, judge: Arc<Judge>, question: Question) {
         // The last one is about to be forgotten.
         return;
     }
-    let findings = judge.ask(&question).await;
     let hub = Arc::clone(&asked.hub);
-    let now = Instant::now();
     let mut pause = hub.interval();
-    let mut answered = None;
-    for (login, finding) in findings {
+    let found = |login: &Arc<Login>, finding| {
+        if login.ending().is_some() {
+            return;
+        }
+        let now = Instant::now();
         match finding {
             Finding::Counts(ends_at) => {
-                answered.get_or_insert(true);
                 let mut course = login.course();
                 course.ends_at = ends_at;
                 course.doubted_since = None;
                 let left = ends_at.map(|ends_at| ends_at.saturating_duration_since(now));
                 pause = pause.min(left.unwrap_or(pause));
+                hub.register().silent_since = None;
             }
-            Finding::Over(ending) => hub.end(&[login], ending),
+            Finding::Over(ending) => hub.end(slice::from_ref(login), ending),
             Finding::NoAnswer => {
-                answered = Some(false);
                 pause = pause.min(LONGEST_PAUSE);
-                doubt(&hub, &login, now);
+                doubt(&hub, login, now);
+                silence(&hub, now);
             }
         }
-    }
+    };
+    judge.ask(&question, found).await;
     asked.pause = pause.max(SHORTEST_PAUSE);
-    if let Some(answered) = answered {
-        silence(&hub, answered, now);
-    }
 }
 
 /// Nobody knows of this login.
 fn doubt(hub: &Hub, login: &Arc<Login>, now: Instant) {
     let since = *login.course().doubted_since.get_or_insert(now);
     if now.saturating_duration_since(since) >= LONGEST_DOUBT {
-        hub.end(&[Arc::clone(login)], LoginEnding::Unknown);
+        hub.end(slice::from_ref(login), LoginEnding::Unknown);
     }
 }
 
 /// Stores that hang are slow to ask about everybody, so their silence counts for all.
-fn silence(hub: &Hub, answered: bool, now: Instant) {
+fn silence(hub: &Hub, now: Instant) {
     let logins = {
         let mut register = hub.register();
-        if answered {
-            register.silent_since = None;
-            return;
-        }
         let since = *register.silent_since.get_or_insert(now);
         if now.saturating_duration_since(since) < LONGEST_DOUBT {
             return;

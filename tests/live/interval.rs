@@ -269,6 +269,24 @@ async fn a_session_store_that_is_down_is_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_logged_in_in_many_places_is_not_in_doubt_for_longer() {
+    let world = World::new();
+    let node = Node::of(&world);
+    let mut ends = Vec::new();
+    for _ in 0..20 {
+        let mut browser = Browser::of(&node, "code:12345").await;
+        ends.push(node.end(&mut browser).await);
+    }
+    world.sessions.hanging.store(true, SeqCst);
+    node.pass(Duration::from_secs(50)).await;
+    assert!(ends.iter().all(|end| !end.has_ended()));
+    node.pass(4 * INTERVAL).await;
+    for end in &ends {
+        assert_eq!(end.ending(), Some(LoginEnding::Unknown));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_panics_is_asked_again() {
     let (world, users) = world(None);
     let node = Node::with(&world, layer(&world, &users));

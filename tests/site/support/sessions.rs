@@ -16,6 +16,8 @@ pub struct TestSessions {
     pub inner: Arc<dyn SessionStore>,
     pub calls: Arc<AtomicUsize>,
     pub failing: Arc<AtomicBool>,
+    /// Loads never end.
+    pub hanging: Arc<AtomicBool>,
     /// Loads, but takes nothing.
     pub saves_fail: Arc<AtomicBool>,
     /// Answers loads as a store does that finds something it cannot read.
@@ -29,6 +31,7 @@ impl TestSessions {
             inner: Arc::new(inner),
             calls: Arc::default(),
             failing: Arc::default(),
+            hanging: Arc::default(),
             saves_fail: Arc::default(),
             unreadable: Arc::default(),
             last_saved: Arc::default(),
@@ -70,6 +73,9 @@ impl SessionStore for TestSessions {
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         self.works()?;
+        if self.hanging.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if self.unreadable.load(SeqCst) {
             return Err(Error::Decode("this is no session".to_owned()));
         }
