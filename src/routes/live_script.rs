@@ -14,8 +14,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use maud::{DOCTYPE, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::{Paths, for_once, page};
-use crate::extract::Gate;
+use super::{Context, Entrance, for_once, page, return_path::ReturnPath, way_to};
 
 /// A function, which what is added calls.
 const SOURCE: &str = include_str!("live.js");
@@ -31,16 +30,25 @@ struct Script {
 }
 
 /// Both routes.
-pub(super) fn router<S: Clone + Send + Sync + 'static>(paths: &Paths, gate: &Gate) -> Router<S> {
+pub(super) fn router<S>(context: &Context, entrance: &Entrance) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
     Router::new()
-        .route(paths.live_script(), get(send))
-        .route(paths.live_back(), get(back))
-        .with_state(Arc::new(Script::new(paths, gate)))
+        .route(entrance.paths.live_script(), get(send))
+        .route(entrance.paths.live_back(), get(back))
+        .with_state(Arc::new(Script::new(context, entrance)))
 }
 
 impl Script {
-    fn new(paths: &Paths, gate: &Gate) -> Self {
-        let places = serde_json::json!([paths.live(), gate.login_for(paths.live_back())]);
+    fn new(context: &Context, entrance: &Entrance) -> Self {
+        let paths = &entrance.paths;
+        // Where there is no page to choose on, by the provider whose script it is: by another,
+        // the same person is somebody else.
+        let start = context.login_page().unwrap_or(paths.start());
+        let back = ReturnPath::parse(&context.site, paths.live_back());
+        let again = way_to(start, &back.unwrap_or_else(ReturnPath::front));
+        let places = serde_json::json!([paths.live(), again]);
         let text = format!("{}(...{places});\n", spare(SOURCE));
         let tag = URL_SAFE_NO_PAD.encode(&Sha256::digest(&text)[..16]);
         Self {

@@ -182,7 +182,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(context: &Arc<Context>) -
                 context: Arc::clone(context),
                 entrance: entrance.clone(),
             })
-            .merge(live_script::router(paths, &context.gate))
+            .merge(live_script::router(context, entrance))
     });
     routers.fold(Router::new(), Router::merge)
 }

@@ -5,7 +5,7 @@ use axum_clef::Paths;
 
 use crate::{
     place::{Browser, Node, text},
-    support::World,
+    support::{ScriptedProvider, World},
 };
 
 /// What a page of this name is told of its person.
@@ -70,6 +70,21 @@ async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
     let script = text(stranger.get(&node, "/auth/live.js").await).await;
     let places = r#"["/auth/live","/who?next=%2Fauth%2Flive%2Fback"]"#;
     assert!(script.contains(places), "{script}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_script_leads_back_to_its_own_provider() {
+    let world = World::new();
+    let staff = Paths::under("/staff").unwrap();
+    let layer = world.layer();
+    let layer = layer.with_provider(staff, ScriptedProvider::other());
+    let node = Node::with(&world, layer.unwrap());
+    for under in ["clef", "staff"] {
+        let script = format!("/{under}/live.js");
+        let script = text(Browser::default().get(&node, &script).await).await;
+        let places = format!(r#"["/{under}/live","/{under}/login?next=%2F{under}%2Flive%2Fback"]"#);
+        assert!(script.contains(&places), "{script}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
