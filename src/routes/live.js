@@ -269,8 +269,9 @@ a { display: inline-block; padding: .65em 1.4em; border: 1px solid; border-radiu
 a:hover { text-decoration: underline }
 a:focus-visible { outline: 3px solid Highlight; outline-offset: 3px }
 [hidden] { display: none }`;
+  // Not seen either where the page insists on `visibility: visible`, as some frameworks do.
   const HIDDEN = `html > :not(clef-cover), html > :not(clef-cover) *,
-html > :not(clef-cover) *::backdrop { visibility: hidden !important }`;
+html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 !important }`;
 
   let covered = null; // "out"; "wait": until it is known; null
   let parts = null;

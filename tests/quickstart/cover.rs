@@ -243,6 +243,43 @@ async fn nothing_of_the_page_comes_above_the_cover() {
 
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
+async fn no_style_of_the_page_shows_it_again() {
+    let stub = Stub::start().await;
+    in_a_browser(async |browser| {
+        open_page(&browser, &stub, "").await?;
+        // As frameworks have it, in a layer whose `!important` comes before that of all others.
+        let insist = "const style = new CSSStyleSheet(); \
+            style.replaceSync(`@layer { .visible { visibility: visible !important } }`); \
+            document.adoptedStyleSheets.push(style); \
+            document.querySelector('h1').className = 'visible'; \
+            const host = document.createElement('x-part'); \
+            window.shadowed = document.createElement('p'); \
+            shadowed.style.visibility = 'visible'; \
+            host.attachShadow({ mode: 'open' }).append(shadowed); \
+            document.body.append(host); \
+            window.toast = document.createElement('p'); \
+            toast.className = 'visible'; \
+            toast.popover = 'manual'; \
+            toast.textContent = 'A letter from Noor'; \
+            document.body.append(toast)";
+        browser.0.execute(insist, vec![]).await?;
+        stub.log_out();
+        browser.waits_for(COVERED).await?;
+        browser.0.execute("toast.showPopover()", vec![]).await?;
+        // What is printed is what is seen without the cover before it.
+        let seen = "[document.querySelector('h1'), shadowed, toast].some((part) => \
+            part.checkVisibility({ opacityProperty: true, visibilityProperty: true }))";
+        assert!(!browser.is(seen).await?);
+        log_in_again(&browser, "Alex").await?;
+        browser.waits_for(UNCOVERED).await?;
+        assert!(browser.is(seen).await?);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn a_page_that_began_without_a_login_is_left_alone() {
     let stub = Stub::start().await;
     in_a_browser(async |browser| {
