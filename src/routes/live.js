@@ -24,6 +24,7 @@
   const SILENCE = 45000;
   const LONGEST_PAUSE = 30000;
   const GRACE = 1000;
+  const SECOND_LOOK = 2000;
   // Tells this page from all others, so that what the server calls its person by means nothing
   // anywhere else.
   const page = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
@@ -228,6 +229,8 @@
       uncover();
       return;
     }
+    // Once more: while a session gets a new id, whoever comes with the old cookie is nobody.
+    timer = setTimeout(look, SECOND_LOOK * (1 + Math.random()));
     if (!told) {
       tell("out");
     }
