@@ -147,6 +147,11 @@ impl Visit {
         self.only_looks.store(true, Ordering::Release);
     }
 
+    /// Whether somebody has said so.
+    pub(crate) fn is_no_use(&self) -> bool {
+        self.only_looks.load(Ordering::Acquire)
+    }
+
     /// Listens for the end of a visitor's login.
     pub(super) fn listen(&self, visitor: &Visitor, session: Option<Id>) -> LoginEnd {
         let gate = &self.gate;
@@ -287,7 +292,7 @@ impl Visit {
             let Some(mut idle) = keeper.left(&login, now) else {
                 return refused("the session has ended meanwhile");
             };
-            if !self.only_looks.load(Ordering::Acquire) {
+            if !self.is_no_use() {
                 match keeper.renew(session.id(), &login, now).await? {
                     Renewed::NotDue => {}
                     Renewed::Yes(renewed) => {

@@ -48,6 +48,17 @@ pub(super) fn look_over(headers: &mut HeaderMap, of_handler: usize) -> Result<()
     given
 }
 
+/// Takes back the cookies behind the first ones, which are the handler's: the session is not to be
+/// renewed.
+pub(super) fn take_back(headers: &mut HeaderMap, of_handler: usize) {
+    let all = headers.get_all(header::SET_COOKIE).iter();
+    let first: Vec<_> = all.take(of_handler).cloned().collect();
+    headers.remove(header::SET_COOKIE);
+    for cookie in first {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+}
+
 /// Of name and value; the `=` between them does not count.
 fn size(cookie: &HeaderValue) -> usize {
     let pair = cookie.as_bytes().split(|byte| *byte == b';').next();

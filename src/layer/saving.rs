@@ -125,6 +125,9 @@ impl Answering {
                 } else {
                     0
                 };
+                if whole && self.visit.is_no_use() {
+                    given::take_back(response.headers_mut(), of_handler);
+                }
                 let given = given::look_over(response.headers_mut(), of_handler);
                 if whole && given.is_ok() {
                     let headers = response.headers_mut();

@@ -2,8 +2,11 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
+use axum::{body::Body, http::Request};
 use cookie::{Cookie, CookieJar, Key};
+use futures_util::StreamExt as _;
 use time::OffsetDateTime;
+use tower::ServiceExt as _;
 use tower_sessions_cookie_store::{decode_record, encode_record};
 
 use crate::{
@@ -135,6 +138,25 @@ async fn a_session_in_use_is_renewed_and_one_that_was_idle_for_too_long_is_over(
     age_by(&site, &mut browser, time::Duration::hours(25));
     assert_eq!(browser.is(&app).await, None);
     assert!(!browser.0.contains_key(SESSION), "it is taken away");
+}
+
+#[tokio::test]
+async fn an_open_page_is_no_use_of_a_sealed_session() {
+    let site = Site::new();
+    let app = site.app();
+    let browser = logged_in(&site).await;
+    let cookies: Vec<_> = browser.0.iter().map(|(n, v)| format!("{n}={v}")).collect();
+    let request = Request::get("/clef/live").header("cookie", cookies.join("; "));
+    let request = request.body(Body::empty()).unwrap();
+    let answer = app.oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    // It would be renewed each time that the page comes back, and what another request has
+    // changed meanwhile would be undone.
+    assert!(!answer.headers().contains_key("set-cookie"));
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    let mut told = answer.into_body().into_data_stream();
+    let told = told.next().await.unwrap().unwrap();
+    assert!(told.starts_with(b"event: logged-in"));
 }
 
 /// Makes a sealed session so much older, as only who has the key can.
