@@ -23,7 +23,12 @@ use std::{
 
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 
-use self::{play::play, steps::Run, tally::Tally, world::Stores};
+use self::{
+    play::play,
+    steps::{NODES, Run, Step},
+    tally::Tally,
+    world::Stores,
+};
 
 /// How many runs there are over memory, unless `MODEL_CASES` says otherwise: far more than
 /// ten thousand steps. Over SQLite there are a tenth as many.
@@ -49,6 +54,31 @@ fn the_promise_holds_whatever_happens_over_leases_in_memory() {
 #[test]
 fn the_promise_holds_whatever_happens_over_leases_in_sqlite() {
     check(Stores::LeasedSqlite);
+}
+
+/// What is kept holds the clock as it was. It says nothing of a login that began after that.
+#[test]
+fn a_new_login_works_however_far_the_clock_goes_on_within_a_lease() {
+    let at = |browser, node| Step::LogIn {
+        browser,
+        node,
+        person: 0,
+    };
+    let on = |seconds| Step::Clock { seconds };
+    let ask = |browser| Step::Ask { browser, node: 0 };
+    for steps in [
+        vec![at(0, 0), on(199), at(1, 1), ask(1)],
+        vec![at(0, 0), on(90), on(90), on(90), at(1, 1), ask(1)],
+        vec![at(0, 0), on(100), on(-50), on(100), at(1, 1), ask(1)],
+    ] {
+        let run = Run {
+            skews: [-1, 1, 0],
+            rates: [1_000; NODES],
+            bus: None,
+            steps,
+        };
+        play_alone(Stores::LeasedMemory, &run).unwrap();
+    }
 }
 
 /// Plays random runs, and shows what they saw or the one that fails.
@@ -101,6 +131,7 @@ fn check(stores: Stores) {
 fn play_alone(stores: Stores, run: &Run) -> Result<Tally, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .start_paused(stores.in_turned_time())
         .build()
         .unwrap();
     runtime.block_on(play(stores, run))
