@@ -20,19 +20,19 @@ use tower_sessions_redis_store::fred::{
 
 use crate::world::person;
 
-/// In which nobody else has anything. News goes through all of them.
-const DATABASE: u8 = 13;
+/// In which nobody else has anything, one for each test. News goes through all of them.
+const DATABASES: [u8; 2] = [12, 13];
 const LEASE: Duration = Duration::from_secs(1);
 /// Longer than anything here takes.
 const ETERNITY: Duration = Duration::from_secs(30);
 
 type Node = Leased<MemoryUserStore>;
 
-async fn client() -> Client {
+async fn client(database: u8) -> Client {
     let url = env::var("REDIS_URL")
         .expect("REDIS_URL is not set: write it like redis://127.0.0.1:6379, or run .ci/run");
     let mut config = Config::from_url(&url).unwrap();
-    config.database = Some(DATABASE);
+    config.database = Some(database);
     let client = Client::new(config, None, None, None);
     let connected = client.init().await;
     connected.expect("the Redis server of REDIS_URL answers");
@@ -44,8 +44,11 @@ fn channel() -> String {
 }
 
 /// A node that listens, and its news from then on.
-async fn node(users: &MemoryUserStore, channel: &str) -> (Node, Receiver<LogoutNews>) {
-    let bus = RedisLogoutBus::new(client().await, channel);
+async fn node(
+    users: &MemoryUserStore,
+    (database, channel): (u8, &str),
+) -> (Node, Receiver<LogoutNews>) {
+    let bus = RedisLogoutBus::new(client(database).await, channel);
     let node = Leased::new(users.clone(), LEASE).bus(bus);
     let mut news = node.logout_news().unwrap();
     let begins = timeout(ETERNITY, news.recv()).await.expect("it listens");
@@ -62,8 +65,8 @@ async fn command<T: FromValue>(client: &Client, words: &[&str]) -> T {
 #[ignore = "needs Redis at REDIS_URL; .ci/run runs it"]
 async fn a_logout_is_seen_before_it_is_answered_and_waits_for_the_lease() {
     let (users, channel) = (MemoryUserStore::new(), channel());
-    let (here, _) = node(&users, &channel).await;
-    let (there, mut news) = node(&users, &channel).await;
+    let (here, _) = node(&users, (DATABASES[0], &channel)).await;
+    let (there, mut news) = node(&users, (DATABASES[0], &channel)).await;
     let alex = person("12345");
     let login = LoginReference::new("1", &alex);
     here.log_in(&Profile::new(alex.clone())).await.unwrap();
@@ -93,10 +96,10 @@ async fn a_logout_is_seen_before_it_is_answered_and_waits_for_the_lease() {
 async fn garbage_is_no_news_and_a_lost_connection_is_made_again() {
     let (users, channel) = (MemoryUserStore::new(), channel());
     // By it, the connections to break are known from those of others at this server.
-    let database = format!(" db={DATABASE} ");
-    let (here, _) = node(&users, &channel).await;
-    let (_there, mut news) = node(&users, &channel).await;
-    let redis = client().await;
+    let database = format!(" db={} ", DATABASES[1]);
+    let (here, _) = node(&users, (DATABASES[1], &channel)).await;
+    let (_there, mut news) = node(&users, (DATABASES[1], &channel)).await;
+    let redis = client(DATABASES[1]).await;
     for garbage in ["", "x", "{}", &"x".repeat(100_000)] {
         let heard_by: i64 = command(&redis, &["PUBLISH", &channel, garbage]).await;
         assert_eq!(heard_by, 2);
