@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    mem,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -50,8 +49,9 @@ pub(super) struct Group {
     due: Instant,
     asked_at: Instant,
     asking: bool,
-    /// Something was heard while the question was under way.
-    again: bool,
+    /// When to ask again at the latest: something was heard while the question was under way, or
+    /// somebody began to listen, whom it is not about.
+    again: Option<Instant>,
 }
 
 impl Group {
@@ -62,7 +62,7 @@ impl Group {
             due,
             asked_at: now,
             asking: false,
-            again: false,
+            again: None,
         }
     }
 
@@ -75,18 +75,18 @@ impl Group {
         (!self.asking).then_some(self.due)
     }
 
-    /// Asks no later than then. `false`: it does so already.
+    /// Asks no later than then. `false`: it does so already, or will see to it after the question
+    /// that is under way.
     pub(super) fn no_later_than(&mut self, due: Instant) -> bool {
-        let earlier = !self.asking && due < self.due;
+        if self.asking {
+            self.again = self.again.into_iter().chain([due]).min();
+            return false;
+        }
+        let earlier = due < self.due;
         if earlier {
             self.due = due;
         }
         earlier
-    }
-
-    /// Something was heard: whatever a question under way finds out, another is to follow.
-    pub(super) fn hear(&mut self) {
-        self.again = self.asking;
     }
 
     /// A question begins.
@@ -100,13 +100,11 @@ impl Group {
         }
     }
 
-    /// It has ended; the next comes a pause after it began, or at `once` if something was heard.
-    pub(super) fn asked(&mut self, pause: Duration, once: Instant) -> Instant {
+    /// It has ended; the next comes a pause after it began, or sooner where that was asked for.
+    pub(super) fn asked(&mut self, pause: Duration) -> Instant {
         self.asking = false;
-        self.due = match mem::take(&mut self.again) {
-            true => once,
-            false => (self.asked_at + pause).max(Instant::now()),
-        };
+        let due = (self.asked_at + pause).max(Instant::now());
+        self.due = self.again.take().map_or(due, |again| due.min(again));
         self.due
     }
 }

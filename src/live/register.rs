@@ -85,7 +85,7 @@ impl Register {
         let group = self.group(checked, interval);
         if self.heard.load(Ordering::Acquire) != checked.heard {
             // Whether that was about this login, the stores say.
-            self.hurry(group, self.begun);
+            self.no_later_than(group, self.begun);
         }
         let known = checked.session.and_then(|id| self.by_session.get(&id));
         let known = known.into_iter().flatten();
@@ -219,7 +219,7 @@ impl Register {
     /// Asks about those whom a logout concerns, before anybody else.
     pub(super) fn hurry_concerned(&mut self, scope: &LogoutScope) {
         for group in self.concerned(scope) {
-            self.hurry(group, self.begun);
+            self.no_later_than(group, self.begun);
         }
     }
 
@@ -229,18 +229,11 @@ impl Register {
         let now = Instant::now();
         let groups: Vec<_> = self.groups.keys().copied().collect();
         for group in groups {
-            self.hurry(group, now + spread(group, within));
+            self.no_later_than(group, now + spread(group, within));
         }
     }
 
     /// Asks no later than then, and again if a question is under way.
-    fn hurry(&mut self, group: u64, due: Instant) {
-        if let Some(asked) = self.groups.get_mut(&group) {
-            asked.hear();
-        }
-        self.no_later_than(group, due);
-    }
-
     fn no_later_than(&mut self, group: u64, due: Instant) {
         let asked = self.groups.get_mut(&group);
         if asked.is_some_and(|asked| asked.no_later_than(due)) {
@@ -268,7 +261,7 @@ impl Register {
     /// A question was answered, or was not: asks again so long after it was asked.
     pub(super) fn asked(&mut self, group: u64, pause: Duration) {
         if let Some(asked) = self.groups.get_mut(&group) {
-            let due = asked.asked(pause, self.begun);
+            let due = asked.asked(pause);
             self.put(group, due);
         }
     }

@@ -287,6 +287,30 @@ async fn whoever_is_logged_in_in_many_places_is_not_in_doubt_for_longer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_begins_to_listen_during_a_question_ends_in_time() {
+    let (world, users) = world(None);
+    let layer = layer(&world, &users).lifetime(HOUR);
+    let node = Node::with(&world, layer.live_interval(24 * HOUR));
+    let mut first = Browser::of(&node, "code:12345").await;
+    let first = node.end(&mut first).await;
+    node.pass(HOUR / 2).await;
+    let mut second = Browser::of(&node, "code:12345").await;
+    node.pass(HOUR / 2 - Duration::from_secs(1)).await;
+    users.takes(Duration::from_secs(5));
+    users.asked();
+    node.pass(Duration::from_secs(2)).await;
+    assert_eq!(users.asked(), ["12345"], "it is under way");
+    users.takes(Duration::ZERO);
+    let second = node.end(&mut second).await;
+    assert!(!first.has_ended());
+    node.pass(Duration::from_secs(5)).await;
+    assert_eq!(first.ending(), Some(LoginEnding::Expired));
+    assert!(!second.has_ended());
+    node.pass(HOUR / 2).await;
+    assert_eq!(second.ending(), Some(LoginEnding::Expired));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_panics_is_asked_again() {
     let (world, users) = world(None);
     let node = Node::with(&world, layer(&world, &users));
