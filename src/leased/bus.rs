@@ -1,5 +1,7 @@
 //! What carries news of logouts from node to node.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::listener::LogoutListener;
@@ -68,6 +70,13 @@ pub trait LogoutBus: Send + Sync + 'static {
     /// with this node, it says no, and every request asks the store.
     fn may_keep(&self) -> bool {
         true
+    }
+
+    /// The longest lease that any node may have, as far as this node knows; `None`, as it stands:
+    /// all have the same. A logout waits for that one where it is longer than this node's. It is
+    /// asked while a logout waits, so it answers from memory.
+    fn longest_lease(&self) -> Option<Duration> {
+        None
     }
 }
 

@@ -61,7 +61,8 @@ const TELL_LIMIT: Duration = Duration::from_secs(5);
 /// # What it asks
 ///
 /// - **One lease for all nodes.** To change it, stop the nodes of the old one first; over
-///   `PostgresLogoutBus` a node with another lease keeps nothing until they are gone.
+///   `PostgresLogoutBus` a node with another lease keeps nothing until they are gone, and its
+///   logouts wait for the longer one.
 /// - **Every node that keeps users logs them out through this**, and every node has the same bus or
 ///   none has one. Where logins end by a statement written by hand, it holds after a lease. The one
 ///   exception costs nothing: nodes without [`Leased`] at all keep nothing.
@@ -223,9 +224,17 @@ impl<S: UserStore> Leased<S> {
 
     /// Returns when no node hands out anything from before `written_at` any more.
     async fn over_everywhere(&self, scope: &LogoutScope, written_at: Instant) {
-        let over_at = written_at + self.lease.wait;
         if let Some(bus) = &self.bus {
-            match tokio::time::timeout_at(over_at, self.tell(bus, scope)).await {
+            let mut told = self.tell(bus, scope);
+            let told = loop {
+                let over_at = written_at + self.wait();
+                let told = tokio::time::timeout_at(over_at, &mut told).await;
+                // The bus may have heard of a longer lease meanwhile.
+                if told.is_ok() || written_at + self.wait() <= over_at {
+                    break told;
+                }
+            };
+            match told {
                 Ok(Ok(Ok(Reach::EveryNode))) => return,
                 Ok(Ok(Ok(Reach::Unknown))) => {}
                 Ok(Ok(Err(error))) => tracing::warn!(
@@ -238,7 +247,14 @@ impl<S: UserStore> Leased<S> {
                 ),
             }
         }
-        tokio::time::sleep_until(over_at).await;
+        tokio::time::sleep_until(written_at + self.wait()).await;
+    }
+
+    /// How long after a write the last answer from before it counts nowhere any more.
+    fn wait(&self) -> Duration {
+        let longest = self.bus.as_ref().and_then(|bus| bus.longest_lease());
+        let wait = longest.map(|lease| Lease::new(lease).wait);
+        wait.map_or(self.lease.wait, |wait| wait.max(self.lease.wait))
     }
 
     /// Tells the other nodes, also when the logout is over sooner: pages may be open there.
@@ -323,7 +339,7 @@ impl<S: UserStore> UserStore for Leased<S> {
     }
 
     fn log_out_wait(&self) -> Duration {
-        self.lease.wait + self.store.log_out_wait()
+        self.wait() + self.store.log_out_wait()
     }
 
     /// What the bus brings; without one, what the store tells.

@@ -326,6 +326,73 @@ async fn a_node_with_another_lease_keeps_nothing_until_it_is_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_logout_at_a_node_with_a_shorter_lease_waits_for_the_longer() {
+    for lease in [SHORT, Duration::ZERO] {
+        let database = Database::create().await;
+        let here = database.open().await;
+        let (url, alex) = (database.url(), person("12345"));
+        let stamp = here.now().await.unwrap();
+        here.log_in(&Profile::new(alex.clone())).await.unwrap();
+
+        // A node that does not hear anything while it is stopped.
+        let (kept, is_kept) = oneshot::channel();
+        let (wake, sleeps) = std::sync::mpsc::channel::<()>();
+        let stopped = thread::spawn(move || {
+            let alone = runtime::Builder::new_current_thread().enable_all().build();
+            alone.unwrap().block_on(async {
+                let users = PostgresUserStore::connect(url.as_str()).await.unwrap();
+                let pool = users.pool().clone();
+                let there = Leased::new(users, LONGEST).bus(PostgresLogoutBus::new(pool.clone()));
+                let there = Arc::new(there);
+                there.logout_news();
+                until(async || seats(&pool).await == 1).await;
+                let alex = person("12345");
+                until(async || keeps(&there, &pool, "1", &alex).await).await;
+                assert!(serves(&there, "1", &alex, stamp).await);
+                kept.send(()).unwrap();
+                sleeps.recv().unwrap();
+                serves(&there, "1", &alex, stamp).await
+            })
+        });
+        is_kept.await.unwrap();
+        let bus = PostgresLogoutBus::new(here.pool().clone());
+        let here = Arc::new(Leased::new(here, lease).bus(bus));
+        log_out(&here, &alex).await;
+        wake.send(()).unwrap();
+        assert!(!stopped.join().unwrap(), "{lease:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_node_that_keeps_nothing_takes_no_seat_and_hears_all_the_same() {
+    let database = Database::create().await;
+    let users = database.open().await;
+    let pool = users.pool().clone();
+    let bus = PostgresLogoutBus::new(users.pool().clone());
+    let nothing = Arc::new(Leased::new(users, Duration::ZERO).bus(bus));
+    let mut news = nothing.logout_news().unwrap();
+    let listeners = "select count(*) from pg_stat_activity
+        where application_name = $1 and query like 'LISTEN%'";
+    until(async || {
+        let count = sqlx::query_scalar(listeners).bind(&database.schema);
+        let count: i64 = count.fetch_one(&pool).await.unwrap();
+        count > 0
+    })
+    .await;
+    let there = node(&database, LONGEST).await;
+    let alex = person("12345");
+    let (_, id) = log_in(&[&there], &alex).await;
+    until(async || keeps(&there, &pool, &id, &alex).await).await;
+    assert_eq!(seats(&pool).await, 1);
+    assert!(log_out(&there, &alex).await < LONGEST);
+    let scope = LogoutScope::Person(alex.clone());
+    assert_eq!(news.recv().await, Ok(LogoutNews::LoggedOut(scope)));
+    assert!(log_out(&nothing, &alex).await < LONGEST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn what_is_read_before_there_is_a_seat_is_not_kept() {
     let database = Database::create().await;
     let users = database.open().await;

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 /// there has found that no lease of theirs is left, also if its clock runs a hundredth slow and
 /// ours a hundredth fast. One more would do; three also bear a node that is slow.
 const LEASES: u32 = 3;
+/// And for how long at the least: whoever has a shorter lease beats no quicker for that.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// A seat as the database shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +35,7 @@ impl Absent {
                 _ => seen_at,
             };
             self.0.insert(row.seat.clone(), (row.beat, since));
-            if seen_at.duration_since(since) >= row.lease * LEASES {
+            if seen_at.duration_since(since) >= (row.lease * LEASES).max(SHORTEST) {
                 absent.push(row);
             }
         }
@@ -64,5 +66,21 @@ mod tests {
         assert_eq!(note(3_100, [6, 1]), [], "it is back");
         assert_eq!(note(6_099, [6, 2]), []);
         assert_eq!(note(6_100, [6, 2]), [row("a", 6)]);
+    }
+
+    #[test]
+    fn a_seat_of_a_very_short_lease_is_given_the_time_to_beat() {
+        let start = Instant::now();
+        let mut absent = Absent::default();
+        for (millis, is_absent) in [(0, false), (999, false), (1_000, true)] {
+            let row = Row {
+                seat: "a".to_owned(),
+                beat: 5,
+                lease: Duration::from_millis(1),
+            };
+            let seen_at = start + Duration::from_millis(millis);
+            let noted = absent.note(vec![row], seen_at);
+            assert_eq!(!noted.is_empty(), is_absent, "{millis}");
+        }
     }
 }

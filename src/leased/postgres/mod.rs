@@ -68,6 +68,10 @@ const ANSWERS: usize = 64;
 /// by any clock, take the row away. A node that sleeps and wakes finds its time over, forgets
 /// everything and takes another seat. No time of day plays a part.
 ///
+/// Of two leases the one that sits first counts; a node with another keeps nothing, and a logout
+/// there waits for the longest that sits. One that has seen no seats yet, as the table cannot be
+/// read, counts with the longest there is. A lease of zero needs no seat.
+///
 /// **Every node that keeps users has this bus.** A node with [`Leased`](super::Leased) and without
 /// it has no seat, so no logout waits for it: to begin with the bus, or to leave it, stop all nodes
 /// that have it not, or have it, first. Nodes without `Leased` keep nothing and do not matter.
@@ -106,13 +110,17 @@ impl PostgresLogoutBus {
     async fn sit(&self, listener: &LogoutListener) -> Result<(), BoxError> {
         let mut ears = timeout(CALL_LIMIT, self.open_ears()).await??;
         let sit = async {
+            if listener.lease().is_zero() {
+                // It keeps nothing, so nobody need wait for it.
+                return std::future::pending().await;
+            }
             let seat = Seat::take(&self.place, &self.pool, listener).await?;
             seat.keep(&self.node).await
         };
         tokio::select! {
             ended = self.hear(&mut ears, listener) => ended,
             ended = sit => ended,
-            ended = watch::watch(&self.pool, listener.lease()) => ended,
+            ended = watch::watch(&self.place, &self.pool, listener.lease()) => ended,
         }
     }
 
@@ -182,17 +190,28 @@ impl LogoutBus for PostgresLogoutBus {
         let rows = timeout(CALL_LIMIT, seats.fetch_all(&self.pool)).await??;
         let own = self.place.seat();
         let mut others = HashSet::new();
+        let mut leases = Vec::new();
         for row in rows {
             // Null: there are none.
-            let seat: Option<String> = row.try_get("seat")?;
-            others.extend(seat.filter(|seat| Some(seat.as_str()) != own.as_deref()));
+            let Some(seat) = row.try_get::<Option<String>, _>("seat")? else {
+                continue;
+            };
+            leases.push(statements::lease(&row)?);
+            if Some(seat.as_str()) != own.as_deref() {
+                others.insert(seat);
+            }
         }
+        self.place.note_leases(leases.into_iter());
         arrival.everywhere(others).await;
         Ok(Reach::EveryNode)
     }
 
     fn may_keep(&self) -> bool {
         self.place.term.lasts()
+    }
+
+    fn longest_lease(&self) -> Option<Duration> {
+        Some(self.place.longest_lease())
     }
 }
 

@@ -1,7 +1,10 @@
 //! The seat of a node: while it has one, it may keep what it reads.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -21,6 +24,8 @@ const BEATS: u32 = 4;
 pub(super) struct Place {
     /// While it lasts, the row was there a lease ago at the most.
     pub(super) term: Term,
+    /// The longest lease of any seat, as they were last seen; in microseconds.
+    longest_lease: AtomicU64,
     seat: Mutex<Option<Arc<str>>>,
 }
 
@@ -28,6 +33,8 @@ impl Place {
     pub(super) fn new() -> Self {
         Self {
             term: Term::over(),
+            // Nothing is known of them yet.
+            longest_lease: AtomicU64::new(u64::MAX),
             seat: Mutex::default(),
         }
     }
@@ -38,6 +45,17 @@ impl Place {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Notes the leases of all seats that there are.
+    pub(super) fn note_leases(&self, leases: impl Iterator<Item = Duration>) {
+        let longest = leases.max().unwrap_or_default().as_micros();
+        let longest = u64::try_from(longest).unwrap_or(u64::MAX);
+        self.longest_lease.store(longest, SeqCst);
+    }
+
+    pub(super) fn longest_lease(&self) -> Duration {
+        Duration::from_micros(self.longest_lease.load(SeqCst))
     }
 
     fn set(&self, seat: Option<Arc<str>>) {

@@ -3,6 +3,10 @@
 //! The channel has the number of the table in its name, so the sites of one database, each with a
 //! table in a schema of its own, do not hear each other.
 
+use std::time::Duration;
+
+use sqlx::{Row as _, postgres::PgRow};
+
 /// The channels to listen at: the site's, and this node's own.
 pub(super) const CHANNELS: &str =
     "select 'clef_logouts_' || 'clef_seats'::regclass::oid, 'clef_node_' || $1";
@@ -36,8 +40,14 @@ pub(super) const TELL: &str = "
     with told as materialized (
         select pg_notify('clef_logouts_' || 'clef_seats'::regclass::oid, $1)
     )
-    select clef_seats.seat from told left join clef_seats on true
+    select clef_seats.seat, clef_seats.lease from told left join clef_seats on true
 ";
 
 /// Tells the node that has told a logout that it has arrived here.
 pub(super) const HEARD: &str = "select pg_notify('clef_node_' || $1, $2)::text";
+
+/// The lease of a seat.
+pub(super) fn lease(seat: &PgRow) -> Result<Duration, sqlx::Error> {
+    let micros: i64 = seat.try_get("lease")?;
+    Ok(Duration::from_micros(micros.max(0).unsigned_abs()))
+}

@@ -8,12 +8,13 @@ use tokio::time::{Instant, timeout};
 use super::{
     CALL_LIMIT, SHORTEST_PAUSE,
     absent::{Absent, Row},
+    seat::Place,
     statements,
 };
 use crate::BoxError;
 
 /// Looks every lease, whether this node has a seat itself or not.
-pub(super) async fn watch(pool: &PgPool, lease: Duration) -> Result<(), BoxError> {
+pub(super) async fn watch(place: &Place, pool: &PgPool, lease: Duration) -> Result<(), BoxError> {
     let mut absent = Absent::default();
     loop {
         let seats = sqlx::query(statements::SEATS).fetch_all(pool);
@@ -22,13 +23,13 @@ pub(super) async fn watch(pool: &PgPool, lease: Duration) -> Result<(), BoxError
         let seen_at = Instant::now();
         let mut rows = Vec::new();
         for seat in seats {
-            let lease: i64 = seat.try_get("lease")?;
             rows.push(Row {
                 seat: seat.try_get("seat")?,
                 beat: seat.try_get("beat")?,
-                lease: Duration::from_micros(lease.max(0).unsigned_abs()),
+                lease: statements::lease(&seat)?,
             });
         }
+        place.note_leases(rows.iter().map(|row| row.lease));
         for Row { seat, beat, .. } in absent.note(rows, seen_at) {
             // Unless it has beaten since.
             let take_away = sqlx::query(statements::TAKE_AWAY).bind(&seat).bind(beat);
