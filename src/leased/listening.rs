@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{runtime::Handle, task::AbortHandle, time::Instant};
+use tokio::{
+    runtime::Handle,
+    task::{AbortHandle, JoinSet},
+    time::Instant,
+};
 
 use super::{bus::LogoutBus, listener::LogoutListener};
 
@@ -24,7 +28,7 @@ impl Listening {
             let mut pause = FIRST_PAUSE;
             loop {
                 let began_at = Instant::now();
-                bus.listen(&listener).await;
+                listen(&bus, &listener).await;
                 // It has listened to something meanwhile, so it is not what was broken before.
                 if began_at.elapsed() > LONGEST_PAUSE {
                     pause = FIRST_PAUSE;
@@ -39,6 +43,18 @@ impl Listening {
             }
         };
         Self(runtime.spawn(listening).abort_handle())
+    }
+}
+
+/// In a task of its own, so that a bus that panics has stopped, and no more. A set, and not a
+/// handle: it stops with this.
+async fn listen(bus: &Arc<dyn LogoutBus>, listener: &LogoutListener) {
+    let (bus, listener) = (Arc::clone(bus), listener.clone());
+    let mut listening = JoinSet::new();
+    listening.spawn(async move { bus.listen(&listener).await });
+    if let Some(Err(error)) = listening.join_next().await {
+        // Not its text: that of a panic may name anybody.
+        tracing::error!(panicked = error.is_panic(), "a bus has failed");
     }
 }
 

@@ -46,6 +46,7 @@ impl Wire {
 #[async_trait]
 impl LogoutBus for End {
     async fn listen(&self, listener: &LogoutListener) {
+        assert!(!self.wire.panics.load(SeqCst), "the bus panics");
         let end = (listener.clone(), Arc::clone(&self.cut));
         self.wire.listeners.lock().unwrap().push(end);
         std::future::pending::<()>().await;

@@ -1,12 +1,12 @@
 //! What a node tells of logouts at others.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum_clef::{LogoutNews, UserStore as _, provider::LogoutScope};
 
 use crate::{
     bus::Wire,
-    world::{World, person, two_nodes_on},
+    world::{World, pass, person, settle, two_nodes_on},
 };
 
 #[tokio::test(start_paused = true)]
@@ -40,6 +40,21 @@ async fn names_that_are_too_long_for_a_bus_are_anybody() {
     assert_eq!(news.try_recv(), Ok(LogoutNews::Missed));
     assert!(there.serves(&browser).await);
     assert_eq!(there.users.reads(), reads + 1, "everybody was dropped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_panics_is_listened_to_again() {
+    let (wire, world) = (Wire::default(), World::new());
+    wire.panics.store(true, SeqCst);
+    let [here, there] = [wire.end(), wire.end()].map(|end| world.node_at(end));
+    let mut news = there.leased.logout_news().unwrap();
+    settle().await;
+    wire.panics.store(false, SeqCst);
+    pass(Duration::from_secs(1)).await;
+    here.leased.log_out(&person("1")).await.unwrap();
+    assert_eq!(news.try_recv(), Ok(LogoutNews::Missed));
+    let scope = LogoutScope::Person(person("1"));
+    assert_eq!(news.try_recv(), Ok(LogoutNews::LoggedOut(scope)));
 }
 
 #[tokio::test(start_paused = true)]
