@@ -71,7 +71,11 @@ fn secured(cookie: HeaderValue) -> HeaderValue {
     let Ok(text) = cookie.to_str() else {
         return cookie;
     };
-    let prefixed = text.starts_with("__Host-") || text.starts_with("__Secure-");
+    // In capitals or not: browsers take both for the prefix.
+    let prefixed = ["__Host-", "__Secure-"].iter().any(|prefix| {
+        let start = text.get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    });
     let mut attributes = text.split(';').skip(1);
     if !prefixed || attributes.any(|attribute| attribute.trim().eq_ignore_ascii_case("secure")) {
         return cookie;
@@ -129,6 +133,8 @@ mod tests {
         for (cookie, expected) in [
             ("__Host-a=; Max-Age=0", "__Host-a=; Max-Age=0; Secure"),
             ("__Secure-a=; Max-Age=0", "__Secure-a=; Max-Age=0; Secure"),
+            ("__host-a=; Max-Age=0", "__host-a=; Max-Age=0; Secure"),
+            ("__SECURE-a=; Max-Age=0", "__SECURE-a=; Max-Age=0; Secure"),
             ("__Host-a=1; secure; Path=/", "__Host-a=1; secure; Path=/"),
             ("a=; Max-Age=0", "a=; Max-Age=0"),
         ] {
