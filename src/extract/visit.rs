@@ -375,7 +375,6 @@ mod tests {
     use super::*;
     use crate::{
         LoggedIn,
-        live::LiveSettings,
         stores::{Account, MemoryUserStore},
     };
 
@@ -395,7 +394,7 @@ mod tests {
             key_cookie: String::new(),
             login_path: String::new(),
             render_rejection: None,
-            live: Live::new(LiveSettings::default()),
+            live: Live::new(),
         };
         let visit = Visit::new(Arc::new(gate), Arc::new(()));
         let session = Session::new(None, Arc::new(MemoryStore::default()), None);

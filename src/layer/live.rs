@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::ClefLayer;
-use crate::live::{Live, LiveSettings};
 
 impl<L> ClefLayer<L> {
     /// How often the stores are asked whether the logins still count that somebody listens to, by
@@ -16,7 +15,7 @@ impl<L> ClefLayer<L> {
     /// evenly over the time and no more than eight at once. On top come questions about those
     /// alone whom a logout concerns, or who begin to listen while one is heard of, and about a
     /// login that comes to its end. An interval of less than a tenth of a second is taken for
-    /// that, one of more than a day for a day.
+    /// that, one of more than a day for a day. It is that of all clones of this layer.
     ///
     /// Sessions of [`with_session_layer`](ClefLayer::with_session_layer) are not looked at: there
     /// a sign-out at another node ends what is open when a page comes back, after five minutes at
@@ -31,13 +30,14 @@ impl<L> ClefLayer<L> {
     /// ```
     #[must_use]
     pub fn live_interval(self, interval: Duration) -> Self {
-        self.with_live_settings(|settings| settings.interval = interval)
+        self.context.gate.live.set_interval(interval);
+        self
     }
 
     /// How many open pages this node tells of logouts at once; 20,000 by default. Whoever comes
     /// on top of them is answered with 503 and tries again. What a handler listens to with a
     /// [`LoginEnd`](crate::LoginEnd) is not counted: how much of that there is, the application
-    /// decides.
+    /// decides. It is the number of all clones of this layer together.
     ///
     /// ```
     /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
@@ -46,13 +46,7 @@ impl<L> ClefLayer<L> {
     /// ```
     #[must_use]
     pub fn most_live_pages(self, pages: usize) -> Self {
-        self.with_live_settings(|settings| settings.most_pages = pages)
-    }
-
-    fn with_live_settings(mut self, set: impl FnOnce(&mut LiveSettings)) -> Self {
-        let mut settings = self.context.gate.live.settings();
-        set(&mut settings);
-        self.gate_mut().live = Live::new(settings);
+        self.context.gate.live.pages().set_most(pages);
         self
     }
 

@@ -19,7 +19,7 @@ pub use self::{service::ClefLayerService, sessions::ClefSessions};
 use crate::{
     AddressError, LoginFailure, Logouts, NoticeLimits, Paths, PathsError, Rejection, UserStore,
     extract::Gate,
-    live::{Live, LiveSettings},
+    live::Live,
     pending::PendingLogouts,
     provider::Provider,
     routes::{self, Attempts, Checks, Context, Entrance, Notices, SignOuts},
@@ -214,7 +214,7 @@ impl<L> ClefLayer<L> {
             key_cookie: site.cookie_name("login", None),
             login_path: paths.start().to_owned(),
             render_rejection: None,
-            live: Live::new(LiveSettings::default()),
+            live: Live::new(),
         };
         let context = Context {
             attempts: Attempts::new(site.clone()),

@@ -34,28 +34,13 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// After news that something was missed, everybody is asked about within this time.
 const MISSED_WITHIN: Duration = Duration::from_secs(1);
 
-/// How the application has it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LiveSettings {
-    pub(crate) interval: Duration,
-    pub(crate) most_pages: usize,
-}
-
-impl Default for LiveSettings {
-    fn default() -> Self {
-        Self {
-            interval: INTERVAL,
-            most_pages: MOST_PAGES,
-        }
-    }
-}
-
 /// The logins of a layer that somebody listens to.
 #[derive(Clone)]
 pub(crate) struct Live(Arc<Hub>);
 
 pub(super) struct Hub {
-    settings: LiveSettings,
+    /// Of all clones of the layer: those that were taken before it was set up hear the logouts too.
+    interval: Mutex<Duration>,
     /// That of the register, to look at without a lock on every request.
     heard: Arc<AtomicU64>,
     register: Mutex<Register>,
@@ -65,19 +50,19 @@ pub(super) struct Hub {
 }
 
 impl Live {
-    pub(crate) fn new(settings: LiveSettings) -> Self {
+    pub(crate) fn new() -> Self {
         let heard = Arc::<AtomicU64>::default();
         Self(Arc::new(Hub {
-            settings,
+            interval: Mutex::new(INTERVAL),
             heard: Arc::clone(&heard),
             register: Mutex::new(Register::new(heard)),
             changed: Notify::new(),
-            pages: Pages::new(settings.most_pages),
+            pages: Pages::new(MOST_PAGES),
         }))
     }
 
-    pub(crate) fn settings(&self) -> LiveSettings {
-        self.0.settings
+    pub(crate) fn set_interval(&self, interval: Duration) {
+        *self.0.interval_set() = interval;
     }
 
     pub(crate) fn pages(&self) -> &Pages {
@@ -136,8 +121,12 @@ impl Hub {
         self.register.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn interval_set(&self) -> MutexGuard<'_, Duration> {
+        self.interval.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn interval(&self) -> Duration {
-        let interval = self.settings.interval;
+        let interval = *self.interval_set();
         interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
     }
 
@@ -187,7 +176,7 @@ impl fmt::Debug for Live {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Live")
-            .field("settings", &self.0.settings)
+            .field("interval", &self.0.interval())
             .finish_non_exhaustive()
     }
 }

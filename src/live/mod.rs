@@ -21,7 +21,7 @@ mod watch;
 
 pub(crate) use self::{
     checked::{Checked, in_a_while},
-    hub::{Live, LiveSettings},
+    hub::Live,
     judge::Judge,
     pages::{Page, Pages},
 };

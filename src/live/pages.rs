@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::{Notify, futures::OwnedNotified};
 
 pub(crate) struct Pages {
-    most: usize,
+    most: AtomicUsize,
     open: Arc<AtomicUsize>,
     closed: AtomicBool,
     closing: Arc<Notify>,
@@ -27,11 +27,15 @@ pub(crate) struct Page {
 impl Pages {
     pub(super) fn new(most: usize) -> Self {
         Self {
-            most,
+            most: AtomicUsize::new(most),
             open: Arc::default(),
             closed: AtomicBool::new(false),
             closing: Arc::default(),
         }
+    }
+
+    pub(crate) fn set_most(&self, most: usize) {
+        self.most.store(most, Ordering::Release);
     }
 
     /// How many there are.
@@ -41,7 +45,8 @@ impl Pages {
 
     /// A place for one more page; `None`: there is none, or the server stops.
     pub(crate) fn place(&self) -> Option<Page> {
-        let more = |open: usize| (open < self.most).then_some(open + 1);
+        let most = self.most.load(Ordering::Acquire);
+        let more = |open: usize| (open < most).then_some(open + 1);
         let open = &self.open;
         open.fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
             .ok()?;

@@ -52,6 +52,22 @@ async fn the_webhook_tells_every_listener_of_the_person_and_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_layer_that_is_set_up_after_its_routes_are_taken_is_told_at_once_too() {
+    let world = World::new();
+    let layer = world.layer();
+    let mut node = Node::with(&world, layer.clone());
+    let routes = world.pages(layer.routes());
+    let layer = layer.live_interval(DAY).most_live_pages(1);
+    node.app = routes.layer(layer);
+    let mut browser = Browser::of(&node, "code:12345").await;
+    let mut page = browser.open(&node).await;
+    page.is_in().await;
+    assert_eq!(browser.status(&node, "/clef/live").await, 503);
+    node.notice("token:12345").await;
+    page.hears_at_once().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_waiting_future_and_its_clones_end() {
     let world = World::new();
     let node = Node::of(&world);
