@@ -42,6 +42,7 @@
   let since = 0; // when the connection was made
   let failures = 0;
   let timer = 0;
+  let left = false; // whether another page is shown in its place
   let queue = null; // for the one connection of the hidden pages
   let leave = null; // has it, and gives it up
 
@@ -474,7 +475,10 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
   }
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
-      hide();
+      // Not on its way out, where this comes last: browsers keep no page that waits for a lock.
+      if (!left) {
+        hide();
+      }
       setTimeout(settle, GRACE);
     } else {
       show();
@@ -491,6 +495,7 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
   }, 10000);
   // A page that the browser keeps to come back to shows nothing until it has asked.
   window.addEventListener("pagehide", (event) => {
+    left = true;
     if (event.persisted && state !== "out") {
       cover("wait");
     }
@@ -502,6 +507,7 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
     }
   });
   window.addEventListener("pageshow", (event) => {
+    left = false;
     if (event.persisted) {
       listen();
       if (!isPublic()) {
