@@ -112,9 +112,9 @@ impl<'a> Seat<'a> {
     async fn insert(&self) -> Result<bool, BoxError> {
         let lease = i64::try_from(self.lease.as_micros())?;
         let mut transaction = self.pool.begin().await?;
-        sqlx::query(statements::LOCK)
-            .execute(&mut *transaction)
-            .await?;
+        for before in [statements::LET_GO, statements::LOCK] {
+            sqlx::query(before).execute(&mut *transaction).await?;
+        }
         let taken = sqlx::query(statements::TAKE_SEAT)
             .bind(&*self.name)
             .bind(lease)

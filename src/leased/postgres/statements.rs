@@ -11,6 +11,9 @@ use sqlx::{Row as _, postgres::PgRow};
 pub(super) const CHANNELS: &str =
     "select 'clef_logouts_' || 'clef_seats'::regclass::oid, 'clef_node_' || $1";
 
+/// Before the lock: a machine that dies while it has it does not keep the others from beating.
+pub(super) const LET_GO: &str = "set local idle_in_transaction_session_timeout = '2s'";
+
 /// Before a seat is taken: nobody else takes one meanwhile.
 pub(super) const LOCK: &str = "lock table clef_seats in share row exclusive mode";
 
