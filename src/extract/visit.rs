@@ -99,8 +99,8 @@ pub(crate) struct Visitor {
     pub(crate) user: AnyUser,
     user_id: String,
     provider_session: Option<ProviderSession>,
-    /// When the login ends by itself, unless its session is used meanwhile.
-    ends_at: Option<Instant>,
+    /// How long the login goes on from the check, unless its session is used meanwhile.
+    left: Option<Duration>,
 }
 
 impl Visitor {
@@ -161,7 +161,8 @@ impl Visit {
             provider_session: visitor.provider_session.as_ref(),
             logged_in_at: visitor.login.logged_in_at(),
             session,
-            ends_at: visitor.ends_at,
+            // From here on: the check was a moment ago, and few who are checked listen.
+            ends_at: in_a_while(Instant::now(), visitor.left),
             heard: self.heard,
         };
         gate.live.listen(&checked, || Judge {
@@ -316,7 +317,7 @@ impl Visit {
             user,
             user_id,
             provider_session,
-            ends_at: in_a_while(Instant::now(), left),
+            left,
         }))
     }
 }
