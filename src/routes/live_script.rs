@@ -11,7 +11,7 @@ use axum::{
     routing::get,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use maud::{DOCTYPE, PreEscaped, html};
+use maud::html;
 use sha2::{Digest as _, Sha256};
 
 use super::{Context, Entrance, for_once, page, return_path::ReturnPath, way_to};
@@ -84,34 +84,15 @@ async fn send(State(script): State<Arc<Script>>, headers: HeaderMap) -> Response
 /// Tells the covered page, whatever it is, to ask once more, and closes itself. Whether somebody
 /// is logged in, this page does not know.
 async fn back(State(script): State<Arc<Script>>) -> Response {
+    let tells = html! { script src=(script.path) data-back defer {} };
     let content = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Back to your page" }
-                style { (PreEscaped(page::STYLE)) }
-                script src=(script.path) data-back defer {}
-            }
-            body {
-                main {
-                    h1 { "Back to your page" }
-                    p { "It is as you left it, in the window that you came from. Close this one." }
-                    a class="quiet" href="/" { "To the front page" }
-                }
-            }
-        }
+        p { "It is as you left it, in the window that you came from. Close this one." }
+        a class="quiet" href="/" { "To the front page" }
     };
-    let about = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; \
-             frame-ancestors 'none'",
-        ),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    for_once((about, content.into_string()).into_response())
+    for_once(page::page(
+        "Back to your page",
+        &tells,
+        &content,
+        page::OWN_SCRIPT,
+    ))
 }

@@ -4,11 +4,11 @@ use axum::{
     http::header,
     response::{IntoResponse as _, Response},
 };
-use maud::{DOCTYPE, PreEscaped, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{LoginFailure, LoginFailureKind};
 
-pub(super) const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("page.css");
 
 /// What happened, in one line.
 pub(super) fn headline(failure: &LoginFailure) -> String {
@@ -82,7 +82,40 @@ pub(super) fn explanation(failure: &LoginFailure) -> String {
 }
 
 pub(super) fn failure(failure: &LoginFailure) -> Response {
-    let headline = failure.title();
+    let content = html! {
+        p { (explanation(failure)) }
+        @if failure.kind() == LoginFailureKind::ForeignOrigin {
+            a href="/" { "To the front page" }
+        } @else if failure.kind() == LoginFailureKind::NotSignedOut {
+            form method="post" action=(failure.sign_out_path()) {
+                button { "Sign out" }
+                a class="quiet" href="/" { "To the front page" }
+            }
+        } @else {
+            a href=(failure.retry_url()) {
+                "Log in" @if !failure.chooses() { " with " (failure.provider()) }
+            }
+            a class="quiet" href="/" { "To the front page" }
+        }
+    };
+    let page = page(&failure.title(), &html! {}, &content, NO_SCRIPT);
+    (failure.status(), page).into_response()
+}
+
+/// What a page may load: nothing, but the style that is in it.
+const NO_SCRIPT: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+/// And a script of the site.
+pub(super) const OWN_SCRIPT: &str = "default-src 'none'; script-src 'self'; \
+     style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
+/// A page of the crate's own, under its headline.
+pub(super) fn page(
+    headline: &str,
+    head: &Markup,
+    content: &Markup,
+    policy: &'static str,
+) -> Response {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -92,37 +125,20 @@ pub(super) fn failure(failure: &LoginFailure) -> Response {
                 meta name="color-scheme" content="light dark";
                 title { (headline) }
                 style { (PreEscaped(STYLE)) }
+                (head)
             }
             body {
                 main {
                     h1 { (headline) }
-                    p { (explanation(failure)) }
-                    @if failure.kind() == LoginFailureKind::ForeignOrigin {
-                        a href="/" { "To the front page" }
-                    } @else if failure.kind() == LoginFailureKind::NotSignedOut {
-                        form method="post" action=(failure.sign_out_path()) {
-                            button { "Sign out" }
-                            a class="quiet" href="/" { "To the front page" }
-                        }
-                    } @else {
-                        a href=(failure.retry_url()) {
-                            "Log in" @if !failure.chooses() { " with " (failure.provider()) }
-                        }
-                        a class="quiet" href="/" { "To the front page" }
-                    }
+                    (content)
                 }
             }
         }
     };
     (
-        failure.status(),
         [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-            (
-                header::CONTENT_SECURITY_POLICY,
-                "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
-                 frame-ancestors 'none'",
-            ),
+            (header::CONTENT_SECURITY_POLICY, policy),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ],
         page.into_string(),
