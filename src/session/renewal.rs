@@ -36,7 +36,7 @@ pub(crate) enum Renewed {
 /// of the request what it read at the beginning: whatever changed meanwhile would be undone, a
 /// sign-out among it.
 impl Keeper {
-    /// Renews the session if it is time.
+    /// Renews the session if it is time, of a login of which something is [left](Self::left).
     ///
     /// # Errors
     ///
@@ -47,9 +47,6 @@ impl Keeper {
         login: &StoredLogin,
         now: Timestamp,
     ) -> Result<Renewed, BoxError> {
-        if self.left(login, now).is_none() {
-            return Ok(Renewed::Ended);
-        }
         let unseen = login.seen.map(|seen| now.since(seen));
         if unseen.is_some_and(|unseen| unseen < self.idle / RENEWALS_IN_IDLE_TIME) {
             return Ok(Renewed::NotDue);
