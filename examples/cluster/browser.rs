@@ -1,8 +1,10 @@
 //! A browser, as far as it takes one: a cookie jar, and the login it has.
 
-use std::collections::BTreeMap;
-
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
+use reqwest::{
+    Url,
+    cookie::{CookieStore as _, Jar},
+};
 
 use crate::oracle::Login;
 
@@ -10,40 +12,29 @@ pub struct Browser {
     /// Whose it is: a place in the list of people.
     pub person: usize,
     pub login: Option<Login>,
-    cookies: BTreeMap<String, String>,
+    jar: Jar,
+    /// Where its cookies belong, at whichever node.
+    site: Url,
 }
 
 impl Browser {
-    pub fn new(person: usize) -> Self {
+    pub fn new(person: usize, site: Url) -> Self {
         Self {
             person,
             login: None,
-            cookies: BTreeMap::new(),
+            jar: Jar::default(),
+            site,
         }
     }
 
     /// The header `Cookie` of a request.
-    pub fn cookies(&self) -> String {
-        let pairs = self.cookies.iter();
-        let pairs: Vec<_> = pairs
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        pairs.join("; ")
+    pub fn cookies(&self) -> Option<HeaderValue> {
+        self.jar.cookies(&self.site)
     }
 
     /// An answer arrives.
     pub fn take(&mut self, headers: &HeaderMap) {
-        for cookie in headers.get_all(header::SET_COOKIE) {
-            let cookie = cookie.to_str().unwrap_or_default();
-            let mut parts = cookie.split("; ");
-            let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
-                continue;
-            };
-            if value.is_empty() || parts.any(|attribute| attribute == "Max-Age=0") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
+        let mut cookies = headers.get_all(header::SET_COOKIE).iter();
+        self.jar.set_cookies(&mut cookies, &self.site);
     }
 }

@@ -8,16 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum_clef::BoxError;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{Client, RequestBuilder, Response, Url, redirect};
 use tokio::{sync::Mutex, task::JoinHandle};
 
 use crate::{
     browser::Browser,
     figures::Figures,
-    node::{ACCOUNT, Node},
+    node::{ACCOUNT, Node, SITE},
     oracle::{Login, Logouts},
 };
 
@@ -48,12 +48,13 @@ impl Load {
     /// When the HTTP client cannot be made.
     pub fn new(nodes: Vec<Arc<Node>>) -> Result<Arc<Self>, BoxError> {
         let calls = nodes[0].calls();
+        let site = Url::parse(SITE)?;
         Ok(Arc::new(Self {
             nodes,
             figures: Figures::new(calls),
             people: (0..PEOPLE).map(|_| Logouts::default()).collect(),
             browsers: (0..PEOPLE * BROWSERS_OF_A_PERSON)
-                .map(|number| Mutex::new(Browser::new(number % PEOPLE)))
+                .map(|number| Mutex::new(Browser::new(number % PEOPLE, site.clone())))
                 .collect(),
             http: Client::builder()
                 .redirect(redirect::Policy::none())
@@ -200,7 +201,7 @@ impl Load {
             let notice = notice.form(&[("logout_token", token)]);
             let began_at = Instant::now();
             let logout = person.begins();
-            match self.send(node, notice, String::new()).await {
+            match self.send(node, notice, None).await {
                 Some(answer) if answer.status() == StatusCode::OK => {
                     person.is_answered(logout);
                     let took = began_at.elapsed();
@@ -222,11 +223,14 @@ impl Load {
     async fn send(
         &self,
         node: &Node,
-        request: RequestBuilder,
-        cookies: String,
+        mut request: RequestBuilder,
+        cookies: Option<HeaderValue>,
     ) -> Option<Response> {
+        if let Some(cookies) = cookies {
+            request = request.header(header::COOKIE, cookies);
+        }
         let starts = node.starts();
-        match request.header(header::COOKIE, cookies).send().await {
+        match request.send().await {
             Ok(answer) => Some(answer),
             Err(error) => {
                 if node.is_running() && node.starts() == starts {

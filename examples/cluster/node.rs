@@ -28,7 +28,7 @@ use crate::{
 /// Guarded.
 pub const ACCOUNT: &str = "/account";
 /// The address that people would know, the same for all nodes.
-const SITE: &str = "http://127.0.0.1:9";
+pub const SITE: &str = "http://127.0.0.1:9";
 /// Connections of the bus: one listens, the others beat and tell.
 const BUS_CONNECTIONS: u32 = 4;
 
