@@ -257,29 +257,15 @@ impl<L> ClefLayer<L> {
     /// When one of the paths is that of a route already.
     ///
     /// ```
-    /// use axum::{Router, extract::RawQuery, response::Html, routing::get};
     /// use axum_clef::{ClefLayer, Paths, PathsError, clef::Clef};
     ///
-    /// /// Offers both providers.
-    /// async fn log_in(RawQuery(query): RawQuery) -> Html<String> {
-    ///     // `next` as it came: decoded, it would lose what stands behind an `&` in it. A query
-    ///     // has no `"`, `<` or `>`, so it can do no harm here.
-    ///     let query = query.unwrap_or_default().replace('&', "&amp;");
-    ///     Html(format!(
-    ///         r#"<a href="/clef/login?{query}">Customers</a> <a href="/staff/login?{query}">Staff</a>"#
-    ///     ))
-    /// }
-    ///
-    /// fn app(auth: ClefLayer<axum_clef::ClefSessions>) -> Result<Router, PathsError> {
-    ///     let staff = Clef::new("another app id", "another app secret");
-    ///     let auth = auth
-    ///         .with_provider(Paths::under("/staff")?, staff)?
-    ///         .login_page("/log-in");
-    ///     Ok(Router::new()
-    ///         .route("/log-in", get(log_in))
-    ///         .merge(auth.routes())
-    ///         .layer(auth))
-    /// }
+    /// # fn example<L>(auth: ClefLayer<L>) -> Result<ClefLayer<L>, PathsError> {
+    /// let staff = Clef::new("another app id", "another app secret");
+    /// let auth = auth
+    ///     .with_provider(Paths::under("/staff")?, staff)?
+    ///     .login_page("/log-in"); // which is shown there
+    /// # Ok(auth)
+    /// # }
     /// ```
     ///
     /// At this provider the callback `https://example.com/staff/callback` is registered, and as
