@@ -228,20 +228,22 @@ impl<S: UserStore> Leased<S> {
             let mut told = self.tell(bus, scope);
             let told = loop {
                 let over_at = written_at + self.wait();
-                let told = tokio::time::timeout_at(over_at, &mut told).await;
+                if let Ok(told) = tokio::time::timeout_at(over_at, &mut told).await {
+                    break Some(told.unwrap_or_else(|ended| Err(ended.into())));
+                }
                 // The bus may have heard of a longer lease meanwhile.
-                if told.is_ok() || written_at + self.wait() <= over_at {
-                    break told;
+                if written_at + self.wait() <= over_at {
+                    break None;
                 }
             };
             match told {
-                Ok(Ok(Ok(Reach::EveryNode))) => return,
-                Ok(Ok(Ok(Reach::Unknown))) => {}
-                Ok(Ok(Err(error))) => tracing::warn!(
+                Some(Ok(Reach::EveryNode)) => return,
+                Some(Ok(Reach::Unknown)) => {}
+                Some(Err(error)) => tracing::warn!(
                     error = ?error.to_string(),
                     "the other nodes could not be told of a logout; it waits until they forget"
                 ),
-                Ok(Err(_)) | Err(_) => tracing::warn!(
+                None => tracing::warn!(
                     "not every node has said in time that it heard of a logout; by now all have \
                      forgotten what they kept"
                 ),

@@ -11,7 +11,7 @@ use super::{
     login::Login,
 };
 use crate::{
-    BoxError, LoginReference, LogoutNews, Standing, Timestamp,
+    BoxError, LogoutNews, Standing, Timestamp,
     pending::PendingLogouts,
     session::{Keeper, Kept},
     time_limit::{STORE_LIMIT, answer, within},
@@ -62,10 +62,8 @@ impl Judge {
         if pending {
             return all(|| Finding::Over(LoginEnding::LoggedOut));
         }
-        let newest = logins.iter().map(|login| login.logged_in_at).max();
-        let reference = newest
-            .into_iter()
-            .fold(whose.reference(), LoginReference::begun_at);
+        let mut reference = whose.reference();
+        reference.logged_in_at = logins.iter().map(|login| login.logged_in_at).max();
         let standing = within(STORE_LIMIT, self.users.standing(reference)).await;
         let standing = match standing {
             Ok(Some(standing)) => standing,
