@@ -7,14 +7,17 @@ use async_trait::async_trait;
 use super::listener::LogoutListener;
 use crate::BoxError;
 
-/// Carries news of logouts between the nodes of a site, so that each forgets at once what it
-/// keeps of a person who was logged out.
+/// Carries news of logouts between the nodes of a site, so that each drops at once what it keeps of
+/// a user who was logged out.
 ///
-/// Nothing that must hold rests on it, unless it says so by [`Reach::EveryNode`]: a bus that loses
-/// news, or is down, costs speed and nothing else. News may come late, twice, and in any order.
+/// A bus that loses news, or is down, costs speed and nothing else, unless it has proven otherwise
+/// by [`Reach::EveryNode`]. News may come late, twice, and in any order.
 ///
-/// The news is text of at most [`LONGEST_NEWS`](LogoutListener::LONGEST_NEWS) bytes, in which a person may
-/// be named: keep it out of logs.
+/// The news is text of at most [`LONGEST_NEWS`](LogoutListener::LONGEST_NEWS) bytes. It may have an
+/// issuer and a subject in it: keep it out of logs, and away from those who must not read it.
+///
+/// Forged news costs reads of the user store and loosens nothing. A forged acknowledgement does: a
+/// bus that answers [`Reach::EveryNode`] counts only those that it has authenticated.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -32,15 +35,15 @@ use crate::BoxError;
 ///         loop {
 ///             match news.recv().await {
 ///                 Ok(news) => {
-///                     listener.hear(&news);
+///                     listener.receive(&news);
 ///                 }
-///                 Err(broadcast::error::RecvError::Lagged(_)) => listener.missed(),
+///                 Err(broadcast::error::RecvError::Lagged(_)) => listener.lagged(),
 ///                 Err(broadcast::error::RecvError::Closed) => return,
 ///             }
 ///         }
 ///     }
 ///
-///     async fn tell(&self, news: &str) -> Result<Reach, BoxError> {
+///     async fn publish(&self, news: &str) -> Result<Reach, BoxError> {
 ///         self.0.send(news.to_owned())?;
 ///         Ok(Reach::Unknown)
 ///     }
@@ -48,20 +51,23 @@ use crate::BoxError;
 /// ```
 #[async_trait]
 pub trait LogoutBus: Send + Sync + 'static {
-    /// Brings the news of the other nodes to the listener, for as long as it can. The store runs
-    /// this in a task of its own from its first use on, and ends the task when it is dropped. Where
-    /// it returns, it is called again after a pause, which grows; what was missed meanwhile is
-    /// [seen to](LogoutListener::missed).
+    /// Brings the news of the other nodes to the listener, for as long as it can.
+    ///
+    /// The store runs this in a task of its own from its first use on, and ends the task when it is
+    /// dropped. Where it returns, it is called again after a pause, which grows, and after
+    /// [`lagged`](LogoutListener::lagged).
     async fn listen(&self, listener: &LogoutListener);
 
-    /// Tells the other nodes. The logout stands in the store already, and waits for this until every
-    /// lease is over. After five seconds it is dropped.
+    /// Publishes news to the other nodes.
+    ///
+    /// The logout is written already, and waits for this until every lease is over. After five
+    /// seconds the future is dropped.
     ///
     /// # Errors
     ///
-    /// When it cannot be told. The logout then waits until every lease is over. The error goes to
-    /// the log.
-    async fn tell(&self, news: &str) -> Result<Reach, BoxError>;
+    /// When it cannot be published. The logout then waits until every lease is over. The error goes
+    /// to the log.
+    async fn publish(&self, news: &str) -> Result<Reach, BoxError>;
 
     /// Whether this node may keep anything now. It is asked at every request, so it answers from
     /// memory.
@@ -86,8 +92,8 @@ pub trait LogoutBus: Send + Sync + 'static {
 pub enum Reach {
     /// It may have reached others, or not. The logout waits until every lease is over.
     Unknown,
-    /// Every node that could keep something from before has [heard](LogoutListener::hear) it: the
-    /// logout is answered at once. Say this only where it is proven, for every node there is, those
-    /// included that have just started or cannot be reached: the promise rests on it.
+    /// Every node that could keep something from before has [received](LogoutListener::receive) it:
+    /// the logout is answered at once. Return this only where it is proven, for every node there is,
+    /// those included that have just started or cannot be reached: the promise rests on it.
     EveryNode,
 }

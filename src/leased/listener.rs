@@ -8,6 +8,7 @@ use super::{
     dropped::Dropped,
     lease::Lease,
     message::{self, Message},
+    refused::RefusedMessages,
 };
 use crate::LogoutNews;
 
@@ -22,6 +23,7 @@ pub struct LogoutListener {
     /// The name of this store among all of the site's.
     pub(super) name: Arc<str>,
     news: broadcast::Sender<LogoutNews>,
+    pub(super) refused: Arc<RefusedMessages>,
 }
 
 impl LogoutListener {
@@ -34,25 +36,22 @@ impl LogoutListener {
             lease,
             name: format!("{:032x}", rand::random::<u128>()).into(),
             news: broadcast::Sender::new(ROOM),
+            refused: Arc::default(),
         }
     }
 
-    /// Takes news that a node has told. When this returns `true`, nothing that was read before is
-    /// handed out any more to the logins that have ended, and so the news has arrived.
+    /// Receives news that a node has published.
     ///
-    /// `false`: it is no news that this version can read. Nothing has changed.
-    pub fn hear(&self, news: &str) -> bool {
+    /// When this returns `true`, nothing that was read before is handed out any more to the logins
+    /// that have ended, and so the news has arrived. `false`: it is no news that this version can read. Nothing has changed, and it is counted in a
+    /// warning that is logged once a second at the most.
+    pub fn receive(&self, news: &str) -> bool {
         let Some(Message { from, scope }) = Message::read(news) else {
-            // Not its text: it may be anything, a person's name among it.
-            tracing::warn!(
-                bytes = news.len(),
-                "something came over the bus that is no news of a logout; do all nodes run the \
-                 same version, and does nobody else write there?"
-            );
+            self.refused.add();
             return false;
         };
         if *from == *self.name {
-            // Its own logout, which was dropped before it was told.
+            // Its own logout, dropped here before it was published.
             return true;
         }
         match scope {
@@ -61,14 +60,14 @@ impl LogoutListener {
                 // Nobody may be listening.
                 let _ = self.news.send(LogoutNews::LoggedOut(scope));
             }
-            None => self.missed(),
+            None => self.lagged(),
         }
         true
     }
 
-    /// Says that news may have been missed, or that nothing is known of before. Everything that is
-    /// kept, and every read that is under way, is for nobody else from now on.
-    pub fn missed(&self) {
+    /// Notes that news may have been missed: everything that is kept, and every read that is under
+    /// way, is given to no later request.
+    pub fn lagged(&self) {
         self.dropped.everything();
         let _ = self.news.send(LogoutNews::Missed);
     }

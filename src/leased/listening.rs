@@ -39,7 +39,7 @@ impl Listening {
                 );
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
-                listener.missed();
+                listener.lagged();
             }
         };
         Self(runtime.spawn(listening).abort_handle())

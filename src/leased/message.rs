@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ProviderSession, Subject, logout_scope::LogoutScope};
 
-/// The longest text, in bytes. A notification of PostgreSQL has 8,000, of which its bus needs some
-/// for itself.
-pub(super) const LONGEST: usize = 7_800;
+/// The longest text, in bytes. Encrypted and in Base64 it fits a notification of PostgreSQL, which
+/// has less than 8,000.
+pub(super) const LONGEST: usize = 5_800;
 
 /// One logout.
 pub(super) struct Message {

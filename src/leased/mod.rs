@@ -16,6 +16,7 @@ mod message;
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+mod refused;
 mod store;
 
 #[cfg(feature = "postgres")]

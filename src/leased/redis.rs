@@ -10,7 +10,7 @@ use fred::{
 };
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{
@@ -21,17 +21,17 @@ use crate::BoxError;
 
 /// How long one command may take.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
-/// How often the bus says something to itself, and after how long without hearing anything the
-/// connection counts as broken.
-const BETWEEN_BEATS: Duration = Duration::from_secs(2);
-const SILENCE: Duration = Duration::from_secs(7);
+/// How often the bus sends itself a heartbeat, and after how long without one the connection counts
+/// as broken.
+const BETWEEN_HEARTBEATS: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(8);
 
 /// News of logouts by `PUBLISH` and `SUBSCRIBE` of Redis, where sessions lie there: other nodes,
 /// and the pages open there, see a logout in milliseconds.
 ///
-/// **The answer to a logout still waits for the lease.** Redis tells nobody who has heard a
-/// message, and may lose the list of who there is, so it cannot prove that every node has
-/// forgotten. `PostgresLogoutBus` can.
+/// **The answer to a logout still waits for the lease.** Redis does not say which nodes have received
+/// a message, and may lose the list of nodes, so it cannot prove that every node has dropped what it
+/// kept. `PostgresLogoutBus` can.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -42,17 +42,31 @@ const SILENCE: Duration = Duration::from_secs(7);
 /// # async fn open() -> Result<(), axum_clef::BoxError> {
 /// let redis = Pool::new(Config::from_url("redis://cache.example.com")?, None, None, None, 4)?;
 /// redis.init().await?; // for the session store too
-/// let bus = RedisLogoutBus::new(redis.next().clone(), "example.com logouts");
+/// let bus = RedisLogoutBus::new(redis.next().clone(), "example.com:logouts");
 /// let users = Leased::new(MemoryUserStore::new(), Duration::from_secs(1)).bus(bus);
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// Whoever may publish there can make nodes forget what they keep, which costs reads, and no more.
+/// # What other clients can do
+///
+/// The messages are neither encrypted nor authenticated.
+///
+/// - A client that may publish on the channel can make nodes drop what they keep and check their
+///   open pages early, which costs reads of the user store. It can fill the log with one warning a
+///   second. It cannot log anyone out, as each node asks the store; it cannot keep anyone logged in,
+///   and it cannot shorten a logout, as the answer waits for the lease whatever is published.
+/// - A client that may subscribe sees issuer and subject of each logout.
+///
+/// So give both rights to the user of the site alone, as for the session store in the same Redis:
+///
+/// ```text
+/// ACL SETUSER site resetchannels &example.com:logouts &example.com:logouts:*
+/// ```
 pub struct RedisLogoutBus {
     client: Client,
     channel: String,
-    /// Where it speaks to itself.
+    /// Where it sends heartbeats to itself.
     own_channel: String,
 }
 
@@ -61,7 +75,7 @@ impl RedisLogoutBus {
     /// all nodes of a site. To listen it makes a connection of its own, by the same configuration.
     pub fn new(client: Client, channel: impl Into<String>) -> Self {
         let channel = channel.into();
-        let own_channel = format!("{channel} {:032x}", rand::random::<u128>());
+        let own_channel = format!("{channel}:{:032x}", rand::random::<u128>());
         Self {
             client,
             channel,
@@ -71,7 +85,7 @@ impl RedisLogoutBus {
 
     /// Listens until something breaks.
     async fn subscribe(&self, listener: &LogoutListener) -> Result<(), BoxError> {
-        // Without a policy to connect again: this is told of a break, and begins anew.
+        // Without a policy to connect again: a break ends this, and the caller begins anew.
         let subscriber = Builder::from_config(self.client.client_config())
             .build_subscriber_client()
             .map(Subscriber)?;
@@ -80,44 +94,46 @@ impl RedisLogoutBus {
         let channels = vec![self.channel.clone(), self.own_channel.clone()];
         timeout(CALL_LIMIT, subscriber.0.subscribe(channels)).await??;
         // What came before is not known.
-        listener.missed();
+        listener.lagged();
         tokio::select! {
             ended = connection => Ok(ended??),
-            ended = self.hear(messages, listener) => ended,
-            ended = self.beat() => ended,
+            ended = self.receive(messages, listener) => ended,
+            ended = self.send_heartbeats() => ended,
         }
     }
 
-    async fn hear(
+    async fn receive(
         &self,
         mut messages: Receiver<Message>,
         listener: &LogoutListener,
     ) -> Result<(), BoxError> {
+        let mut last_heartbeat_at = Instant::now();
         loop {
-            let Ok(message) = timeout(SILENCE, messages.recv()).await else {
-                return Err("not even its own beats are heard any more".into());
+            let silent_at = last_heartbeat_at + SILENCE;
+            let Ok(message) = timeout_at(silent_at, messages.recv()).await else {
+                return Err("not even its own heartbeats arrive any more".into());
             };
             match message {
                 Ok(message) if *message.channel == *self.channel => {
-                    if let Some(news) = message.value.as_str() {
-                        listener.hear(&news);
-                    }
+                    // Text that is not UTF-8 is refused like any other.
+                    listener.receive(&message.value.as_str().unwrap_or_default());
                 }
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => listener.missed(),
+                // These alone show that what this node publishes arrives: others publish there too.
+                Ok(_) => last_heartbeat_at = Instant::now(),
+                Err(RecvError::Lagged(_)) => listener.lagged(),
                 Err(RecvError::Closed) => return Err("the connection was closed".into()),
             }
         }
     }
 
-    async fn beat(&self) -> Result<(), BoxError> {
+    async fn send_heartbeats(&self) -> Result<(), BoxError> {
         loop {
-            tokio::time::sleep(BETWEEN_BEATS).await;
-            self.publish(&self.own_channel, "beat").await?;
+            tokio::time::sleep(BETWEEN_HEARTBEATS).await;
+            self.send(&self.own_channel, "heartbeat").await?;
         }
     }
 
-    async fn publish(&self, channel: &str, text: &str) -> Result<(), BoxError> {
+    async fn send(&self, channel: &str, text: &str) -> Result<(), BoxError> {
         let published = self.client.publish(channel, text);
         let _receivers: i64 = timeout(CALL_LIMIT, published).await??;
         Ok(())
@@ -134,8 +150,8 @@ impl LogoutBus for RedisLogoutBus {
         tracing::warn!(?error, "the bus over Redis has stopped");
     }
 
-    async fn tell(&self, news: &str) -> Result<Reach, BoxError> {
-        self.publish(&self.channel, news).await?;
+    async fn publish(&self, news: &str) -> Result<Reach, BoxError> {
+        self.send(&self.channel, news).await?;
         Ok(Reach::Unknown)
     }
 }

@@ -30,8 +30,8 @@ use crate::{
 
 /// How many logins are kept unless the application says otherwise.
 const CAPACITY: u64 = 100_000;
-/// How long a bus may take to tell of a logout.
-const TELL_LIMIT: Duration = Duration::from_secs(5);
+/// How long a bus may take to publish a logout.
+const PUBLISH_LIMIT: Duration = Duration::from_secs(5);
 
 /// A user store that answers from memory what it has read a moment ago, and ends logins on every
 /// node all the same before a logout is answered.
@@ -225,27 +225,27 @@ impl<S: UserStore> Leased<S> {
     /// Returns when no node hands out anything from before `written_at` any more.
     async fn over_everywhere(&self, scope: &LogoutScope, written_at: Instant) {
         if let Some(bus) = &self.bus {
-            let mut told = self.tell(bus, scope);
-            let told = loop {
+            let mut published = self.publish(bus, scope);
+            let published = loop {
                 let over_at = written_at + self.wait();
-                if let Ok(told) = tokio::time::timeout_at(over_at, &mut told).await {
-                    break Some(told.unwrap_or_else(|ended| Err(ended.into())));
+                if let Ok(published) = tokio::time::timeout_at(over_at, &mut published).await {
+                    break Some(published.unwrap_or_else(|ended| Err(ended.into())));
                 }
                 // The bus may have heard of a longer lease meanwhile.
                 if written_at + self.wait() <= over_at {
                     break None;
                 }
             };
-            match told {
+            match published {
                 Some(Ok(Reach::EveryNode)) => return,
                 Some(Ok(Reach::Unknown)) => {}
                 Some(Err(error)) => tracing::warn!(
                     error = ?error.to_string(),
-                    "the other nodes could not be told of a logout; it waits until they forget"
+                    "a logout could not be published to the other nodes; it waits until every lease is \
+                     over"
                 ),
                 None => tracing::warn!(
-                    "not every node has said in time that it heard of a logout; by now all have \
-                     forgotten what they kept"
+                    "not every node has acknowledged a logout in time; by now every lease is over"
                 ),
             }
         }
@@ -259,15 +259,15 @@ impl<S: UserStore> Leased<S> {
         wait.map_or(self.lease.wait, |wait| wait.max(self.lease.wait))
     }
 
-    /// Tells the other nodes, also when the logout is over sooner: pages may be open there.
-    fn tell(
+    /// Publishes it to the other nodes, also when the logout is over sooner: pages may be open there.
+    fn publish(
         &self,
         bus: &Arc<dyn LogoutBus>,
         scope: &LogoutScope,
     ) -> JoinHandle<Result<Reach, BoxError>> {
         let bus = Arc::clone(bus);
         let news = message::write(&self.listener.name, scope);
-        tokio::spawn(async move { within(TELL_LIMIT, bus.tell(&news)).await })
+        tokio::spawn(async move { within(PUBLISH_LIMIT, bus.publish(&news)).await })
     }
 }
 

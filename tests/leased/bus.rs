@@ -52,7 +52,7 @@ impl LogoutBus for End {
         std::future::pending::<()>().await;
     }
 
-    async fn tell(&self, news: &str) -> Result<Reach, BoxError> {
+    async fn publish(&self, news: &str) -> Result<Reach, BoxError> {
         assert!(!self.wire.panics.load(SeqCst), "the bus panics");
         self.wire.told.fetch_add(1, SeqCst);
         if self.cut.load(SeqCst) {
@@ -63,7 +63,7 @@ impl LogoutBus for End {
             if cut.load(SeqCst) {
                 everybody = false;
             } else {
-                assert!(listener.hear(news));
+                assert!(listener.receive(news));
             }
         }
         Ok(if everybody {

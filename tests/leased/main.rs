@@ -1,12 +1,14 @@
 //! Leased users through the router: several nodes that share a store and keep what they read, in a
 //! time that is turned. `postgres` and `redis` are the buses over real servers.
 
+mod attacker;
 #[path = "../model/browser.rs"]
 mod browser;
 mod bus;
 #[path = "../postgres/database.rs"]
 mod database;
 mod durations;
+mod forged;
 #[path = "../model/holds.rs"]
 mod holds;
 mod keeping;

@@ -17,26 +17,26 @@ use tokio::{runtime, sync::oneshot, time::Instant};
 
 use crate::{database::Database, users::Users, world::person};
 
-type Node = Arc<Leased<PostgresUserStore>>;
+pub type Node = Arc<Leased<PostgresUserStore>>;
 
 const SHORT: Duration = Duration::from_millis(400);
-const LONGEST: Duration = Leased::<Users>::LONGEST_LEASE;
+pub const LONGEST: Duration = Leased::<Users>::LONGEST_LEASE;
 /// Longer than anything here takes.
 const ETERNITY: Duration = Duration::from_secs(30);
 
-/// A node that has taken its seat.
-async fn node(database: &Database, lease: Duration) -> Node {
+/// A node that is a member.
+pub async fn node(database: &Database, lease: Duration) -> Node {
     let users = database.open().await;
-    let before = seats(users.pool()).await;
+    let before = memberships(users.pool()).await;
     let bus = PostgresLogoutBus::new(users.pool().clone());
     let pool = users.pool().clone();
     let node = Arc::new(Leased::new(users, lease).bus(bus));
     node.logout_news();
-    until(async || seats(&pool).await > before).await;
+    until(async || memberships(&pool).await > before).await;
     node
 }
 
-async fn until(mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -46,7 +46,7 @@ async fn until(mut holds: impl AsyncFnMut() -> bool) {
     waited.expect("it comes about");
 }
 
-async fn seats(pool: &PgPool) -> i64 {
+pub async fn memberships(pool: &PgPool) -> i64 {
     let count = sqlx::query_scalar("select count(*) from clef_seats");
     count.fetch_one(pool).await.unwrap()
 }
@@ -57,7 +57,7 @@ async fn execute(pool: &PgPool, statement: &str) -> u64 {
 }
 
 /// Logs somebody in, and has every node keep them: the stamp of the login and the id.
-async fn log_in(nodes: &[&Node], person: &Subject) -> (Timestamp, String) {
+pub async fn log_in(nodes: &[&Node], person: &Subject) -> (Timestamp, String) {
     let stamp = nodes[0].now().await.unwrap();
     let user = nodes[0]
         .log_in(&Profile::new(person.clone()))
@@ -71,7 +71,7 @@ async fn log_in(nodes: &[&Node], person: &Subject) -> (Timestamp, String) {
 }
 
 /// What the check of a request asks.
-async fn serves(node: &Node, id: &str, person: &Subject, stamp: Timestamp) -> bool {
+pub async fn serves(node: &Node, id: &str, person: &Subject, stamp: Timestamp) -> bool {
     let standing = node
         .standing(LoginReference::new(id, person))
         .await
@@ -81,14 +81,14 @@ async fn serves(node: &Node, id: &str, person: &Subject, stamp: Timestamp) -> bo
 }
 
 /// How long a logout takes.
-async fn log_out(node: &Node, person: &Subject) -> Duration {
+pub async fn log_out(node: &Node, person: &Subject) -> Duration {
     let began_at = Instant::now();
     assert!(node.log_out(person).await.unwrap());
     began_at.elapsed()
 }
 
 /// Whether the node keeps what it reads: the row is changed behind its back.
-async fn keeps(node: &Node, pool: &PgPool, id: &str, person: &Subject) -> bool {
+pub async fn keeps(node: &Node, pool: &PgPool, id: &str, person: &Subject) -> bool {
     let name = async || {
         let login = LoginReference::new(id, person);
         let standing = node.standing(login).await.unwrap().unwrap();
@@ -126,7 +126,7 @@ async fn a_logout_is_answered_as_soon_as_every_node_has_forgotten() {
 async fn a_node_that_is_stopped_and_wakes_hands_out_nothing_old() {
     let database = Database::create().await;
     let here = node(&database, SHORT).await;
-    let pool = here_pool(&database).await;
+    let pool = pool_of(&database).await;
     let (url, alex) = (database.url(), person("12345"));
     let stamp = here.now().await.unwrap();
     here.log_in(&Profile::new(alex.clone())).await.unwrap();
@@ -143,7 +143,7 @@ async fn a_node_that_is_stopped_and_wakes_hands_out_nothing_old() {
             let bus = PostgresLogoutBus::new(pool.clone());
             let there = Arc::new(Leased::new(users, SHORT).bus(bus));
             there.logout_news();
-            until(async || seats(&pool).await == 2).await;
+            until(async || memberships(&pool).await == 2).await;
             let alex = person("12345");
             assert!(serves(&there, "1", &alex, stamp).await);
             kept.send(()).unwrap();
@@ -161,7 +161,7 @@ async fn a_node_that_is_stopped_and_wakes_hands_out_nothing_old() {
     let again = here.now().await.unwrap();
     here.log_in(&Profile::new(alex.clone())).await.unwrap();
     assert!(serves(&here, "1", &alex, again).await);
-    until(async || seats(&pool).await == 1).await;
+    until(async || memberships(&pool).await == 1).await;
     log_out(&here, &alex).await;
     wake.send(()).unwrap();
     stop.send(()).unwrap();
@@ -171,7 +171,7 @@ async fn a_node_that_is_stopped_and_wakes_hands_out_nothing_old() {
     );
 }
 
-async fn here_pool(database: &Database) -> PgPool {
+pub async fn pool_of(database: &Database) -> PgPool {
     database.open().await.pool().clone()
 }
 
@@ -179,7 +179,7 @@ async fn here_pool(database: &Database) -> PgPool {
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_node_whose_seat_is_gone_forgets_and_takes_another() {
     let database = Database::create().await;
-    let (here, pool) = (node(&database, SHORT).await, here_pool(&database).await);
+    let (here, pool) = (node(&database, SHORT).await, pool_of(&database).await);
     let alex = person("12345");
     let (_, id) = log_in(&[&here], &alex).await;
     until(async || keeps(&here, &pool, &id, &alex).await).await;
@@ -199,7 +199,7 @@ async fn a_node_whose_seat_is_gone_forgets_and_takes_another() {
         "it cannot find its row"
     );
     transaction.commit().await.unwrap();
-    until(async || seats(&pool).await == 1).await;
+    until(async || memberships(&pool).await == 1).await;
     until(async || keeps(&here, &pool, &id, &alex).await).await;
 }
 
@@ -207,7 +207,7 @@ async fn a_node_whose_seat_is_gone_forgets_and_takes_another() {
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_node_whose_seat_was_taken_away_keeps_nothing_without_another() {
     let database = Database::create().await;
-    let (here, pool) = (node(&database, SHORT).await, here_pool(&database).await);
+    let (here, pool) = (node(&database, SHORT).await, pool_of(&database).await);
     let alex = person("12345");
     let (_, id) = log_in(&[&here], &alex).await;
     until(async || keeps(&here, &pool, &id, &alex).await).await;
@@ -228,7 +228,7 @@ async fn a_node_whose_seat_was_taken_away_keeps_nothing_without_another() {
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_dead_nodes_seat_is_waited_for_and_then_taken_away() {
     let database = Database::create().await;
-    let (here, pool) = (node(&database, SHORT).await, here_pool(&database).await);
+    let (here, pool) = (node(&database, SHORT).await, pool_of(&database).await);
     let alex = person("12345");
     log_in(&[&here], &alex).await;
     let micros = SHORT.as_micros();
@@ -243,19 +243,19 @@ async fn a_dead_nodes_seat_is_waited_for_and_then_taken_away() {
     })
     .await;
     assert!(died_at.elapsed() >= SHORT * 3, "{:?}", died_at.elapsed());
-    assert_eq!(seats(&pool).await, 1, "its own is there");
+    assert_eq!(memberships(&pool).await, 1, "its own is there");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_node_that_goes_leaves_its_seat() {
     let database = Database::create().await;
-    let (here, pool) = (node(&database, LONGEST).await, here_pool(&database).await);
+    let (here, pool) = (node(&database, LONGEST).await, pool_of(&database).await);
     let there = node(&database, LONGEST).await;
     let alex = person("12345");
     log_in(&[&here, &there], &alex).await;
     drop(there);
-    until(async || seats(&pool).await == 1).await;
+    until(async || memberships(&pool).await == 1).await;
     assert!(log_out(&here, &alex).await < LONGEST);
 }
 
@@ -267,7 +267,7 @@ async fn a_node_whose_connection_breaks_listens_again() {
         node(&database, LONGEST).await,
         node(&database, LONGEST).await,
     );
-    let pool = here_pool(&database).await;
+    let pool = pool_of(&database).await;
     let alex = person("12345");
     let listeners = format!(
         "select pg_terminate_backend(pid) from pg_stat_activity
@@ -287,7 +287,7 @@ async fn a_node_whose_connection_breaks_listens_again() {
     assert_eq!(execute(&pool, &listeners).await, 2);
     until(async || {
         let now = names().await;
-        seats(&pool).await == 2 && before.split(' ').all(|seat| !now.contains(seat))
+        memberships(&pool).await == 2 && before.split(' ').all(|seat| !now.contains(seat))
     })
     .await;
     let (stamp, id) = log_in(&[&here, &there], &alex).await;
@@ -300,7 +300,7 @@ async fn a_node_whose_connection_breaks_listens_again() {
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_node_with_another_lease_keeps_nothing_until_it_is_alone() {
     let database = Database::create().await;
-    let (here, pool) = (node(&database, LONGEST).await, here_pool(&database).await);
+    let (here, pool) = (node(&database, LONGEST).await, pool_of(&database).await);
     let users = database.open().await;
     let bus = PostgresLogoutBus::new(users.pool().clone());
     let other = Arc::new(Leased::new(users, SHORT).bus(bus));
@@ -310,12 +310,12 @@ async fn a_node_with_another_lease_keeps_nothing_until_it_is_alone() {
         assert!(!keeps(&other, &pool, &id, &alex).await);
         tokio::time::sleep(SHORT / 10).await;
     }
-    assert_eq!(seats(&pool).await, 1);
+    assert_eq!(memberships(&pool).await, 1);
     drop(here);
     until(async || keeps(&other, &pool, &id, &alex).await).await;
     // Also where the other died and left its row.
     drop(other);
-    until(async || seats(&pool).await == 0).await;
+    until(async || memberships(&pool).await == 0).await;
     let dead = "insert into clef_seats (seat, lease) values ('dead', 100000)";
     execute(&pool, dead).await;
     let users = database.open().await;
@@ -345,7 +345,7 @@ async fn a_logout_at_a_node_with_a_shorter_lease_waits_for_the_longer() {
                 let there = Leased::new(users, LONGEST).bus(PostgresLogoutBus::new(pool.clone()));
                 let there = Arc::new(there);
                 there.logout_news();
-                until(async || seats(&pool).await == 1).await;
+                until(async || memberships(&pool).await == 1).await;
                 let alex = person("12345");
                 until(async || keeps(&there, &pool, "1", &alex).await).await;
                 assert!(serves(&there, "1", &alex, stamp).await);
@@ -384,7 +384,7 @@ async fn a_node_that_keeps_nothing_takes_no_seat_and_hears_all_the_same() {
     let alex = person("12345");
     let (_, id) = log_in(&[&there], &alex).await;
     until(async || keeps(&there, &pool, &id, &alex).await).await;
-    assert_eq!(seats(&pool).await, 1);
+    assert_eq!(memberships(&pool).await, 1);
     assert!(log_out(&there, &alex).await < LONGEST);
     let scope = LogoutScope::Person(alex.clone());
     assert_eq!(news.recv().await, Ok(LogoutNews::LoggedOut(scope)));
@@ -416,7 +416,7 @@ async fn a_site_of_another_schema_is_not_heard_and_garbage_is_no_news() {
     let (database, other) = (Database::create().await, Database::create().await);
     let here = node(&database, LONGEST).await;
     let there = node(&other, LONGEST).await;
-    let pool = here_pool(&database).await;
+    let pool = pool_of(&database).await;
     let alex = person("12345");
     log_in(&[&here], &alex).await;
     log_in(&[&there], &alex).await;

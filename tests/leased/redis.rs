@@ -1,14 +1,17 @@
 //! The bus over Redis: news, and no more. Here time is real.
 
-use std::{env, time::Duration};
+use std::{env, thread, time::Duration};
 
 use axum_clef::{
-    LoginReference, LogoutNews, Profile, UserStore as _,
+    LoginReference, LogoutNews, Profile, Timestamp, UserStore as _,
     leased::{Leased, RedisLogoutBus},
     provider::LogoutScope,
     stores::MemoryUserStore,
 };
 use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
+    runtime::Runtime,
     sync::broadcast::Receiver,
     time::{Instant, timeout},
 };
@@ -21,7 +24,7 @@ use tower_sessions_redis_store::fred::{
 use crate::world::person;
 
 /// In which nobody else has anything, one for each test. News goes through all of them.
-const DATABASES: [u8; 2] = [12, 13];
+const DATABASES: [u8; 3] = [12, 13, 14];
 const LEASE: Duration = Duration::from_secs(1);
 /// Longer than anything here takes.
 const ETERNITY: Duration = Duration::from_secs(30);
@@ -40,7 +43,7 @@ async fn client(database: u8) -> Client {
 }
 
 fn channel() -> String {
-    format!("clef test {:016x}", rand::random::<u64>())
+    format!("clef:test:{:016x}", rand::random::<u64>())
 }
 
 /// A node that listens, and its news from then on.
@@ -134,4 +137,121 @@ async fn garbage_is_no_news_and_a_lost_connection_is_made_again() {
         }
     };
     timeout(ETERNITY, heard).await.unwrap();
+}
+
+/// A user of Redis that may publish on one channel, and has no other right. It is deleted when this
+/// is dropped.
+struct Publisher {
+    name: String,
+    connection: BufReader<TcpStream>,
+}
+
+impl Publisher {
+    async fn new(channel: &str) -> Self {
+        let name = format!("clef_test_{:016x}", rand::random::<u64>());
+        let (password, channel) = (format!(">{name}"), format!("&{channel}"));
+        let rights = ["-@all", "+publish", "resetkeys", "resetchannels", &channel];
+        let user = ["ACL", "SETUSER", &name, "on", &password];
+        let _ok: String =
+            command(&client(DATABASES[2]).await, &[&user[..], &rights].concat()).await;
+        let url: url::Url = env::var("REDIS_URL").unwrap().parse().unwrap();
+        let address = (url.host_str().unwrap(), url.port().unwrap_or(6379));
+        let connection = BufReader::new(TcpStream::connect(address).await.unwrap());
+        let mut publisher = Self { name, connection };
+        let name = publisher.name.clone();
+        assert_eq!(publisher.send(&["AUTH", &name, &name]).await, "+OK");
+        publisher
+    }
+
+    /// One command, and the first line of the answer.
+    async fn send(&mut self, words: &[&str]) -> String {
+        let mut text = format!("*{}\r\n", words.len());
+        for word in words {
+            text += &format!("${}\r\n{word}\r\n", word.len());
+        }
+        let connection = &mut self.connection;
+        connection.write_all(text.as_bytes()).await.unwrap();
+        let mut line = String::new();
+        connection.read_line(&mut line).await.unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        let name = self.name.clone();
+        // In a thread, as the runtime of the test is busy waiting for this.
+        let deleting = thread::spawn(move || {
+            Runtime::new().unwrap().block_on(async {
+                let admin = client(DATABASES[2]).await;
+                let _deleted: i64 = command(&admin, &["ACL", "DELUSER", &name]).await;
+            });
+        });
+        let _ = deleting.join();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis at REDIS_URL; .ci/run runs it"]
+async fn a_client_that_may_only_publish_loosens_nothing() {
+    let (users, channel) = (MemoryUserStore::new(), channel());
+    let (here, _) = node(&users, (DATABASES[2], &channel)).await;
+    let (there, mut news) = node(&users, (DATABASES[2], &channel)).await;
+    let mut attacker = Publisher::new(&channel).await;
+    for refused in [["SUBSCRIBE", &channel], ["GET", "x"]] {
+        assert!(attacker.send(&refused).await.starts_with("-NOPERM"));
+    }
+    let alex = person("12345");
+    let login = LoginReference::new("1", &alex);
+    let log_in = async || {
+        let stamp = here.now().await.unwrap();
+        here.log_in(&Profile::new(alex.clone())).await.unwrap();
+        stamp
+    };
+    let serves = async |node: &Node, stamp: Timestamp| {
+        let standing = node.standing(login).await.unwrap().unwrap();
+        stamp.outlives(axum_clef::User::logged_out_at(&standing.user))
+    };
+    let stamp = log_in().await;
+    assert!(serves(&there, stamp).await);
+
+    let names = r#"{"issuer":"https://clef.test","id":"12345"}"#;
+    let forged = [
+        format!(r#"{{"from":"x","ended":{{"person":{names}}}}}"#),
+        format!(r#"{{"from":"x","ended":{{"session":{names}}}}}"#),
+        r#"{"from":"x","ended":{"anybody":{}}}"#.to_owned(),
+        "x".to_owned(),
+        String::new(),
+    ];
+    assert_eq!(
+        attacker.send(&["PUBLISH", &channel, &forged[0]]).await,
+        ":2"
+    );
+    let scope = LogoutScope::Person(alex.clone());
+    let heard = timeout(ETERNITY, news.recv()).await.unwrap();
+    assert_eq!(heard, Ok(LogoutNews::LoggedOut(scope)));
+    for node in [&here, &there] {
+        assert!(serves(node, stamp).await, "it logs nobody out");
+    }
+
+    // A flood of everything, from before the logout until after it was answered.
+    let flooding = tokio::spawn(async move {
+        let until = Instant::now() + LEASE * 2;
+        while Instant::now() < until {
+            for text in &forged {
+                attacker.send(&["PUBLISH", &channel, text]).await;
+            }
+        }
+    });
+    let began_at = Instant::now();
+    assert!(here.log_out(&alex).await.unwrap());
+    assert!(began_at.elapsed() >= LEASE, "{:?}", began_at.elapsed());
+    for node in [&here, &there] {
+        assert!(!serves(node, stamp).await);
+    }
+    let stamp = log_in().await;
+    for node in [&here, &there] {
+        assert!(serves(node, stamp).await);
+    }
+    flooding.await.unwrap();
 }

@@ -251,12 +251,12 @@ struct Bus(Said);
 #[async_trait]
 impl LogoutBus for Bus {
     async fn listen(&self, listener: &LogoutListener) {
-        listener.hear("SECRET-NEWS");
+        listener.receive("SECRET-NEWS");
         self.0.by(listener);
         std::future::pending::<()>().await;
     }
 
-    async fn tell(&self, _: &str) -> Result<Reach, BoxError> {
+    async fn publish(&self, _: &str) -> Result<Reach, BoxError> {
         Ok(Reach::Unknown)
     }
 }

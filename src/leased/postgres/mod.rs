@@ -1,24 +1,31 @@
-//! News of logouts over PostgreSQL, and proof of who has heard it.
+//! News of logouts over PostgreSQL, and proof of which nodes have received it.
 
 mod absent;
-mod arrivals;
-mod seat;
+mod acknowledgements;
+mod envelope;
+mod membership;
 mod statements;
 mod term;
 mod watch;
 
-use std::{collections::HashSet, fmt, time::Duration};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use sqlx::{
-    PgPool, Row as _,
-    postgres::{PgListener, PgNotification},
+use sqlx::{PgPool, Row as _, postgres::PgListener};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout, timeout_at},
 };
-use tokio::{task::JoinSet, time::timeout};
 
 use self::{
-    arrivals::Arrivals,
-    seat::{Place, Seat},
+    acknowledgements::Acknowledgements,
+    envelope::{Envelope, Message},
+    membership::{Membership, MembershipState},
 };
 use super::{
     bus::{LogoutBus, Reach},
@@ -28,18 +35,17 @@ use crate::BoxError;
 
 /// How long one statement may take.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
-/// For how many leases nothing is heard, not even the own beat, before the connection counts as
-/// broken; and how long at the least.
+/// For how many leases no message of a member arrives, not even the own heartbeat, before the
+/// connection counts as broken; and how long at the least.
 const SILENT_LEASES: u32 = 2;
 const SILENCE: Duration = Duration::from_secs(1);
-/// The shortest pause between two looks at the seats.
+/// The shortest pause between two looks at the members.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
-/// How many answers are on their way at once.
-const ANSWERS: usize = 64;
+/// How many acknowledgements are sent at once.
+const SENT_AT_ONCE: usize = 64;
 
-/// News of logouts by `LISTEN` and `NOTIFY` of PostgreSQL, with which a logout is answered as soon
-/// as every node has said that it has forgotten what it kept: in milliseconds, and as strictly as
-/// by waiting.
+/// News of logouts by `LISTEN` and `NOTIFY` of PostgreSQL: a logout is answered as soon as every
+/// node has acknowledged it, in milliseconds, and as strictly as by waiting for the lease.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -51,7 +57,7 @@ const ANSWERS: usize = 64;
 ///
 /// # async fn open() -> Result<(), axum_clef::BoxError> {
 /// let users = PostgresUserStore::connect("postgres://site@db.example.com/site?sslmode=verify-full").await?;
-/// users.migrate().await?; // the table of the bus too
+/// users.migrate().await?; // the tables of the bus too
 /// let bus = PostgresLogoutBus::new(users.pool().clone());
 /// let users = Leased::new(users, Duration::from_secs(1)).bus(bus);
 /// # Ok(())
@@ -60,188 +66,250 @@ const ANSWERS: usize = 64;
 ///
 /// # How it knows
 ///
-/// Each node has a seat: a row of the table `clef_seats`. It keeps what it reads only after it has
-/// taken the seat, and only for a lease after it has last found the row still there. So a logout
-/// that is written and then looks at the seats sees every node that can keep something, and waits
-/// until each of them has answered, or until every lease is over. A node that dies leaves its row;
-/// the others see its beat stand still, and after three leases, in which all that it kept is over
-/// by any clock, take the row away. A node that sleeps and wakes finds its time over, forgets
-/// everything and takes another seat. No time of day plays a part.
+/// Each node that keeps users is a member: it has a row in the table `clef_seats`. It keeps what it
+/// reads only after it has joined, and only for a lease after it has last found its row still there.
+/// So a logout that is written and then looks at the members sees every node that can keep
+/// something. It waits until each of them has acknowledged it, or until every lease is over. The row
+/// of a node that dies stays; the others see its heartbeat stand still and delete the row after
+/// three leases, when all that the node kept is over by any clock. A node that sleeps and wakes finds
+/// its time over, forgets everything and joins anew. No time of day plays a part.
 ///
-/// Of two leases the one that sits first counts; a node with another keeps nothing, and a logout
-/// there waits for the longest that sits. One that has seen no seats yet, as the table cannot be
-/// read, counts with the longest there is. A lease of zero needs no seat.
+/// The lease of the first member counts. A node with another lease keeps nothing, and a logout there
+/// waits for the longest lease of a member. While the table cannot be read, a logout waits for the
+/// longest lease that there is. A node with a lease of zero need not join.
 ///
 /// **Every node that keeps users has this bus.** A node with [`Leased`](super::Leased) and without
-/// it has no seat, so no logout waits for it: to begin with the bus, or to leave it, stop all nodes
-/// that have it not, or have it, first. Nodes without `Leased` keep nothing and do not matter.
+/// it is no member, so no logout waits for it. To introduce the bus, or to remove it, first stop all
+/// nodes that run without it, or with it. Nodes without `Leased` keep nothing and do not matter.
 ///
 /// # What it asks
 ///
-/// - The table of `migrations/postgres/0002_seats.sql`, which `PostgresUserStore::migrate` makes.
+/// - The tables of `migrations/postgres/0002_seats.sql` and `0003_bus_secret.sql`, which
+///   `PostgresUserStore::migrate` makes.
 /// - One connection of the pool for itself, and others now and then: four statements a lease and
-///   node, and at a logout one and one for each node. Beats that wait behind requests for a
+///   node, and at a logout one and one for each node. Heartbeats that wait behind requests for a
 ///   connection cost the cache, so give a busy site a small pool of its own for the bus (three
 ///   connections). A pooler in between, such as PgBouncer, must work by session.
 /// - The primary, never a replica, and `synchronous_commit` that is not off; as for the users, a
 ///   standby that takes over must have all that was committed.
-/// - A role that others do not have: whoever may notify in this database can say that a node has
-///   heard what it has not.
+/// - A secret that only the role of the site can read, in the table `clef_bus_secret`. A role with
+///   `select` on all tables can read it too.
+///
+/// # What other roles can do
+///
+/// `LISTEN` and `NOTIFY` need no right but `CONNECT`, which PostgreSQL grants to `PUBLIC`. Revoke it:
+///
+/// ```sql
+/// revoke connect on database site from public;
+/// grant connect on database site to site;
+/// ```
+///
+/// A role that can connect and has no other right
+///
+/// - cannot read who was logged out: messages are encrypted and authenticated (AES-256-GCM-SIV)
+///   with a key that is derived from the secret, for one channel, and filled up so that most have one
+///   length. It sees that a logout happened, and when.
+/// - cannot shorten a logout: an acknowledgement names the logout, by a random number, and the
+///   member, so neither a forged nor a replayed one counts.
+/// - cannot drop what nodes keep by forged messages: they are counted in a warning, once a second at
+///   the most, and not acted upon. A replayed message drops that user from the caches once more,
+///   which costs reads and nothing else.
+/// - can slow the site down, by a flood of messages, or by filling the notification queue of the
+///   server. While messages do not get through, a logout waits for the lease.
 pub struct PostgresLogoutBus {
     pool: PgPool,
-    /// The name of this node, by which the others answer.
+    /// The name of this node, and the channel on which it receives acknowledgements.
     node: String,
-    place: Place,
-    arrivals: Arrivals,
+    channel: String,
+    site: Mutex<Option<Arc<Site>>>,
+    state: MembershipState,
+    acknowledgements: Acknowledgements,
+}
+
+/// What the nodes of a site share.
+struct Site {
+    channel: String,
+    envelope: Envelope,
 }
 
 impl PostgresLogoutBus {
     /// A bus over these connections. It begins with the first use of the store that it is given to.
     pub fn new(pool: PgPool) -> Self {
+        let node = format!("{:032x}", rand::random::<u128>());
         Self {
             pool,
-            node: format!("{:032x}", rand::random::<u128>()),
-            place: Place::new(),
-            arrivals: Arrivals::default(),
+            channel: node_channel(&node),
+            node,
+            site: Mutex::default(),
+            state: MembershipState::new(),
+            acknowledgements: Acknowledgements::default(),
         }
     }
 
-    /// Takes a seat and listens, until something breaks.
-    async fn sit(&self, listener: &LogoutListener) -> Result<(), BoxError> {
-        let mut ears = timeout(CALL_LIMIT, self.open_ears()).await??;
-        let sit = async {
+    /// Joins and listens, until something breaks.
+    async fn run(&self, listener: &LogoutListener) -> Result<(), BoxError> {
+        let site = self.read_site().await?;
+        let mut messages = timeout(CALL_LIMIT, self.subscribe(&site)).await??;
+        let membership = async {
             if listener.lease().is_zero() {
-                // It keeps nothing, so nobody need wait for it.
+                // It keeps nothing, so no logout has to wait for it.
                 return std::future::pending().await;
             }
-            let seat = Seat::take(&self.place, &self.pool, listener).await?;
-            seat.keep(&self.node).await
+            let membership = Membership::join(&self.state, &self.pool, listener).await?;
+            membership.keep(&site.envelope, &self.channel).await
         };
         tokio::select! {
-            ended = self.hear(&mut ears, listener) => ended,
-            ended = sit => ended,
-            ended = watch::watch(&self.place, &self.pool, listener.lease()) => ended,
+            ended = self.receive(&mut messages, &site, listener) => ended,
+            ended = membership => ended,
+            ended = watch::watch(&self.state, &self.pool, listener.lease()) => ended,
         }
     }
 
-    async fn open_ears(&self) -> Result<PgListener, BoxError> {
-        let channels = sqlx::query(statements::CHANNELS).bind(&self.node);
-        let channels = channels.fetch_one(&self.pool).await?;
-        let (all, own): (String, String) = (channels.try_get(0)?, channels.try_get(1)?);
-        let mut ears = PgListener::connect_with(&self.pool).await?;
-        ears.listen_all([all.as_str(), own.as_str()]).await?;
-        Ok(ears)
+    /// The site as the database has it now.
+    async fn read_site(&self) -> Result<Arc<Site>, BoxError> {
+        let row = sqlx::query(statements::SITE).fetch_optional(&self.pool);
+        let row = timeout(CALL_LIMIT, row).await??;
+        let row = row.ok_or("the table clef_bus_secret has no secret")?;
+        let site = Arc::new(Site {
+            channel: row.try_get(0)?,
+            envelope: Envelope::new(row.try_get(1)?)?,
+        });
+        *self.known_site() = Some(Arc::clone(&site));
+        Ok(site)
     }
 
-    /// Brings news to the listener, and answers it.
-    async fn hear(&self, ears: &mut PgListener, listener: &LogoutListener) -> Result<(), BoxError> {
+    /// The site as it was last read.
+    async fn site(&self) -> Result<Arc<Site>, BoxError> {
+        let known = self.known_site().clone();
+        match known {
+            Some(site) => Ok(site),
+            None => self.read_site().await,
+        }
+    }
+
+    fn known_site(&self) -> MutexGuard<'_, Option<Arc<Site>>> {
+        self.site.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn subscribe(&self, site: &Site) -> Result<PgListener, BoxError> {
+        let mut messages = PgListener::connect_with(&self.pool).await?;
+        let channels = [site.channel.as_str(), self.channel.as_str()];
+        messages.listen_all(channels).await?;
+        Ok(messages)
+    }
+
+    /// Brings news to the listener, and acknowledges it.
+    async fn receive(
+        &self,
+        messages: &mut PgListener,
+        site: &Site,
+        listener: &LogoutListener,
+    ) -> Result<(), BoxError> {
         let silence = (listener.lease() * SILENT_LEASES).max(SILENCE);
-        let mut answers = JoinSet::new();
+        let mut last_at = Instant::now();
+        let mut sending = JoinSet::new();
         loop {
-            let Ok(heard) = timeout(silence, ears.try_recv()).await else {
-                if self.place.seat().is_none() {
+            let Ok(message) = timeout_at(last_at + silence, messages.try_recv()).await else {
+                if self.state.name().is_none() {
+                    // Without a membership there are no heartbeats.
+                    last_at = Instant::now();
                     continue;
                 }
-                return Err("not even its own beats are heard any more".into());
+                return Err("not even its own heartbeats arrive any more".into());
             };
-            let Some(heard) = heard? else {
+            let Some(message) = message? else {
                 return Err("the connection that listens was lost".into());
             };
-            match Heard::from(&heard) {
-                Some(Heard::Arrived { number, seat }) => self.arrivals.at(number, seat),
-                Some(Heard::News { from, number, news }) if from != self.node => {
-                    // In this order: first it is forgotten, then that is said.
-                    if listener.hear(news)
-                        && let Some(seat) = self.place.seat()
+            let text = site.envelope.open(message.channel(), message.payload());
+            let Some(message) = text.as_deref().and_then(Message::read) else {
+                listener.refused.add();
+                continue;
+            };
+            last_at = Instant::now();
+            match message {
+                Message::Acknowledged { logout, member } => {
+                    self.acknowledgements.add(logout, member);
+                }
+                Message::News { node, logout, news } if node != self.node => {
+                    // In this order: first it is dropped, then that is said.
+                    if listener.receive(news)
+                        && let Some(member) = self.state.name()
                     {
-                        if answers.len() >= ANSWERS {
-                            answers.join_next().await;
+                        if sending.len() >= SENT_AT_ONCE {
+                            sending.join_next().await;
                         }
-                        while answers.try_join_next().is_some() {}
-                        let (pool, from) = (self.pool.clone(), from.to_owned());
-                        answers.spawn(async move {
-                            let heard = sqlx::query(statements::HEARD)
-                                .bind(from)
-                                .bind(format!("{number} {seat}"));
-                            // If it cannot be said, the other waits for the lease.
-                            let _ = timeout(CALL_LIMIT, heard.execute(&pool)).await;
+                        while sending.try_join_next().is_some() {}
+                        let acknowledgement = Message::Acknowledged {
+                            logout,
+                            member: &member,
+                        };
+                        let channel = node_channel(node);
+                        let sealed = site.envelope.seal(&channel, &acknowledgement)?;
+                        let pool = self.pool.clone();
+                        sending.spawn(async move {
+                            let send = sqlx::query(statements::ACKNOWLEDGE);
+                            let send = send.bind(channel).bind(sealed);
+                            // If it cannot be sent, the other node waits for the lease.
+                            let _ = timeout(CALL_LIMIT, send.execute(&pool)).await;
                         });
                     }
                 }
-                // Its own news or beat, or nothing of this bus.
-                _ => {}
+                // Its own.
+                Message::News { .. } | Message::Heartbeat => {}
             }
         }
     }
+}
+
+/// The channel on which the node with this name receives acknowledgements.
+fn node_channel(node: &str) -> String {
+    format!("clef_node_{node}")
 }
 
 #[async_trait]
 impl LogoutBus for PostgresLogoutBus {
     async fn listen(&self, listener: &LogoutListener) {
-        if let Err(error) = self.sit(listener).await {
+        if let Err(error) = self.run(listener).await {
             tracing::warn!(error = ?error.to_string(), "the bus over PostgreSQL has stopped");
         }
     }
 
-    async fn tell(&self, news: &str) -> Result<Reach, BoxError> {
-        let mut arrival = self.arrivals.expect();
-        let news = format!("{} {} {news}", self.node, arrival.number);
-        let seats = sqlx::query(statements::TELL).bind(news);
-        let rows = timeout(CALL_LIMIT, seats.fetch_all(&self.pool)).await??;
-        let own = self.place.seat();
+    async fn publish(&self, news: &str) -> Result<Reach, BoxError> {
+        let site = self.site().await?;
+        let mut logout = self.acknowledgements.expect();
+        let message = Message::News {
+            node: &self.node,
+            logout: logout.number,
+            news,
+        };
+        let sealed = site.envelope.seal(&site.channel, &message)?;
+        let rows = sqlx::query(statements::PUBLISH);
+        let rows = rows.bind(&site.channel).bind(sealed);
+        let rows = timeout(CALL_LIMIT, rows.fetch_all(&self.pool)).await??;
+        let own = self.state.name();
         let mut others = HashSet::new();
         let mut leases = Vec::new();
         for row in rows {
             // Null: there are none.
-            let Some(seat) = row.try_get::<Option<String>, _>("seat")? else {
+            let Some(member) = row.try_get::<Option<String>, _>("seat")? else {
                 continue;
             };
             leases.push(statements::lease(&row)?);
-            if Some(seat.as_str()) != own.as_deref() {
-                others.insert(seat);
+            if Some(member.as_str()) != own.as_deref() {
+                others.insert(member);
             }
         }
-        self.place.note_leases(leases.into_iter());
-        arrival.everywhere(others).await;
+        self.state.note_leases(leases.into_iter());
+        logout.acknowledged_by(others).await;
         Ok(Reach::EveryNode)
     }
 
     fn may_keep(&self) -> bool {
-        self.place.term.lasts()
+        self.state.term.lasts()
     }
 
     fn longest_lease(&self) -> Option<Duration> {
-        Some(self.place.longest_lease())
-    }
-}
-
-/// What comes over the channels.
-enum Heard<'a> {
-    News {
-        from: &'a str,
-        number: u64,
-        news: &'a str,
-    },
-    Arrived {
-        number: u64,
-        seat: &'a str,
-    },
-}
-
-impl<'a> Heard<'a> {
-    fn from(notification: &'a PgNotification) -> Option<Self> {
-        let payload = notification.payload();
-        if notification.channel().starts_with("clef_node_") {
-            let (number, seat) = payload.split_once(' ')?;
-            let number = number.parse().ok()?;
-            return Some(Self::Arrived { number, seat });
-        }
-        let (from, rest) = payload.split_once(' ')?;
-        let (number, news) = rest.split_once(' ')?;
-        let number = number.parse().ok()?;
-        // It becomes a part of the name of a channel.
-        let named = from.len() == 32 && from.bytes().all(|byte| byte.is_ascii_hexdigit());
-        named.then_some(Self::News { from, number, news })
+        Some(self.state.longest_lease())
     }
 }
 

@@ -7,7 +7,7 @@
 use sqlx::{Executor as _, PgPool};
 
 /// The files, in their order. Each notes its own number in `clef_migrations`.
-const FILES: [(i32, &str); 2] = [
+const FILES: [(i32, &str); 3] = [
     (
         1,
         include_str!("../../../migrations/postgres/0001_users.sql"),
@@ -15,6 +15,10 @@ const FILES: [(i32, &str); 2] = [
     (
         2,
         include_str!("../../../migrations/postgres/0002_seats.sql"),
+    ),
+    (
+        3,
+        include_str!("../../../migrations/postgres/0003_bus_secret.sql"),
     ),
 ];
 

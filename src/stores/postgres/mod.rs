@@ -44,7 +44,7 @@ const LONGEST_ID: usize = 1_024;
 ///
 /// - **The primary.** A replica that lags behind still has logins that are over. [`connect`]
 ///   refuses a standby; [`new`] cannot, so give it no pool that reads from one.
-/// - Encoding `UTF8`, and PostgreSQL 12 or newer.
+/// - Encoding `UTF8`, and PostgreSQL 13 or newer.
 /// - A clock that is kept right. If it steps back, as it may when a standby takes over, no login
 ///   outlives a logout; people may be unable to log in for as long as it is behind the last
 ///   logout of theirs.

@@ -1,0 +1,204 @@
+//! What the members say to each other, sealed.
+//!
+//! `NOTIFY` and `LISTEN` ask for no right but `CONNECT`, so a message shows nothing and proves
+//! nothing by itself. Each is sealed by AES-256-GCM-SIV, with a key that only roles with rights on
+//! the tables of the bus can read, for one channel. A message that was published before and comes
+//! again still opens: what it says is bound to one logout, by a number made at random.
+
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+
+use crate::BoxError;
+
+/// What the key is for, and the version of the messages.
+const PURPOSE: &[u8] = b"axum-clef PostgresLogoutBus 1";
+/// The shortest secret, in bytes.
+const SHORTEST_SECRET: usize = 32;
+/// Messages are filled up to a multiple of so many bytes, so that their length does not show whose
+/// logout it is.
+const BLOCK: usize = 256;
+
+/// Seals and opens messages with the key of the site.
+pub(super) struct Envelope(RandomizedNonceKey);
+
+/// One message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Message<'a> {
+    /// A logout, which the node with this name waits to have acknowledged.
+    News {
+        node: &'a str,
+        logout: u128,
+        news: &'a str,
+    },
+    /// This member has dropped what it kept from before that logout.
+    Acknowledged { logout: u128, member: &'a str },
+    /// Of a node to itself.
+    Heartbeat,
+}
+
+impl Envelope {
+    /// With the key that belongs to this secret.
+    pub(super) fn new(secret: &[u8]) -> Result<Self, BoxError> {
+        if secret.len() < SHORTEST_SECRET {
+            return Err("the secret in clef_bus_secret is shorter than 32 bytes".into());
+        }
+        let key = Sha256::new()
+            .chain_update(PURPOSE)
+            .chain_update(secret)
+            .finalize();
+        let key = RandomizedNonceKey::new(&AES_256_GCM_SIV, &key);
+        Ok(Self(key.map_err(|_| "no key could be made")?))
+    }
+
+    /// The message as it is published on this channel and no other.
+    pub(super) fn seal(&self, channel: &str, message: &Message<'_>) -> Result<String, BoxError> {
+        let mut text = message.write().into_bytes();
+        text.resize(text.len().next_multiple_of(BLOCK), b' ');
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(Aad::from(channel), &mut text);
+        let nonce = nonce.map_err(|_| "a message could not be sealed")?;
+        let mut sealed = nonce.as_ref().to_vec();
+        sealed.append(&mut text);
+        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// The text of a message that a member has sealed for this channel, for
+    /// [`Message::read`].
+    pub(super) fn open(&self, channel: &str, sealed: &str) -> Option<String> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let text = self.0.open_in_place(nonce, Aad::from(channel), text).ok()?;
+        String::from_utf8(text.to_vec()).ok()
+    }
+}
+
+impl<'a> Message<'a> {
+    fn write(&self) -> String {
+        match self {
+            Self::News { node, logout, news } => format!("news {node} {logout:032x} {news}"),
+            Self::Acknowledged { logout, member } => format!("acknowledged {logout:032x} {member}"),
+            Self::Heartbeat => "heartbeat".to_owned(),
+        }
+    }
+
+    pub(super) fn read(text: &'a str) -> Option<Self> {
+        let text = text.trim_end_matches(' ');
+        if text == "heartbeat" {
+            return Some(Self::Heartbeat);
+        }
+        let (kind, rest) = text.split_once(' ')?;
+        let (first, second) = rest.split_once(' ')?;
+        match kind {
+            "news" => {
+                let (logout, news) = second.split_once(' ')?;
+                let logout = u128::from_str_radix(logout, 16).ok()?;
+                Some(Self::News {
+                    node: first,
+                    logout,
+                    news,
+                })
+            }
+            "acknowledged" => {
+                let logout = u128::from_str_radix(first, 16).ok()?;
+                Some(Self::Acknowledged {
+                    logout,
+                    member: second,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leased::message::LONGEST;
+
+    /// The longest payload of a notification, in bytes.
+    const LONGEST_PAYLOAD: usize = 7_999;
+
+    fn envelope(byte: u8) -> Envelope {
+        Envelope::new(&[byte; SHORTEST_SECRET]).unwrap()
+    }
+
+    #[test]
+    fn a_message_opens_where_it_was_sealed_for_and_nowhere_else() {
+        let node = "0f".repeat(16);
+        let messages = [
+            Message::News {
+                node: &node,
+                logout: 7,
+                news: "{\"from\": \"a b\"}",
+            },
+            Message::Acknowledged {
+                logout: u128::MAX,
+                member: &node,
+            },
+            Message::Heartbeat,
+        ];
+        for message in messages {
+            let sealed = envelope(1).seal("channel", &message).unwrap();
+            let opened = envelope(1).open("channel", &sealed).unwrap();
+            assert_eq!(Message::read(&opened).unwrap(), message);
+            assert!(envelope(1).open("other", &sealed).is_none(), "{message:?}");
+            assert!(envelope(2).open("channel", &sealed).is_none());
+            let bytes = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
+            for index in 0..bytes.len() {
+                let mut changed = bytes.clone();
+                changed[index] ^= 1;
+                let changed = URL_SAFE_NO_PAD.encode(changed);
+                assert!(envelope(1).open("channel", &changed).is_none(), "{index}");
+            }
+            for length in 0..bytes.len() {
+                let shortened = URL_SAFE_NO_PAD.encode(&bytes[..length]);
+                assert!(envelope(1).open("channel", &shortened).is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_message_looks_different_each_time_and_is_as_long() {
+        let seal = |member: &str| {
+            let message = Message::Acknowledged { logout: 7, member };
+            envelope(1).seal("channel", &message).unwrap()
+        };
+        assert_ne!(seal("a"), seal("a"));
+        assert_eq!(seal("a").len(), seal(&"a".repeat(100)).len());
+    }
+
+    #[test]
+    fn the_longest_news_fits_a_notification() {
+        let (node, news) = ("0f".repeat(16), "a".repeat(LONGEST));
+        let message = Message::News {
+            node: &node,
+            logout: u128::MAX,
+            news: &news,
+        };
+        let sealed = envelope(1).seal("channel", &message).unwrap();
+        assert!(sealed.len() <= LONGEST_PAYLOAD, "{}", sealed.len());
+    }
+
+    #[test]
+    fn a_secret_that_could_be_guessed_is_refused() {
+        assert!(Envelope::new(&[1; SHORTEST_SECRET - 1]).is_err());
+    }
+
+    #[test]
+    fn other_text_is_no_message() {
+        for text in [
+            "",
+            " ",
+            "x",
+            "news",
+            "news a 7",
+            "news a x {}",
+            "acknowledged x a",
+        ] {
+            assert_eq!(Message::read(text), None, "{text}");
+        }
+    }
+}

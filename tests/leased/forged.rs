@@ -1,0 +1,224 @@
+//! What a role can do to the bus over PostgreSQL that may connect to the database and nothing else:
+//! it listens to every channel that it knows the name of, and publishes what it likes there.
+
+use std::{collections::HashSet, sync::Arc, thread};
+
+use axum_clef::{
+    LogoutNews, Profile, ProviderSession, UserStore as _,
+    leased::{Leased, PostgresLogoutBus},
+    provider::LogoutScope,
+    stores::PostgresUserStore,
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::{
+    runtime,
+    sync::{mpsc, oneshot},
+};
+
+use crate::{
+    attacker::{Attacker, open},
+    database::Database,
+    postgres::{LONGEST, keeps, log_in, log_out, memberships, node, pool_of, serves, until},
+    world::person,
+};
+
+/// The names of the members, which no attacker knows.
+async fn member_names(pool: &sqlx::PgPool) -> Vec<String> {
+    let names = sqlx::query_scalar("select seat from clef_seats");
+    names.fetch_all(pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_role_without_rights_sees_no_subject() {
+    let database = Database::create().await;
+    let here = node(&database, LONGEST).await;
+    let mut attacker = Attacker::new(&database).await;
+    let subject = "alex.of.paradise.street@example.com";
+    let alex = person(subject);
+    log_in(&[&here], &alex).await;
+    log_out(&here, &alex).await;
+    log_out(&here, &alex).await;
+    let session = ProviderSession::new(alex.issuer(), subject);
+    here.log_out_session(&session).await.unwrap();
+    let mut seen = HashSet::new();
+    for _ in 0..3 {
+        let (_, payload) = attacker.next().await;
+        let mut bytes = payload.clone().into_bytes();
+        bytes.extend(URL_SAFE_NO_PAD.decode(&payload).unwrap_or_default());
+        let bytes = String::from_utf8_lossy(&bytes);
+        for clear in [subject, "clef.test", "issuer", "person", "session"] {
+            assert!(!bytes.contains(clear), "{clear} in {payload}");
+        }
+        assert!(seen.insert(payload), "logouts of one user are linkable");
+    }
+    // Nor does the length tell who it was.
+    log_in(&[&here], &person("7")).await;
+    log_out(&here, &person("7")).await;
+    let (_, short) = attacker.next().await;
+    assert!(seen.iter().any(|long| long.len() == short.len()));
+    for table in ["clef_bus_secret", "clef_seats"] {
+        assert!(!attacker.may_read(&database, table).await, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn forged_acknowledgements_answer_no_logout_early() {
+    let database = Database::create().await;
+    let here = node(&database, LONGEST).await;
+    let pool = pool_of(&database).await;
+    let mut attacker = Attacker::new(&database).await;
+    let (url, alex) = (database.url(), person("12345"));
+
+    // A node that still serves the login, as it hears nothing from the moment it is stopped.
+    let (kept, mut is_kept) = mpsc::channel::<()>(1);
+    let (stop, stops) = oneshot::channel::<()>();
+    let (wake, sleeps) = std::sync::mpsc::channel::<()>();
+    let stopped = thread::spawn(move || {
+        let alone = runtime::Builder::new_current_thread().enable_all().build();
+        alone.unwrap().block_on(async {
+            let users = PostgresUserStore::connect(url.as_str()).await.unwrap();
+            let pool = users.pool().clone();
+            let bus = PostgresLogoutBus::new(pool.clone());
+            let there = Arc::new(Leased::new(users, LONGEST).bus(bus));
+            there.logout_news();
+            until(async || memberships(&pool).await == 2).await;
+            kept.send(()).await.unwrap();
+            stops.await.unwrap();
+            let alex = person("12345");
+            let stamp = there.now().await.unwrap();
+            let user = there.log_in(&Profile::new(alex.clone())).await.unwrap();
+            let id = axum_clef::User::id(&user.unwrap());
+            assert!(serves(&there, &id, &alex, stamp).await);
+            kept.send(()).await.unwrap();
+            // The whole thread.
+            sleeps.recv().unwrap();
+            serves(&there, &id, &alex, stamp).await
+        })
+    });
+    is_kept.recv().await.unwrap();
+
+    // Logouts that the other node acknowledges. The attacker is told the channel of the
+    // acknowledgements, and takes them down.
+    log_in(&[&here], &alex).await;
+    log_out(&here, &alex).await;
+    let (channel, payload) = attacker.next().await;
+    let text = open(&pool, &channel, &payload).await.unwrap();
+    let node_channel = format!("clef_node_{}", text.split(' ').nth(1).unwrap());
+    attacker.listener.listen(&node_channel).await.unwrap();
+    let mut captured = vec![payload];
+    let mut acknowledged = 0;
+    log_out(&here, &alex).await;
+    while acknowledged < 1 {
+        let (channel, payload) = attacker.next().await;
+        let text = open(&pool, &channel, &payload).await.unwrap();
+        acknowledged += usize::from(text.starts_with("acknowledged "));
+        captured.push(payload);
+    }
+
+    stop.send(()).unwrap();
+    is_kept.recv().await.unwrap();
+    let members = member_names(&pool).await;
+    let logout = tokio::spawn({
+        let here = Arc::clone(&here);
+        async move { log_out(&here, &person("12345")).await }
+    });
+    // Everything that the attacker has, for the logout that waits now.
+    loop {
+        let (channel, payload) = attacker.next().await;
+        if channel == attacker.site_channel {
+            let text = open(&pool, &channel, &payload).await.unwrap();
+            let logout = text.split(' ').nth(2).unwrap().to_owned();
+            captured.push(payload);
+            for member in &members {
+                // In clear, with a logout and a member that no attacker knows.
+                captured.push(format!("{logout} {member}"));
+                captured.push(format!("acknowledged {logout} {member}"));
+                let sealed = URL_SAFE_NO_PAD.encode(format!("acknowledged {logout} {member}"));
+                captured.push(sealed);
+            }
+            break;
+        }
+    }
+    let site_channel = attacker.site_channel.clone();
+    for payload in &captured {
+        for channel in [&node_channel, &site_channel] {
+            attacker.notify(channel, payload).await;
+        }
+        // One bit of another.
+        let mut bytes = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+            let changed = URL_SAFE_NO_PAD.encode(&bytes);
+            attacker.notify(&node_channel, &changed).await;
+        }
+    }
+    let took = logout.await.unwrap();
+    wake.send(()).unwrap();
+    assert!(!stopped.join().unwrap(), "it was answered after {took:?}");
+    assert!(took >= LONGEST, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn forged_news_changes_nothing_and_replayed_news_loosens_nothing() {
+    let database = Database::create().await;
+    let (here, there) = (
+        node(&database, LONGEST).await,
+        node(&database, LONGEST).await,
+    );
+    let pool = pool_of(&database).await;
+    let mut attacker = Attacker::new(&database).await;
+    let (alex, sam) = (person("12345"), person("2"));
+    log_in(&[&here, &there], &alex).await;
+    log_in(&[&here, &there], &sam).await;
+    log_out(&here, &alex).await;
+    let (channel, real) = attacker.next().await;
+
+    let (stamp, id) = log_in(&[&here, &there], &alex).await;
+    let mut news = there.logout_news().unwrap();
+    let node_name = "f".repeat(32);
+    let clear = r#"{"from":"x","ended":{"person":{"issuer":"https://clef.test","id":"12345"}}}"#;
+    let everybody = r#"{"from":"x","ended":{"anybody":{}}}"#;
+    let mut forged = Vec::new();
+    for text in [clear, everybody] {
+        forged.push(format!("{node_name} 1 {text}"));
+        forged.push(format!("news {node_name} {node_name} {text}"));
+        let sealed = format!("{:028}news {node_name} {node_name} {text}", 0);
+        forged.push(URL_SAFE_NO_PAD.encode(sealed));
+    }
+    let mut bytes = URL_SAFE_NO_PAD.decode(&real).unwrap_or_default();
+    for index in [0, 11, 12, bytes.len().saturating_sub(1)] {
+        if let Some(byte) = bytes.get_mut(index) {
+            *byte ^= 1;
+            forged.push(URL_SAFE_NO_PAD.encode(&bytes));
+        }
+    }
+    for _ in 0..50 {
+        for payload in &forged {
+            attacker.notify(&channel, payload).await;
+        }
+    }
+    // Seen by way of what comes after.
+    log_out(&here, &sam).await;
+    let scope = LogoutScope::Person(sam);
+    assert_eq!(news.recv().await, Ok(LogoutNews::LoggedOut(scope)));
+    // Unless the number of the other user is by chance that of this one.
+    assert!(keeps(&there, &pool, &id, &alex).await, "it was dropped");
+    assert!(serves(&there, &id, &alex, stamp).await);
+
+    // A real one again costs reads, and logs out nobody.
+    for _ in 0..50 {
+        attacker.notify(&channel, &real).await;
+    }
+    let scope = LogoutScope::Person(alex.clone());
+    assert_eq!(news.recv().await, Ok(LogoutNews::LoggedOut(scope)));
+    assert!(serves(&there, &id, &alex, stamp).await);
+    assert!(serves(&here, &id, &alex, stamp).await);
+    let took = log_out(&here, &alex).await;
+    assert!(took < LONGEST, "{took:?}");
+    for node in [&here, &there] {
+        assert!(!serves(node, &id, &alex, stamp).await);
+    }
+}
