@@ -1,4 +1,4 @@
-//! A role that may connect to the database of a site and has no other right.
+//! Roles with fewer rights than the owner of the tables.
 
 use std::{env, thread, time::Duration};
 
@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::database::Database;
 
-/// Connections of that role, which is dropped with this.
+/// Connections of a role that may connect to the database and has no other right.
 pub struct Attacker {
     pub connection: PgConnection,
     pub listener: PgListener,
@@ -20,23 +20,15 @@ pub struct Attacker {
     _role: Role,
 }
 
-struct Role {
+/// A role that may connect. It is dropped with this, with what was granted to it.
+pub struct Role {
     server: Url,
-    name: String,
+    pub name: String,
 }
 
 impl Attacker {
     pub async fn new(database: &Database) -> Self {
-        let server = env::var("POSTGRES_URL").expect("POSTGRES_URL is set");
-        let name = format!("clef_test_role_{:016x}", rand::random::<u64>());
-        let role = Role {
-            server: server.parse().unwrap(),
-            name,
-        };
-        let mut owner = PgConnection::connect(&server).await.unwrap();
-        let create = format!("create role {0} login password '{0}'", role.name);
-        sqlx::raw_sql(&create).execute(&mut owner).await.unwrap();
-        owner.close().await.unwrap();
+        let role = Role::create().await;
         let mut connection = PgConnection::connect(role.url().as_str()).await.unwrap();
         let number: i64 = sqlx::query_scalar(
             "select pg_class.oid::bigint from pg_class
@@ -80,8 +72,25 @@ impl Attacker {
 }
 
 impl Role {
+    pub async fn create() -> Self {
+        let server = env::var("POSTGRES_URL").expect("POSTGRES_URL is set");
+        let role = Self {
+            server: server.parse().unwrap(),
+            name: format!("clef_test_role_{:016x}", rand::random::<u64>()),
+        };
+        let mut owner = PgConnection::connect(&server).await.unwrap();
+        let create = format!("create role {0} login password '{0}'", role.name);
+        sqlx::raw_sql(&create).execute(&mut owner).await.unwrap();
+        owner.close().await.unwrap();
+        role
+    }
+
     fn url(&self) -> Url {
-        let mut url = self.server.clone();
+        self.of(self.server.clone())
+    }
+
+    /// The same URL as this role.
+    pub fn of(&self, mut url: Url) -> Url {
         url.set_username(&self.name).unwrap();
         url.set_password(Some(&self.name)).unwrap();
         url
@@ -94,7 +103,7 @@ impl Drop for Role {
         let dropping = thread::spawn(move || {
             Runtime::new()?.block_on(async {
                 let mut connection = PgConnection::connect(server.as_str()).await?;
-                let drop_role = format!("drop role if exists {name}");
+                let drop_role = format!("drop owned by {name}; drop role {name}");
                 sqlx::raw_sql(&drop_role).execute(&mut connection).await?;
                 connection.close().await
             })

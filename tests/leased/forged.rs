@@ -1,5 +1,6 @@
 //! What a role can do to the bus over PostgreSQL that may connect to the database and nothing else:
-//! it listens to every channel that it knows the name of, and publishes what it likes there.
+//! it listens to every channel that it knows the name of, and publishes what it likes there. And
+//! which rights a node needs.
 
 use std::{collections::HashSet, sync::Arc, thread};
 
@@ -16,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    attacker::{Attacker, open},
+    attacker::{Attacker, Role, open},
     database::Database,
     postgres::{LONGEST, keeps, log_in, log_out, memberships, node, pool_of, serves, until},
     world::person,
@@ -219,6 +220,68 @@ async fn forged_news_changes_nothing_and_replayed_news_loosens_nothing() {
     let took = log_out(&here, &alex).await;
     assert!(took < LONGEST, "{took:?}");
     for node in [&here, &there] {
+        assert!(!serves(node, &id, &alex, stamp).await);
+    }
+}
+
+/// What the files of the tables say that the role of a site needs.
+fn documented_grants(role: &str) -> String {
+    let files = [
+        include_str!("../../migrations/postgres/0001_users.sql"),
+        include_str!("../../migrations/postgres/0002_seats.sql"),
+        include_str!("../../migrations/postgres/0003_bus_secret.sql"),
+    ];
+    let lines = files.iter().flat_map(|file| file.lines());
+    let grants = lines.filter_map(|line| line.strip_prefix("--     grant "));
+    // The name of the database is that of the tests.
+    let grants = grants.filter(|grant| !grant.starts_with("connect"));
+    let to_role = |grant: &str| {
+        format!(
+            "grant {};",
+            grant.replace("to site;", &format!("to {role}"))
+        )
+    };
+    grants.map(to_role).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_node_needs_the_documented_rights_and_the_secret_is_one() {
+    let database = Database::create().await;
+    let pool = pool_of(&database).await;
+    let role = Role::create().await;
+    let usage = format!(
+        "grant usage on schema {} to {};",
+        database.schema, role.name
+    );
+    let grants = usage + &documented_grants(&role.name);
+    assert!(grants.contains("clef_bus_secret"), "{grants}");
+    sqlx::raw_sql(&grants).execute(&pool).await.unwrap();
+    let url = role.of(database.url());
+    let open_node = async || {
+        let users = PostgresUserStore::connect(url.as_str()).await.unwrap();
+        let bus = PostgresLogoutBus::new(users.pool().clone());
+        let node = Arc::new(Leased::new(users, LONGEST).bus(bus));
+        node.logout_news();
+        node
+    };
+    let (here, there) = (open_node().await, open_node().await);
+    until(async || memberships(&pool).await == 2).await;
+    let alex = person("12345");
+    let (stamp, id) = log_in(&[&here, &there], &alex).await;
+    let took = log_out(&here, &alex).await;
+    assert!(took < LONGEST, "{took:?}");
+    assert!(!serves(&there, &id, &alex, stamp).await);
+
+    let revoke = format!("revoke select on clef_bus_secret from {}", role.name);
+    sqlx::raw_sql(&revoke).execute(&pool).await.unwrap();
+    let third = open_node().await;
+    let (stamp, id) = log_in(&[&third], &alex).await;
+    assert!(!keeps(&third, &pool, &id, &alex).await);
+    // It cannot publish, and waits.
+    let took = log_out(&third, &alex).await;
+    assert!(took >= LONGEST, "{took:?}");
+    for node in [&here, &there, &third] {
         assert!(!serves(node, &id, &alex, stamp).await);
     }
 }
