@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use axum::{
-    http::{HeaderValue, header::CONTENT_SECURITY_POLICY},
+    http::{HeaderName, HeaderValue, header::CONTENT_SECURITY_POLICY},
     response::{Html, Response},
 };
 use axum_clef::{ClefButton, Login, User as _, stores::Account};
@@ -27,10 +27,16 @@ pub fn policy(clef_url: &str) -> Result<HeaderValue, Failure> {
     Ok(HeaderValue::try_from(policy)?)
 }
 
-/// Puts an answer under the policy, unless it has one of its own.
+/// Separates a page from the window that opened it.
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// Puts an answer under the policies, unless it has its own.
 pub async fn under(policy: HeaderValue, mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
+    headers
+        .entry(OPENER_POLICY)
+        .or_insert(HeaderValue::from_static("same-origin"));
     response
 }
 

@@ -39,7 +39,9 @@ impl<L> ClefLayer<L> {
 
     /// Renders the page of a login that did not work out, the application's way. Keep to
     /// [`LoginFailure::status`], offer [`LoginFailure::retry_url`], and say nothing of its
-    /// `source`.
+    /// `source`. The page's policies are the application's to set; the built-in one has
+    /// `Content-Security-Policy: …; frame-ancestors 'none'`, `X-Content-Type-Options: nosniff` and
+    /// `Cross-Origin-Opener-Policy: same-origin`.
     ///
     /// ```
     /// use axum::response::{IntoResponse, Response};

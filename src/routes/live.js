@@ -27,9 +27,7 @@
   const SECOND_LOOK = 2000;
   // Tells this page from all others, so that what the server calls its person by means nothing
   // anywhere else.
-  const page = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0")
-  ).join("");
+  const page = randomName();
 
   let channel = null;
   let state = null; // "in" or "out"; null before the first word
@@ -45,6 +43,11 @@
   let left = false; // whether another page is shown in its place
   let queue = null; // for the one connection of the hidden pages
   let leave = null; // has it, and gives it up
+
+  function randomName() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
 
   // ----- Other pages of this browser
 
@@ -347,14 +350,11 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) {
         return;
       }
-      opened = window.open(link.href, "clef-again", "popup,width=480,height=760");
+      // No page of another site can have taken a random name before, and get the login instead.
+      opened = window.open(link.href, randomName(), "popup,width=480,height=760");
       if (opened) {
         event.preventDefault();
-        try {
-          opened.opener = null;
-        } catch {
-          // It is open already, and has none.
-        }
+        opened.opener = null;
         opened.focus();
       }
     });
@@ -436,7 +436,8 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
       if (!parts.dialog.open || document.hasFocus()) {
         raise();
       }
-      // Where its news of the login does not come through.
+      // Where its news of the login does not come through. A page with a
+      // `Cross-Origin-Opener-Policy` counts as closed, as the one at the end of the login has.
       if (opened && opened.closed) {
         opened = null;
         look();

@@ -1,7 +1,7 @@
 //! The small page of a login that did not work out.
 
 use axum::{
-    http::header,
+    http::{HeaderName, header},
     response::{IntoResponse as _, Response},
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -102,6 +102,10 @@ pub(super) fn failure(failure: &LoginFailure) -> Response {
     (failure.status(), page).into_response()
 }
 
+/// Separates a page from the window that opened it: a page of another site that did cannot lead
+/// it elsewhere after the login.
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
 /// What a page may load: nothing, but the style that is in it.
 const NO_SCRIPT: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
@@ -140,6 +144,7 @@ pub(super) fn page(
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (header::CONTENT_SECURITY_POLICY, policy),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (OPENER_POLICY, "same-origin"),
         ],
         page.into_string(),
     )

@@ -105,6 +105,9 @@ async fn a_login_over_a_page_ends_where_its_window_closes() {
     assert_eq!(back.headers()["cache-control"], "no-store");
     let policy = back.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'; script-src 'self';"));
+    assert!(policy.ends_with("frame-ancestors 'none'"));
+    assert_eq!(back.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(back.headers()["cross-origin-opener-policy"], "same-origin");
     let page = text(back).await;
     assert!(page.contains(r#"<script src="/clef/live.js" data-back defer>"#));
 

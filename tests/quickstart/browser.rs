@@ -113,6 +113,20 @@ impl Browser {
         ))
     }
 
+    /// Waits until a window has closed itself.
+    pub async fn is_rid_of(&self, window: &WindowHandle) -> WebDriverResult<()> {
+        for _ in 0..200 {
+            if !self.0.windows().await?.contains(window) {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Err(WebDriverError::NotFound(
+            "the end of a window".to_owned(),
+            "it did not close".to_owned(),
+        ))
+    }
+
     /// On the wave: opens the phone in a second window, as whoever it is, and answers there.
     /// Gives the window of the phone; the browser is back at the site's.
     pub async fn answer_on_the_phone(

@@ -64,8 +64,10 @@ async fn log_in_again(browser: &Browser, who: &str) -> WebDriverResult<()> {
     let button = cover(browser).await?.find(By::Id("button")).await?;
     button.click().await?;
     browser.go_to_the_new_window(&before).await?;
+    let login = browser.0.window().await?;
     browser.press(&format!("I am {who}")).await?;
-    browser.0.switch_to_window(page).await
+    browser.0.switch_to_window(page).await?;
+    browser.is_rid_of(&login).await
 }
 
 /// Opens another tab and goes there: the one left.
@@ -589,6 +591,76 @@ async fn a_site_that_is_down_is_asked_less_and_less_often() {
         stub.come_up();
         stub.has_open(1).await;
         assert!(browser.is(UNCOVERED).await?);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
+async fn no_page_of_another_site_gets_the_window_of_the_login() {
+    let (stub, hostile) = (Stub::start().await, Stub::start().await);
+    in_a_browser(async |browser| {
+        browser.open(&hostile.url).await?;
+        let elsewhere = browser.0.window().await?;
+        stub.log_in("Alex");
+        let open = format!("window.open('{}/page')", stub.url);
+        browser.0.execute(open, vec![]).await?;
+        browser
+            .go_to_the_new_window(std::slice::from_ref(&elsewhere))
+            .await?;
+        let page = browser.0.window().await?;
+        stub.has_open(1).await;
+        // A name that was fixed once, and then the one that was used last.
+        let mut name = "clef-again".to_owned();
+        for _ in 0..2 {
+            browser.0.switch_to_window(elsewhere.clone()).await?;
+            let take = format!("window.name = '{name}'");
+            browser.0.execute(take, vec![]).await?;
+            browser.0.switch_to_window(page.clone()).await?;
+            stub.log_out();
+            browser.waits_for(COVERED).await?;
+            let before = browser.0.windows().await?;
+            let button = cover(&browser).await?.find(By::Id("button")).await?;
+            button.click().await?;
+            browser.go_to_the_new_window(&before).await?;
+            let used = browser.0.execute("return window.name", vec![]).await?;
+            let used = used.json().as_str().unwrap().to_owned();
+            assert_ne!(used, name);
+            name = used;
+            browser.press("I am Alex").await?;
+            browser.0.switch_to_window(page.clone()).await?;
+            browser.waits_for(UNCOVERED).await?;
+        }
+        browser.0.switch_to_window(elsewhere).await?;
+        browser.sees("Front").await?;
+        assert!(
+            browser
+                .0
+                .current_url()
+                .await?
+                .as_str()
+                .starts_with(&hostile.url)
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
+async fn a_page_with_an_opener_policy_is_uncovered_and_the_window_closes() {
+    let stub = Stub::start().await;
+    in_a_browser(async |browser| {
+        for policy in ["same-origin", "same-origin-allow-popups", "unsafe-none"] {
+            open_page(&browser, &stub, &format!("?opener={policy}")).await?;
+            stub.log_out();
+            browser.waits_for(COVERED).await?;
+            log_in_again(&browser, "Alex").await?;
+            browser.waits_for(UNCOVERED).await?;
+            assert!(browser.typed("half a letter").await?);
+            assert!(browser.is("errors.length === 0").await?);
+        }
         Ok(())
     })
     .await;

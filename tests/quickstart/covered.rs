@@ -9,6 +9,7 @@ use thirtyfour::{
 use crate::{
     browser::{Browser, in_a_browser},
     program::Quickstart,
+    stub::Stub,
 };
 
 /// Notes when the cover comes, and what the policy forbids.
@@ -48,13 +49,14 @@ async fn log_in_again(browser: &Browser, other: Option<&str>) -> WebDriverResult
     button.click().await?;
     browser.go_to_the_new_window(&before).await?;
     // This one closes itself as soon as the phone has answered.
-    browser.press_for_a_window("Open the phone").await?;
+    let login = browser.press_for_a_window("Open the phone").await?;
     if let Some(person) = other {
         browser.press("Switch person").await?;
         browser.press(person).await?;
     }
     browser.press("Approve").await?;
-    browser.0.switch_to_window(page).await
+    browser.0.switch_to_window(page).await?;
+    browser.is_rid_of(&login).await
 }
 
 #[tokio::test]
@@ -112,6 +114,33 @@ async fn the_page_is_covered_when_one_comes_back_from_the_phone() {
                 .await?
         );
         browser.picture("account").await
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
+async fn a_page_of_another_site_cannot_lead_our_page_elsewhere() {
+    let (quickstart, hostile) = (Quickstart::start().await, Stub::start().await);
+    in_a_browser(async |browser| {
+        browser.open(&hostile.url).await?;
+        let elsewhere = browser.0.window().await?;
+        let path = "clef/callback?code=made-up&state=made-up";
+        let open = format!("window.ours = window.open('{}/{path}')", quickstart.site);
+        browser.0.execute(open, vec![]).await?;
+        browser
+            .go_to_the_new_window(std::slice::from_ref(&elsewhere))
+            .await?;
+        browser.sees("This login is over").await?;
+        let ours = browser.0.window().await?;
+        browser.0.switch_to_window(elsewhere).await?;
+        browser.waits_for("ours.closed").await?;
+        let lead = format!("ours.location = '{}/'", hostile.url);
+        browser.0.execute(lead, vec![]).await?;
+        browser.0.switch_to_window(ours).await?;
+        browser.sees("This login is over").await?;
+        assert!(browser.is("window.opener === null").await?);
+        Ok(())
     })
     .await;
 }

@@ -13,7 +13,7 @@ use std::{
 use axum::{
     Router,
     extract::{Query, State},
-    http::{StatusCode, header},
+    http::{HeaderName, StatusCode, header},
     response::{
         Html, IntoResponse, Redirect, Response,
         sse::{Event, Sse},
@@ -78,6 +78,8 @@ window.addEventListener("pageshow", (event) => {
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
     style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
+
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The site. It serves as long as the test runs.
 #[derive(Clone)]
@@ -203,16 +205,23 @@ struct Asked {
     /// More attributes of the script.
     #[serde(default)]
     data: String,
+    /// The page's `Cross-Origin-Opener-Policy`.
+    opener: Option<String>,
 }
 
 /// Whose page it is, it says.
-async fn page(State(shared): State<Arc<Shared>>, Query(Asked { data }): Query<Asked>) -> Response {
+async fn page(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>) -> Response {
     let who = *shared.who.borrow();
-    html(&format!(
+    let Asked { data, opener } = asked;
+    let page = html(&format!(
         "<h1>Page of {who}</h1><dialog id=\"other\"><p>A dialog</p><button>Fine</button></dialog>\
          <p><label>Text <textarea id=\"text\"></textarea></label></p>\
          <a href=\"/\">Away</a><script src=\"/clef/live.js\" {data} defer></script>"
-    ))
+    ));
+    match opener {
+        Some(policy) => ([(OPENER_POLICY, policy)], page).into_response(),
+        None => page,
+    }
 }
 
 #[derive(Deserialize)]
@@ -258,7 +267,8 @@ async fn live(State(shared): State<Arc<Shared>>, Query(live): Query<Live>) -> Re
 }
 
 async fn back() -> Response {
-    html("<h1>Back</h1><script src=\"/clef/live.js\" data-back defer></script>")
+    let page = html("<h1>Back</h1><script src=\"/clef/live.js\" data-back defer></script>");
+    ([(OPENER_POLICY, "same-origin")], page).into_response()
 }
 
 #[derive(Deserialize)]

@@ -24,7 +24,12 @@ async fn assert_page(response: Response, status: u16, words: &str) {
     assert_eq!(response.headers()["cache-control"], "no-store");
     assert_eq!(response.headers()["referrer-policy"], "no-referrer");
     let policy = response.headers()["content-security-policy"].to_str();
-    assert!(policy.unwrap().starts_with("default-src 'none'"));
+    let policy = policy.unwrap();
+    assert!(policy.starts_with("default-src 'none'"));
+    assert!(policy.ends_with("frame-ancestors 'none'"));
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    let opener_policy = &response.headers()["cross-origin-opener-policy"];
+    assert_eq!(opener_policy, "same-origin");
     let retry_after = response.headers().contains_key("retry-after");
     assert_eq!(retry_after, status == 503);
     let page = response.text().await.unwrap();
