@@ -53,7 +53,10 @@ impl Site {
         };
         let site = format!("http://{address}");
         let layer = ClefLayer::new(&site, ByName, users, MemoryStore::default())?
-            .most_live_pages(settings.pages);
+            // With the reserve on top, for the pages of few people are many here.
+            .most_live_pages(settings.pages.saturating_mul(2))
+            .most_live_pages_per_user(settings.each)
+            .most_live_pages_per_login(settings.each);
         let app = Router::new()
             .route("/account", get(|_: LoggedIn<Account>| async { "yours" }))
             .merge(layer.routes())

@@ -34,10 +34,15 @@ impl<L> ClefLayer<L> {
         self
     }
 
-    /// How many open pages this node tells of logouts at once; 20,000 by default. Whoever comes
-    /// on top of them is answered with 503 and tries again. What a handler listens to with a
-    /// [`LoginEnd`](crate::LoginEnd) is not counted: how much of that there is, the application
-    /// decides. It is the number of all clones of this layer together.
+    /// How many pages may have `GET /clef/live` open at this node. Defaults to 20,000.
+    ///
+    /// Each takes a file descriptor, so keep the number below the limit of the process. The last
+    /// quarter of the places is reserved: only a user without an open page gets one of them, so
+    /// that a few users with many pages do not keep all others out. What is turned away is 503
+    /// with `Retry-After`, and the page tries again; the log says how many at most once a second.
+    ///
+    /// A [`LoginEnd`](crate::LoginEnd) in a handler is not counted: the application bounds those.
+    /// The number is for all clones of this layer together.
     ///
     /// ```
     /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
@@ -50,7 +55,41 @@ impl<L> ClefLayer<L> {
         self
     }
 
-    /// How many open pages this node tells of logouts right now.
+    /// How many pages of one user, by all logins together, may be open at this node. Defaults
+    /// to 64.
+    ///
+    /// What is turned away is 503, as with [`most_live_pages`](Self::most_live_pages). Raise it
+    /// where many people share an account.
+    ///
+    /// ```
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.most_live_pages_per_user(500)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn most_live_pages_per_user(self, pages: usize) -> Self {
+        self.context.gate.live.pages().set_most_per_user(pages);
+        self
+    }
+
+    /// How many pages of one login, so of one browser, may be open at this node. Defaults to 16.
+    ///
+    /// With the script `/clef/live.js`, a browser has one connection for each visible page, one for
+    /// all hidden pages together, and briefly one for each page that loads. What is turned away is
+    /// 503, as with [`most_live_pages`](Self::most_live_pages).
+    ///
+    /// ```
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.most_live_pages_per_login(32)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn most_live_pages_per_login(self, pages: usize) -> Self {
+        self.context.gate.live.pages().set_most_per_login(pages);
+        self
+    }
+
+    /// How many open pages are connected to this node right now.
     ///
     /// ```
     /// # fn example<L>(auth: &axum_clef::ClefLayer<L>) {

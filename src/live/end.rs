@@ -123,6 +123,11 @@ impl LoginEnd {
         }
     }
 
+    /// The number of the login, the same for all who listen to it.
+    pub(super) fn number(&self) -> u64 {
+        self.login.place.login
+    }
+
     /// Whether the login has ended: for a loop that has a moment of its own to look. Costs no
     /// more than reading a flag.
     pub fn has_ended(&self) -> bool {

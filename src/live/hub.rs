@@ -24,8 +24,6 @@ use super::{
 };
 use crate::logout_scope::LogoutScope;
 
-/// How many pages are kept told at once, unless the application says otherwise.
-const MOST_PAGES: usize = 20_000;
 /// How often the stores are asked about each login, unless the application says otherwise.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// No application asks more often than this, or more seldom.
@@ -57,7 +55,7 @@ impl Live {
             heard: Arc::clone(&heard),
             register: Mutex::new(Register::new(heard)),
             changed: Notify::new(),
-            pages: Pages::new(MOST_PAGES),
+            pages: Pages::new(),
         }))
     }
 

@@ -23,6 +23,6 @@ pub(crate) use self::{
     checked::{Checked, in_a_while},
     hub::Live,
     judge::Judge,
-    pages::{Page, Pages},
+    pages::Page,
 };
 pub use self::{end::LoginEnd, ending::LoginEnding};

@@ -1,65 +1,193 @@
-//! The pages that are kept told: how many, and their end when the server stops.
+//! The open pages of this node: how many there may be, whose they are, and their end when the
+//! server stops.
 
 use std::{
+    collections::HashMap,
+    hash::Hash,
+    mem,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
-use tokio::sync::{Notify, futures::OwnedNotified};
+use tokio::{
+    sync::{Notify, futures::OwnedNotified},
+    time::Instant,
+};
 
+use super::LoginEnd;
+
+/// The defaults of [`Limits`].
+const MOST_PAGES: usize = 20_000;
+const MOST_PAGES_PER_USER: usize = 64;
+const MOST_PAGES_PER_LOGIN: usize = 16;
+/// One place of so many is reserved for users without an open page.
+const RESERVED: usize = 4;
+/// How often turned away pages are logged at the most.
+const BETWEEN_EVENTS: Duration = Duration::from_secs(1);
+
+/// How many pages may be open.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    all: usize,
+    per_user: usize,
+    per_login: usize,
+}
+
+/// The open pages of all clones of a layer.
 pub(crate) struct Pages {
-    most: AtomicUsize,
-    open: Arc<AtomicUsize>,
+    open: Arc<Mutex<Open>>,
     closed: AtomicBool,
     closing: Arc<Notify>,
 }
 
 /// The place of one page, until it is dropped.
 pub(crate) struct Page {
-    open: Arc<AtomicUsize>,
+    open: Arc<Mutex<Open>>,
+    user: Arc<str>,
+    login: u64,
     closing: Pin<Box<OwnedNotified>>,
 }
 
+struct Open {
+    limits: Limits,
+    count: usize,
+    /// By the application's id of the user.
+    by_user: HashMap<Arc<str>, usize>,
+    by_login: HashMap<u64, usize>,
+    turned_away: TurnedAway,
+}
+
+/// The limit that a page is turned away by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    Login,
+    User,
+    All,
+}
+
+/// The pages turned away since the last event, by the limit.
+#[derive(Default)]
+struct TurnedAway {
+    by_login: u64,
+    by_user: u64,
+    by_all: u64,
+    logged_at: Option<Instant>,
+}
+
+impl Limits {
+    /// The places for users who have a page open already.
+    fn unreserved(&self) -> usize {
+        let reserved = self.all.div_ceil(RESERVED);
+        self.all - reserved.min(self.all.saturating_sub(1))
+    }
+}
+
 impl Pages {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new() -> Self {
+        let open = Open {
+            limits: Limits {
+                all: MOST_PAGES,
+                per_user: MOST_PAGES_PER_USER,
+                per_login: MOST_PAGES_PER_LOGIN,
+            },
+            count: 0,
+            by_user: HashMap::new(),
+            by_login: HashMap::new(),
+            turned_away: TurnedAway::default(),
+        };
         Self {
-            most: AtomicUsize::new(most),
-            open: Arc::default(),
+            open: Arc::new(Mutex::new(open)),
             closed: AtomicBool::new(false),
             closing: Arc::default(),
         }
     }
 
-    pub(crate) fn set_most(&self, most: usize) {
-        self.most.store(most, Ordering::Release);
+    pub(crate) fn set_most(&self, pages: usize) {
+        lock(&self.open).limits.all = pages;
     }
 
-    /// How many there are.
+    pub(crate) fn set_most_per_user(&self, pages: usize) {
+        lock(&self.open).limits.per_user = pages;
+    }
+
+    pub(crate) fn set_most_per_login(&self, pages: usize) {
+        lock(&self.open).limits.per_login = pages;
+    }
+
+    /// How many pages are open.
     pub(crate) fn open(&self) -> usize {
-        self.open.load(Ordering::Acquire)
+        lock(&self.open).count
     }
 
-    /// A place for one more page; `None`: there is none, or the server stops.
-    pub(crate) fn place(&self) -> Option<Page> {
-        let most = self.most.load(Ordering::Acquire);
-        let more = |open: usize| (open < most).then_some(open + 1);
-        let open = &self.open;
-        open.fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
-            .ok()?;
-        let page = Page {
-            open: Arc::clone(open),
-            closing: Box::pin(Arc::clone(&self.closing).notified_owned()),
+    /// Whether one more page can be admitted at all. A page that cannot be is turned away before
+    /// the stores are asked about its login.
+    pub(crate) fn have_room(&self) -> bool {
+        if self.are_closed() {
+            return false;
+        }
+        let open = lock(&self.open);
+        let has_room = open.count < open.limits.all;
+        drop(open);
+        if !has_room {
+            self.turn_away(Limit::All);
+        }
+        has_room
+    }
+
+    /// A place for a page of this user and login. `None`: a limit is reached, or the server stops.
+    pub(crate) fn admit(&self, user_id: &str, login: &LoginEnd) -> Option<Page> {
+        // Before `closed` is read, so that a page admitted meanwhile is closed.
+        let closing = Box::pin(Arc::clone(&self.closing).notified_owned());
+        if self.are_closed() {
+            return None;
+        }
+        let login = login.number();
+        let entered = lock(&self.open).enter(user_id, login);
+        match entered {
+            Ok(user) => Some(Page {
+                open: Arc::clone(&self.open),
+                user,
+                login,
+                closing,
+            }),
+            Err(limit) => {
+                self.turn_away(limit);
+                None
+            }
+        }
+    }
+
+    fn turn_away(&self, limit: Limit) {
+        let (open, due) = {
+            let mut open = lock(&self.open);
+            (open.count, open.turned_away.add(limit))
         };
-        // After it would hear of the end.
-        (!self.are_closed()).then_some(page)
+        // Outside of the lock: a subscriber may ask how many pages are open.
+        if let Some(TurnedAway {
+            by_login,
+            by_user,
+            by_all,
+            ..
+        }) = due
+        {
+            tracing::warn!(
+                count = by_login + by_user + by_all,
+                by_login,
+                by_user,
+                by_all,
+                open,
+                "open pages are turned away: a limit of the login, of the user or of all is reached"
+            );
+        }
     }
 
     /// Whether the server stops.
-    pub(crate) fn are_closed(&self) -> bool {
+    fn are_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
@@ -67,6 +195,82 @@ impl Pages {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.closing.notify_waiters();
+    }
+}
+
+fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
+    // The counts are whole after every step.
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Open {
+    fn limit_reached(&self, user_id: &str, login: u64) -> Option<Limit> {
+        let Limits {
+            all,
+            per_user,
+            per_login,
+        } = self.limits;
+        let of_user = self.by_user.get(user_id).copied().unwrap_or_default();
+        let of_login = self.by_login.get(&login).copied().unwrap_or_default();
+        if of_login >= per_login {
+            Some(Limit::Login)
+        } else if of_user >= per_user {
+            Some(Limit::User)
+        } else if self.count >= all || (of_user > 0 && self.count >= self.limits.unreserved()) {
+            Some(Limit::All)
+        } else {
+            None
+        }
+    }
+
+    /// Counts a page: the key of its user, or the limit that is reached.
+    fn enter(&mut self, user_id: &str, login: u64) -> Result<Arc<str>, Limit> {
+        if let Some(limit) = self.limit_reached(user_id, login) {
+            return Err(limit);
+        }
+        let known = self.by_user.get_key_value(user_id);
+        let user = known.map_or_else(|| Arc::from(user_id), |(known, _)| Arc::clone(known));
+        self.count += 1;
+        *self.by_user.entry(Arc::clone(&user)).or_default() += 1;
+        *self.by_login.entry(login).or_default() += 1;
+        Ok(user)
+    }
+
+    fn leave(&mut self, user: &Arc<str>, login: u64) {
+        self.count -= 1;
+        decrement(&mut self.by_user, user);
+        decrement(&mut self.by_login, &login);
+    }
+}
+
+/// Counts one less, and keeps no entry of zero.
+fn decrement<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+impl TurnedAway {
+    /// Counts one more: the counts to log now, or `None` within a second of the last event.
+    fn add(&mut self, limit: Limit) -> Option<Self> {
+        let by_limit = match limit {
+            Limit::Login => &mut self.by_login,
+            Limit::User => &mut self.by_user,
+            Limit::All => &mut self.by_all,
+        };
+        *by_limit += 1;
+        let logged_at = self.logged_at;
+        if logged_at.is_some_and(|logged_at| logged_at.elapsed() < BETWEEN_EVENTS) {
+            return None;
+        }
+        let next = Self {
+            logged_at: Some(Instant::now()),
+            ..Self::default()
+        };
+        Some(mem::replace(self, next))
     }
 }
 
@@ -79,6 +283,6 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::AcqRel);
+        lock(&self.open).leave(&self.user, self.login);
     }
 }

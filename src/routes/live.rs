@@ -26,11 +26,7 @@ use rand::RngExt as _;
 use tokio::time::Sleep;
 
 use super::{RouteState, foreign::is_foreign, live_person};
-use crate::{
-    LoginEnd, LoginEnding, Rejection,
-    extract::Visit,
-    live::{Page, Pages},
-};
+use crate::{LoginEnd, LoginEnding, Rejection, extract::Visit, live::Page};
 
 /// How often a silent connection says that it is still there, so that no proxy closes it and a
 /// browser that is gone is noticed. By an event, and not by a comment, which scripts cannot see:
@@ -55,16 +51,25 @@ pub(super) async fn live(State(route): State<RouteState>, mut parts: Parts) -> R
     };
     // A page that is only left open must not keep its session from going idle.
     visit.only_looks();
-    let Some(page) = context.gate.live.pages().place() else {
-        return come_back_later(context.gate.live.pages());
-    };
+    let pages = context.gate.live.pages();
+    if !pages.have_room() {
+        return come_back_later();
+    }
     let end = match Option::<LoginEnd>::from_request_parts(&mut parts, &()).await {
         Ok(end) => end,
         Err(rejection) => return rejection.into_response(),
     };
-    let whose = match visit.visitor(&parts).await {
-        Ok(Some(visitor)) => live_person::of(parts.uri.query(), visitor.user_id()),
-        _ => "{}".to_owned(),
+    let (page, next) = match (end, visit.visitor(&parts).await) {
+        (Some(end), Ok(Some(visitor))) => {
+            let user_id = visitor.user_id();
+            let Some(page) = pages.admit(user_id, &end) else {
+                return come_back_later();
+            };
+            let whose = live_person::of(parts.uri.query(), user_id);
+            (Some(page), Next::LoggedIn(end, whose))
+        }
+        // One event and the end: this takes no place.
+        _ => (None, Next::LoggedOut),
     };
     let told = Told {
         page,
@@ -72,10 +77,7 @@ pub(super) async fn live(State(route): State<RouteState>, mut parts: Parts) -> R
             Some(_) => None,
             None => Some(Box::pin(tokio::time::sleep(UNSEEN_SESSIONS))),
         },
-        next: match end {
-            Some(end) => Next::LoggedIn(end, whose),
-            None => Next::LoggedOut,
-        },
+        next,
     };
     let alive = Event::default().event("alive").data("{}");
     let alive = KeepAlive::new().interval(KEEP_ALIVE).event(alive);
@@ -88,13 +90,7 @@ pub(super) async fn live(State(route): State<RouteState>, mut parts: Parts) -> R
     ([unbuffered], events).into_response()
 }
 
-fn come_back_later(pages: &Pages) -> Response {
-    if !pages.are_closed() {
-        tracing::warn!(
-            pages = pages.open(),
-            "too many pages are open to be told of logouts; one is turned away"
-        );
-    }
+fn come_back_later() -> Response {
     (
         StatusCode::SERVICE_UNAVAILABLE,
         [(header::RETRY_AFTER, "5")],
@@ -104,7 +100,8 @@ fn come_back_later(pages: &Pages) -> Response {
 
 /// What one page is told.
 struct Told {
-    page: Page,
+    /// Absent without a login.
+    page: Option<Page>,
     unseen: Option<Pin<Box<Sleep>>>,
     next: Next,
 }
@@ -134,13 +131,16 @@ impl Stream for Told {
             Next::Ending(mut end) => {
                 let ending = Pin::new(&mut end).poll(context);
                 let unseen = unseen.as_mut().map(|unseen| unseen.as_mut().poll(context));
+                let closing = page.as_mut().map(|page| page.poll_closing(context));
                 match ending {
                     Poll::Ready(LoginEnding::SessionGone) => look_again(),
                     // The page comes back, and hears 503 until the stores answer.
                     Poll::Ready(LoginEnding::Unknown) => Poll::Ready(None),
                     Poll::Ready(_) => logged_out(),
                     Poll::Pending if unseen.is_some_and(|unseen| unseen.is_ready()) => look_again(),
-                    Poll::Pending if page.poll_closing(context).is_ready() => Poll::Ready(None),
+                    Poll::Pending if closing.is_some_and(|closing| closing.is_ready()) => {
+                        Poll::Ready(None)
+                    }
                     Poll::Pending => {
                         *next = Next::Ending(end);
                         Poll::Pending

@@ -2,7 +2,10 @@
 
 mod counted;
 mod interval;
+mod limits;
 mod load;
+#[path = "../faults/log.rs"]
+mod log;
 mod news;
 #[path = "../../examples/live_load/page.rs"]
 mod page;

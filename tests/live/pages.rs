@@ -114,7 +114,8 @@ async fn pages_have_a_limit_and_a_place_comes_back() {
     let world = World::new();
     let node = Node::with(&world, world.layer().most_live_pages(2));
     let mut browser = Browser::of(&node, "code:12345").await;
-    let mut pages = vec![browser.open(&node).await, browser.open(&node).await];
+    let mut other = Browser::of(&node, "code:67890").await;
+    let mut pages = vec![browser.open(&node).await, other.open(&node).await];
     let turned_away = browser.get(&node, "/clef/live").await;
     assert_eq!(turned_away.status(), 503);
     assert!(turned_away.headers().contains_key("retry-after"));
@@ -122,7 +123,7 @@ async fn pages_have_a_limit_and_a_place_comes_back() {
     // What a handler listens to is the application's to count.
     let _end = node.end(&mut browser).await;
     pages.pop();
-    browser.open(&node).await.is_in().await;
+    other.open(&node).await.is_in().await;
 }
 
 #[tokio::test(start_paused = true)]
