@@ -15,7 +15,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, futures::OwnedNotified},
+    sync::{Notify, futures::OwnedNotified, oneshot},
     time::Instant,
 };
 
@@ -48,18 +48,32 @@ pub(crate) struct Pages {
 /// The place of one page, until it is dropped.
 pub(crate) struct Page {
     open: Arc<Mutex<Open>>,
-    user: Arc<str>,
-    login: u64,
+    id: u64,
     closing: Pin<Box<OwnedNotified>>,
+    replaced: oneshot::Receiver<()>,
 }
 
 struct Open {
     limits: Limits,
-    count: usize,
+    next_id: u64,
+    pages: HashMap<u64, Entry>,
     /// By the application's id of the user.
     by_user: HashMap<Arc<str>, usize>,
     by_login: HashMap<u64, usize>,
+    by_name: HashMap<Name, u64>,
     turned_away: TurnedAway,
+}
+
+/// The login of a page, and the name that the page has made up for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Name(u64, String);
+
+struct Entry {
+    user: Arc<str>,
+    login: u64,
+    name: Option<Name>,
+    /// Dropped when another connection of the page takes the place.
+    _keep: oneshot::Sender<()>,
 }
 
 /// The limit that a page is turned away by.
@@ -95,9 +109,11 @@ impl Pages {
                 per_user: MOST_PAGES_PER_USER,
                 per_login: MOST_PAGES_PER_LOGIN,
             },
-            count: 0,
+            next_id: 0,
+            pages: HashMap::new(),
             by_user: HashMap::new(),
             by_login: HashMap::new(),
+            by_name: HashMap::new(),
             turned_away: TurnedAway::default(),
         };
         Self {
@@ -121,7 +137,7 @@ impl Pages {
 
     /// How many pages are open.
     pub(crate) fn open(&self) -> usize {
-        lock(&self.open).count
+        lock(&self.open).pages.len()
     }
 
     /// Whether one more page can be admitted at all. A page that cannot be is turned away before
@@ -131,7 +147,7 @@ impl Pages {
             return false;
         }
         let open = lock(&self.open);
-        let has_room = open.count < open.limits.all;
+        let has_room = open.pages.len() < open.limits.all;
         drop(open);
         if !has_room {
             self.turn_away(Limit::All);
@@ -140,20 +156,29 @@ impl Pages {
     }
 
     /// A place for a page of this user and login. `None`: a limit is reached, or the server stops.
-    pub(crate) fn admit(&self, user_id: &str, login: &LoginEnd) -> Option<Page> {
+    ///
+    /// A page that connects anew under its name takes over the place of its earlier connection,
+    /// which may be dead long before the network says so.
+    pub(crate) fn admit(
+        &self,
+        user_id: &str,
+        login: &LoginEnd,
+        name: Option<&str>,
+    ) -> Option<Page> {
         // Before `closed` is read, so that a page admitted meanwhile is closed.
         let closing = Box::pin(Arc::clone(&self.closing).notified_owned());
         if self.are_closed() {
             return None;
         }
         let login = login.number();
-        let entered = lock(&self.open).enter(user_id, login);
+        let name = name.map(|name| Name(login, name.to_owned()));
+        let entered = lock(&self.open).enter(user_id, login, name);
         match entered {
-            Ok(user) => Some(Page {
+            Ok((id, replaced)) => Some(Page {
                 open: Arc::clone(&self.open),
-                user,
-                login,
+                id,
                 closing,
+                replaced,
             }),
             Err(limit) => {
                 self.turn_away(limit);
@@ -165,7 +190,7 @@ impl Pages {
     fn turn_away(&self, limit: Limit) {
         let (open, due) = {
             let mut open = lock(&self.open);
-            (open.count, open.turned_away.add(limit))
+            (open.pages.len(), open.turned_away.add(limit))
         };
         // Outside of the lock: a subscriber may ask how many pages are open.
         if let Some(TurnedAway {
@@ -216,30 +241,67 @@ impl Open {
             Some(Limit::Login)
         } else if of_user >= per_user {
             Some(Limit::User)
-        } else if self.count >= all || (of_user > 0 && self.count >= self.limits.unreserved()) {
+        } else if self.pages.len() >= all
+            || (of_user > 0 && self.pages.len() >= self.limits.unreserved())
+        {
             Some(Limit::All)
         } else {
             None
         }
     }
 
+    /// Enters a page: its id, and what ends when it is replaced; or the limit that is reached.
+    fn enter(
+        &mut self,
+        user_id: &str,
+        login: u64,
+        name: Option<Name>,
+    ) -> Result<(u64, oneshot::Receiver<()>), Limit> {
+        let earlier = name.as_ref().and_then(|name| self.by_name.get(name));
+        let earlier = earlier.copied().and_then(|id| self.pages.remove(&id));
+        let user = match earlier {
+            // The counts stay as they are.
+            Some(earlier) => earlier.user,
+            None => self.count(user_id, login)?,
+        };
+        self.next_id += 1;
+        let id = self.next_id;
+        if let Some(name) = &name {
+            self.by_name.insert(name.clone(), id);
+        }
+        let (keep, replaced) = oneshot::channel();
+        let entry = Entry {
+            user,
+            login,
+            name,
+            _keep: keep,
+        };
+        self.pages.insert(id, entry);
+        Ok((id, replaced))
+    }
+
     /// Counts a page: the key of its user, or the limit that is reached.
-    fn enter(&mut self, user_id: &str, login: u64) -> Result<Arc<str>, Limit> {
+    fn count(&mut self, user_id: &str, login: u64) -> Result<Arc<str>, Limit> {
         if let Some(limit) = self.limit_reached(user_id, login) {
             return Err(limit);
         }
         let known = self.by_user.get_key_value(user_id);
         let user = known.map_or_else(|| Arc::from(user_id), |(known, _)| Arc::clone(known));
-        self.count += 1;
         *self.by_user.entry(Arc::clone(&user)).or_default() += 1;
         *self.by_login.entry(login).or_default() += 1;
         Ok(user)
     }
 
-    fn leave(&mut self, user: &Arc<str>, login: u64) {
-        self.count -= 1;
-        decrement(&mut self.by_user, user);
-        decrement(&mut self.by_login, &login);
+    /// Takes a page out, unless another connection has its place.
+    fn leave(&mut self, id: u64) {
+        let Some(entry) = self.pages.remove(&id) else {
+            return;
+        };
+        decrement(&mut self.by_user, &entry.user);
+        decrement(&mut self.by_login, &entry.login);
+        if let Some(name) = &entry.name {
+            self.by_name.remove(name);
+        }
     }
 }
 
@@ -279,10 +341,48 @@ impl Page {
     pub(crate) fn poll_closing(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.closing.as_mut().poll(context)
     }
+
+    /// Ready when the page has connected anew. Not to be polled after that.
+    pub(crate) fn poll_replaced(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.replaced).poll(context).map(|_| ())
+    }
 }
 
 impl Drop for Page {
     fn drop(&mut self) {
-        lock(&self.open).leave(&self.user, self.login);
+        lock(&self.open).leave(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_pages_that_are_closed() {
+        let pages = Pages::new();
+        pages.set_most_per_login(3);
+        let mut open = lock(&pages.open);
+        let mut ids = Vec::new();
+        for number in 0..1_000 {
+            let (user, login) = (number % 7, number % 21);
+            let name = (number % 2 == 0).then(|| Name(login, (number % 10).to_string()));
+            let entered = open.enter(&user.to_string(), login, name);
+            ids.extend(entered.ok().map(|(id, _)| id));
+            assert!(open.by_login.values().all(|count| *count <= 3));
+            let of_users: usize = open.by_user.values().sum();
+            let of_logins: usize = open.by_login.values().sum();
+            assert_eq!((of_users, of_logins), (open.pages.len(), open.pages.len()));
+            if number % 5 == 0 {
+                open.leave(ids.swap_remove(ids.len() / 2));
+            }
+        }
+        assert!(open.pages.len() > 20);
+        for id in ids {
+            open.leave(id);
+            open.leave(id);
+        }
+        assert!(open.pages.is_empty() && open.by_name.is_empty());
+        assert!(open.by_user.is_empty() && open.by_login.is_empty());
     }
 }

@@ -5,7 +5,6 @@
 //! after a loss is checked anew, and what happened meanwhile shows in that.
 
 use std::{
-    convert::Infallible,
     future::Future as _,
     pin::Pin,
     sync::Arc,
@@ -62,10 +61,12 @@ pub(super) async fn live(State(route): State<RouteState>, mut parts: Parts) -> R
     let (page, next) = match (end, visit.visitor(&parts).await) {
         (Some(end), Ok(Some(visitor))) => {
             let user_id = visitor.user_id();
-            let Some(page) = pages.admit(user_id, &end) else {
+            let name = live_person::page_name(parts.uri.query());
+            let name = name.as_deref();
+            let Some(page) = pages.admit(user_id, &end, name) else {
                 return come_back_later();
             };
-            let whose = live_person::of(parts.uri.query(), user_id);
+            let whose = live_person::of(name, user_id);
             (Some(page), Next::LoggedIn(end, whose))
         }
         // One event and the end: this takes no place.
@@ -113,8 +114,13 @@ enum Next {
     Nothing,
 }
 
+/// Breaks the connection off, so that it is no open file any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the page has connected anew")]
+struct Replaced;
+
 impl Stream for Told {
-    type Item = Result<Event, Infallible>;
+    type Item = Result<Event, Replaced>;
 
     fn poll_next(
         mut self: Pin<&mut Self>,
@@ -132,6 +138,7 @@ impl Stream for Told {
                 let ending = Pin::new(&mut end).poll(context);
                 let unseen = unseen.as_mut().map(|unseen| unseen.as_mut().poll(context));
                 let closing = page.as_mut().map(|page| page.poll_closing(context));
+                let replaced = page.as_mut().map(|page| page.poll_replaced(context));
                 match ending {
                     Poll::Ready(LoginEnding::SessionGone) => look_again(),
                     // The page comes back, and hears 503 until the stores answer.
@@ -140,6 +147,9 @@ impl Stream for Told {
                     Poll::Pending if unseen.is_some_and(|unseen| unseen.is_ready()) => look_again(),
                     Poll::Pending if closing.is_some_and(|closing| closing.is_ready()) => {
                         Poll::Ready(None)
+                    }
+                    Poll::Pending if replaced.is_some_and(|replaced| replaced.is_ready()) => {
+                        Poll::Ready(Some(Err(Replaced)))
                     }
                     Poll::Pending => {
                         *next = Next::Ending(end);
@@ -153,12 +163,12 @@ impl Stream for Told {
     }
 }
 
-fn logged_out() -> Poll<Option<Result<Event, Infallible>>> {
+fn logged_out() -> Poll<Option<Result<Event, Replaced>>> {
     let event = Event::default().event("logged-out").data("{}");
     Poll::Ready(Some(Ok(event)))
 }
 
 /// No event for a page, only how soon to come back: the end of the stream follows.
-fn look_again() -> Poll<Option<Result<Event, Infallible>>> {
+fn look_again() -> Poll<Option<Result<Event, Replaced>>> {
     Poll::Ready(Some(Ok(Event::default().retry(LOOK_AGAIN))))
 }

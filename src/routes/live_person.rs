@@ -1,5 +1,7 @@
 //! Whose page it is, in a word that only this page understands.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
@@ -7,22 +9,22 @@ use url::form_urlencoded;
 /// The longest name of a page, in bytes. The script makes up 32.
 const LONGEST: usize = 64;
 
-/// What `GET /clef/live?page=` says of the user to whoever asks by that query, as JSON.
+/// The name that a page has made up for itself, in `GET /clef/live?page=`.
+pub(super) fn page_name(query: Option<&str>) -> Option<Cow<'_, str>> {
+    let mut fields = form_urlencoded::parse(query?.as_bytes());
+    let page = fields.find_map(|(name, value)| (name == "page").then_some(value))?;
+    let plain = page.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (plain && !page.is_empty() && page.len() <= LONGEST).then_some(page)
+}
+
+/// What `GET /clef/live` says of the user to a page of this name, as JSON.
 ///
 /// A covered page must not be uncovered for somebody else, so it has to know whether who comes
 /// back is the one who left. It makes up a name for itself, and what it is told is a digest of
 /// that and of the user's id: the same for each login of the user, at every node and after a
 /// restart, and another at every other page. Of the user and not of the subject: somebody known
 /// by two providers is one user.
-pub(super) fn of(query: Option<&str>, user_id: &str) -> String {
-    let page = query.and_then(|query| {
-        let mut fields = form_urlencoded::parse(query.as_bytes());
-        fields.find_map(|(name, value)| (name == "page").then_some(value))
-    });
-    let page = page.filter(|page| {
-        let plain = page.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        plain && !page.is_empty() && page.len() <= LONGEST
-    });
+pub(super) fn of(page: Option<&str>, user_id: &str) -> String {
     let Some(page) = page else {
         return "{}".to_owned();
     };
@@ -39,13 +41,17 @@ pub(super) fn of(query: Option<&str>, user_id: &str) -> String {
 mod tests {
     use super::*;
 
+    fn told(query: Option<&str>, user_id: &str) -> String {
+        of(page_name(query).as_deref(), user_id)
+    }
+
     #[test]
     fn a_page_knows_its_person_again_and_no_other_page_does() {
-        let alex = of(Some("page=a1"), "1");
+        let alex = told(Some("page=a1"), "1");
         assert_eq!(alex.len(), "{\"who\":\"\"}".len() + 22);
-        assert_eq!(of(Some("x=y&page=a1"), "1"), alex);
+        assert_eq!(told(Some("x=y&page=a1"), "1"), alex);
         for (query, user) in [("page=a1", "2"), ("page=a2", "1"), ("page=a", "11")] {
-            assert_ne!(of(Some(query), user), alex);
+            assert_ne!(told(Some(query), user), alex);
         }
     }
 
@@ -59,7 +65,7 @@ mod tests {
             Some("page=a%00"),
             Some(&long),
         ] {
-            assert_eq!(of(query, "1"), "{}");
+            assert_eq!(told(query, "1"), "{}");
         }
     }
 }

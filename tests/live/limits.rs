@@ -114,6 +114,44 @@ async fn a_page_without_a_login_takes_no_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_connects_anew_takes_over_its_own_place() {
+    let world = World::new();
+    let node = Node::with(&world, world.layer().most_live_pages_per_login(2));
+    let mut browser = Browser::of(&node, "code:12345").await;
+    let elsewhere = Browser::of(&node, "code:12345").await;
+    let other = Browser::of(&node, "code:67890").await;
+    let mut pages = Vec::new();
+    for (mut browser, name) in [
+        (browser.clone(), "a"),
+        (browser.clone(), "b"),
+        (elsewhere, "a"),
+        (other, "a"),
+    ] {
+        let mut page = Page::of(browser.get(&node, &format!("/clef/live?page={name}")).await);
+        page.is_in().await;
+        pages.push(page);
+    }
+    // The network has lost the connection, and has not said so.
+    let mut again = Page::of(browser.get(&node, "/clef/live?page=a").await);
+    again.is_in().await;
+    pages.remove(0).breaks_off().await;
+    assert_eq!(node.layer.live_pages(), 4);
+    for page in pages.iter_mut().chain([&mut again]) {
+        page.hears_nothing_within(Duration::from_secs(60)).await;
+    }
+    for another in ["page=c", ""] {
+        let path = format!("/clef/live?{another}");
+        assert_eq!(browser.status(&node, &path).await, 503);
+    }
+    drop(again);
+    let mut last = Page::of(browser.get(&node, "/clef/live?page=a").await);
+    last.is_in().await;
+    assert_eq!(node.layer.live_pages(), 4);
+    drop((last, pages));
+    assert_eq!(node.layer.live_pages(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_of_pages_is_one_line_a_second() {
     let world = World::new();
     let node = Node::of(&world);

@@ -231,6 +231,13 @@ impl Page {
         assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 
+    /// Its connection is broken off now.
+    pub async fn breaks_off(&mut self) {
+        let next = tokio::time::timeout(PATIENCE, self.body.next());
+        let sent = next.await.expect("nothing comes");
+        assert!(sent.is_some_and(|sent| sent.is_err()));
+    }
+
     /// It is told nothing for so long.
     pub async fn hears_nothing_within(&mut self, time: Duration) {
         let event = tokio::time::timeout(time, self.event()).await;
