@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let clef = or_else("CLEF_URL", "http://127.0.0.1:5050");
     let application = &TEST_APPLICATIONS[0];
-    let clef = Clef::new(application.id(), application.secret()).base_url(&clef)?;
+    let clef = Clef::new(&clef, application.id(), application.secret())?;
     let site = or_else("SITE_URL", "http://127.0.0.1:3000");
     let auth = ClefLayer::new(&site, clef, users, sessions)?;
 

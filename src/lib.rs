@@ -30,7 +30,7 @@
 //! }
 //!
 //! # fn main() -> Result<(), axum_clef::AddressError> {
-//! let clef = Clef::new("your app id", "your app secret");
+//! let clef = Clef::new("https://clef.example.com", "your app id", "your app secret")?;
 //! let users = MemoryUserStore::new();
 //! let auth = ClefLayer::new("https://example.com", clef, users, MemoryStore::default())?;
 //!

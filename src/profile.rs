@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use axum_clef::Subject;
 ///
-/// let alex = Subject::new("https://clef.io", "12345");
+/// let alex = Subject::new("https://clef.example.com", "12345");
 /// assert_eq!(alex.id(), "12345");
 /// assert_ne!(alex, Subject::new("https://clef.example", "12345"));
 /// ```
@@ -67,7 +67,7 @@ impl fmt::Debug for Subject {
 /// ```
 /// use axum_clef::{Profile, Subject};
 ///
-/// let mut profile = Profile::new(Subject::new("https://clef.io", "12345"));
+/// let mut profile = Profile::new(Subject::new("https://clef.example.com", "12345"));
 /// profile.first_name = Some("Alex".to_owned());
 /// assert_eq!(profile.name(), Some("Alex".to_owned()));
 /// assert!(!format!("{profile:?}").contains("Alex"), "logs stay quiet");

@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn a_logout_only_rises() {
         let strangers = Strangers::default();
-        let alex = Subject::new("https://clef.io", "12345");
+        let alex = Subject::new("https://clef.example.com", "12345");
         strangers.log_out(&alex, Timestamp::from_micros(9));
         strangers.log_out(&alex, Timestamp::from_micros(2));
         let logged_out_at = strangers.logged_out_at(&alex);
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn the_last_logout_counts_and_memory_is_bounded() {
         let strangers = Strangers::default();
-        let subject = |id: usize| Subject::new("https://clef.io", id.to_string());
+        let subject = |id: usize| Subject::new("https://clef.example.com", id.to_string());
         let at = |micros| Timestamp::from_micros(micros);
         strangers.log_out(&subject(0), at(1));
         strangers.log_out(&subject(0), at(2));

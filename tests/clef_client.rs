@@ -14,10 +14,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use axum_clef::{
-    Profile, Subject,
+    AddressError, Profile, Subject,
     clef::{Clef, ClefError},
     provider::{
-        CodeExchange, LoginSecret, LogoutScope, Provider as _, ProviderError, ProviderErrorKind,
+        CodeExchange, LoginRequest, LoginSecret, LogoutScope, OneTimeState, Provider as _,
+        ProviderError, ProviderErrorKind,
     },
 };
 use secrecy::SecretString;
@@ -74,7 +75,7 @@ async fn answer(State(script): State<Script>, request: Request) -> Response {
 
 fn client(address: SocketAddr) -> Clef {
     let base = format!("http://{address}/");
-    Clef::new(APP_ID, APP_SECRET).base_url(&base).unwrap()
+    Clef::new(&base, APP_ID, APP_SECRET).unwrap()
 }
 
 async fn exchange(clef: &Clef) -> Result<Profile, ProviderError> {
@@ -405,8 +406,37 @@ async fn no_error_tells_a_secret() {
 
 #[test]
 fn the_secret_travels_encrypted_or_not_at_all() {
-    let clef = || Clef::new(APP_ID, APP_SECRET);
-    assert!(clef().base_url("http://clef.example").is_err());
-    assert!(clef().base_url("https://clef.example/api").is_ok());
-    assert!(clef().base_url("http://127.0.0.1:5050/").is_ok());
+    for good in [
+        "https://clef.example",
+        "https://clef.example/api",
+        "http://127.0.0.1:5050/",
+        "http://[::1]:5050",
+        "http://clef.localhost:5050",
+    ] {
+        assert!(Clef::new(good, APP_ID, APP_SECRET).is_ok(), "{good}");
+    }
+    for (bad, why) in [
+        ("", AddressError::NotAbsolute),
+        ("clef.example", AddressError::NotAbsolute),
+        ("//clef.example", AddressError::NotAbsolute),
+        ("ftp://clef.example", AddressError::NotHttp),
+        ("http://clef.example", AddressError::Insecure),
+        ("http://10.0.0.1", AddressError::Insecure),
+        ("https://clef.example?a=b", AddressError::NotPlain),
+        ("https://alex@clef.example", AddressError::NotPlain),
+    ] {
+        let error = Clef::new(bad, APP_ID, APP_SECRET).unwrap_err();
+        assert_eq!(error, why, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn people_go_to_the_base_url() {
+    let clef = Clef::new("https://clef.example/api/", APP_ID, APP_SECRET).unwrap();
+    let callback = "https://site.example/clef/callback".parse().unwrap();
+    let (state, secret) = (OneTimeState::new("state"), LoginSecret::from_bytes([7; 32]));
+    let login = LoginRequest::new(&callback, &state, &secret);
+    let page = clef.login_url(&login).await.unwrap();
+    let expected = "https://clef.example/api/iframes/qr?";
+    assert!(page.as_str().starts_with(expected), "{page}");
 }

@@ -26,9 +26,7 @@ pub async fn service() -> ClefService {
 /// Its client.
 pub fn client(service: &ClefService) -> Clef {
     let application = &TEST_APPLICATIONS[0];
-    Clef::new(application.id(), application.secret())
-        .base_url(&service.url())
-        .unwrap()
+    Clef::new(&service.url(), application.id(), application.secret()).unwrap()
 }
 
 /// The pages, without the layer.

@@ -41,8 +41,11 @@ async fn run(surroundings: Surroundings) -> Result<(), Failure> {
 
     // Who vouches for people, and the layer that asks them.
     let application = &TEST_APPLICATIONS[0];
-    let clef =
-        Clef::new(application.id(), application.secret()).base_url(&surroundings.clef_url())?;
+    let clef = Clef::new(
+        &surroundings.clef_url(),
+        application.id(),
+        application.secret(),
+    )?;
     let auth = ClefLayer::new(&surroundings.site_url(), clef, users, sessions)?;
 
     let policy = pages::policy(&surroundings.clef_url())?;

@@ -26,8 +26,7 @@ impl Surroundings {
         let (clef_url, clef) = match env::var("CLEF_URL") {
             Ok(url) => {
                 // Asked here already, to name the variable.
-                Clef::new("", "")
-                    .base_url(&url)
+                Clef::new(&url, "", "")
                     .map_err(|error| Failure(format!("CLEF_URL is {url:?}: {error}")))?;
                 (url.trim_end_matches('/').to_owned(), None)
             }

@@ -129,7 +129,7 @@ fn app(
     sessions: &StoredSessions,
 ) -> Result<(Router, Owed), BoxError> {
     let application = &TEST_APPLICATIONS[0];
-    let clef = Clef::new(application.id(), application.secret()).base_url(&clef.url())?;
+    let clef = Clef::new(&clef.url(), application.id(), application.secret())?;
     let auth = ClefLayer::new(url, clef, users, sessions.clone())?;
     let app = Router::new()
         .route(HOME, get(home))

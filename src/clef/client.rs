@@ -22,20 +22,21 @@ use crate::{
     },
 };
 
-/// An application at Clef: the [`Provider`] of a site that people enter with Clef.
+/// An application at a service that speaks the Clef API: the [`Provider`] of a site that people
+/// enter with Clef.
 ///
-/// Each call takes five seconds at the most (two to connect), follows no redirect and
-/// reads no more than 64 KiB.
+/// Each call takes at most five seconds (two to connect), follows no redirect and reads at most
+/// 64 KiB.
 ///
 /// ```
 /// use axum_clef::clef::Clef;
 ///
 /// # fn main() -> Result<(), axum_clef::AddressError> {
 /// let clef = Clef::new(
+///     "http://127.0.0.1:5050",
 ///     "4f318ac177a9391c2e0d221203725ffd",
 ///     "2125d80f4583c52c46f8084bcc030c9b",
-/// )
-/// .base_url("http://127.0.0.1:5050")?;
+/// )?;
 /// # Ok(())
 /// # }
 /// ```
@@ -49,31 +50,41 @@ pub struct Clef {
 }
 
 impl Clef {
-    /// The application with this id and secret, at `https://clef.io`.
-    pub fn new(app_id: impl Into<String>, app_secret: impl Into<SecretString>) -> Self {
-        Self {
-            app_id: app_id.into(),
-            app_secret: app_secret.into(),
-            base_url: "https://clef.io".to_owned(),
-            client: OnceLock::new(),
-        }
-    }
-
-    /// Another service that speaks the Clef API. The API itself is expected below
-    /// `/api/v1`, the button at `/v3/clef.js`, the login page at `/iframes/qr`.
+    /// The application with this id and secret, at the service with this base URL.
     ///
-    /// The base URL is also the issuer of the [`Subject`]s: two services may give the
-    /// same id to two people, so who moves to another service starts with new users.
+    /// There is no default service: the hosted one closed in 2017, and its domain may have a new
+    /// owner. The API is expected below `/api/v1` of the base URL, the button at `/v3/clef.js`
+    /// and the login page at `/iframes/qr`.
+    ///
+    /// The base URL, without a slash at its end, is also the issuer of the [`Subject`]s. Two
+    /// services may give the same id to two people, so a site that moves to another service
+    /// starts with new users.
     ///
     /// # Errors
     ///
-    /// When it is not an absolute URL, or plain `http` to another machine: the secret
-    /// would travel in the clear.
-    pub fn base_url(mut self, url: &str) -> Result<Self, AddressError> {
-        let url = address::base_url(url)?;
-        self.base_url = url.as_str().trim_end_matches('/').to_owned();
-        self.client = OnceLock::new();
-        Ok(self)
+    /// Returns an [`AddressError`] if `base_url` is not an absolute `https` URL, or an `http` URL
+    /// of a loopback address or of a name at or under `localhost`; and if it has a user name, a
+    /// password, a query or a fragment.
+    ///
+    /// ```
+    /// use axum_clef::{AddressError, clef::Clef};
+    ///
+    /// assert!(Clef::new("https://clef.example.com", "app id", "app secret").is_ok());
+    /// let unencrypted = Clef::new("http://clef.example.com", "app id", "app secret");
+    /// assert_eq!(unencrypted.err(), Some(AddressError::Insecure));
+    /// ```
+    pub fn new(
+        base_url: &str,
+        app_id: impl Into<String>,
+        app_secret: impl Into<SecretString>,
+    ) -> Result<Self, AddressError> {
+        let base_url = address::base_url(base_url)?;
+        Ok(Self {
+            app_id: app_id.into(),
+            app_secret: app_secret.into(),
+            base_url: base_url.as_str().trim_end_matches('/').to_owned(),
+            client: OnceLock::new(),
+        })
     }
 
     /// The client, made at the first call: making it can fail, and its pool of

@@ -7,7 +7,7 @@ use crate::provider::{ProviderError, ProviderErrorKind};
 /// Why a call to Clef failed. It is the `source` of a [`ProviderError`].
 ///
 /// ```
-/// # async fn example() {
+/// # async fn example() -> Result<(), axum_clef::AddressError> {
 /// use std::error::Error as _;
 ///
 /// use axum_clef::{
@@ -15,7 +15,7 @@ use crate::provider::{ProviderError, ProviderErrorKind};
 ///     provider::Provider as _,
 /// };
 ///
-/// let clef = Clef::new("4f318ac177a9391c2e0d221203725ffd", "wrong");
+/// let clef = Clef::new("https://clef.example.com", "your app id", "your app secret")?;
 /// if let Err(error) = clef.logout_notice(&"1234567890".into()).await {
 ///     match error.source().and_then(|source| source.downcast_ref()) {
 ///         Some(ClefError::InvalidApp) => eprintln!("look at the credentials"),
@@ -23,6 +23,7 @@ use crate::provider::{ProviderError, ProviderErrorKind};
 ///         None => {}
 ///     }
 /// }
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, thiserror::Error)]

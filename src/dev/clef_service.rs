@@ -48,7 +48,7 @@ use super::{
 /// // The site under test, on a free port.
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// let site = format!("http://{}", listener.local_addr()?);
-/// let clef = Clef::new(application.id(), application.secret()).base_url(&service.url())?;
+/// let clef = Clef::new(&service.url(), application.id(), application.secret())?;
 /// let auth = ClefLayer::new(&site, clef, MemoryUserStore::new(), MemoryStore::default())?;
 /// let app = Router::new()
 ///     .route("/account", get(|_: LoggedIn<Account>| async { "yours" }))
@@ -312,7 +312,7 @@ impl ClefService {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let service = ClefService::builder().start().await?;
     /// let application = &TEST_APPLICATIONS[0];
-    /// let clef = Clef::new(application.id(), application.secret()).base_url(&service.url())?;
+    /// let clef = Clef::new(&service.url(), application.id(), application.secret())?;
     ///
     /// service.misbehave(Fault::HtmlInsteadOfJson);
     /// assert!(clef.logout_notice(&"token".into()).await.is_err());

@@ -50,7 +50,7 @@ use crate::{
 /// }
 ///
 /// # fn main() -> Result<(), axum_clef::AddressError> {
-/// let clef = Clef::new("app id", "app secret");
+/// let clef = Clef::new("https://clef.example.com", "app id", "app secret")?;
 /// let auth = ClefLayer::new(
 ///     "https://example.com",
 ///     clef,
@@ -155,7 +155,7 @@ impl<L> ClefLayer<L> {
     ///     .with_expiry(Expiry::OnSessionEnd);
     /// let auth = ClefLayer::with_session_layer(
     ///     "https://example.com",
-    ///     Clef::new("app id", "app secret"),
+    ///     Clef::new("https://clef.example.com", "app id", "app secret")?,
     ///     MemoryUserStore::new(),
     ///     sessions,
     /// )?;
@@ -180,7 +180,7 @@ impl<L> ClefLayer<L> {
     ///     .with_always_save(true);
     /// let auth = ClefLayer::with_session_layer(
     ///     "https://example.com",
-    ///     Clef::new("app id", "app secret"),
+    ///     Clef::new("https://clef.example.com", "app id", "app secret")?,
     ///     MemoryUserStore::new(),
     ///     CookieSessionManagerLayer::private(Key::from(key)).with_config(config),
     /// )?
@@ -257,10 +257,10 @@ impl<L> ClefLayer<L> {
     /// When one of the paths is that of a route already.
     ///
     /// ```
-    /// use axum_clef::{ClefLayer, Paths, PathsError, clef::Clef};
+    /// use axum_clef::{ClefLayer, Paths, clef::Clef};
     ///
-    /// # fn example<L>(auth: ClefLayer<L>) -> Result<ClefLayer<L>, PathsError> {
-    /// let staff = Clef::new("another app id", "another app secret");
+    /// # fn example<L>(auth: ClefLayer<L>) -> Result<ClefLayer<L>, axum_clef::BoxError> {
+    /// let staff = Clef::new("https://clef.example.com", "another app id", "another app secret")?;
     /// let auth = auth
     ///     .with_provider(Paths::under("/staff")?, staff)?
     ///     .login_page("/log-in"); // which is shown there
@@ -293,7 +293,7 @@ impl<L> ClefLayer<L> {
     ///
     /// ```
     /// use axum::{Router, extract::RawQuery, response::Html, routing::get};
-    /// use axum_clef::{ClefLayer, Paths, PathsError, clef::Clef};
+    /// use axum_clef::{BoxError, ClefLayer, Paths, clef::Clef};
     ///
     /// /// Offers both providers.
     /// async fn log_in(RawQuery(query): RawQuery) -> Html<String> {
@@ -305,8 +305,8 @@ impl<L> ClefLayer<L> {
     ///     ))
     /// }
     ///
-    /// fn app(auth: ClefLayer<axum_clef::ClefSessions>) -> Result<Router, PathsError> {
-    ///     let staff = Clef::new("another app id", "another app secret");
+    /// fn app(auth: ClefLayer<axum_clef::ClefSessions>) -> Result<Router, BoxError> {
+    ///     let staff = Clef::new("https://clef.example.com", "another app id", "another app secret")?;
     ///     let auth = auth
     ///         .with_provider(Paths::under("/staff")?, staff)?
     ///         .login_page("/log-in");
@@ -319,7 +319,8 @@ impl<L> ClefLayer<L> {
     /// # use axum_clef::stores::MemoryUserStore;
     /// # use tower::ServiceExt as _;
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-    /// # let (clef, users) = (Clef::new("app id", "app secret"), MemoryUserStore::new());
+    /// # let clef = Clef::new("https://clef.example.com", "app id", "app secret")?;
+    /// # let users = MemoryUserStore::new();
     /// # let sessions = tower_sessions::MemoryStore::default();
     /// # let app = app(ClefLayer::new("https://example.com", clef, users, sessions)?)?;
     /// # let get = |path: &str| axum::http::Request::get(path).body(axum::body::Body::empty());
@@ -374,7 +375,7 @@ impl<L> ClefLayer<L> {
     ///     .with_domain("example.com");
     /// let auth = ClefLayer::with_session_layer(
     ///     "https://shop.example.com",
-    ///     Clef::new("app id", "app secret"),
+    ///     Clef::new("https://clef.example.com", "app id", "app secret")?,
     ///     MemoryUserStore::new(),
     ///     sessions,
     /// )?

@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let users = MemoryUserStore::new();
-/// let alex = Subject::new("https://clef.io", "12345");
+/// let alex = Subject::new("https://clef.example.com", "12345");
 /// let user = users.log_in(&Profile::new(alex.clone())).await?.ok_or("turned away")?;
 /// assert_eq!(user.logged_out_at(), None);
 ///

@@ -130,7 +130,7 @@ const MOST_SET_BACK: Duration = Duration::from_secs(60 * 60);
 ///
 /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
 /// let users = SqliteUserStore::connect("sqlite::memory:").await?;
-/// let alex = Profile::new(Subject::new("https://clef.io", "12345"));
+/// let alex = Profile::new(Subject::new("https://clef.example.com", "12345"));
 /// let user = users.log_in(&alex).await?.ok_or("turned away")?;
 /// assert_eq!(user.profile().subject, alex.subject);
 /// # Ok::<(), axum_clef::BoxError>(())

@@ -62,7 +62,8 @@ impl Provider for OnceOnly {
     }
 
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
-        Clef::new("", "").logout_answer(outcome)
+        let clef = Clef::new("https://clef.example", "", "").unwrap();
+        clef.logout_answer(outcome)
     }
 }
 

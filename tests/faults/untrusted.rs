@@ -65,7 +65,7 @@ async fn self_signed() -> (String, Arc<AtomicUsize>) {
 #[tokio::test]
 async fn a_certificate_that_nobody_has_signed_is_not_trusted() {
     let (url, read) = self_signed().await;
-    let clef = Clef::new("the id", "the secret").base_url(&url).unwrap();
+    let clef = Clef::new(&url, "the id", "the secret").unwrap();
     let mut visitor = Visitor::at(clef).await;
     visitor.comes_back_in_vain("self-signed").await;
     visitor.logs_out_in_vain("self-signed").await;
@@ -101,7 +101,7 @@ async fn a_service_without_tls_is_not_spoken_to() {
                 });
             }
         });
-        let clef = Clef::new("the id", "the secret").base_url(&url).unwrap();
+        let clef = Clef::new(&url, "the id", "the secret").unwrap();
         let begun = Instant::now();
         let mut visitor = Visitor::at(clef).await;
         visitor.comes_back_in_vain("no TLS").await;

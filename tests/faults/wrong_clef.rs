@@ -127,7 +127,7 @@ impl WrongClef {
 
     pub fn client(&self) -> Clef {
         let base = format!("http://{}", self.address);
-        Clef::new("the id", "the secret").base_url(&base).unwrap()
+        Clef::new(&base, "the id", "the secret").unwrap()
     }
 
     pub fn be(&self, step: Step, wrong: Wrong, elsewhere: SocketAddr) {

@@ -159,9 +159,7 @@ async fn embedding_site(clef: &ClefService) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let site = format!("http://{}", listener.local_addr().unwrap());
     let application = &TEST_APPLICATIONS[1];
-    let provider = ClefClient::new(application.id(), application.secret())
-        .base_url(&clef.url())
-        .unwrap();
+    let provider = ClefClient::new(&clef.url(), application.id(), application.secret()).unwrap();
     let auth = ClefLayer::new(
         &site,
         provider,

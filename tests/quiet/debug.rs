@@ -159,7 +159,11 @@ fn plain_values(said: &Said) {
     said.by_error(&axum_clef::LogoutError::Owed);
     said.by(&axum_clef::RejectionKind::NotLoggedIn);
     said.by(&LogoutOutcome::NotANotice(StatusCode::BAD_REQUEST, "no"));
-    said.by(&Clef::new("", "").logout_answer(LogoutOutcome::ComeBack));
+    said.by(&clef("https://clef.example").logout_answer(LogoutOutcome::ComeBack));
+}
+
+fn clef(base_url: &str) -> Clef {
+    Clef::new(base_url, "the id", "SECRET-SECRET").unwrap()
 }
 
 async fn providers(said: &Said) {
@@ -173,11 +177,11 @@ async fn providers(said: &Said) {
     said.by(&login);
     said.by(&exchange);
     said.by(&secret);
-    let session = ProviderSession::new("https://clef.io", "SECRET-SESSION");
+    let session = ProviderSession::new("https://clef.example.com", "SECRET-SESSION");
     said.by(&session);
-    let person = Subject::new("https://clef.io", EMAIL);
+    let person = Subject::new("https://clef.example.com", EMAIL);
     said.by(&LoginReference::new("1", &person).in_session(Some(&session)));
-    let profile = Profile::new(Subject::new("https://clef.io", EMAIL));
+    let profile = Profile::new(Subject::new("https://clef.example.com", EMAIL));
     let scope = LogoutScope::session(session.clone(), Some(profile.subject.clone()));
     said.by(&scope);
     said.by(&LogoutNews::LoggedOut(scope.clone()));
@@ -188,11 +192,10 @@ async fn providers(said: &Said) {
         .in_session(session)
         .with_sign_out_hint(hint));
 
-    let clef = Clef::new("the id", "SECRET-SECRET");
+    let clef = clef("http://127.0.0.1:1");
     said.by(&clef);
     said.by(&clef.button(&login).unwrap());
-    let nowhere = clef.base_url("http://127.0.0.1:1").unwrap();
-    let error = nowhere.exchange(&exchange).await.unwrap_err();
+    let error = clef.exchange(&exchange).await.unwrap_err();
     said.by_error(&error);
     let cause = error.source().unwrap().downcast_ref::<ClefError>().unwrap();
     said.by_error(cause);
@@ -225,7 +228,7 @@ async fn open_id_providers(said: &Said) {
 }
 
 async fn stores(said: &Said) {
-    let mut profile = Profile::new(Subject::new("https://clef.io", EMAIL));
+    let mut profile = Profile::new(Subject::new("https://clef.example.com", EMAIL));
     profile.first_name = Some("SECRET-NAME".to_owned());
     profile.email = Some(EMAIL.to_owned());
     profile.phone_number = Some("SECRET-NUMBER".to_owned());
@@ -265,7 +268,7 @@ async fn leased(said: &Said) {
     let users = Leased::new(MemoryUserStore::new(), Duration::ZERO).bus(Bus(said.clone()));
     said.by(&users);
     users
-        .log_out(&Subject::new("https://clef.io", EMAIL))
+        .log_out(&Subject::new("https://clef.example.com", EMAIL))
         .await
         .unwrap();
     tokio::task::yield_now().await;
@@ -281,7 +284,7 @@ async fn leased(said: &Said) {
 async fn layers(said: &Said) {
     let layer = ClefLayer::new(
         "https://site.example",
-        Clef::new("the id", "SECRET-SECRET"),
+        clef("https://clef.example"),
         MemoryUserStore::new(),
         tower_sessions::MemoryStore::default(),
     )

@@ -122,7 +122,7 @@ async fn nothing_secret_is_traced_at_any_level() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, tells).await.unwrap() });
-    let clef = Clef::new("id", "secret").base_url(&url).unwrap();
+    let clef = Clef::new(&url, "id", "secret").unwrap();
     let callback: Url = "https://site.example/".parse().unwrap();
     let code = SecretString::from("SECRET-CODE");
     let secret = LoginSecret::from_bytes([7; 32]);

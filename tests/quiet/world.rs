@@ -63,9 +63,7 @@ impl World {
         let sessions = SqliteStore::new(users.pool().clone());
         sessions.migrate().await.unwrap();
         let application = &TEST_APPLICATIONS[0];
-        let provider = Clef::new(application.id(), application.secret())
-            .base_url(&clef.url())
-            .unwrap();
+        let provider = Clef::new(&clef.url(), application.id(), application.secret()).unwrap();
         let said = Said::default();
         let (rejected, failed, asked) = (said.clone(), said.clone(), said.clone());
         let auth = ClefLayer::new(&site, provider, users, sessions)

@@ -238,9 +238,7 @@ async fn the_button_prints_the_script_the_link_and_nothing_unescaped() {
     use axum_clef::clef::{ButtonColor, ButtonStyle, ButtonType, Clef};
 
     let world = World::new();
-    let clef = Clef::new("an \"app\" <id>", "secret")
-        .base_url("https://clef.example")
-        .unwrap();
+    let clef = Clef::new("https://clef.example", "an \"app\" <id>", "secret").unwrap();
     let layer = ClefLayer::new(
         World::SITE,
         clef,

@@ -123,6 +123,7 @@ impl Provider for CountingProvider {
     }
 
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
-        Clef::new("", "").logout_answer(outcome)
+        let clef = Clef::new("https://clef.example", "", "").unwrap();
+        clef.logout_answer(outcome)
     }
 }
