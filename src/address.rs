@@ -1,5 +1,8 @@
 //! Addresses that logins and secrets may travel to.
 
+#[cfg(feature = "oidc")]
+use std::net::IpAddr;
+
 use url::{Host, Url};
 
 /// Why an address cannot be that of a site or of a provider.
@@ -23,7 +26,7 @@ pub enum AddressError {
     HasPath,
 }
 
-/// A URL to build others upon: `https`, or `http` on this machine.
+/// A URL to build others upon: `https`, or `http` to loopback.
 pub(crate) fn base_url(text: &str) -> Result<Url, AddressError> {
     match endpoint(text)? {
         url if url.query().is_none() => Ok(url),
@@ -48,12 +51,37 @@ pub(crate) fn endpoint(text: &str) -> Result<Url, AddressError> {
     }
 }
 
-/// Whether the host is this machine by its very name, without asking anyone.
-fn is_loopback(url: &Url) -> bool {
+/// Whether the host is a loopback address, or a name that [`is_localhost`].
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => is_localhost(name),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Whether a name stands for loopback whatever a name server says (RFC 6761, section 6.3):
+/// `localhost` and all names under it. [`calls::client`](crate::calls::client) resolves them so.
+pub(crate) fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let parent = name.rsplit('.').next().unwrap_or_default();
+    parent.eq_ignore_ascii_case("localhost")
+}
+
+/// Whether a connection to the host stays on this machine: loopback, or an address that the
+/// system takes for it, such as `0.0.0.0` or `::ffff:127.0.0.1`. Wider than [`is_loopback`]: it
+/// is for refusing.
+#[cfg(feature = "oidc")]
+pub(crate) fn leads_to_loopback(url: &Url) -> bool {
+    let stays = |address: IpAddr| {
+        let address = address.to_canonical();
+        address.is_loopback() || address.is_unspecified()
+    };
+    match url.host() {
+        Some(Host::Domain(name)) => is_localhost(name),
+        Some(Host::Ipv4(address)) => stays(address.into()),
+        Some(Host::Ipv6(address)) => stays(address.into()),
         None => false,
     }
 }
@@ -70,6 +98,7 @@ mod tests {
             "http://127.0.0.1:3000",
             "http://localhost:3000",
             "http://site.localhost",
+            "http://site.LOCALHOST.:3000",
             "http://[::1]:3000",
         ] {
             assert!(base_url(good).is_ok(), "{good}");
@@ -80,6 +109,10 @@ mod tests {
             ("ftp://example.com", AddressError::NotHttp),
             ("http://example.com", AddressError::Insecure),
             ("http://localhost.example.com", AddressError::Insecure),
+            ("http://notlocalhost", AddressError::Insecure),
+            ("http://localhost..", AddressError::Insecure),
+            ("http://0.0.0.0", AddressError::Insecure),
+            ("http://[::ffff:127.0.0.1]", AddressError::Insecure),
             ("http://192.168.1.2", AddressError::Insecure),
             ("https://alex:secret@example.com", AddressError::NotPlain),
             ("https://example.com/?page=1", AddressError::NotPlain),

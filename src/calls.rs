@@ -1,8 +1,19 @@
 //! Calls to a service outside: the client that makes them, and how much of an answer is read.
 
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
-use reqwest::{Client, Response, redirect};
+use reqwest::{
+    Client, Response,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect,
+};
+use tokio::net::lookup_host;
+use url::Url;
+
+use crate::address::{is_localhost, is_loopback};
 
 /// How long connecting may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -17,18 +28,44 @@ pub(crate) enum ReadError {
     Transport(reqwest::Error),
 }
 
-/// A client for the service at this address. It follows no redirect.
+/// A client for the service at this address. It follows no redirect, and resolves `localhost` and
+/// the names under it to loopback itself.
 pub(crate) fn client(address: &str) -> Result<Client, reqwest::Error> {
     let mut builder = Client::builder()
         .connect_timeout(CONNECT_LIMIT)
         .timeout(CALL_LIMIT)
         .redirect(redirect::Policy::none())
+        .dns_resolver(LocalhostResolver)
         .user_agent(concat!("axum-clef/", env!("CARGO_PKG_VERSION")));
-    if address.starts_with("http:") {
-        // On this machine; no proxy stands between.
+    if Url::parse(address).is_ok_and(|url| is_loopback(&url)) {
+        // A proxy would resolve the name by its own means, and to its own machine.
         builder = builder.no_proxy();
     }
     builder.build()
+}
+
+/// Resolves the names that [`is_localhost`] accepts to loopback without a query, and all others as
+/// the system does.
+///
+/// A system may ask a name server for `x.localhost`, whose answer can be any address. The
+/// application's secret would then travel there over plain http.
+struct LocalhostResolver;
+
+impl Resolve for LocalhostResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            // The connector replaces port 0 by that of the URL.
+            let addresses: Vec<SocketAddr> = if is_localhost(name.as_str()) {
+                vec![
+                    (Ipv4Addr::LOCALHOST, 0).into(),
+                    (Ipv6Addr::LOCALHOST, 0).into(),
+                ]
+            } else {
+                lookup_host((name.as_str(), 0)).await?.collect()
+            };
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
 }
 
 /// Reads an answer, of `limit` bytes at the most.
@@ -41,4 +78,21 @@ pub(crate) async fn read_body(mut response: Response, limit: usize) -> Result<Ve
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn names_under_localhost_are_loopback_without_a_query() {
+        for name in ["localhost", "x.localhost", "a.b.LocalHost", "x.localhost."] {
+            let found = LocalhostResolver.resolve(name.parse().unwrap()).await;
+            let found: Vec<String> = found
+                .unwrap()
+                .map(|address| address.ip().to_string())
+                .collect();
+            assert_eq!(found, ["127.0.0.1", "::1"], "{name}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use axum::{
 use axum_clef::{
     AddressError, Profile, Subject,
     clef::{Clef, ClefError},
+    dev::ClefService,
     provider::{
         CodeExchange, LoginRequest, LoginSecret, LogoutScope, OneTimeState, Provider as _,
         ProviderError, ProviderErrorKind,
@@ -439,4 +440,23 @@ async fn people_go_to_the_base_url() {
     let page = clef.login_url(&login).await.unwrap();
     let expected = "https://clef.example/api/iframes/qr?";
     assert!(page.as_str().starts_with(expected), "{page}");
+}
+
+/// The names are not in `/etc/hosts`, and no name server need know them.
+#[tokio::test]
+async fn names_under_localhost_lead_to_this_machine() {
+    let service = ClefService::builder().start().await.unwrap();
+    let port = service.address().port();
+    for host in [
+        "localhost",
+        "clef.localhost",
+        "a.clef.localhost",
+        "CLEF.localhost",
+    ] {
+        let base = format!("http://{host}:{port}");
+        let clef = Clef::new(&base, APP_ID, APP_SECRET).unwrap();
+        let error = log_out(&clef).await.unwrap_err();
+        let is_answered = matches!(cause(&error), ClefError::InvalidLogoutToken);
+        assert!(is_answered, "{host}: {:?}", cause(&error));
+    }
 }

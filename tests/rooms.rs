@@ -10,7 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("logout_scope", &["profile", "provider_session"]),
     ("box_error", &[]),
     ("address", &[]),
-    ("calls", &[]),
+    ("calls", &["address"]),
     ("cookies", &[]),
     ("site", &["address"]),
     (
