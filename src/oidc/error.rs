@@ -58,6 +58,13 @@ pub enum OidcError {
         /// What is wrong with the address.
         source: AddressError,
     },
+    /// The metadata of an `https` issuer names an endpoint of plain `http`, or one on loopback
+    /// where the issuer is not.
+    #[error(
+        "the provider's metadata has an address in {0:?} that is plain http or on loopback, which \
+         its issuer is not"
+    )]
+    MetadataEndpoint(&'static str),
     /// A parameter that the login itself sets.
     #[error("the parameter is set by the login itself")]
     ParameterTaken,
@@ -148,6 +155,7 @@ impl OidcError {
             | Self::OtherIssuer
             | Self::Metadata(_)
             | Self::MetadataAddress { .. }
+            | Self::MetadataEndpoint(_)
             | Self::ParameterTaken
             | Self::ClientRefused
             | Self::RequestRefused
