@@ -32,8 +32,10 @@ impl IdToken {
         settings: &Settings,
         expected: &Expected<'_>,
     ) -> Result<Self, TokenError> {
-        if header.kind()?.as_deref() == Some("logout+jwt") {
-            return Err(TokenError::Type);
+        // An access token (RFC 9068, section 2.1) or a logout token is signed with the same keys.
+        match header.kind()?.as_deref() {
+            None | Some("jwt") => {}
+            Some(_) => return Err(TokenError::Type),
         }
         let nonce = claims.text("nonce")?.ok_or(TokenError::Missing("nonce"))?;
         if !bool::from(nonce.as_bytes().ct_eq(expected.nonce.as_bytes())) {

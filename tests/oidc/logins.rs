@@ -188,9 +188,20 @@ async fn an_id_token_is_signed_as_set_and_is_no_logout_token() {
     site.provider.script().signs_with = &EC;
     assert_eq!((enter(&node).await, enter(&other).await), (500, 303));
     for (kind, status) in [
-        ("JWT", 303),
-        ("logout+jwt", 403),
-        ("application/Logout+JWT", 403),
+        (json!("JWT"), 303),
+        (json!("jwt"), 303),
+        (json!("application/JWT"), 303),
+        (json!("Application/jwt"), 303),
+        (json!("logout+jwt"), 403),
+        (json!("application/Logout+JWT"), 403),
+        (json!("at+jwt"), 403),
+        (json!("application/AT+JWT"), 403),
+        (json!("dpop+jwt"), 403),
+        (json!("secevent+jwt"), 403),
+        (json!("application/"), 403),
+        (json!(""), 403),
+        (json!(null), 403),
+        (json!(["JWT"]), 403),
     ] {
         site.provider.script().id_token_header = json!({ "typ": kind });
         assert_eq!(enter(&other).await, status, "{kind}");
