@@ -19,6 +19,22 @@ pub(super) async fn refuse_other_sites(request: Request, next: Next) -> Response
     }
 }
 
+/// Refuses what another site's page fetches by itself, as an image or by a script. A person whom
+/// a site sends here passes: the browser navigates, in a window or in a frame.
+pub(super) async fn refuse_background_requests(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let mode = headers.get("sec-fetch-mode");
+    if mode.is_some_and(|mode| mode != "navigate") && is_foreign(headers) {
+        pages::refusal(
+            StatusCode::FORBIDDEN,
+            "Only as a page.",
+            "Another site's page fetched this in the background. Open it in a window.",
+        )
+    } else {
+        next.run(request).await
+    }
+}
+
 fn is_foreign(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site");
     let foreign_fetch = site.is_some_and(|site| site != "same-origin" && site != "none");

@@ -14,7 +14,7 @@ use super::{
     cookies::Cookie,
     destination::{BadDestination, Destination},
     events,
-    fetch_site::refuse_other_sites,
+    fetch_site::{refuse_background_requests, refuse_other_sites},
     fields::Fields,
     host::base_url,
     log_out::tell_what_is_owed,
@@ -35,11 +35,14 @@ pub(super) fn routes() -> Router<Service> {
     let events = Router::new()
         .route("/iframes/qr/{key}/events", get(follow))
         .route_layer(from_fn(refuse_other_sites));
-    Router::new()
+    let starts = Router::new()
         .route("/iframes/qr", get(begin).head(only_get))
+        .route("/iframes/login", get(on_a_phone).head(only_get))
+        .route_layer(from_fn(refuse_background_requests));
+    Router::new()
         .route("/iframes/qr/{key}", get(show))
         .route("/iframes/qr/{key}/finish", get(finish).head(only_get))
-        .route("/iframes/login", get(on_a_phone).head(only_get))
+        .merge(starts)
         .merge(events)
         .merge(buttons)
 }
@@ -58,7 +61,9 @@ async fn begin(
     let destination = Destination::read(&query, service.directory())?;
     let display = Display::read(&query);
     let now = Instant::now();
-    let key = service.change(|state| state.waiting.begin(&destination, now));
+    let Some(key) = service.change(|state| state.waiting.begin(&destination, now)) else {
+        return Ok(too_many());
+    };
     let known = person_of_browser(&service, &headers).filter(|_| query.get("anew").is_none());
     if let Some(person) = known {
         return Ok(pages::wave::one_click(&key, &destination, &person, display));
@@ -196,7 +201,10 @@ async fn on_a_phone(
         let people = service.directory().people();
         return Ok(pages::wave::choose_in_place(&destination, people));
     };
-    let key = service.change(|state| state.waiting.begin(&destination, Instant::now()));
+    let now = Instant::now();
+    let Some(key) = service.change(|state| state.waiting.begin(&destination, now)) else {
+        return Ok(too_many());
+    };
     Ok(pages::wave::approve_in_place(&key, &destination, person))
 }
 
@@ -224,11 +232,24 @@ fn person_of_browser(service: &Service, headers: &HeaderMap) -> Option<Arc<Perso
 }
 
 fn over() -> Response {
-    let mut response = pages::refusal(
+    framed_refusal(
         StatusCode::GONE,
         "This login is over.",
         "It waited too long, or it is finished already. Go back to the site and begin again.",
-    );
+    )
+}
+
+fn too_many() -> Response {
+    framed_refusal(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too many logins wait.",
+        "Close some of the pages with the wave, and begin again at the site.",
+    )
+}
+
+/// A refusal that also shows inside the page of a site.
+fn framed_refusal(status: StatusCode, title: &str, explanation: &str) -> Response {
+    let mut response = pages::refusal(status, title, explanation);
     let policy = pages::wave::framing(None);
     response
         .headers_mut()

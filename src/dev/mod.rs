@@ -61,7 +61,8 @@
 //!
 //! # How long things last
 //!
-//! - A login waits for the phone for five minutes, and a hundred at a time.
+//! - A login waits for the phone for five minutes, and a hundred at a time. The oldest without an
+//!   open page makes room for another; where every page is open, a new login is refused with 503.
 //! - A code is good for one exchange, within one minute, by the application it was made for. A
 //!   refused exchange does not use it up.
 //! - An access token opens the person's data for one minute.
@@ -99,7 +100,8 @@
 //! ```
 //!
 //! Both refuse with 403 what a browser sends from another site's page, sites on other ports of this
-//! machine included.
+//! machine included. The login pages refuse what such a page fetches in the background; a browser
+//! that navigates to them, or shows them in a frame, gets them.
 //!
 //! # How sites are told
 //!

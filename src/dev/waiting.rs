@@ -5,7 +5,7 @@ use std::{
 
 use super::{Person, destination::Destination};
 
-/// The most logins that wait at a time; the oldest make room.
+/// The most logins that wait at a time.
 const MOST: usize = 100;
 
 /// The logins that wait for a phone.
@@ -63,11 +63,11 @@ impl Waiting {
         }
     }
 
-    /// Begins a login, and gives its key.
+    /// Begins a login and returns its key; `None` if there is no room for it.
     ///
     /// A page that is loaded again shows the login it showed before, known by its state; without
     /// one there is no telling it from another browser's.
-    pub(super) fn begin(&mut self, destination: &Destination, now: Instant) -> String {
+    pub(super) fn begin(&mut self, destination: &Destination, now: Instant) -> Option<String> {
         self.sweep(now);
         let same = self.logins.iter().find(|login| {
             let known = &login.destination;
@@ -78,10 +78,10 @@ impl Waiting {
                 && known.redirect_text == destination.redirect_text
         });
         if let Some(login) = same {
-            return login.key.clone();
+            return Some(login.key.clone());
         }
-        if self.logins.len() >= MOST {
-            self.logins.remove(0);
+        if !self.make_room() {
+            return None;
         }
         let random = || format!("{:032x}", rand::random::<u128>());
         let key = random();
@@ -93,7 +93,26 @@ impl Waiting {
             answer: Answer::None,
             followers: None,
         });
-        key
+        Some(key)
+    }
+
+    /// Makes room for one more login; `false` if all are in use.
+    ///
+    /// Any page on the web can begin logins by the hundred. The oldest login without an open page
+    /// makes room for them, never one that a person looks at or has approved.
+    fn make_room(&mut self) -> bool {
+        if self.logins.len() < MOST {
+            return true;
+        }
+        let is_unused = |login: &WaitingLogin| {
+            login.followers.is_none_or(|followers| followers == 0)
+                && !matches!(login.answer, Answer::Approved(_))
+        };
+        let unused = self.logins.iter().position(is_unused);
+        if let Some(position) = unused {
+            self.logins.remove(position);
+        }
+        unused.is_some()
     }
 
     pub(super) fn get(&self, key: &str, now: Instant) -> Option<&WaitingLogin> {
@@ -230,6 +249,11 @@ mod tests {
         Destination::new(&directory, TEST_APPLICATIONS[0].id(), redirect, state).unwrap()
     }
 
+    /// Begins a login for which there is room.
+    fn begin(waiting: &mut Waiting, destination: &Destination, now: Instant) -> String {
+        waiting.begin(destination, now).unwrap()
+    }
+
     fn alex() -> Arc<Person> {
         Arc::new(PEOPLE[0].clone())
     }
@@ -238,7 +262,7 @@ mod tests {
     fn a_login_is_approved_and_picked_up_once() {
         let now = Instant::now();
         let mut waiting = Waiting::new(MINUTE);
-        let key = waiting.begin(&destination(Some("s")), now);
+        let key = begin(&mut waiting, &destination(Some("s")), now);
         assert_eq!(waiting.stage(&key, now), Stage::Waiting);
         assert!(waiting.take(&key, now).is_none());
         let id = waiting.unanswered(now).next().unwrap().0.id.clone();
@@ -259,7 +283,7 @@ mod tests {
     fn a_log_out_takes_back_what_that_person_approved() {
         let now = Instant::now();
         let mut waiting = Waiting::new(MINUTE);
-        let [mine, other] = ["a", "b"].map(|s| waiting.begin(&destination(Some(s)), now));
+        let [mine, other] = ["a", "b"].map(|s| begin(&mut waiting, &destination(Some(s)), now));
         waiting.approve(&mine, &alex(), now);
         waiting.approve(&other, &Arc::new(PEOPLE[1].clone()), now);
         waiting.withdraw(&PEOPLE[0]);
@@ -272,7 +296,7 @@ mod tests {
     fn a_login_expires_on_the_stroke() {
         let now = Instant::now();
         let mut waiting = Waiting::new(MINUTE);
-        let key = waiting.begin(&destination(None), now);
+        let key = begin(&mut waiting, &destination(None), now);
         assert_eq!(waiting.next_expiry(), Some(now + MINUTE));
         let last = now + MINUTE - Duration::from_nanos(1);
         assert_eq!(waiting.stage(&key, last), Stage::Waiting);
@@ -285,14 +309,14 @@ mod tests {
     fn a_page_loaded_again_is_the_same_login() {
         let now = Instant::now();
         let mut waiting = Waiting::new(MINUTE);
-        let first = waiting.begin(&destination(Some("s")), now);
-        assert_eq!(waiting.begin(&destination(Some("s")), now), first);
-        assert_ne!(waiting.begin(&destination(Some("t")), now), first);
+        let first = begin(&mut waiting, &destination(Some("s")), now);
+        assert_eq!(begin(&mut waiting, &destination(Some("s")), now), first);
+        assert_ne!(begin(&mut waiting, &destination(Some("t")), now), first);
         waiting.refuse(&first, now);
-        assert_ne!(waiting.begin(&destination(Some("s")), now), first);
+        assert_ne!(begin(&mut waiting, &destination(Some("s")), now), first);
         for state in [None, Some("")] {
-            let one = waiting.begin(&destination(state), now);
-            assert_ne!(waiting.begin(&destination(state), now), one);
+            let one = begin(&mut waiting, &destination(state), now);
+            assert_ne!(begin(&mut waiting, &destination(state), now), one);
         }
     }
 
@@ -300,7 +324,7 @@ mod tests {
     fn a_login_whose_page_was_closed_is_not_shown() {
         let now = Instant::now();
         let mut waiting = Waiting::new(MINUTE);
-        let key = waiting.begin(&destination(None), now);
+        let key = begin(&mut waiting, &destination(None), now);
         let shown = |waiting: &Waiting| waiting.shown(now).count();
         assert_eq!(shown(&waiting), 1, "its page may run no script");
         waiting.follow(&key);
@@ -317,11 +341,49 @@ mod tests {
     fn only_so_many_wait() {
         let now = Instant::now();
         let mut waiting = Waiting::new(MINUTE);
-        let oldest = waiting.begin(&destination(None), now);
+        let oldest = begin(&mut waiting, &destination(None), now);
         for _ in 0..MOST {
-            waiting.begin(&destination(None), now);
+            begin(&mut waiting, &destination(None), now);
         }
         assert_eq!(waiting.unanswered(now).count(), MOST);
         assert_eq!(waiting.stage(&oldest, now), Stage::Over);
+    }
+
+    #[test]
+    fn a_flood_pushes_out_no_open_page_and_no_approved_login() {
+        let now = Instant::now();
+        let mut waiting = Waiting::new(MINUTE);
+        let open = begin(&mut waiting, &destination(Some("open")), now);
+        waiting.follow(&open);
+        let approved = begin(&mut waiting, &destination(Some("approved")), now);
+        waiting.approve(&approved, &alex(), now);
+        for _ in 0..2 * MOST {
+            begin(&mut waiting, &destination(None), now);
+        }
+        assert_eq!(waiting.logins.len(), MOST);
+        assert_eq!(waiting.stage(&open, now), Stage::Waiting);
+        assert_eq!(waiting.stage(&approved, now), Stage::Approved);
+
+        waiting.unfollow(&open);
+        begin(&mut waiting, &destination(None), now);
+        assert_eq!(waiting.stage(&open, now), Stage::Over, "its page is closed");
+    }
+
+    #[test]
+    fn there_is_no_room_where_every_page_is_open() {
+        let now = Instant::now();
+        let mut waiting = Waiting::new(MINUTE);
+        let keys: Vec<String> = (0..MOST)
+            .map(|_| begin(&mut waiting, &destination(None), now))
+            .collect();
+        for key in &keys {
+            waiting.follow(key);
+        }
+        assert_eq!(waiting.begin(&destination(None), now), None);
+        waiting.refuse(&keys[3], now);
+        waiting.unfollow(&keys[3]);
+        assert!(waiting.begin(&destination(None), now).is_some());
+        assert_eq!(waiting.stage(&keys[3], now), Stage::Over);
+        assert_eq!(waiting.logins.len(), MOST);
     }
 }

@@ -153,6 +153,56 @@ async fn a_login_whose_page_was_closed_leaves_the_phone() {
     assert_eq!(bench.press(ALEX, "approve", &id).await, 303);
 }
 
+/// Any page on the web may lead people here, so it may also begin logins by the hundred.
+#[tokio::test]
+async fn a_flood_from_another_site_pushes_out_no_login_that_is_looked_at() {
+    let bench = Bench::new().await;
+    let (key, id) = bench.wait(REDIRECT, "xyz").await;
+    let mut wave = Pushed::from(bench.get(&format!("/iframes/qr/{key}/events"))).await;
+    assert_eq!(wave.next().await.unwrap(), "waiting");
+    let query = [("app_id", APP.id()), ("redirect_url", REDIRECT)];
+    for site in ["cross-site", "same-site"] {
+        for (mode, expected) in [("navigate", 200), ("no-cors", 403), ("cors", 403)] {
+            for _ in 0..110 {
+                let request = bench.get("/iframes/qr").query(&query);
+                let request = request
+                    .header("sec-fetch-site", site)
+                    .header("sec-fetch-mode", mode);
+                let status = request.send().await.unwrap().status();
+                assert_eq!(status, expected, "{site}, {mode}");
+            }
+        }
+    }
+    assert_eq!(bench.press(NOOR, "approve", &id).await, 303);
+    assert_eq!(wave.next().await.unwrap(), "approved");
+    assert_eq!(bench.finish(&key).await.status(), 303);
+}
+
+#[tokio::test]
+async fn a_login_is_not_begun_in_the_background_by_another_site() {
+    let bench = Bench::new().await;
+    let query = [("app_id", APP.id()), ("redirect_url", REDIRECT)];
+    let status = async |path: &str, headers: &[(&str, &str)]| {
+        let mut request = bench.get(path).query(&query);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    for path in ["/iframes/qr", "/iframes/login"] {
+        let site = ("sec-fetch-site", "cross-site");
+        for mode in ["no-cors", "cors", "websocket", ""] {
+            let headers = [site, ("sec-fetch-mode", mode)];
+            assert_eq!(status(path, &headers).await, 403, "{path}, {mode}");
+        }
+        let navigates = ("sec-fetch-mode", "navigate");
+        assert_eq!(status(path, &[site, navigates]).await, 200, "{path}");
+        let own = ("sec-fetch-site", "same-origin");
+        assert_eq!(status(path, &[own, navigates]).await, 200, "{path}");
+        assert_eq!(status(path, &[]).await, 200, "a program, {path}");
+    }
+}
+
 #[tokio::test]
 async fn a_log_out_takes_an_approval_back() {
     let bench = Bench::new().await;
