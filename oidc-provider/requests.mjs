@@ -2,9 +2,14 @@
 import * as pages from './pages.mjs';
 import { personBy } from './people.mjs';
 
+// The largest form that is read, in bytes.
+const LARGEST_FORM = 16 * 1024;
+
+// Answers every request, however odd, and never rejects: an unhandled rejection ends the process.
 export async function handle(provider, request, response) {
-  const { pathname } = new URL(request.url, provider.issuer);
   try {
+    // Not by `URL`, which throws on `//` and reads a host in `//host/`.
+    const [pathname] = request.url.split('?');
     if (pathname === '/' && request.method === 'GET') {
       await front(provider, request, response);
     } else if (pathname.startsWith('/interaction/')) {
@@ -17,6 +22,10 @@ export async function handle(provider, request, response) {
     const status = error.status ?? 500;
     if (status === 500) {
       console.error(error);
+    }
+    if (response.headersSent) {
+      response.destroy();
+      return;
     }
     const { error: name = 'server_error', error_description: description } = error;
     html(response, pages.failure({ error: name, error_description: description }), status);
@@ -52,7 +61,12 @@ async function interaction(provider, request, response) {
 
 async function readForm(request) {
   const parts = [];
+  let size = 0;
   for await (const part of request) {
+    size += part.length;
+    if (size > LARGEST_FORM) {
+      throw Object.assign(new Error('the form is too large'), { status: 413 });
+    }
     parts.push(part);
   }
   return new URLSearchParams(Buffer.concat(parts).toString());

@@ -8,7 +8,8 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::{
-    net::TcpListener,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 use url::Url;
@@ -283,4 +284,31 @@ async fn keys_change_under_a_login_and_the_provider_comes_back_at_its_address() 
     assert!(third.iter().all(|kid| !fourth.contains(kid)));
     assert!(!site.is_in(&provider, &browser).await);
     site.log_in(&provider, &browser).await;
+}
+
+#[tokio::test]
+#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+async fn an_odd_request_does_not_end_the_provider() {
+    let provider = RealProvider::start(Claims::AtUserinfo).await;
+    let address = provider.issuer().strip_prefix("http://").unwrap();
+    for target in [
+        "//",
+        "//?",
+        "///",
+        "http://",
+        "http://[",
+        "//[/",
+        "//x:99999/",
+        "/%ff",
+        "*",
+    ] {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 "), "no answer to {target}");
+    }
+    let site = Site::start().await;
+    assert!(!site.kids(&provider).await.is_empty(), "it still serves");
 }
