@@ -7,7 +7,8 @@
 //! - [`ClefLayer`] goes around a router: it brings sessions in and has the routes of login
 //!   and logout.
 //! - [`LoggedIn`] is the guard of a handler, [`Login`] says when and whose, [`Logouts`] ends
-//!   logins from inside the application, [`LoginEnd`] tells what is still open that one has ended.
+//!   logins from inside the application, [`LoginEnd`] tells what is still open that one has ended,
+//!   [`SameOrigin`] keeps forms of other sites out.
 //! - [`UserStore`] is what an application implements for its users; [`stores`] has three.
 //!   `testing` (a feature) checks one of your own.
 //! - [`clef`] speaks Clef's API, behind the [`provider`] seam. `dev` (a feature) is a Clef
@@ -94,7 +95,10 @@ pub use tower_sessions::SessionStore;
 pub use self::{
     address::AddressError,
     box_error::BoxError,
-    extract::{LoggedIn, Login, LogoutError, Logouts, Rejection, RejectionKind},
+    extract::{
+        LoggedIn, Login, LogoutError, Logouts, Rejection, RejectionKind, SameOrigin,
+        SameOriginRejection,
+    },
     layer::{ClefLayer, ClefLayerService, ClefSessions},
     live::{LoginEnd, LoginEnding},
     profile::{Profile, Subject},

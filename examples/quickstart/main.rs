@@ -19,8 +19,8 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefButton, ClefLayer, LoggedIn, Login, User as _, clef::Clef, dev::TEST_APPLICATIONS,
-    stores::Account,
+    ClefButton, ClefLayer, LoggedIn, Login, SameOrigin, User as _, clef::Clef,
+    dev::TEST_APPLICATIONS, stores::Account,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -92,8 +92,10 @@ struct Note {
     note: String,
 }
 
-/// Guarded too. No page of another site can post this: the cookies are `SameSite=Lax`.
+/// Guarded too, and `SameOrigin` refuses what pages of other origins post. The cookie's
+/// `SameSite=Lax` would let another port of this machine do that.
 async fn keep_note(
+    _: SameOrigin,
     State(notes): State<Notes>,
     LoggedIn(user): LoggedIn<Account>,
     Form(Note { note }): Form<Note>,

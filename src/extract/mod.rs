@@ -6,6 +6,7 @@ mod login_end;
 mod logouts;
 mod navigation;
 mod rejection;
+mod same_origin;
 mod stored;
 mod visit;
 
@@ -14,8 +15,10 @@ pub use self::{
     login::Login,
     logouts::{LogoutError, Logouts},
     rejection::{Rejection, RejectionKind},
+    same_origin::{SameOrigin, SameOriginRejection},
 };
 pub(crate) use self::{
     navigation::navigates,
+    same_origin::is_cross_origin,
     visit::{Gate, Storing, Visit, asked_for},
 };

@@ -51,6 +51,8 @@ pub(crate) struct Gate {
     /// What tells this layer's logins from those of another over the same sessions: the URLs of
     /// its callbacks.
     pub(crate) realms: Vec<String>,
+    /// The origin of the site, as browsers write it in `Origin`.
+    pub(crate) origin: String,
     /// How long a login lasts at the most, however busy it is.
     pub(crate) lifetime: Option<Duration>,
     /// Absent where the application keeps its sessions itself.
@@ -390,6 +392,7 @@ mod tests {
             pending: PendingLogouts::new(1),
             strangers: Strangers::default(),
             realms: Vec::new(),
+            origin: String::new(),
             lifetime: None,
             keeper: None,
             key_cookie: String::new(),

@@ -210,6 +210,7 @@ impl<L> ClefLayer<L> {
             pending: PendingLogouts::new(limits.most_owed()),
             strangers: Strangers::default(),
             realms: Vec::new(),
+            origin: site.origin(),
             lifetime: None,
             keeper: None,
             key_cookie: site.cookie_name("login", None),

@@ -24,8 +24,12 @@ use futures_core::Stream;
 use rand::RngExt as _;
 use tokio::time::Sleep;
 
-use super::{RouteState, foreign::is_foreign, live_person};
-use crate::{LoginEnd, LoginEnding, Rejection, extract::Visit, live::Page};
+use super::{RouteState, live_person};
+use crate::{
+    LoginEnd, LoginEnding, Rejection,
+    extract::{Visit, is_cross_origin},
+    live::Page,
+};
 
 /// How often a silent connection says that it is still there, so that no proxy closes it and a
 /// browser that is gone is noticed. By an event, and not by a comment, which scripts cannot see:
@@ -42,7 +46,7 @@ const UNSEEN_SESSIONS: Duration = Duration::from_secs(5 * 60);
 
 pub(super) async fn live(State(route): State<RouteState>, mut parts: Parts) -> Response {
     let context = &route.context;
-    if is_foreign(&context.site.origin(), &parts.headers) {
+    if is_cross_origin(&context.gate.origin, &parts.headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
     let Some(visit) = parts.extensions.get::<Arc<Visit>>().cloned() else {

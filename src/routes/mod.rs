@@ -7,7 +7,6 @@ mod button;
 mod callback;
 mod checks;
 mod failure;
-mod foreign;
 mod live;
 mod live_person;
 mod live_script;

@@ -13,13 +13,12 @@ use url::Url;
 use super::{
     Context, Entrance, LoginFailure, LoginFailureKind, RouteState,
     failure::{Causes, Reason},
-    foreign::is_foreign,
     session_and_cookies,
 };
 use crate::{
     BoxError, LoginEnding,
     cookies::{self, Cookies},
-    extract::{Logouts, Visit},
+    extract::{Logouts, Visit, is_cross_origin},
     provider::SignOutRequest,
     session,
     time_limit::{STORE_LIMIT, answer, within},
@@ -40,7 +39,7 @@ pub(super) async fn sign_out(State(route): State<RouteState>, parts: Parts) -> R
 
 /// Ends the login here. Then: where it goes on at the provider, if it does.
 async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
-    if is_foreign(&context.site.origin(), &parts.headers) {
+    if is_cross_origin(&context.gate.origin, &parts.headers) {
         return Err(Reason::new(
             LoginFailureKind::ForeignOrigin,
             "a page of another site asked to sign out",

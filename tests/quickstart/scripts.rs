@@ -143,6 +143,38 @@ async fn the_same_person_is_the_same_user_in_every_browser() {
 }
 
 #[tokio::test]
+async fn a_page_on_another_port_cannot_write_a_note() {
+    let quickstart = Quickstart::start().await;
+    let browser = Browser::new(&quickstart);
+    browser.log_in("12345", "/account").await;
+    let post = async |note: &str, headers: &[(&str, &str)]| {
+        let url = format!("{}/account/note", quickstart.site);
+        let mut request = browser.client.post(url).form(&[("note", note)]);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    let own = ("origin", &*quickstart.site);
+    let same_origin = ("sec-fetch-site", "same-origin");
+    assert_eq!(post("of my own", &[own, same_origin]).await, 303);
+    for headers in [
+        [
+            ("origin", &*quickstart.clef),
+            ("sec-fetch-site", "same-site"),
+        ],
+        [
+            ("origin", "https://evil.example"),
+            ("sec-fetch-site", "cross-site"),
+        ],
+    ] {
+        assert_eq!(post("forged", &headers).await, 403, "{headers:?}");
+    }
+    let account = browser.page("/account").await;
+    assert!(account.contains("of my own") && !account.contains("forged"));
+}
+
+#[tokio::test]
 async fn what_is_in_the_way_is_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
+use axum::{Router, routing::post};
+use axum_clef::SameOrigin;
 use reqwest::{Response, header::CONTENT_TYPE};
 use tower_sessions::session::Id;
 
@@ -589,6 +591,63 @@ async fn a_page_of_another_site_cannot_sign_anybody_out() {
         .header("sec-fetch-site", "same-origin");
     assert_eq!(both.send().await.unwrap().status(), 403);
     assert!(browser.is_in(&node).await);
+}
+
+// A form of the application's own.
+
+#[tokio::test]
+async fn a_page_of_another_origin_cannot_send_a_form_here() {
+    let world = World::new();
+    let (node, browser) = bystander(&world).await;
+    let own = ("origin", World::SITE);
+    let calls = world.sessions.calls.load(SeqCst);
+    for headers in [
+        &[("origin", "https://evil.example")][..],
+        &[
+            ("origin", "http://127.0.0.1:10"),
+            ("sec-fetch-site", "same-site"),
+        ],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "same-site")],
+        &[own, ("sec-fetch-site", "cross-site")],
+        &[own, ("origin", "https://evil.example")],
+    ] {
+        for request in [
+            browser.post(&node, "/same-origin"),
+            browser.get(&node, "/same-origin"),
+        ] {
+            let request = headers.iter().fold(request, |request, (name, value)| {
+                request.header(*name, *value)
+            });
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 403, "{headers:?}");
+            assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+            assert_eq!(response.headers()["cache-control"], "no-store");
+        }
+    }
+    assert_eq!(world.sessions.calls.load(SeqCst), calls, "nothing is asked");
+    for headers in [
+        &[][..],
+        &[own],
+        &[own, ("sec-fetch-site", "same-origin")],
+        &[("origin", "null"), ("sec-fetch-site", "same-origin")],
+    ] {
+        let request = browser.post(&node, "/same-origin");
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        assert_eq!(request.send().await.unwrap().status(), 200, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_origin_cannot_be_checked_outside_of_the_layer() {
+    let world = World::new();
+    let app = Router::new().route("/", post(|_: SameOrigin| async {}));
+    let node = world.serve(app, world.layer()).await;
+    let response = Browser::new().post(&node, "/").send().await.unwrap();
+    assert_eq!(response.status(), 500);
+    assert!(response.text().await.unwrap().contains("ClefLayer"));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefButton, ClefLayer, ClefSessions, LoggedIn, Login, Logouts, User as _,
+    ClefButton, ClefLayer, ClefSessions, LoggedIn, Login, Logouts, SameOrigin, User as _,
     stores::{Account, MemoryUserStore},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -101,6 +101,7 @@ impl World {
                 get(move |_: LoggedIn<Account>| async move { slow_read.here().await }),
             )
             .route("/everywhere", post(everywhere))
+            .route("/same-origin", post(same_origin).get(same_origin))
             .route("/wrong", get(wrong))
             .route("/wrong/perhaps", get(perhaps_wrong))
             .merge(routes)
@@ -171,6 +172,11 @@ async fn cart(session: Session) -> String {
 
 async fn everywhere(login: Login, logouts: Logouts) -> String {
     format!("{:?}", logouts.log_out(login.subject()).await)
+}
+
+/// A form of the application's own.
+async fn same_origin(_: SameOrigin, LoggedIn(_): LoggedIn<Account>) -> &'static str {
+    "taken"
 }
 
 /// A handler that asks for a user which is not the store's.
