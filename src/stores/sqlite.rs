@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use sqlx::{
-    ConnectOptions as _, Connection as _, Row as _, SqlitePool,
+    ConnectOptions as _, Connection as _, Row as _, Sqlite, SqlitePool, Transaction,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
@@ -102,6 +102,9 @@ const LOG_OUT_SESSION: &str = "
     on conflict (issuer, session) do update set
         logged_out_at = max(excluded.logged_out_at, min(logged_out_at, 9223372036854775806) + 1)
 ";
+
+/// A write that changes nothing, for the write lock.
+const LOCK: &str = "update clef_users set id = id where false";
 
 const FORGET_SESSIONS: &str = "delete from clef_provider_sessions where logged_out_at < ?";
 
@@ -210,6 +213,16 @@ impl SqliteUserStore {
         Timestamp::from_micros(last.saturating_add(1))
     }
 
+    /// Begins a transaction that holds the write lock.
+    ///
+    /// `begin_with("begin immediate")` awaits once more after it has the lock. Dropped there, it
+    /// returns the connection to the pool with the lock held, for good.
+    async fn begin_write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(LOCK).execute(&mut *transaction).await?;
+        Ok(transaction)
+    }
+
     /// The connections, to keep sessions or other tables in the same database.
     pub fn pool(&self) -> &SqlitePool {
         &self.pool
@@ -223,7 +236,7 @@ impl UserStore for SqliteUserStore {
     async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
         // Committed before anybody is told: a statement alone, of which one row is read, says
         // nothing of a commit that fails, and the id of a user who is not kept is another's next.
-        let mut transaction = self.pool.begin_with("begin immediate").await?;
+        let mut transaction = self.begin_write().await?;
         let row = sqlx::query(LOG_IN)
             .bind(profile.subject.issuer())
             .bind(profile.subject.id())
@@ -253,7 +266,7 @@ impl UserStore for SqliteUserStore {
         // SQLite's own clock counts milliseconds, too coarse to tell a login from a logout.
         // So the time comes from here, and the write lock is taken before it is read: else
         // a login made while this waits for the lock would be later than the logout.
-        let mut transaction = self.pool.begin_with("begin immediate").await?;
+        let mut transaction = self.begin_write().await?;
         let now = self.time();
         let written = sqlx::query(LOG_OUT)
             .bind(now.as_micros())
@@ -270,7 +283,7 @@ impl UserStore for SqliteUserStore {
     }
 
     async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        let mut transaction = self.pool.begin_with("begin immediate").await?;
+        let mut transaction = self.begin_write().await?;
         let now = self.time();
         sqlx::query(LOG_OUT_SESSION)
             .bind(now.as_micros())

@@ -28,8 +28,10 @@ use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp};
 ///   is not sure, note in `log_in` when it was called and raise the logout above that too, as
 ///   the ready stores do: then a clock that steps back may refuse a login, and revives none.
 /// - An id is never given twice, not even after its user was deleted: sessions still have it.
-/// - `log_out` stops when it is dropped. It is given up after five seconds, and the
-///   [`log_out_wait`](Self::log_out_wait) of the store, and called again.
+/// - Every call may be dropped at any await: it leaves nothing locked and nothing half done.
+///   `log_out` is dropped after five seconds and the [`log_out_wait`](Self::log_out_wait) of the
+///   store, and called again. With sqlx and SQLite, begin a transaction by `begin` and take the
+///   write lock with a first write: `begin_with` can leave the lock behind.
 ///
 /// [`stores::SqliteUserStore`]: https://docs.rs/axum-clef/latest/axum_clef/stores/struct.SqliteUserStore.html
 ///
