@@ -17,6 +17,7 @@ use tokio::{
 
 use super::{
     bus::{LogoutBus, Reach},
+    dropped::Dropped,
     kept::{self, Answer, Kept, Key, Name, Read},
     lease::{self, Lease},
     listener::LogoutListener,
@@ -209,10 +210,11 @@ impl<S: UserStore> Leased<S> {
         self.listen();
         let dropped = &self.listener.dropped;
         dropped.logins(scope);
+        // What is read meanwhile may be from before the write.
+        let read_meanwhile = DroppedAtEnd { dropped, scope };
         let written = write.await;
         let written_at = Instant::now();
-        // What was read meanwhile may be from before the write.
-        dropped.logins(scope);
+        drop(read_meanwhile);
         let written = written?;
         // A store that keeps no sessions has changed nothing. Whoever is nobody may have been
         // somebody a moment ago, and be kept somewhere.
@@ -271,16 +273,31 @@ impl<S: UserStore> Leased<S> {
     }
 }
 
+/// Drops what these logins depend on at the end of a call, also of one that is dropped: it may have
+/// written.
+struct DroppedAtEnd<'a> {
+    dropped: &'a Dropped,
+    scope: &'a LogoutScope,
+}
+
+impl Drop for DroppedAtEnd<'_> {
+    fn drop(&mut self) {
+        self.dropped.logins(self.scope);
+    }
+}
+
 #[async_trait]
 impl<S: UserStore> UserStore for Leased<S> {
     type User = S::User;
 
     async fn log_in(&self, profile: &Profile) -> Result<Option<Self::User>, BoxError> {
         self.listen();
-        let user = self.store.log_in(profile).await;
         // What is kept is the user as they were before.
-        self.listener.dropped.person(&profile.subject);
-        user
+        let _kept = DroppedAtEnd {
+            dropped: &self.listener.dropped,
+            scope: &LogoutScope::Person(profile.subject.clone()),
+        };
+        self.store.log_in(profile).await
     }
 
     async fn load(&self, id: &str) -> Result<Option<Self::User>, BoxError> {

@@ -1,6 +1,6 @@
 //! Reads that a logout overlaps.
 
-use axum_clef::UserStore as _;
+use axum_clef::{Profile, UserStore as _};
 
 use crate::{
     bus::Wire,
@@ -84,4 +84,40 @@ async fn what_was_kept_is_dropped_first_and_what_is_read_meanwhile_too() {
     held.go.send(()).unwrap();
     assert!(logout.await.unwrap());
     assert!(!here.serves(&browser).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_logout_dropped_after_its_write_forgets_what_was_read_before() {
+    let world = World::new();
+    let node = world.node();
+    let browser = node.browser_of("1").await;
+    let held = node.users.holds.prepare("write");
+    let leased = node.leased.clone();
+    let logout = tokio::spawn(async move { leased.log_out(&person("1")).await.unwrap() });
+    held.reached.await.unwrap();
+    assert!(node.serves(&browser).await, "it is not written yet");
+    let written = node.users.holds.prepare("written");
+    held.go.send(()).unwrap();
+    written.reached.await.unwrap();
+    logout.abort();
+    assert!(logout.await.unwrap_err().is_cancelled());
+    assert!(!node.serves(&browser).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_dropped_after_its_write_forgets_what_was_read_before() {
+    let world = World::new();
+    let node = world.node();
+    let browser = node.browser_of("1").await;
+    let held = node.users.holds.prepare("written");
+    let leased = node.leased.clone();
+    let profile = Profile::new(person("1"));
+    let login = tokio::spawn(async move { leased.log_in(&profile).await.map(drop).unwrap() });
+    held.reached.await.unwrap();
+    assert!(node.serves(&browser).await && node.serves(&browser).await);
+    assert_eq!(node.users.reads(), 1);
+    login.abort();
+    assert!(login.await.unwrap_err().is_cancelled());
+    assert!(node.serves(&browser).await);
+    assert_eq!(node.users.reads(), 2, "the user as the login has left them");
 }

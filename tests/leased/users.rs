@@ -20,7 +20,7 @@ pub struct Users {
     pub reads: Arc<AtomicUsize>,
     pub failing: Arc<AtomicBool>,
     /// `read` is where a read waits that has its answer already, `write` where a logout waits
-    /// before it writes.
+    /// before it writes. `written` is where a logout or login waits after that.
     pub holds: Holds,
 }
 
@@ -51,7 +51,9 @@ impl UserStore for Users {
     type User = Account;
 
     async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.inner.log_in(profile).await
+        let user = self.inner.log_in(profile).await;
+        self.holds.pass("written", String::new()).await;
+        user
     }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
@@ -61,7 +63,9 @@ impl UserStore for Users {
     async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
         self.holds.pass("write", String::new()).await;
         self.works()?;
-        self.inner.log_out(subject).await
+        let found = self.inner.log_out(subject).await;
+        self.holds.pass("written", String::new()).await;
+        found
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
