@@ -22,6 +22,15 @@ pub(super) struct Handles<S> {
     pub(super) other: Handle<S>,
 }
 
+impl<S> Clone for Handles<S> {
+    fn clone(&self) -> Self {
+        Self {
+            one: self.one.clone(),
+            other: self.other.clone(),
+        }
+    }
+}
+
 impl<S> Handles<S> {
     /// Now the one, now the other.
     pub(super) fn turn(&self, turn: usize) -> Handle<S> {

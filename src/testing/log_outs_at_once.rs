@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, AtomicUsize, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
 use super::{
@@ -10,10 +10,11 @@ use super::{
     handle::{Handle, Handles},
     log_out::written,
     person::fresh_person,
+    rising::RisingStamp,
     tasks::at_once,
     whose::Whose,
 };
-use crate::{Timestamp, User as _, UserStore};
+use crate::{User as _, UserStore};
 
 /// How many log the same out at once.
 const WRITERS: usize = 100;
@@ -28,15 +29,11 @@ pub(super) async fn check_log_outs_at_once<S: UserStore>(
     handles: &Handles<S>,
     whose: Whose,
 ) -> Result<(), BrokenRule> {
-    whose.log_out(&handles.one).await?;
-    let Some(first) = whose.logged_out_at(&handles.one).await? else {
-        let expected = "a stamp after the first logout";
-        return Err(BrokenRule::new(whose.at_once(), expected, "none"));
-    };
-
+    let rule = whose.at_once();
+    let stamp = RisingStamp::new(&handles.one, whose, rule).await?;
+    let first = stamp.highest();
     let crowd = Arc::new(Crowd {
-        whose,
-        highest: AtomicI64::new(first.as_micros()),
+        stamp,
         writing: AtomicUsize::new(WRITERS),
     });
     let tasks = (0..WRITERS + WATCHERS).map(|number| {
@@ -51,12 +48,12 @@ pub(super) async fn check_log_outs_at_once<S: UserStore>(
     });
     at_once(tasks).await?;
 
-    let last = crowd.look(&handles.one).await?;
+    let last = crowd.stamp.look(&handles.one).await?;
     let risen = last.as_micros().saturating_sub(first.as_micros());
     if usize::try_from(risen).is_ok_and(|risen| risen >= WRITERS) {
         return Ok(());
     }
-    Err(crowd.broken(
+    Err(crowd.stamp.broken(
         format!("{WRITERS} logouts at once to raise {first:?} by as many microseconds or more"),
         format!("{last:?}"),
     ))
@@ -64,9 +61,7 @@ pub(super) async fn check_log_outs_at_once<S: UserStore>(
 
 /// Those who log the same out at once, and those who look on.
 struct Crowd {
-    whose: Whose,
-    /// The highest stamp that anybody has seen.
-    highest: AtomicI64,
+    stamp: RisingStamp,
     /// How many are not done yet.
     writing: AtomicUsize,
 }
@@ -74,19 +69,20 @@ struct Crowd {
 impl Crowd {
     /// One logout, which must end above all that was there before it.
     async fn write<S: UserStore>(&self, handle: &Handle<S>) -> Result<(), BrokenRule> {
-        let highest = self.highest();
+        let rising = &self.stamp;
+        let highest = rising.highest();
         let before = handle.now().await?;
-        if !self.whose.log_out(handle).await? {
-            return Err(self.broken("`true` from each of the logouts", "`false`"));
+        if !rising.whose.log_out(handle).await? {
+            return Err(rising.broken("`true` from each of the logouts", "`false`"));
         }
-        let stamp = self.look(handle).await?;
+        let stamp = rising.look(handle).await?;
         if stamp <= highest {
             let expected = format!("a logout to raise the stamp above {highest:?}");
-            return Err(self.broken(expected, format!("{stamp:?}")));
+            return Err(rising.broken(expected, format!("{stamp:?}")));
         }
         if stamp < before {
             let expected = format!("a logout that began at {before:?} to leave no earlier stamp");
-            return Err(self.broken(expected, format!("{stamp:?}")));
+            return Err(rising.broken(expected, format!("{stamp:?}")));
         }
         self.writing.fetch_sub(1, Ordering::AcqRel);
         Ok(())
@@ -95,33 +91,10 @@ impl Crowd {
     /// Looks on until the last writer is done.
     async fn watch<S: UserStore>(&self, handle: &Handle<S>) -> Result<(), BrokenRule> {
         while self.writing.load(Ordering::Acquire) > 0 {
-            self.look(handle).await?;
+            self.stamp.look(handle).await?;
             tokio::task::yield_now().await;
         }
         Ok(())
-    }
-
-    /// Loads the stamp, which must not be below what anybody had seen before.
-    async fn look<S: UserStore>(&self, handle: &Handle<S>) -> Result<Timestamp, BrokenRule> {
-        let highest = self.highest();
-        match self.whose.logged_out_at(handle).await? {
-            Some(stamp) if stamp >= highest => {
-                self.highest.fetch_max(stamp.as_micros(), Ordering::AcqRel);
-                Ok(stamp)
-            }
-            fallen => Err(self.broken(
-                format!("a stamp not below {highest:?}, which had been seen before"),
-                self.whose.written(fallen),
-            )),
-        }
-    }
-
-    fn highest(&self) -> Timestamp {
-        Timestamp::from_micros(self.highest.load(Ordering::Acquire))
-    }
-
-    fn broken(&self, expected: impl Into<String>, seen: impl Into<String>) -> BrokenRule {
-        BrokenRule::new(self.whose.at_once(), expected, seen)
     }
 }
 

@@ -68,6 +68,10 @@ pub enum Rule {
     EveryHandleSeesSessionLogOut,
     /// Of logouts of a session at once, each raises the stamp.
     SessionLogOutsAtOnce,
+    /// A call that is dropped, at whatever await, leaves nothing locked.
+    DroppedCallLeavesNoLock,
+    /// A call that is dropped has written everything or nothing.
+    DroppedCallIsWholeOrUndone,
 }
 
 impl Rule {
@@ -104,6 +108,8 @@ impl Rule {
         Self::AnySession,
         Self::EveryHandleSeesSessionLogOut,
         Self::SessionLogOutsAtOnce,
+        Self::DroppedCallLeavesNoLock,
+        Self::DroppedCallIsWholeOrUndone,
     ];
 
     /// The rule in words, and what to do where it is broken.
@@ -244,6 +250,17 @@ impl Rule {
                 "of a session's logouts at once each raises the stamp, and nobody sees it fall",
                 "Read and write the session's stamp in one atomic step: `insert … on conflict do \
                  update`, or one lock around both.",
+            ),
+            Self::DroppedCallLeavesNoLock => (
+                "a call that is dropped, at whatever await, leaves nothing locked",
+                "Hold locks, permits and connections by guards that release them on drop. With \
+                 sqlx and SQLite begin by `begin` and take the lock with a first write: \
+                 `begin_with` leaves the lock behind when it is dropped.",
+            ),
+            Self::DroppedCallIsWholeOrUndone => (
+                "a call that is dropped has written everything or nothing",
+                "Write in one statement or one transaction, or without an await between the \
+                 first change and the last.",
             ),
         }
     }

@@ -59,4 +59,34 @@ pub enum Fault {
     HandleKeepsSessionsItSaw,
     ReadsAndThenWritesSessions,
     WritesSessionsWithoutLooking,
+    LogInKeepsTheLock,
+    LoadKeepsTheLock,
+    LogOutKeepsTheLock,
+    LogOutLosesAConnection,
+    NowKeepsTheLock,
+    StandingKeepsTheLock,
+    SessionLogOutKeepsTheLock,
+    SessionLookKeepsTheLock,
+    LogInInTwoSteps,
+    LogOutInTwoSteps,
+    SessionLogOutInTwoSteps,
+}
+
+impl Fault {
+    /// Whether each method locks the whole table, so that no other sees what it does in steps.
+    pub fn locks_the_table(self) -> bool {
+        matches!(
+            self,
+            Self::LogInKeepsTheLock
+                | Self::LoadKeepsTheLock
+                | Self::LogOutKeepsTheLock
+                | Self::NowKeepsTheLock
+                | Self::StandingKeepsTheLock
+                | Self::SessionLogOutKeepsTheLock
+                | Self::SessionLookKeepsTheLock
+                | Self::LogInInTwoSteps
+                | Self::LogOutInTwoSteps
+                | Self::SessionLogOutInTwoSteps
+        )
+    }
 }

@@ -1,7 +1,7 @@
 //! A store with a fault: its people.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future,
     sync::{
         Arc, Mutex,
@@ -16,7 +16,7 @@ use axum_clef::{
 };
 use tokio::task::yield_now;
 
-use crate::fault::Fault;
+use crate::{fault::Fault, locks::Locks};
 
 #[derive(Clone)]
 pub struct Member {
@@ -51,6 +51,9 @@ pub struct Shared {
     pub logouts: AtomicUsize,
     pub members: Mutex<Vec<Member>>,
     pub sessions: Mutex<HashMap<ProviderSession, Timestamp>>,
+    pub locks: Locks,
+    /// Users whose making was begun and not ended.
+    unfinished: Mutex<HashSet<usize>>,
 }
 
 impl Members {
@@ -120,6 +123,45 @@ impl Members {
             _ => Some(now.raised_above(previous)),
         }
     }
+
+    pub fn find(&self, id: &str) -> Result<Option<Member>, BoxError> {
+        let id = match self.fault {
+            Fault::LoadFails => return Err("the table is gone".into()),
+            Fault::LoadReadsAnotherForm => id.strip_prefix("member ").unwrap_or_default(),
+            Fault::UnknownIdIsAnError => &id.parse::<usize>()?.to_string(),
+            Fault::ReadsTheNumberInFront => id.split(' ').next().unwrap_or_default(),
+            Fault::CutsIdsAtNul => id.split('\0').next().unwrap_or_default(),
+            _ => id,
+        };
+        let members = self.shared.members.lock().unwrap();
+        let unfinished = self.shared.unfinished.lock().unwrap();
+        let found = members.iter().find(|member| member.id() == id);
+        let found = found.filter(|member| !unfinished.contains(&member.number));
+        let found = found.cloned();
+        if self.is(Fault::HandleKeepsWhatItLoaded)
+            && let Some(found) = &found
+        {
+            let mut loaded = self.loaded.lock().unwrap();
+            let kept = loaded.entry(id.to_owned()).or_insert_with(|| found.clone());
+            return Ok(Some(kept.clone()));
+        }
+        Ok(found)
+    }
+
+    /// Makes the user of a new person unfinished, and finishes it.
+    async fn log_in_in_two_steps(&self, subject: &Subject) {
+        let number = {
+            let mut members = self.shared.members.lock().unwrap();
+            if self.position(&members, subject).is_some() {
+                return;
+            }
+            let number = self.create(&mut members, subject).number;
+            self.shared.unfinished.lock().unwrap().insert(number);
+            number
+        };
+        yield_now().await;
+        self.shared.unfinished.lock().unwrap().remove(&number);
+    }
 }
 
 #[async_trait]
@@ -128,6 +170,7 @@ impl UserStore for Members {
 
     async fn log_in(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
         let subject = &profile.subject;
+        let _lock = self.lock(&[Fault::LogInKeepsTheLock]).await;
         if self.is(Fault::TurnsStrangersAway) {
             return Ok(None);
         }
@@ -149,6 +192,9 @@ impl UserStore for Members {
                 None => Ok(Some(self.create(&mut members, subject))),
             };
         }
+        if self.is(Fault::LogInInTwoSteps) {
+            self.log_in_in_two_steps(subject).await;
+        }
         let mut members = self.shared.members.lock().unwrap();
         let found = self.position(&members, subject);
         let Some(found) = found.filter(|_| !self.is(Fault::EachLoginMakesAUser)) else {
@@ -165,30 +211,16 @@ impl UserStore for Members {
     }
 
     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
-        let id = match self.fault {
-            Fault::LoadFails => return Err("the table is gone".into()),
-            Fault::LoadReadsAnotherForm => id.strip_prefix("member ").unwrap_or_default(),
-            Fault::UnknownIdIsAnError => &id.parse::<usize>()?.to_string(),
-            Fault::ReadsTheNumberInFront => id.split(' ').next().unwrap_or_default(),
-            Fault::CutsIdsAtNul => id.split('\0').next().unwrap_or_default(),
-            _ => id,
-        };
-        let members = self.shared.members.lock().unwrap();
-        let found = members.iter().find(|member| member.id() == id).cloned();
-        if self.is(Fault::HandleKeepsWhatItLoaded)
-            && let Some(found) = &found
-        {
-            let mut loaded = self.loaded.lock().unwrap();
-            let kept = loaded.entry(id.to_owned()).or_insert_with(|| found.clone());
-            return Ok(Some(kept.clone()));
-        }
-        Ok(found)
+        let _lock = self.lock(&[Fault::LoadKeepsTheLock]).await;
+        self.find(id)
     }
 
     async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
         if self.is(Fault::LogOutHangs) {
             future::pending::<()>().await;
         }
+        let leaks = [Fault::LogOutKeepsTheLock, Fault::LogOutLosesAConnection];
+        let _lock = self.lock(&leaks).await;
         let too_early = self.time();
         let reads_too_early =
             self.is(Fault::ReadsTheClockBeforeTheLock) || self.is(Fault::WritesWithoutLooking);
@@ -198,7 +230,7 @@ impl UserStore for Members {
                 yield_now().await;
             }
         }
-        if self.is(Fault::ReadsAndThenWrites) {
+        if self.is(Fault::ReadsAndThenWrites) || self.is(Fault::LogOutInTwoSteps) {
             let read = {
                 let members = self.shared.members.lock().unwrap();
                 self.position(&members, subject)
@@ -208,6 +240,10 @@ impl UserStore for Members {
                 return Ok(false);
             };
             let stamp = self.stamp(too_early, previous);
+            if self.is(Fault::LogOutInTwoSteps) {
+                self.shared.members.lock().unwrap()[found].logged_out_at = None;
+                yield_now().await;
+            }
             for _ in 0..self.shared.logouts.fetch_add(1, SeqCst) % 7 {
                 yield_now().await;
             }
@@ -246,16 +282,20 @@ impl UserStore for Members {
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
+        let _lock = self.lock(&[Fault::NowKeepsTheLock]).await;
         Ok(self.time())
     }
+
     async fn standing(
         &self,
         login: LoginReference<'_>,
     ) -> Result<Option<Standing<Member>>, BoxError> {
-        self.stands(login).await
+        let _lock = self.lock(&[Fault::StandingKeepsTheLock]).await;
+        self.stands(login)
     }
 
     async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
+        let _lock = self.lock(&[Fault::SessionLogOutKeepsTheLock]).await;
         self.end_session(session).await
     }
 
@@ -263,6 +303,7 @@ impl UserStore for Members {
         &self,
         session: &ProviderSession,
     ) -> Result<Option<Timestamp>, BoxError> {
+        let _lock = self.lock(&[Fault::SessionLookKeepsTheLock]).await;
         self.session_ended_at(session)
     }
 }

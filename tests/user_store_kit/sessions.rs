@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use axum_clef::{BoxError, LoginReference, ProviderSession, Standing, Timestamp, UserStore as _};
+use axum_clef::{BoxError, LoginReference, ProviderSession, Standing, Timestamp};
 use tokio::task::yield_now;
 
 use crate::{
@@ -65,6 +65,13 @@ impl Members {
             self.shared.sessions.lock().unwrap().insert(key, stamp);
             return Ok(true);
         }
+        if self.is(Fault::SessionLogOutInTwoSteps) {
+            let previous = self.shared.sessions.lock().unwrap().remove(&key);
+            yield_now().await;
+            let stamp = self.session_stamp(self.time(), previous);
+            self.shared.sessions.lock().unwrap().insert(key, stamp);
+            return Ok(true);
+        }
         let too_early = self.time();
         let reads_too_early = self.is(Fault::WritesSessionsWithoutLooking);
         if reads_too_early {
@@ -118,16 +125,13 @@ impl Members {
         }
     }
 
-    pub async fn stands(
-        &self,
-        login: LoginReference<'_>,
-    ) -> Result<Option<Standing<Member>>, BoxError> {
+    pub fn stands(&self, login: LoginReference<'_>) -> Result<Option<Standing<Member>>, BoxError> {
         let id = login.user_id;
         let id = match self.fault {
-            Fault::StandingMakesSomebodyUp if self.load(id).await?.is_none() => "0",
+            Fault::StandingMakesSomebodyUp if self.find(id)?.is_none() => "0",
             _ => id,
         };
-        let Some(mut member) = self.load(id).await? else {
+        let Some(mut member) = self.find(id)? else {
             return Ok(None);
         };
         let mut ended = match login.session {

@@ -1,0 +1,121 @@
+//! The store of the README keeps the contract. Its text is compiled from a copy, which a test
+//! compares.
+
+use axum_clef::testing::{BrokenRule, Rule, check_user_store};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use tempfile::TempDir;
+
+include!("readme_members.rs");
+
+const README: &str = include_str!("../../README.md");
+
+#[test]
+fn the_copy_is_the_text_of_the_readme() {
+    let copy = include_str!("readme_members.rs");
+    assert!(README.contains(&format!("```rust\n{copy}```\n")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_of_the_readme_keeps_the_contract() {
+    check(Members).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_logout_in_the_store_of_the_readme_is_later_than_the_last_login() {
+    let directory = tempfile::tempdir().unwrap();
+    let pool = SqlitePool::connect_with(database(&directory).await)
+        .await
+        .unwrap();
+    let members = Members(pool.clone());
+    let alex = Subject::new("https://clef.test", "12345");
+    let profile = Profile::new(alex.clone());
+    let before = Timestamp::now();
+    let id = members.log_in(&profile).await.unwrap().unwrap().id();
+    let noted: i64 = sqlx::query_scalar("select last_login_at from members")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert!(noted > before.as_micros());
+
+    // By a clock that has been set back since.
+    let ahead = before.as_micros() + 60_000_000;
+    let set_ahead = sqlx::query("update members set last_login_at = ?").bind(ahead);
+    set_ahead.execute(&pool).await.unwrap();
+    members.log_in(&profile).await.unwrap();
+    for logout in 1..=2 {
+        assert!(members.log_out(&alex).await.unwrap());
+        let stamp = members.load(&id).await.unwrap().unwrap().logged_out_at();
+        assert_eq!(stamp, Some(Timestamp::from_micros(ahead + logout)));
+    }
+}
+
+/// The store with the transaction of `begin_with`, which leaves the lock behind.
+struct BeginsImmediately(Members);
+
+#[async_trait]
+impl UserStore for BeginsImmediately {
+    type User = Member;
+
+    async fn log_in(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
+        self.0.log_in(profile).await
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
+        self.0.load(id).await
+    }
+
+    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
+        let Members(pool) = &self.0;
+        let mut transaction = pool.begin_with("begin immediate").await?;
+        let written = sqlx::query(
+            "update members set logged_out_at = max(?1, coalesce(logged_out_at + 1, ?1))
+             where issuer = ?2 and subject = ?3",
+        )
+        .bind(Timestamp::now().as_micros())
+        .bind(subject.issuer())
+        .bind(subject.id())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(written.rows_affected() > 0)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_begun_by_another_statement_is_noticed() {
+    let broken = check(|pool| BeginsImmediately(Members(pool))).await;
+    let broken = broken.unwrap_err();
+    assert_eq!(broken.rule(), Rule::DroppedCallLeavesNoLock, "{broken}");
+}
+
+/// Runs the kit over the table of the README.
+async fn check<S: UserStore>(store: impl Fn(SqlitePool) -> S) -> Result<(), BrokenRule> {
+    let directory = tempfile::tempdir().unwrap();
+    let options = database(&directory).await;
+    let open = async || {
+        let pool = SqlitePool::connect_with(options.clone()).await;
+        pool.map(&store)
+    };
+    check_user_store(open).await
+}
+
+/// A new database with the table of the README.
+async fn database(directory: &TempDir) -> SqliteConnectOptions {
+    let url = format!("sqlite://{}", directory.path().join("members.db").display());
+    let options: SqliteConnectOptions = url.parse().unwrap();
+    // Nothing here is to survive a power cut.
+    let options = options
+        .create_if_missing(true)
+        .synchronous(SqliteSynchronous::Off);
+    let pool = SqlitePool::connect_with(options.clone()).await.unwrap();
+    sqlx::query(table()).execute(&pool).await.unwrap();
+    options
+}
+
+/// The table of the README.
+fn table() -> &'static str {
+    let (_, table) = README.split_once("```sql\n").unwrap();
+    let (table, _) = table.split_once("```\n").unwrap();
+    assert!(table.starts_with("create table members"), "{table}");
+    table
+}
