@@ -71,6 +71,7 @@ mod layer;
 #[cfg(feature = "leased")]
 pub mod leased;
 mod live;
+mod log_limit;
 mod logout_scope;
 #[cfg(feature = "oidc")]
 pub mod oidc;

@@ -69,6 +69,15 @@ pub enum RejectionKind {
 /// The application's own rendering of rejections.
 pub(crate) type RenderRejection = Arc<dyn Fn(&Rejection) -> Response + Send + Sync>;
 
+/// The kinds of log events about stores that do not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Unanswered {
+    /// Whether a login counts.
+    Check,
+    /// What a handler changed in the session.
+    Save,
+}
+
 /// Why it cannot be said who is there, kept for all who ask during one request.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("it cannot be said who is there")]
@@ -78,19 +87,30 @@ pub(crate) struct Absence {
 }
 
 impl Absence {
+    /// A mistake in the program.
     pub(super) fn new(kind: RejectionKind, source: impl Into<BoxError>) -> Self {
         let source = source.into();
-        match kind {
-            RejectionKind::StoreUnavailable => {
-                tracing::error!(error = ?source.to_string(), "a store did not answer; the request gets 503");
-            }
-            _ => {
-                tracing::error!(error = ?source.to_string(), "a request cannot be checked and gets 500")
-            }
-        }
+        tracing::error!(error = ?source.to_string(), "a request cannot be checked and gets 500");
         Self {
             kind,
             source: Arc::new(source),
+        }
+    }
+
+    /// A store that does not answer. Any client can send requests meanwhile, so the log has one
+    /// line a second.
+    pub(super) fn no_answer(gate: &Gate, what: Unanswered, error: BoxError) -> Self {
+        if let Some(count) = gate.unanswered.count(what) {
+            let error = error.to_string();
+            tracing::error!(
+                ?error,
+                count,
+                "a store did not answer; the request gets 503"
+            );
+        }
+        Self {
+            kind: RejectionKind::StoreUnavailable,
+            source: Arc::new(error),
         }
     }
 }
@@ -160,7 +180,7 @@ impl Rejection {
 
     /// What a handler changed in the session is not kept.
     pub(crate) fn not_saved(gate: &Gate, navigates: bool, error: BoxError) -> Self {
-        let absence = Absence::new(RejectionKind::StoreUnavailable, error);
+        let absence = Absence::no_answer(gate, Unanswered::Save, error);
         Self {
             kind: absence.kind,
             source: Some(absence.source),

@@ -20,13 +20,14 @@ use url::form_urlencoded;
 
 use super::{
     Login,
-    rejection::{Absence, RejectionKind, RenderRejection},
+    rejection::{Absence, RejectionKind, RenderRejection, Unanswered},
     stored::Loaded,
 };
 use crate::{
     BoxError, LoginReference, ProviderSession, Standing,
     cookies::{self, Cookies},
     live::{Checked, Judge, Live, LoginEnd, in_a_while},
+    log_limit::LogLimit,
     logout_scope::LogoutScope,
     pending::{Outcome, PendingLogouts, Place},
     session::{self, Keeper, LoginKey, LoginRecord, Renewed, Saving, StoredLogin},
@@ -64,6 +65,8 @@ pub(crate) struct Gate {
     pub(crate) render_rejection: Option<RenderRejection>,
     /// Who wants to hear of the end of a login.
     pub(crate) live: Live,
+    /// Limits the log of stores that do not answer.
+    pub(crate) unanswered: Arc<LogLimit<Unanswered>>,
 }
 
 /// A request on its way through the layer. Asking it who is there costs a load of the
@@ -209,7 +212,7 @@ impl Visit {
         let checked = Box::pin(self.check(session, &parts.headers));
         within(STORE_LIMIT, checked)
             .await
-            .map_err(|error| Absence::new(RejectionKind::StoreUnavailable, error))
+            .map_err(|error| Absence::no_answer(&self.gate, Unanswered::Check, error))
     }
 
     /// The login in the session, if it is of this layer and this browser. It is loaded past the
@@ -399,6 +402,7 @@ mod tests {
             login_path: String::new(),
             render_rejection: None,
             live: Live::new(),
+            unanswered: Arc::default(),
         };
         let visit = Visit::new(Arc::new(gate), Arc::new(()));
         let session = Session::new(None, Arc::new(MemoryStore::default()), None);

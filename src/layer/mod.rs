@@ -217,6 +217,7 @@ impl<L> ClefLayer<L> {
             login_path: paths.start().to_owned(),
             render_rejection: None,
             live: Live::new(),
+            unanswered: Arc::default(),
         };
         let context = Context {
             attempts: Attempts::new(site.clone()),

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use self::write::Written;
 use crate::{
     ProviderSession, Subject,
+    log_limit::LogLimit,
     logout_scope::LogoutScope,
     strangers::{self, Strangers},
     user::AnyUserStore,
@@ -49,6 +50,7 @@ struct Inner {
     owed: Mutex<HashMap<Debt, Owed>>,
     /// The number of entries of `owed`, to ask without a lock on every request.
     count: AtomicUsize,
+    refusals: LogLimit<()>,
 }
 
 /// Whose logout is owed.
@@ -92,13 +94,17 @@ impl PendingLogouts {
             waiting: AtomicUsize::new(0),
             owed: Mutex::default(),
             count: AtomicUsize::new(0),
+            refusals: LogLimit::default(),
         }))
     }
 
     /// A place for one more logout, if there is one left.
     pub(crate) fn place(&self) -> Option<Place> {
         if self.0.waiting.load(Ordering::Acquire) >= self.0.capacity {
-            tracing::error!("too many logouts are waiting for the store; one is turned down");
+            // Any client can send notices meanwhile.
+            if let Some(count) = self.0.refusals.count(()) {
+                tracing::error!(count, "too many logouts are waiting for the store");
+            }
             return None;
         }
         Some(Place(self.clone()))
