@@ -104,7 +104,7 @@ pub use self::{
     live::{LoginEnd, LoginEnding},
     profile::{Profile, Subject},
     provider_session::ProviderSession,
-    routes::{ClefButton, LoginFailure, LoginFailureKind, NoticeLimits, Paths, PathsError},
+    routes::{AdmissionLimits, ClefButton, LoginFailure, LoginFailureKind, Paths, PathsError},
     timestamp::Timestamp,
     user::{LoginReference, LogoutNews, Standing, User, UserStore},
 };

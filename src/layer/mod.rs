@@ -18,12 +18,15 @@ use tower_sessions::SessionStore;
 use self::{prefixes::WithoutDisguisedCookies, saving::AnswersForTheSessions};
 pub use self::{service::ClefLayerService, sessions::ClefSessions};
 use crate::{
-    AddressError, NoticeLimits, Paths, PathsError, UserStore,
+    AddressError, AdmissionLimits, Paths, PathsError, UserStore,
     extract::Gate,
     live::Live,
-    pending::PendingLogouts,
+    pending::{self, PendingLogouts},
     provider::Provider,
-    routes::{self, Attempts, Checks, Context, Entrance, Notices, SignOuts},
+    routes::{
+        self, Admission, Attempts, ClientAddress, Context, Entrance, NoticeAdmission, Notices,
+        SignOuts,
+    },
     session::Keeper,
     site::Site,
     strangers::Strangers,
@@ -204,10 +207,10 @@ impl<L> ClefLayer<L> {
 
     fn build(site: Site, provider: impl Provider, users: impl UserStore, sessions: L) -> Self {
         let paths = Paths::default();
-        let limits = NoticeLimits::default();
+        let limits = AdmissionLimits::default();
         let gate = Gate {
             users: Arc::new(users),
-            pending: PendingLogouts::new(limits.most_owed()),
+            pending: PendingLogouts::new(pending::CAPACITY),
             strangers: Strangers::default(),
             realms: Vec::new(),
             origin: site.origin(),
@@ -223,7 +226,11 @@ impl<L> ClefLayer<L> {
             attempts: Attempts::new(site.clone()),
             sign_outs: SignOuts::new(site.clone()),
             notices: Notices::default(),
-            checks: Checks::new(&limits),
+            notice_admission: NoticeAdmission::new(&limits),
+            exchange_admission: Admission::new(&limits),
+            redirect_admission: Admission::new(&limits),
+            client_address: ClientAddress::default(),
+            log_limit: Arc::default(),
             site,
             gate: Arc::new(gate),
             entrances: vec![Entrance {

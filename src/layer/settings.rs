@@ -1,11 +1,15 @@
-//! What an application may have otherwise, and what it may ask the layer for.
+//! Optional settings of the layer, and what it gives to the application.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{http::request::Parts, response::Response};
 
 use super::ClefLayer;
-use crate::{LoginFailure, Logouts, NoticeLimits, Rejection, pending::PendingLogouts};
+use crate::{
+    AdmissionLimits, LoginFailure, Logouts, Rejection,
+    pending::PendingLogouts,
+    routes::{Admission, ClientAddress, NoticeAdmission},
+};
 
 impl<L> ClefLayer<L> {
     /// Renders what whoever does not get in sees, the application's way: all of it, the
@@ -124,45 +128,85 @@ impl<L> ClefLayer<L> {
         Logouts::new(Arc::clone(&self.context.gate))
     }
 
-    /// How many logout notices are dealt with at once. Set it before taking the
-    /// [`routes`](Self::routes).
+    /// Limits the logout notices that are checked at once and wait for it. Set it before taking
+    /// the [`routes`](Self::routes).
+    ///
+    /// Senders of good notices have as many permits and as much of a queue again to themselves,
+    /// which one address may use alone. So neither forged notices nor notices from unknown
+    /// addresses hold the provider up. A notice that arrives again while it is checked costs no
+    /// call; as many of those wait as the queue is long.
     ///
     /// ```
-    /// use axum_clef::NoticeLimits;
+    /// use axum_clef::AdmissionLimits;
     ///
     /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
-    /// auth.notice_limits(NoticeLimits::default().at_once(16))
+    /// auth.notice_limits(AdmissionLimits::default().concurrency(16))
     /// # }
     /// ```
     #[must_use]
-    pub fn notice_limits(mut self, limits: NoticeLimits) -> Self {
-        self.gate_mut().pending = PendingLogouts::new(limits.most_owed());
-        self.context_mut().checks = self.context.checks.with_limits(&limits);
+    pub fn notice_limits(mut self, limits: AdmissionLimits) -> Self {
+        self.context_mut().notice_admission = NoticeAdmission::new(&limits);
         self
     }
 
-    /// Who sends a logout notice, for a site behind a reverse proxy: the address that the proxy
-    /// puts into a header which nobody else can. As it stands, it is the other end of the
-    /// connection, if the server makes that known
-    /// ([`into_make_service_with_connect_info`](axum::Router::into_make_service_with_connect_info)).
+    /// Limits the logins that call a provider at once and wait for it. Set it before taking the
+    /// [`routes`](Self::routes).
     ///
-    /// Room is kept for senders of good notices, so that a flood of forged ones from elsewhere
-    /// does not hold theirs up.
+    /// The limits count for the callbacks, and once more for the starts and sign-outs together.
+    /// A login that is not admitted is answered with 503
+    /// ([`LoginFailureKind::Overloaded`](crate::LoginFailureKind::Overloaded)); its state stays
+    /// good, so the person can try again. A sign-out that is not admitted ends the login here
+    /// and does not go on at the provider.
+    ///
+    /// ```
+    /// use axum_clef::AdmissionLimits;
+    ///
+    /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
+    /// auth.login_limits(AdmissionLimits::default().concurrency(256))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn login_limits(mut self, limits: AdmissionLimits) -> Self {
+        let context = self.context_mut();
+        context.exchange_admission = Admission::new(&limits);
+        context.redirect_admission = Admission::new(&limits);
+        self
+    }
+
+    /// Limits the logouts that are known and wait for the user store. Defaults to 1,024 of some
+    /// hundred bytes each; zero counts as one. Set it before taking the [`routes`](Self::routes).
+    ///
+    /// While as many wait, no notice is checked. The notices in progress at that moment may
+    /// come on top.
+    #[must_use]
+    pub fn pending_logout_limit(mut self, limit: usize) -> Self {
+        self.gate_mut().pending = PendingLogouts::new(limit);
+        self
+    }
+
+    /// Finds the client address of a request to the [`routes`](Self::routes), for a site behind
+    /// a reverse proxy: the address in a header that the proxy sets and no client can. Set it
+    /// before taking the routes.
+    ///
+    /// Defaults to the peer of the connection, which the server makes known by
+    /// [`into_make_service_with_connect_info`](axum::Router::into_make_service_with_connect_info).
+    /// Without an address all clients share one quota, and no permits are kept for the provider;
+    /// the first such request is logged as a warning.
     ///
     /// ```
     /// # fn example<L>(auth: axum_clef::ClefLayer<L>) -> axum_clef::ClefLayer<L> {
-    /// auth.notice_sender(|request| {
+    /// auth.client_address(|request| {
     ///     let address = request.headers.get("x-real-ip")?.to_str().ok()?;
     ///     address.parse().ok()
     /// })
     /// # }
     /// ```
     #[must_use]
-    pub fn notice_sender(
+    pub fn client_address(
         mut self,
-        sender: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
+        find: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
     ) -> Self {
-        self.context_mut().checks = self.context.checks.with_sender(Arc::new(sender));
+        self.context_mut().client_address = ClientAddress::new(find);
         self
     }
 

@@ -87,7 +87,7 @@ const PUBLISH_LIMIT: Duration = Duration::from_secs(5);
 ///
 /// Without a bus, a logout of a person who is nobody here waits twice, for what a first login at
 /// another node may have brought. At most so many logouts wait at once as
-/// [`NoticeLimits::owed`](crate::NoticeLimits::owed) says, so a lease of a second allows a thousand
+/// [`pending_logout_limit`](crate::ClefLayer::pending_logout_limit) says, so a lease of a second allows a thousand
 /// a second.
 pub struct Leased<S: UserStore> {
     store: S,

@@ -90,6 +90,16 @@ impl Attempts {
         }
     }
 
+    /// Whether this browser began the login whose state came back. Ends nothing.
+    pub(super) fn began(&self, cookies: &Cookies, callback: &Url, came: &str) -> bool {
+        let cookie = cookies.get(&self.cookie_name(came));
+        let attempt = cookie.and_then(|cookie| Attempt::parse(&self.site, cookie.value()));
+        attempt.is_some_and(|attempt| {
+            let state = state(&attempt.secret, callback);
+            state.expose().as_bytes().ct_eq(came.as_bytes()).into()
+        })
+    }
+
     /// Ends the login whose state came back, whatever becomes of it. `None`: this browser did
     /// not begin it, not with the provider that comes back here, or it was ended before.
     pub(super) fn burn(&self, cookies: &Cookies, callback: &Url, came: &str) -> Option<Ended> {

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use tower_sessions::Session;
 
 use super::{
-    EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, RouteState, attempt::Ended, failure::Reason,
-    return_path::ReturnPath, session_and_cookies,
+    EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, RouteState, admission::AdmissionPermit,
+    attempt::Ended, failure::Reason, return_path::ReturnPath, session_and_cookies,
 };
 use crate::{
     BoxError, cookies,
@@ -60,10 +60,21 @@ pub(super) async fn callback(
     ) else {
         return LoginFailure::answer(&route, Reason::layer_missing(), None);
     };
-    // Burnt before anything else can fail: whatever comes next, this state is used.
     let callback_url = route.callback_url();
     let attempts = &route.context.attempts;
     let state = query.state.as_ref();
+    let began =
+        state.is_some_and(|state| attempts.began(cookies, &callback_url, state.expose_secret()));
+    // Before the state is burnt: after a refusal the same callback can be sent again.
+    let permit = if began && code(&query).is_ok() {
+        match route.context.admit_exchange(&parts).await {
+            Some(permit) => Some(permit),
+            None => return LoginFailure::answer(&route, Reason::overloaded(), None),
+        }
+    } else {
+        None
+    };
+    // Burnt before anything else can fail: whatever comes next, this state is used.
     let ended =
         state.and_then(|state| attempts.burn(cookies, &callback_url, state.expose_secret()));
     let Some(Ended { secret, next }) = ended else {
@@ -73,7 +84,7 @@ pub(super) async fn callback(
         );
         return LoginFailure::answer(&route, reason, None);
     };
-    match log_in(&route, &query, &secret, session).await {
+    match log_in(&route, &query, &secret, session, permit).await {
         Ok((user_id, key)) => {
             let redirect = Redirect::to(next.as_str()).into_response();
             let key_cookie = route.context.key_cookie(key.into_cookie(), KEY_LIFETIME);
@@ -116,6 +127,7 @@ async fn log_in(
     query: &Callback,
     secret: &LoginSecret,
     session: &Session,
+    permit: Option<AdmissionPermit>,
 ) -> Result<(String, LoginKey), Reason> {
     let code = code(query)?;
     let context = &route.context;
@@ -135,6 +147,7 @@ async fn log_in(
     } = answer(EXCHANGE_LIMIT, exchange)
         .await
         .map_err(|none| Reason::new(LoginFailureKind::ProviderUnavailable, none))??;
+    drop(permit);
     // The session keeps the issuer once, so the end of such a session would find no login.
     let issuer = profile.subject.issuer();
     if provider_session

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 
-use super::{RouteState, page, return_path::ReturnPath, way_to};
+use super::{ClientEvent, RouteState, page, return_path::ReturnPath, way_to};
 use crate::{
     BoxError,
     provider::{ProviderError, ProviderErrorKind},
@@ -27,7 +27,7 @@ pub struct LoginFailure {
 }
 
 /// The kinds of [`LoginFailure`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LoginFailureKind {
     /// The request is not what a browser sends here: 400.
@@ -47,6 +47,10 @@ pub enum LoginFailureKind {
     ForeignOrigin,
     /// The provider cannot be reached or answers nothing usable: 502.
     ProviderUnavailable,
+    /// Too many logins are in progress, at all or from this client address: 503. Nothing has
+    /// been used up: the same request may be sent again. See
+    /// [`ClefLayer::login_limits`](crate::ClefLayer::login_limits).
+    Overloaded,
     /// A store did not answer: 503.
     StoreUnavailable,
     /// A sign-out that ends all logins of the person
@@ -81,7 +85,9 @@ impl LoginFailureKind {
             | Self::LoggedOutMeanwhile
             | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::ProviderUnavailable => StatusCode::BAD_GATEWAY,
-            Self::StoreUnavailable | Self::NotSignedOut => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::StoreUnavailable | Self::NotSignedOut => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Misconfigured | Self::LayerMissing => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -106,6 +112,13 @@ impl Reason {
     /// The logins of a person are not ended yet.
     pub(super) fn not_signed_out(error: impl Into<BoxError>) -> Self {
         Self::new(LoginFailureKind::NotSignedOut, error)
+    }
+
+    pub(super) fn overloaded() -> Self {
+        Self::new(
+            LoginFailureKind::Overloaded,
+            "too many calls to the provider are in progress",
+        )
     }
 
     pub(super) fn layer_missing() -> Self {
@@ -143,7 +156,7 @@ impl LoginFailure {
         page::headline(self)
     }
 
-    /// The absolute URL at which to try again: the start route of the same provider, or the
+    /// The absolute URL at which to begin again: the start route of the same provider, or the
     /// [`login_page`](crate::ClefLayer::login_page). It begins at the site's own address, so it
     /// also helps whoever came by another name of it.
     pub fn retry_url(&self) -> &str {
@@ -184,7 +197,9 @@ impl LoginFailure {
             chooses: page.is_some(),
             sign_out_path: entrance.paths.sign_out().to_owned(),
         };
-        failure.log();
+        if let Some(count) = context.log_limit.count(ClientEvent::LoginFailed(kind)) {
+            failure.log(count);
+        }
         let mut response = match &context.render_failure {
             Some(render) => render(&failure),
             None => page::failure(&failure),
@@ -198,14 +213,17 @@ impl LoginFailure {
         response
     }
 
-    fn log(&self) {
+    /// Logs a failure, which stands for `count` of its kind.
+    fn log(&self, count: u64) {
         let reason = Causes(&*self.source);
         if self.kind == LoginFailureKind::NotSignedOut {
-            tracing::error!(%reason, "a sign-out did not end all logins of the person yet");
+            tracing::error!(%reason, count, "a sign-out did not end all logins of the person yet");
+        } else if self.kind == LoginFailureKind::Overloaded {
+            tracing::warn!(%reason, count, "a login was not admitted");
         } else if self.status().is_server_error() {
-            tracing::error!(kind = ?self.kind, %reason, "a login failed");
+            tracing::error!(kind = ?self.kind, %reason, count, "a login failed");
         } else {
-            tracing::info!(kind = ?self.kind, %reason, "a login was refused");
+            tracing::info!(kind = ?self.kind, %reason, count, "a login was refused");
         }
     }
 }

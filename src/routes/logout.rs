@@ -1,7 +1,7 @@
 //! `POST /clef/logout`: the webhook by which the provider says that somebody has logged
 //! out. It carries no cookie and touches no session.
 
-use std::{error::Error as _, net::IpAddr, time::Duration};
+use std::{error::Error as _, fmt, net::IpAddr, time::Duration};
 
 use axum::{
     Form,
@@ -13,8 +13,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::{
-    EXCHANGE_LIMIT, RouteState,
-    checks::Admitted,
+    ClientEvent, Context, EXCHANGE_LIMIT, RouteState,
+    admission::AdmissionPermit,
     notices::{Handling, Joined},
 };
 use crate::{
@@ -33,9 +33,9 @@ struct NoticeForm {
 
 pub(super) async fn logout(State(route): State<RouteState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let sender = route.context.checks.sender(&parts);
+    let sender = route.context.client_address.of(&parts);
     let notice = Form::from_request(Request::from_parts(parts, body), &());
-    // Without a place: whoever drips holds up nobody but themselves.
+    // Without a permit: a slow body holds up no other notice.
     let token = match tokio::time::timeout(ARRIVAL_LIMIT, notice).await {
         Ok(notice) => token(notice),
         Err(_) => Err(LogoutOutcome::NotANotice(
@@ -46,7 +46,7 @@ pub(super) async fn logout(State(route): State<RouteState>, request: Request) ->
     let outcome = match token {
         Ok(token) => settle(&route, token, sender).await,
         Err(outcome) => {
-            tracing::info!(?outcome, "a logout notice was refused");
+            log_refused(&route, sender, &outcome);
             outcome
         }
     };
@@ -84,16 +84,14 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
             if let Some(outcome) = progress.ended() {
                 return outcome;
             }
-            let Some(_waits) = context.checks.wait(sender) else {
-                context.checks.turn_away();
-                return LogoutOutcome::ComeBack;
+            let Some(_permit) = context.notice_admission.duplicate(sender) else {
+                return not_admitted(context);
             };
             return progress.outcome(patience).await;
         }
         Joined::First(handling) => {
-            let Some(admitted) = context.checks.admit(sender).await else {
-                context.checks.turn_away();
-                return LogoutOutcome::ComeBack;
+            let Some(permit) = context.notice_admission.check(sender).await else {
+                return not_admitted(context);
             };
             let Some(place) = context.gate.pending.place() else {
                 return LogoutOutcome::ComeBack;
@@ -106,11 +104,18 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
             };
             // A task of its own: a sender who hangs up after the token is exchanged must not
             // take the logout along.
-            tokio::spawn(notice.handle(route.clone(), admitted, place));
+            tokio::spawn(notice.handle(route.clone(), permit, place));
             progress
         }
     };
     progress.outcome(patience).await
+}
+
+fn not_admitted(context: &Context) -> LogoutOutcome {
+    if let Some(count) = context.log_limit.count(ClientEvent::NoticeNotAdmitted) {
+        tracing::warn!(count, "more logout notices arrive than can be checked");
+    }
+    LogoutOutcome::ComeBack
 }
 
 /// A notice that is handled.
@@ -122,19 +127,22 @@ struct Notice {
 
 impl Notice {
     /// From the token to the effect.
-    async fn handle(self, route: RouteState, admitted: Admitted, place: Place) {
+    async fn handle(self, route: RouteState, permit: AdmissionPermit, place: Place) {
         let check = route.entrance.provider.logout_notice(&self.token);
         let notice = match time_limit::answer(EXCHANGE_LIMIT, check).await {
             Ok(Ok(notice)) => notice,
-            Ok(Err(error)) => return self.handling.finish(failed(&error)),
+            Ok(Err(error)) => {
+                let outcome = failed(&route, self.sender, &error);
+                return self.handling.finish(outcome);
+            }
             Err(none) => {
-                tracing::error!(cause = %none, "a logout notice could not be checked");
+                log_unchecked(&route, self.sender, &none);
                 return self.handling.finish(LogoutOutcome::ComeBack);
             }
         };
-        drop(admitted);
+        drop(permit);
         let RouteState { context, entrance } = route;
-        context.checks.was_good(self.sender);
+        context.notice_admission.remember(self.sender);
         let id = notice.id.as_deref();
         let Some(handling) = self
             .handling
@@ -177,17 +185,56 @@ impl Notice {
     }
 }
 
-fn failed(error: &ProviderError) -> LogoutOutcome {
+fn failed(route: &RouteState, sender: Option<IpAddr>, error: &ProviderError) -> LogoutOutcome {
     let cause = error.source().map(ToString::to_string);
     match error.kind() {
         ProviderErrorKind::Refused => {
-            tracing::info!(?cause, "a logout notice was refused");
+            log_refused(route, sender, &cause);
             LogoutOutcome::BadToken
         }
         _ => {
-            tracing::error!(?cause, "a logout notice could not be checked");
+            log_unchecked(route, sender, &cause);
             LogoutOutcome::ComeBack
         }
+    }
+}
+
+/// Any client can send a notice that is refused. From an address that has sent good notices it
+/// is a warning: a setting or a key of the provider may have changed.
+fn log_refused(route: &RouteState, sender: Option<IpAddr>, cause: &impl fmt::Debug) {
+    let context = &route.context;
+    let known_sender = context.notice_admission.knows(sender);
+    let event = ClientEvent::NoticeRefused { known_sender };
+    let Some(count) = context.log_limit.count(event) else {
+        return;
+    };
+    let provider = route.entrance.provider.name();
+    if known_sender {
+        tracing::warn!(
+            ?cause,
+            provider,
+            count,
+            "a notice of the provider was refused"
+        );
+    } else {
+        tracing::info!(?cause, provider, count, "a logout notice was refused");
+    }
+}
+
+/// No error, since any client can send a notice whose key is not known.
+fn log_unchecked(route: &RouteState, sender: Option<IpAddr>, cause: &impl fmt::Debug) {
+    let context = &route.context;
+    let known_sender = context.notice_admission.knows(sender);
+    let event = ClientEvent::NoticeUnchecked { known_sender };
+    if let Some(count) = context.log_limit.count(event) {
+        let provider = route.entrance.provider.name();
+        tracing::warn!(
+            ?cause,
+            provider,
+            known_sender,
+            count,
+            "a logout notice could not be checked"
+        );
     }
 }
 

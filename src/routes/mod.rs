@@ -1,16 +1,19 @@
 //! The ready routes: start, callback, logout notice, sign-out, and what tells open pages that
 //! their login has ended; and the button that starts a login from a page.
 
+mod admission;
+mod admission_limits;
 mod attempt;
 mod burnt;
 mod button;
 mod callback;
-mod checks;
+mod client_address;
 mod failure;
 mod live;
 mod live_person;
 mod live_script;
 mod logout;
+mod notice_admission;
 mod notices;
 mod page;
 mod paths;
@@ -33,20 +36,21 @@ use cookie::Cookie;
 use tower_sessions::Session;
 use url::{Url, form_urlencoded};
 
-use self::return_path::ReturnPath;
 pub(crate) use self::{
-    attempt::Attempts, checks::Checks, failure::RenderFailure, notices::Notices,
-    signed_out::SignOuts,
+    admission::Admission, attempt::Attempts, client_address::ClientAddress, failure::RenderFailure,
+    notice_admission::NoticeAdmission, notices::Notices, signed_out::SignOuts,
 };
+use self::{admission::AdmissionPermit, client_address::Client, return_path::ReturnPath};
 pub use self::{
+    admission_limits::AdmissionLimits,
     button::ClefButton,
-    checks::NoticeLimits,
     failure::{LoginFailure, LoginFailureKind},
     paths::{Paths, PathsError},
 };
 use crate::{
     cookies::Cookies,
     extract::{Gate, Visit},
+    log_limit::LogLimit,
     provider::Provider,
     site::Site,
 };
@@ -75,12 +79,31 @@ pub(crate) struct Context {
     pub(crate) attempts: Attempts,
     pub(crate) sign_outs: SignOuts,
     pub(crate) notices: Notices,
-    pub(crate) checks: Checks,
+    pub(crate) notice_admission: NoticeAdmission,
+    /// Admits the exchange of a code.
+    pub(crate) exchange_admission: Admission,
+    /// Admits the question to which URL of a provider a browser is redirected. Most providers
+    /// answer it without a call.
+    pub(crate) redirect_admission: Admission,
+    pub(crate) client_address: ClientAddress,
+    /// Limits the log of what any client can cause.
+    pub(crate) log_limit: Arc<LogLimit<ClientEvent>>,
     /// The domain of the cookie with the login's key; `None` for this host alone.
     pub(crate) key_cookie_domain: Option<String>,
     pub(crate) render_failure: Option<RenderFailure>,
     /// Whether a sign-out ends all logins of the person.
     pub(crate) sign_out_everywhere: bool,
+}
+
+/// The kinds of log events that any client can cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ClientEvent {
+    LoginFailed(LoginFailureKind),
+    NoticeNotAdmitted,
+    NoticeRefused { known_sender: bool },
+    NoticeUnchecked { known_sender: bool },
+    SignOutNotContinued,
+    SignOutReturned { begun_here: bool },
 }
 
 /// What a route knows: the context, and by which entrance the request comes.
@@ -116,6 +139,16 @@ impl Context {
         let mut entrances = self.entrances.iter();
         entrances
             .any(|entrance| entrance.paths.contains(path) && path != entrance.paths.live_back())
+    }
+
+    async fn admit_exchange(&self, parts: &Parts) -> Option<AdmissionPermit> {
+        let client = Client::of(self.client_address.of(parts));
+        self.exchange_admission.admit(client).await
+    }
+
+    async fn admit_redirect(&self, parts: &Parts) -> Option<AdmissionPermit> {
+        let client = Client::of(self.client_address.of(parts));
+        self.redirect_admission.admit(client).await
     }
 
     /// The application's page to log in on, if it has one.

@@ -22,6 +22,7 @@ pub(super) fn headline(failure: &LoginFailure) -> String {
         LoginFailureKind::LoggedOutMeanwhile => "You logged out in the meantime".to_owned(),
         LoginFailureKind::ForeignOrigin => "That came from another site".to_owned(),
         LoginFailureKind::ProviderUnavailable => format!("{provider} cannot be reached"),
+        LoginFailureKind::Overloaded => "Too many logins at once".to_owned(),
         LoginFailureKind::StoreUnavailable => "This is not possible right now".to_owned(),
         LoginFailureKind::NotSignedOut => "You are not signed out yet".to_owned(),
         LoginFailureKind::Misconfigured | LoginFailureKind::LayerMissing => {
@@ -63,6 +64,9 @@ pub(super) fn explanation(failure: &LoginFailure) -> String {
         LoginFailureKind::ProviderUnavailable => {
             format!("This site could not ask {provider} who you are. Try again in a moment.")
         }
+        LoginFailureKind::Overloaded => {
+            "Your login was not used up. Please try again in a few seconds.".to_owned()
+        }
         LoginFailureKind::StoreUnavailable => {
             "This site cannot look you up at the moment. Try again soon.".to_owned()
         }
@@ -86,6 +90,10 @@ pub(super) fn failure(failure: &LoginFailure) -> Response {
         p { (explanation(failure)) }
         @if failure.kind() == LoginFailureKind::ForeignOrigin {
             a href="/" { "To the front page" }
+        } @else if failure.kind() == LoginFailureKind::Overloaded {
+            // This very address: the login goes on where it was refused.
+            a href="" { "Try again" }
+            a class="quiet" href="/" { "To the front page" }
         } @else if failure.kind() == LoginFailureKind::NotSignedOut {
             form method="post" action=(failure.sign_out_path()) {
                 button { "Sign out" }

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    Context, Entrance, LoginFailure, LoginFailureKind, RouteState,
+    ClientEvent, Context, Entrance, LoginFailure, LoginFailureKind, RouteState,
     failure::{Causes, Reason},
     session_and_cookies,
 };
@@ -64,13 +64,15 @@ async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
         .await
         .map_err(Reason::store)?;
     signed_out.iter().for_each(|tell| tell());
-    tracing::info!("signed out on this device");
     let Some((realm, hint)) = login else {
         return Ok(None);
     };
+    tracing::info!("signed out on this device");
     let mut entrances = context.entrances.iter();
     match entrances.find(|entrance| context.realm(&entrance.paths) == realm) {
-        Some(entrance) => Ok(at_the_provider(context, entrance, hint.as_ref(), cookies).await),
+        Some(entrance) => {
+            Ok(at_the_provider(context, entrance, hint.as_ref(), parts, cookies).await)
+        }
         None => Ok(None),
     }
 }
@@ -106,23 +108,31 @@ async fn at_the_provider(
     context: &Context,
     entrance: &Entrance,
     hint: Option<&SecretString>,
+    parts: &Parts,
     cookies: &Cookies,
 ) -> Option<Url> {
     let state = context.sign_outs.state();
     let return_url = context.site.url(entrance.paths.signed_out());
     let request = SignOutRequest::new(&return_url, &state, hint);
-    let url = entrance.provider.sign_out_url(&request);
-    let reason: BoxError = match answer(PROVIDER_LIMIT, url).await {
-        Ok(Ok(url)) => {
-            if url.is_some() {
-                context.sign_outs.begin(cookies, &state);
+    let reason: BoxError = match context.admit_redirect(parts).await {
+        Some(_permit) => {
+            let url = entrance.provider.sign_out_url(&request);
+            match answer(PROVIDER_LIMIT, url).await {
+                Ok(Ok(url)) => {
+                    if url.is_some() {
+                        context.sign_outs.begin(cookies, &state);
+                    }
+                    return url;
+                }
+                Ok(Err(error)) => error.into(),
+                Err(none) => none.into(),
             }
-            return url;
         }
-        Ok(Err(error)) => error.into(),
-        Err(none) => none.into(),
+        None => "too many calls to the provider are in progress".into(),
     };
-    let reason = Causes(&*reason);
-    tracing::warn!(%reason, "a sign-out could not go on at the provider");
+    if let Some(count) = context.log_limit.count(ClientEvent::SignOutNotContinued) {
+        let reason = Causes(&*reason);
+        tracing::warn!(%reason, count, "a sign-out could not go on at the provider");
+    }
     None
 }

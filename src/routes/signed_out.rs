@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
-use super::{RouteState, session_and_cookies};
+use super::{ClientEvent, RouteState, session_and_cookies};
 use crate::{cookies::Cookies, provider::OneTimeState, site::Site};
 
 /// How long a sign-out may take at the provider: some ask before they do it.
@@ -75,10 +75,16 @@ pub(super) async fn signed_out(
     let cookies = session_and_cookies(&parts).map(|(_, cookies)| cookies);
     let sign_outs = &route.context.sign_outs;
     let ours = cookies.is_some_and(|cookies| sign_outs.end(cookies, state.as_ref()));
-    if ours {
-        tracing::info!("signed out at the provider too");
-    } else {
-        tracing::info!("a browser came back from a sign-out that it did not begin");
+    let event = ClientEvent::SignOutReturned { begun_here: ours };
+    if let Some(count) = route.context.log_limit.count(event) {
+        if ours {
+            tracing::info!(count, "signed out at the provider too");
+        } else {
+            tracing::info!(
+                count,
+                "a browser returned from a sign-out that it did not begin"
+            );
+        }
     }
     Redirect::to("/").into_response()
 }

@@ -52,6 +52,8 @@ fn next(
 
 async fn begin(route: &RouteState, next: &ReturnPath, parts: &Parts) -> Result<Response, Reason> {
     let (_, cookies) = session_and_cookies(parts).ok_or_else(Reason::layer_missing)?;
+    let admitted = route.context.admit_redirect(parts).await;
+    let _permit = admitted.ok_or_else(Reason::overloaded)?;
     let callback_url = route.callback_url();
     let attempts = &route.context.attempts;
     let begun = attempts.begin(cookies, &callback_url, next);

@@ -48,6 +48,11 @@ fn post(path: &str) -> Builder {
     Request::post(path)
 }
 
+/// Between two events of one kind, of which the log has one a second.
+async fn a_second_later() {
+    tokio::time::advance(Duration::from_secs(1)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_refused_says_why_once() {
     let site = Site::new();
@@ -84,7 +89,7 @@ async fn a_request_that_is_refused_says_why_once() {
             post("/clef/logout").header("content-type", "text/plain"),
             text("logout_token=SECRET-TOKEN"),
             415,
-            "a logout notice was refused outcome=NotANotice",
+            "a logout notice was refused cause=NotANotice",
         ),
         (
             post("/clef/logout").header("content-type", form),
@@ -124,6 +129,7 @@ async fn a_request_that_is_refused_says_why_once() {
         ),
     ];
     for (request, body, status, words) in table {
+        a_second_later().await;
         log::listen();
         let answer = send(&app, request.body(body).unwrap()).await;
         assert_eq!(answer.status, status, "{words}");
@@ -149,6 +155,7 @@ async fn a_request_that_is_refused_says_why_once() {
     ] {
         let mut browser = Browser::default();
         let callback = browser.begin(&app, code).await;
+        a_second_later().await;
         log::listen();
         assert_eq!(browser.get(&app, &callback).await.status, status, "{words}");
         log::assert_one(&[" INFO ", words], words);
@@ -212,8 +219,12 @@ async fn a_logout_that_finds_no_place_says_so_once() {
     }
     assert_eq!(layer.pending_logouts(), 1_024);
     log::listen();
-    assert_eq!(notice(&app, "token:1024:once").await.status, 503);
-    log::assert_one(&[" ERROR ", "too many logouts"], "a notice");
+    for token in 1_024..2_000 {
+        let token = format!("token:{token}:once");
+        assert_eq!(notice(&app, &token).await.status, 503);
+    }
+    log::assert_one(&[" ERROR ", "too many logouts"], "a flood of notices");
+    a_second_later().await;
     log::listen();
     let another = Subject::new("https://clef.test", "257");
     let refused = layer.logouts().log_out(&another).await;
@@ -248,7 +259,7 @@ async fn a_clef_that_is_wrong_is_told_of_once() {
             } else {
                 visitor.logs_out_in_vain(&why).await;
                 let words = [
-                    " ERROR ",
+                    " WARN ",
                     "a logout notice could not be checked cause=",
                     reason,
                 ];
@@ -276,7 +287,7 @@ impl User for Stranger {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_mistake_in_the_program_says_so_once() {
     let site = Site::new();
     let Node { layer, .. } = site.node();
@@ -287,8 +298,156 @@ async fn a_mistake_in_the_program_says_so_once() {
         (layer.routes(), "/clef/login", "kind=LayerMissing"),
         (layer.routes(), "/clef/callback", "kind=LayerMissing"),
     ] {
+        a_second_later().await;
         log::listen();
         assert_eq!(Browser::default().get(&app, path).await.status, 500);
         log::assert_one(&[" ERROR ", words], words);
+    }
+}
+
+/// A thousand of each, and the log has a line.
+#[tokio::test(start_paused = true)]
+async fn what_any_client_can_send_is_counted_and_logged_once_a_second() {
+    let site = Site::new();
+    let app = site.node().app;
+    let requests: [(&str, &str, fn() -> Builder, &'static str); 8] = [
+        (
+            " INFO ",
+            "a logout notice was refused",
+            || post("/clef/logout"),
+            "x",
+        ),
+        (
+            " INFO ",
+            "a logout notice was refused",
+            || post("/clef/logout").header("content-type", "application/x-www-form-urlencoded"),
+            "logout_token=forged",
+        ),
+        (
+            " WARN ",
+            "a logout notice could not be checked",
+            || post("/clef/logout").header("content-type", "application/x-www-form-urlencoded"),
+            "logout_token=unknown-key",
+        ),
+        (
+            " INFO ",
+            "kind=BadRequest",
+            || Request::get("/clef/login?next=//x"),
+            "",
+        ),
+        (
+            " INFO ",
+            "kind=StateMismatch",
+            || Request::get("/clef/callback?code=x&state=x"),
+            "",
+        ),
+        (
+            " INFO ",
+            "kind=ForeignOrigin",
+            || post("/clef/sign-out").header("origin", "https://evil.example"),
+            "",
+        ),
+        (
+            " INFO ",
+            "did not begin",
+            || Request::get("/clef/signed-out?state=x"),
+            "",
+        ),
+        (
+            " INFO ",
+            "signed out at the provider too",
+            || Request::get("/clef/signed-out?state=x").header("cookie", "clef-sign-out-9=x"),
+            "",
+        ),
+    ];
+    for (level, words, request, text) in requests {
+        for count in ["", "count=1000"] {
+            a_second_later().await;
+            log::listen();
+            for _ in 0..1_000 {
+                send(&app, request().body(Body::from(text)).unwrap()).await;
+            }
+            log::assert_one(&[level, words, count], words);
+        }
+    }
+
+    // Nothing at all where nothing has happened.
+    log::listen();
+    send(&app, post("/clef/sign-out").body(Body::empty()).unwrap()).await;
+    assert_eq!(log::events(), [""; 0]);
+    // And an error of the store, which any client meets.
+    let mut browser = Browser::default();
+    browser.log_in(&app, "code:12345").await;
+    site.faults.break_at(0, Fault::Fails, Lasting::UntilMended);
+    log::listen();
+    for _ in 0..1_000 {
+        assert_eq!(browser.get(&app, "/account").await.status, 503);
+    }
+    log::assert_one(&[" ERROR ", "a store did not answer"], "a store");
+}
+
+/// What was known to be the provider is not lost among forged notices.
+#[tokio::test(start_paused = true)]
+async fn a_refused_notice_of_a_known_provider_is_a_warning_with_its_reason() {
+    let site = Site::new();
+    let layer = site.node().layer.client_address(|request| {
+        let address = request.headers.get("x-real-ip")?.to_str().ok()?;
+        address.parse().ok()
+    });
+    let app = crate::site::pages(layer.routes()).layer(layer);
+    let from = async |address: &str, token: &str| {
+        let request = post("/clef/logout")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("x-real-ip", address)
+            .body(Body::from(format!("logout_token={token}")));
+        send(&app, request.unwrap()).await.status
+    };
+    let (provider, attacker) = ("10.0.0.1", "10.0.0.2");
+    assert_eq!(from(provider, "token:12345:once").await, 404);
+    for (token, status, words) in [
+        (
+            "forged",
+            400,
+            "a notice of the provider was refused cause=Some(\"not good\")",
+        ),
+        (
+            "unknown-key",
+            503,
+            "could not be checked cause=Some(\"the key is not known\")",
+        ),
+    ] {
+        a_second_later().await;
+        for number in 0..1_000 {
+            from(attacker, &format!("{token}-{number}")).await;
+        }
+        log::listen();
+        for number in 0..1_000 {
+            let token = format!("{token}+{number}");
+            assert_eq!(from(provider, &token).await, status);
+        }
+        log::assert_one(&[" WARN ", words, "provider=\"Clef\"", "count=1"], token);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_never_sees_an_address_says_so_once() {
+    let words = [
+        " WARN ",
+        "into_make_service_with_connect_info::<SocketAddr>()",
+    ];
+    let site = Site::new();
+    // Once for each layer.
+    for _ in 0..2 {
+        let layer = site.node().layer.client_address(|_| None);
+        let app = layer.routes::<()>().layer(layer);
+        log::listen();
+        for _ in 0..3 {
+            send(
+                &app,
+                Request::get("/clef/login").body(Body::empty()).unwrap(),
+            )
+            .await;
+        }
+        log::assert_one(&words, "unknown");
     }
 }

@@ -1,5 +1,6 @@
 //! A provider without a network: the code `code:12345` is person 12345, and so is the logout
-//! token `token:12345:…`. A token is good for one exchange, as Clef's are.
+//! token `token:12345:…`. A token is good for one exchange, as Clef's are. The token `unknown-key`
+//! cannot be checked.
 
 use std::{
     collections::HashSet,
@@ -54,6 +55,10 @@ impl Provider for OnceOnly {
     async fn logout_notice(&self, token: &SecretString) -> Result<LogoutNotice, ProviderError> {
         self.works();
         let token_text = token.expose_secret().to_owned();
+        if token_text.starts_with("unknown-key") {
+            let kind = ProviderErrorKind::Unavailable;
+            return Err(ProviderError::new(kind, "the key is not known"));
+        }
         if !self.exchanged.lock().unwrap().insert(token_text) {
             let kind = ProviderErrorKind::Refused;
             return Err(ProviderError::new(kind, "exchanged before"));

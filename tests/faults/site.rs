@@ -1,6 +1,7 @@
 //! A site over stores with faults.
 
 use std::{
+    net::Ipv4Addr,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering::SeqCst},
@@ -74,7 +75,8 @@ impl Site {
             self.users.clone(),
             self.sessions.clone(),
         )
-        .unwrap();
+        .unwrap()
+        .client_address(|_| Some(Ipv4Addr::LOCALHOST.into()));
         Node {
             app: app(&layer),
             layer,

@@ -5,7 +5,7 @@ use std::{any, collections::BTreeSet, error::Error, fs, path::Path, time::Durati
 use async_trait::async_trait;
 use axum::http::StatusCode;
 use axum_clef::{
-    AddressError, BoxError, ClefLayer, LoginReference, LogoutNews, NoticeLimits, Paths, Profile,
+    AddressError, AdmissionLimits, BoxError, ClefLayer, LoginReference, LogoutNews, Paths, Profile,
     ProviderSession, Standing, Subject, Timestamp, User as _, UserStore as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS},
@@ -147,7 +147,7 @@ fn plain_values(said: &Said) {
     said.by_error(&Paths::under("x y").unwrap_err());
     said.by(&Paths::default());
     said.by(&Timestamp::now());
-    said.by(&NoticeLimits::default());
+    said.by(&AdmissionLimits::default());
     said.by(&Standing::new("somebody", Timestamp::now()));
     said.by(&(ButtonColor::Blue));
     said.by(&(ButtonStyle::Flat));

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use axum::{Router, http::Request};
-use axum_clef::{ClefLayer, NoticeLimits, Subject};
+use axum_clef::{ClefLayer, Subject};
 
 use crate::{
     browser::{Answer, Browser},
@@ -151,7 +151,7 @@ async fn whose_login_cannot_be_checked_is_not_signed_out() {
 #[tokio::test(start_paused = true)]
 async fn where_too_many_logouts_wait_nothing_is_done() {
     let site = Site::new();
-    let layer = layer(&site).notice_limits(NoticeLimits::default().owed(1));
+    let layer = layer(&site).pending_logout_limit(1);
     let logouts = layer.logouts();
     let app = site.app_with(layer);
     let mut browser = logged_in(&app).await;

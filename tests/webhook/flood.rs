@@ -1,12 +1,13 @@
-//! Ten thousand forged notices a second, in a time that stands still until everybody waits.
+//! Ten thousand forged notices a second, from one address or from as many as there are notices.
+//! The time is paused: it advances when every task waits.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::http::StatusCode;
-use axum_clef::NoticeLimits;
+use axum_clef::AdmissionLimits;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::site::{ATTACKER, Answer, PROVIDER, Site};
+use crate::site::{ATTACKER, Answer, PROVIDER, Site, attacker};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 /// What the provider takes for each notice, real or forged.
@@ -20,8 +21,14 @@ struct Flood {
     real: Vec<Answer>,
 }
 
-/// A flood of so many milliseconds, with a real notice in each of these.
-async fn flood(site: &Site, milliseconds: usize, real: impl Fn(usize) -> bool) -> Flood {
+/// A flood of so many milliseconds from these addresses, with a real notice in each of these
+/// milliseconds.
+async fn flood(
+    site: &Site,
+    milliseconds: usize,
+    attacker: impl Fn(usize) -> IpAddr,
+    real: impl Fn(usize) -> bool,
+) -> Flood {
     let (mut forged, mut good) = (JoinSet::new(), JoinSet::new());
     for now in 0..milliseconds {
         for number in 0..EACH_MILLISECOND {
@@ -29,7 +36,8 @@ async fn flood(site: &Site, milliseconds: usize, real: impl Fn(usize) -> bool) -
             if number == EACH_MILLISECOND / 2 && real(now) {
                 good.spawn(site.send(Some(PROVIDER), &format!("good:{}:{now}", now % 100)));
             }
-            forged.spawn(site.send(Some(ATTACKER), &format!("forged {now} {number}")));
+            let sender = attacker(now * EACH_MILLISECOND + number);
+            forged.spawn(site.send(Some(sender), &format!("forged {now} {number}")));
         }
         sleep(MILLISECOND).await;
     }
@@ -41,9 +49,9 @@ async fn flood(site: &Site, milliseconds: usize, real: impl Fn(usize) -> bool) -
 
 #[tokio::test(start_paused = true)]
 async fn every_notice_of_a_known_sender_gets_through_a_flood_at_its_first_try() {
-    let site = Site::new(TAKES, NoticeLimits::default()).await;
+    let site = Site::new(TAKES, AdmissionLimits::default()).await;
     site.know_the_provider().await;
-    let Flood { forged, real } = flood(&site, 1_000, |now| now % 5 == 0).await;
+    let Flood { forged, real } = flood(&site, 1_000, attacker, |now| now % 5 == 0).await;
 
     assert_eq!(forged.len(), 10_000);
     assert_eq!(real.len(), 200);
@@ -61,58 +69,74 @@ async fn every_notice_of_a_known_sender_gets_through_a_flood_at_its_first_try() 
     assert!(site.provider.most() <= 2 * 64);
 }
 
-/// A sender who is not known yet is one among the forgers: 64 checks each twenty milliseconds for
+/// However much one address sends, it has a quarter of the permits.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_sender_gets_through_a_flood_from_one_address_at_its_first_try() {
+    let site = Site::new(TAKES, AdmissionLimits::default()).await;
+    let Flood { forged, real } = flood(&site, 1_000, |_| ATTACKER, |now| now == 500).await;
+    for real in real {
+        assert_eq!((real.status, real.after), (StatusCode::OK, TAKES));
+    }
+    let checked = forged.iter().filter(|forged| !forged.retry_after).count();
+    assert!((800..=800 + 16 + 256).contains(&checked), "{checked}");
+}
+
+/// Among attackers who all have addresses of their own, an unknown sender is one of them: 64 checks each twenty milliseconds for
 /// ten thousand a second are room for 32 in a hundred.
 #[tokio::test(start_paused = true)]
 async fn of_a_flood_as_many_are_checked_as_there_is_room_for() {
-    let site = Site::new(TAKES, NoticeLimits::default()).await;
-    let Flood { forged, .. } = flood(&site, 1_000, |_| false).await;
+    let site = Site::new(TAKES, AdmissionLimits::default()).await;
+    let Flood { forged, .. } = flood(&site, 1_000, attacker, |_| false).await;
     let checked = forged.iter().filter(|forged| !forged.retry_after).count();
     // And those who wait at the end.
     assert!((3_200..=3_200 + 64 + 256).contains(&checked), "{checked}");
 }
 
-/// Whoever comes again as they are told gets through: each time with the 32 in a hundred from above,
-/// so after ten tries all but two in a hundred are through. The provider frees its 64 places all at
-/// once, so it is the moment within its twenty milliseconds that decides: all of them are tried, and
-/// a sender who is a little late each time meets another moment each time. There is no chance in
-/// this: the time is the test's own.
+/// A sender that tries again as it is told gets through: each time with the 32 in a hundred from
+/// above, so after ten tries all but two in a hundred are through. The provider frees its 64 permits
+/// at once, so the moment within its twenty milliseconds decides: all of them are tried, and a
+/// sender that is a little late each time meets another moment each time.
 #[tokio::test(start_paused = true)]
 async fn an_unknown_sender_who_comes_again_gets_through_after_a_few_tries() {
     let mut tries = Vec::new();
     for moment in 0..20 {
-        tries.push(tries_of_an_unknown_sender(moment * MILLISECOND).await);
+        tries.push(tries_of_an_unknown_sender(moment).await);
     }
     let at_first = tries.iter().filter(|tries| **tries == 1).count();
     assert!((5..=8).contains(&at_first), "{tries:?}");
     assert!(tries.iter().all(|tries| *tries <= 10), "{tries:?}");
 }
 
-/// How often an unknown sender comes in a flood until they are heard. The time that `Retry-After`
-/// asks for is cut to a hundredth.
-async fn tries_of_an_unknown_sender(moment: Duration) -> usize {
-    let site = Site::new(TAKES, NoticeLimits::default()).await;
-    let forged = async {
-        flood(&site, 10_000, |_| false).await;
-        panic!("never heard");
-    };
-    let real = async {
-        // Until everybody who may wait does so.
-        sleep(4 * TAKES + moment).await;
-        for tries in 1.. {
-            let answer = site.send(Some(PROVIDER), "good:1").await;
-            if answer.status == StatusCode::OK {
-                return tries;
+/// How often an unknown sender tries in a flood until its notice is checked. The time that
+/// `Retry-After` asks for is cut to a hundredth.
+async fn tries_of_an_unknown_sender(moment: usize) -> usize {
+    const RETRY: usize = 5_000 / 100 + 3;
+    let site = Site::new(TAKES, AdmissionLimits::default()).await;
+    let mut forged = JoinSet::new();
+    // Once the queue is full.
+    let mut next = 80 + moment;
+    let mut tries = 0;
+    let mut sent = None;
+    for now in 0..10_000 {
+        for number in 0..EACH_MILLISECOND {
+            if number == EACH_MILLISECOND / 2 && now == next {
+                tries += 1;
+                sent = Some(tokio::spawn(site.send(Some(PROVIDER), "good:1")));
             }
-            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-            assert!(answer.retry_after && answer.after.is_zero());
-            let late = 3 * MILLISECOND;
-            sleep(Duration::from_secs(5) / 100 + late).await;
+            let sender = attacker(now * EACH_MILLISECOND + number);
+            forged.spawn(site.send(Some(sender), &format!("forged {now} {number}")));
         }
-        unreachable!("the flood ends before the numbers do");
-    };
-    tokio::select! {
-        tries = real => tries,
-        () = forged => 0,
+        sleep(MILLISECOND).await;
+        let Some(answer) = sent.take_if(|sent| sent.is_finished()) else {
+            continue;
+        };
+        let answer = answer.await.unwrap();
+        if answer.status == StatusCode::OK {
+            return tries;
+        }
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.retry_after && answer.after.is_zero());
+        next = now + RETRY;
     }
+    panic!("never checked");
 }

@@ -6,14 +6,14 @@ use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
-use axum_clef::NoticeLimits;
+use axum_clef::AdmissionLimits;
 use futures_util::StreamExt as _;
 use tokio::{
     task::{JoinHandle, JoinSet},
     time::sleep,
 };
 
-use crate::site::{ATTACKER, Answer, PROVIDER, Site, answer};
+use crate::site::{ATTACKER, Answer, PROVIDER, Site, answer, attacker};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 /// How long the routes wait for a provider.
@@ -39,15 +39,16 @@ async fn sent(site: &Site, token: &str) -> JoinHandle<Answer> {
 #[tokio::test(start_paused = true)]
 async fn no_more_call_the_provider_at_once_than_are_to() {
     for at_once in [0, 1, 2, 7, 64] {
-        let limits = NoticeLimits::default().at_once(at_once).waiting(1_000);
+        let limits = AdmissionLimits::default().concurrency(at_once).queue(1_000);
         let site = Site::new(20 * MILLISECOND, limits).await;
         site.know_the_provider().await;
-        // Without one nobody would ever be logged out.
+        // Zero counts as one.
         let at_once = at_once.max(1);
 
         let mut forged = JoinSet::new();
         for number in 0..500 {
-            forged.spawn(site.send(Some(ATTACKER), &format!("forged {number}")));
+            let sender = attacker(number % 10);
+            forged.spawn(site.send(Some(sender), &format!("forged {number}")));
             forged.spawn(site.send(None, &format!("from nowhere {number}")));
         }
         sleep(10 * MILLISECOND).await;
@@ -70,10 +71,10 @@ async fn no_more_call_the_provider_at_once_than_are_to() {
 async fn a_wait_is_as_long_as_it_may_be_and_whoever_may_not_wait_hears_so_at_once() {
     for (waiting, longest_wait) in [(0, 300), (1, 300), (3, 700), (5, 5_000)] {
         let longest_wait = longest_wait * MILLISECOND;
-        let limits = NoticeLimits::default()
-            .at_once(1)
-            .waiting(waiting)
-            .longest_wait(longest_wait);
+        let limits = AdmissionLimits::default()
+            .concurrency(1)
+            .queue(waiting)
+            .queue_timeout(longest_wait);
         let site = Site::new(Duration::ZERO, limits).await;
         let hung = sent(&site, "hang").await;
         let mut waits = JoinSet::new();
@@ -95,18 +96,21 @@ async fn a_wait_is_as_long_as_it_may_be_and_whoever_may_not_wait_hears_so_at_onc
 
 #[tokio::test(start_paused = true)]
 async fn a_notice_that_comes_again_waits_for_the_first_and_few_may() {
-    let limits = NoticeLimits::default()
-        .at_once(1)
-        .waiting(2)
-        .longest_wait(700 * MILLISECOND);
+    let limits = AdmissionLimits::default()
+        .concurrency(1)
+        .queue(8)
+        .queue_timeout(700 * MILLISECOND);
     let site = Site::new(Duration::ZERO, limits).await;
 
     // For one that is checked, no longer than its check.
     let hung = sent(&site, "hang").await;
     let again = [sent(&site, "hang").await, sent(&site, "hang").await];
+    // One address has a quarter of the queue; another still waits.
     let one_more = site.send(Some(ATTACKER), "hang").await;
     assert_eq!(one_more, busy(Duration::ZERO));
+    let elsewhere = tokio::spawn(site.send(None, "hang"));
     assert_eq!(hung.await.unwrap(), busy(CHECK));
+    assert_eq!(elsewhere.await.unwrap(), busy(CHECK - 3 * MILLISECOND));
     for (number, again) in (1..).zip(again) {
         assert_eq!(again.await.unwrap(), busy(CHECK - number * MILLISECOND));
     }
@@ -142,7 +146,7 @@ async fn a_notice_that_comes_again_waits_for_the_first_and_few_may() {
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_panics_or_hangs_gives_the_place_back() {
-    let limits = NoticeLimits::default().at_once(1).waiting(0);
+    let limits = AdmissionLimits::default().concurrency(1).queue(0);
     let site = Site::new(Duration::ZERO, limits).await;
     for number in 0..5 {
         for (token, after) in [("panic", Duration::ZERO), ("hang", CHECK)] {
@@ -156,10 +160,10 @@ async fn a_provider_that_panics_or_hangs_gives_the_place_back() {
 /// The sender hangs up; the check goes on in its place, and the wait does not.
 #[tokio::test(start_paused = true)]
 async fn whoever_hangs_up_while_waiting_gives_the_wait_back() {
-    let limits = NoticeLimits::default()
-        .at_once(1)
-        .waiting(1)
-        .longest_wait(CHECK);
+    let limits = AdmissionLimits::default()
+        .concurrency(1)
+        .queue(1)
+        .queue_timeout(CHECK);
     let site = Site::new(20 * MILLISECOND, limits).await;
     for number in 0..5 {
         let _checked = sent(&site, &format!("checked {number}")).await;
@@ -174,8 +178,11 @@ async fn whoever_hangs_up_while_waiting_gives_the_wait_back() {
 
 #[tokio::test(start_paused = true)]
 async fn forged_notices_take_no_place_of_a_logout_that_is_owed() {
-    let limits = NoticeLimits::default().at_once(64).owed(5);
-    let site = Site::new(20 * MILLISECOND, limits).await;
+    let limits = AdmissionLimits::default().concurrency_per_client(64);
+    let site = Site::set_up(20 * MILLISECOND, |layer| {
+        layer.notice_limits(limits).pending_logout_limit(5)
+    })
+    .await;
     site.users.failing.store(true, SeqCst);
     for owed in 0..5 {
         assert_eq!(site.layer.pending_logouts(), owed);
@@ -218,7 +225,7 @@ async fn forged_notices_take_no_place_of_a_logout_that_is_owed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_notice_that_is_too_large_or_drips_has_no_place_and_costs_no_call() {
-    let limits = NoticeLimits::default().at_once(1).waiting(0);
+    let limits = AdmissionLimits::default().concurrency(1).queue(0);
     let site = Site::new(Duration::ZERO, limits).await;
     for length in [16 * 1_024 + 1, 1_024 * 1_024] {
         let large = site.send(Some(ATTACKER), &"x".repeat(length)).await;

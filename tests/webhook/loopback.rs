@@ -1,8 +1,8 @@
-//! The flood over loopback: a real server that knows its peers' addresses, an attacker with
-//! hundreds of connections at one, and the provider at another.
+//! The flood over loopback: a real server that knows its peers' addresses, and attackers at
+//! hundreds of addresses, one connection each.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -10,14 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum_clef::NoticeLimits;
+use axum_clef::AdmissionLimits;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket},
     task::{JoinHandle, JoinSet},
 };
 
-use crate::site::{ATTACKER, PROVIDER, Site};
+use crate::site::{PROVIDER, Site};
 
 /// Together they send ten thousand a second, if the machine can: each its turn every 40
 /// milliseconds. More of them than may be checked and wait.
@@ -37,7 +37,7 @@ struct Attack {
 
 impl Attack {
     async fn serve() -> Self {
-        let site = Site::new(Duration::from_millis(20), NoticeLimits::default()).await;
+        let site = Site::new(Duration::from_millis(20), AdmissionLimits::default()).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = site.app.clone();
@@ -90,7 +90,7 @@ fn provider() -> reqwest::Client {
     client.local_address(PROVIDER).build().unwrap()
 }
 
-/// One connection of the attacker's, kept alive: no notice is sent before the last is answered.
+/// One attacker's connection, kept alive: no notice is sent before the last is answered.
 async fn forge(
     address: SocketAddr,
     connection: usize,
@@ -98,7 +98,8 @@ async fn forge(
     over: Arc<AtomicBool>,
 ) {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(SocketAddr::new(ATTACKER, 0)).unwrap();
+    let attacker = Ipv4Addr::new(127, 1, (connection / 200) as u8, (connection % 200) as u8);
+    socket.bind(SocketAddr::new(attacker.into(), 0)).unwrap();
     let mut stream = socket.connect(address).await.unwrap();
     let mut turn = tokio::time::interval(TURN);
     while !over.load(SeqCst) || forged.load(SeqCst) < FORGED {

@@ -1,4 +1,5 @@
-//! The webhook under attack: each notice may cost a call to the provider, and anybody can send one.
+//! The routes under attack: notices and logins cost calls to the provider, and any client can send
+//! them.
 //!
 //! What has to do with time goes through the router in a time of its own, which stands still until
 //! everybody waits: there ten thousand notices a second are ten each millisecond, whatever the
@@ -6,6 +7,7 @@
 
 mod flood;
 mod limits;
+mod logins;
 mod loopback;
 #[cfg(target_os = "linux")]
 mod memory;

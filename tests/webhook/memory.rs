@@ -3,7 +3,7 @@
 use std::{process::Command, time::Duration};
 
 use axum::http::StatusCode;
-use axum_clef::NoticeLimits;
+use axum_clef::AdmissionLimits;
 
 use crate::site::{ATTACKER, Site};
 
@@ -27,7 +27,7 @@ fn a_flood_leaves_nothing_behind() {
 #[tokio::test]
 #[ignore = "run by a_flood_leaves_nothing_behind"]
 async fn the_flood() {
-    let site = Site::new(Duration::ZERO, NoticeLimits::default()).await;
+    let site = Site::new(Duration::ZERO, AdmissionLimits::default()).await;
     let forge = async |first: usize, count: usize| {
         for number in first..first + count {
             let forged = site.send(Some(ATTACKER), &format!("forged {number}"));

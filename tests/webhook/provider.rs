@@ -1,18 +1,18 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use axum_clef::{
-    Subject,
+    Profile, Subject,
     clef::Clef,
     provider::{
         CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope,
-        Provider, ProviderError, ProviderErrorKind, ProviderLogin,
+        OneTimeState, Provider, ProviderError, ProviderErrorKind, ProviderLogin, SignOutRequest,
     },
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -20,15 +20,17 @@ use url::Url;
 
 pub const ISSUER: &str = "https://clef.test";
 
-/// A provider that counts how many ask it at once. The token `good:12345` or
-/// `good:12345:anything` logs 12345 out, `hang` is never answered, `panic` panics, and all others
-/// are forged; whatever it is takes the same time.
+/// A provider that counts its calls. The token or code `good:12345` or `good:12345:anything`
+/// stands for the person 12345, `hang` is never answered, `panic` panics, and all others are
+/// forged; each takes the same time. So does a redirect, if those make calls.
 #[derive(Clone)]
 pub struct CountingProvider {
     takes: Arc<Mutex<Duration>>,
     calls: Arc<AtomicUsize>,
     now: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
+    /// Whether the URLs of logins and sign-outs take a call.
+    pub redirects_call: Arc<AtomicBool>,
 }
 
 impl CountingProvider {
@@ -38,6 +40,7 @@ impl CountingProvider {
             calls: Arc::default(),
             now: Arc::default(),
             most: Arc::default(),
+            redirects_call: Arc::default(),
         }
     }
 
@@ -59,6 +62,33 @@ impl CountingProvider {
     /// How many have asked it at once at the most.
     pub fn most(&self) -> usize {
         self.most.load(SeqCst)
+    }
+
+    /// The person that a token or a code stands for.
+    async fn check(&self, text: &str) -> Result<Subject, ProviderError> {
+        let _call = Call::new(self);
+        if text == "hang" {
+            std::future::pending::<()>().await;
+        }
+        let takes = *self.takes.lock().unwrap();
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
+        }
+        assert_ne!(text, "panic", "the provider panics");
+        let good = text.strip_prefix("good:");
+        match good.and_then(|rest| rest.split(':').next()) {
+            Some(id) => Ok(Subject::new(ISSUER, id)),
+            None => Err(ProviderError::new(ProviderErrorKind::Refused, "forged")),
+        }
+    }
+
+    async fn redirect(&self, path: &str, state: &OneTimeState) -> Url {
+        if self.redirects_call.load(SeqCst) {
+            let _call = Call::new(self);
+            let takes = *self.takes.lock().unwrap();
+            tokio::time::sleep(takes).await;
+        }
+        Url::parse(&format!("{ISSUER}{path}?state={}", state.expose())).unwrap()
     }
 }
 
@@ -86,40 +116,25 @@ impl Provider for CountingProvider {
         "Clef"
     }
 
-    async fn login_url(&self, _: &LoginRequest<'_>) -> Result<Url, ProviderError> {
-        Err(ProviderError::new(
-            ProviderErrorKind::Unavailable,
-            "no logins",
-        ))
+    async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
+        Ok(self.redirect("/login", login.state).await)
     }
 
-    async fn exchange(&self, _: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
-        Err(ProviderError::new(
-            ProviderErrorKind::Unavailable,
-            "no logins",
-        ))
+    async fn sign_out_url(
+        &self,
+        sign_out: &SignOutRequest<'_>,
+    ) -> Result<Option<Url>, ProviderError> {
+        Ok(Some(self.redirect("/sign-out", sign_out.state).await))
+    }
+
+    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
+        let subject = self.check(code.code.expose_secret()).await?;
+        Ok(Profile::new(subject).into())
     }
 
     async fn logout_notice(&self, token: &SecretString) -> Result<LogoutNotice, ProviderError> {
-        let _call = Call::new(self);
-        let token = token.expose_secret();
-        if token == "hang" {
-            std::future::pending::<()>().await;
-        }
-        let takes = *self.takes.lock().unwrap();
-        if !takes.is_zero() {
-            tokio::time::sleep(takes).await;
-        }
-        assert_ne!(token, "panic", "the provider panics");
-        let person = token
-            .strip_prefix("good:")
-            .and_then(|rest| rest.split(':').next());
-        match person {
-            Some(id) => Ok(LogoutNotice::new(LogoutScope::Person(Subject::new(
-                ISSUER, id,
-            )))),
-            None => Err(ProviderError::new(ProviderErrorKind::Refused, "forged")),
-        }
+        let subject = self.check(token.expose_secret()).await?;
+        Ok(LogoutNotice::new(LogoutScope::Person(subject)))
     }
 
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {

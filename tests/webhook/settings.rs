@@ -1,18 +1,28 @@
 //! The settings reach the webhook.
 
-use std::{net::IpAddr, sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::atomic::Ordering::SeqCst,
+    time::Duration,
+};
 
-use axum::http::{Request, StatusCode};
-use axum_clef::NoticeLimits;
+use axum::{
+    extract::ConnectInfo,
+    http::{Request, StatusCode, request::Parts},
+};
+use axum_clef::AdmissionLimits;
 use tokio::time::sleep;
 
-use crate::site::{ATTACKER, Layer, Site, answer, notice};
+use crate::site::{ATTACKER, Layer, Site, answer, attacker, notice};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// How many are checked at once, how many wait and how long, and how many may be owed.
 async fn measured(site: &Site) -> (usize, usize, Duration, usize) {
-    let send = |number: usize| tokio::spawn(site.send(Some(ATTACKER), &format!("forged {number}")));
+    let send = |number: usize| {
+        let sender = attacker(number);
+        tokio::spawn(site.send(Some(sender), &format!("forged {number}")))
+    };
     let sent: Vec<_> = (0..2_000).map(send).collect();
     sleep(MILLISECOND).await;
     let at_once = site.provider.now();
@@ -42,18 +52,18 @@ async fn measured(site: &Site) -> (usize, usize, Duration, usize) {
 
 #[tokio::test(start_paused = true)]
 async fn the_limits_are_those_that_are_set() {
-    let limits = NoticeLimits::default()
-        .at_once(3)
-        .waiting(4)
-        .longest_wait(123 * MILLISECOND)
-        .owed(5);
+    let limits = AdmissionLimits::default()
+        .concurrency(3)
+        .queue(4)
+        .queue_timeout(123 * MILLISECOND);
     // Slow, so that whoever waits does so for as long as they may.
-    let site = Site::new(Duration::from_secs(1), limits).await;
+    let set_up = |layer: Layer| layer.notice_limits(limits).pending_logout_limit(5);
+    let site = Site::set_up(Duration::from_secs(1), set_up).await;
     let expected = (3, 4, 123 * MILLISECOND, 5);
     assert_eq!(measured(&site).await, expected);
-    // And stay so when the sender is set after them.
+    // And stay so when the client address is set after them.
     let site = Site::set_up(Duration::from_secs(1), |layer| {
-        layer.notice_limits(limits).notice_sender(|_| None)
+        set_up(layer).client_address(peer)
     });
     assert_eq!(measured(&site.await).await, expected);
 }
@@ -63,14 +73,25 @@ async fn the_defaults_are_those_that_the_documentation_names() {
     let site = Site::set_up(Duration::from_secs(2), |layer| layer).await;
     let one_second = Duration::from_secs(1);
     assert_eq!(measured(&site).await, (64, 256, one_second, 1_024));
+
+    let site = Site::set_up(Duration::from_secs(2), |layer| layer).await;
+    let send = |number: usize| tokio::spawn(site.send(Some(ATTACKER), &format!("{number}")));
+    let _sent: Vec<_> = (0..100).map(send).collect();
+    sleep(MILLISECOND).await;
+    assert_eq!(site.provider.now(), 16, "of one address");
+}
+
+fn peer(request: &Parts) -> Option<IpAddr> {
+    let ConnectInfo(peer) = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(peer.ip())
 }
 
 /// Behind a proxy all come from one address; the header tells them apart.
 #[tokio::test(start_paused = true)]
 async fn a_sender_is_known_by_the_header_that_the_application_names() {
-    let limits = NoticeLimits::default().at_once(1).waiting(0);
+    let limits = AdmissionLimits::default().concurrency(1).queue(0);
     let by_header = |layer: Layer| {
-        layer.notice_sender(|request| {
+        layer.client_address(|request| {
             let address = request.headers.get("x-real-ip")?.to_str().ok()?;
             address.parse::<IpAddr>().ok()
         })
@@ -92,7 +113,7 @@ async fn told_apart_by_the_header(site: Site) {
         request
             .headers_mut()
             .insert("x-real-ip", address.parse().unwrap());
-        let peer = axum::extract::ConnectInfo(std::net::SocketAddr::new(ATTACKER, 1));
+        let peer = ConnectInfo(SocketAddr::new(ATTACKER, 1));
         request.extensions_mut().insert(peer);
         answer(site.app.clone(), request).await.status
     };

@@ -15,7 +15,7 @@ use axum::{
     http::{Request, Response, StatusCode, header},
 };
 use axum_clef::{
-    BoxError, ClefLayer, ClefSessions, NoticeLimits, Profile, Subject, UserStore,
+    AdmissionLimits, BoxError, ClefLayer, ClefSessions, Profile, Subject, UserStore,
     stores::{Account, MemoryUserStore},
 };
 use tokio::time::Instant;
@@ -26,6 +26,12 @@ use crate::provider::{CountingProvider, ISSUER};
 
 pub const ATTACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
 pub const PROVIDER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
+/// One of many attackers, each at an address of its own.
+pub fn attacker(number: usize) -> IpAddr {
+    let [_, b, c, d] = u32::try_from(number).unwrap().to_be_bytes();
+    IpAddr::from([10, b, c, d])
+}
 
 pub type Layer = ClefLayer<ClefSessions>;
 
@@ -48,7 +54,7 @@ pub struct Answer {
 impl Site {
     /// A site with these limits, whose provider takes so long for each notice. The people 0 to 99
     /// are users.
-    pub async fn new(takes: Duration, limits: NoticeLimits) -> Self {
+    pub async fn new(takes: Duration, limits: AdmissionLimits) -> Self {
         Self::set_up(takes, |layer| layer.notice_limits(limits)).await
     }
 
