@@ -12,7 +12,7 @@
 //! load balancer say: the same for all nodes. Log in there, look at both nodes, press "Log out
 //! now" on the phone, and look again: Clef tells one of them, and both know.
 
-use std::{env, error::Error};
+use std::{env, error::Error, net::SocketAddr};
 
 use axum::{Router, routing::get};
 use axum_clef::{
@@ -57,6 +57,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(auth);
     let listener = TcpListener::bind(or_else("SITE_ADDR", "127.0.0.1:3000")).await?;
     println!("http://{} of {site}", listener.local_addr()?);
+    // With the client's address, by which the login routes limit each client. Behind a load
+    // balancer, set `ClefLayer::client_address` too.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).await?;
     Ok(())
 }

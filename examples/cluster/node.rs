@@ -102,6 +102,7 @@ impl Node {
             .route(ACCOUNT, get(account))
             .merge(layer.routes())
             .layer(layer);
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(async move {
             let serving = axum::serve(listener, app).with_graceful_shutdown(async {

@@ -62,6 +62,7 @@ impl Site {
             .merge(layer.routes())
             .layer(layer.clone());
         let served = app.clone();
+        let served = served.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, served).await });
         Ok(Self {
             address,

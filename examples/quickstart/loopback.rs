@@ -45,6 +45,8 @@ pub async fn serve(listener: TcpListener, app: Router) -> Result<(), Failure> {
     let app = app.layer(from_fn(move |request, next| {
         by_its_own_name(site.clone(), request, next)
     }));
+    // With the client's address, by which the login routes limit each client.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The site under soak, and the Clef that its people log in with.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
@@ -110,6 +110,7 @@ pub async fn serve(settings: &Settings) -> Result<Site, BoxError> {
         }
     };
     let app = app.layer(from_fn_with_state(notices, overhear));
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
     Ok(Site {
         url,

@@ -29,6 +29,8 @@ use super::{
 /// A whole test of a site, without a browser and without a phone:
 ///
 /// ```
+/// use std::net::SocketAddr;
+///
 /// use axum::{Router, routing::get};
 /// use axum_clef::{
 ///     ClefLayer, LoggedIn,
@@ -54,6 +56,8 @@ use super::{
 ///     .route("/account", get(|_: LoggedIn<Account>| async { "yours" }))
 ///     .merge(auth.routes())
 ///     .layer(auth);
+/// // With the client's address, by which the login routes limit each client.
+/// let app = app.into_make_service_with_connect_info::<SocketAddr>();
 /// tokio::spawn(async move { axum::serve(listener, app).await });
 ///
 /// // A browser: it keeps cookies, and shows where it is sent.

@@ -105,6 +105,8 @@ impl<L> ClefLayer<L> {
     /// next process. What a handler keeps open is the application's to end.
     ///
     /// ```no_run
+    /// use std::net::SocketAddr;
+    ///
     /// use axum::Router;
     /// use axum_clef::{ClefLayer, ClefSessions};
     ///
@@ -115,6 +117,7 @@ impl<L> ClefLayer<L> {
     ///     stop: impl Future<Output = ()> + Send + 'static,
     /// ) -> std::io::Result<()> {
     ///     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    ///     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     ///     axum::serve(listener, app)
     ///         .with_graceful_shutdown(async move {
     ///             stop.await;
