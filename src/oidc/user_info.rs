@@ -63,7 +63,11 @@ async fn fetch(
     let is_signed = response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/jwt"));
+        .is_some_and(|value| {
+            let media_type = value.as_bytes().split(|byte| *byte == b';').next();
+            media_type
+                .is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case(b"application/jwt"))
+        });
     if is_signed {
         return Ok(None);
     }

@@ -6,7 +6,7 @@ use std::{error::Error as _, fmt, net::IpAddr, time::Duration};
 use axum::{
     Form,
     extract::{FromRequest as _, Request, State, rejection::FormRejection},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -26,14 +26,17 @@ use crate::{
 /// How long the body of a notice may take to arrive. A provider sends it in one piece.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 #[derive(Deserialize)]
 struct NoticeForm {
     logout_token: Option<SecretString>,
 }
 
 pub(super) async fn logout(State(route): State<RouteState>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let sender = route.context.client_address.of(&parts);
+    normalize_content_type(&mut parts.headers);
     let notice = Form::from_request(Request::from_parts(parts, body), &());
     // Without a permit: a slow body holds up no other notice.
     let token = match tokio::time::timeout(ARRIVAL_LIMIT, notice).await {
@@ -51,6 +54,17 @@ pub(super) async fn logout(State(route): State<RouteState>, request: Request) ->
         }
     };
     answer(&route, outcome)
+}
+
+/// Media types are case-insensitive (RFC 9110, section 8.3.1); axum compares them in lower case.
+fn normalize_content_type(headers: &mut HeaderMap) {
+    let is_form = headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        let media_type = value.as_bytes().split(|byte| *byte == b';').next();
+        media_type.is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
+    });
+    if is_form {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FORM));
+    }
 }
 
 /// Looks at the shape of a notice, before anything is asked of anybody.

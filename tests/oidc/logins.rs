@@ -274,7 +274,7 @@ async fn what_the_id_token_lacks_comes_from_the_user_info() {
     // Whatever is wrong with it, the login holds; but not if it is about somebody else.
     for (status, kind) in [
         (500, "application/json"),
-        (200, "application/jwt; charset=x"),
+        (200, "Application/JWT; charset=x"),
     ] {
         site.provider.change(|script| {
             (script.user_info_status, script.user_info_type) = (status, kind);

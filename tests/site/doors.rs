@@ -503,6 +503,33 @@ async fn a_notice_that_is_none_is_refused_before_anybody_is_asked() {
     assert!(bystander.is_in(&node).await);
 }
 
+/// Media types are case-insensitive (RFC 9110, section 8.3.1).
+#[tokio::test]
+async fn a_notice_is_a_form_in_capitals_too_and_with_a_charset() {
+    let world = World::new();
+    let (node, bystander) = bystander(&world).await;
+    let client = reqwest::Client::new();
+    for (number, (content_type, status)) in [
+        ("application/x-www-form-urlencoded", 200),
+        ("APPLICATION/X-WWW-FORM-URLENCODED", 200),
+        ("Application/X-WWW-Form-UrlEncoded; Charset=UTF-8", 200),
+        ("application/x-www-form-urlencoded ;charset=utf-8", 200),
+        ("application/json; x=application/x-www-form-urlencoded", 415),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let request = client
+            .post(node.url("/clef/logout"))
+            .header(CONTENT_TYPE, content_type)
+            .body(format!("logout_token=token:67890:{number}"));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status, "{content_type}");
+    }
+    assert_eq!(world.provider.notices.load(SeqCst), 4);
+    assert!(!bystander.is_in(&node).await);
+}
+
 #[tokio::test]
 async fn a_notice_with_a_bad_token_or_for_nobody_here_says_so() {
     let world = World::new();
