@@ -1,4 +1,4 @@
-//! How long anybody outside is waited for, and what becomes of one who panics.
+//! Time limits for calls to stores and providers, and what becomes of a panic or a hang-up.
 
 use std::{
     future::{Future, poll_fn},
@@ -7,6 +7,8 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+
+use tracing::Instrument as _;
 
 use crate::BoxError;
 
@@ -57,4 +59,25 @@ pub(crate) async fn within<T>(
     future: impl Future<Output = Result<T, BoxError>>,
 ) -> Result<T, BoxError> {
     answer(limit, future).await?
+}
+
+/// Runs work in a task of its own, to its end even if this future is dropped: a client that hangs
+/// up does not abort a store's write.
+///
+/// # Errors
+///
+/// When the work panics.
+pub(crate) async fn detached<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, NoAnswer> {
+    let task = tokio::spawn(work.in_current_span());
+    task.await.map_err(|_| NoAnswer::Panicked)
+}
+
+/// As [`within`], to its end even if this future is dropped.
+pub(crate) async fn detached_within<T: Send + 'static>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, BoxError>> + Send + 'static,
+) -> Result<T, BoxError> {
+    detached(within(limit, work)).await?
 }

@@ -24,7 +24,7 @@ use super::{
     stored::Loaded,
 };
 use crate::{
-    BoxError, LoginReference, ProviderSession, Standing,
+    BoxError, LoginReference, ProviderSession, Standing, Timestamp,
     cookies::{self, Cookies},
     live::{Checked, Judge, Live, LoginEnd, in_a_while},
     log_limit::LogLimit,
@@ -32,7 +32,7 @@ use crate::{
     pending::{Outcome, PendingLogouts, Place},
     session::{self, Keeper, LoginKey, LoginRecord, Renewed, Saving, StoredLogin},
     strangers::Strangers,
-    time_limit::{STORE_LIMIT, within},
+    time_limit::{STORE_LIMIT, detached_within, within},
     user::{AnyUser, AnyUserStore},
 };
 
@@ -298,9 +298,9 @@ impl Visit {
             let Some(mut idle) = keeper.left(&login, now) else {
                 return refused("the session has ended meanwhile");
             };
-            if !self.is_no_use() {
-                match keeper.renew(session.id(), &login, now).await? {
-                    Renewed::NotDue => {}
+            if !self.is_no_use() && keeper.is_due(&login, now) {
+                // In a box: few requests renew, and this would double the future of all.
+                match Box::pin(renew(keeper, session.id(), &login, now)).await? {
                     Renewed::Yes(renewed) => {
                         self.loaded.keep(Some(renewed));
                         idle = keeper.idle();
@@ -325,6 +325,21 @@ impl Visit {
             left,
         }))
     }
+}
+
+/// Renews the session of a login. A client that hangs up does not abort the write.
+async fn renew(
+    keeper: &Arc<Keeper>,
+    id: Option<Id>,
+    login: &StoredLogin,
+    now: Timestamp,
+) -> Result<Renewed, BoxError> {
+    let Some(id) = id else {
+        return Ok(Renewed::Ended);
+    };
+    let (keeper, login) = (Arc::clone(keeper), login.clone());
+    let renewal = async move { keeper.renew(id, &login, now).await };
+    detached_within(STORE_LIMIT, renewal).await
 }
 
 impl Gate {

@@ -23,7 +23,7 @@ use crate::{
     extract::{Visit, navigates},
     routes::Context,
     session::{Keeper, SessionCookie},
-    time_limit::{STORE_LIMIT, within},
+    time_limit::{STORE_LIMIT, detached_within},
 };
 
 /// The sessions of a [`ClefLayer::new`](crate::ClefLayer::new): handlers find tower-sessions'
@@ -160,9 +160,10 @@ struct End {
 impl End {
     async fn of<B: Default + 'static>(self, mut response: Response<B>) -> Response<B> {
         let failed = response.status().is_server_error();
-        let kept = self.keeper.keep(&self.session, self.came, failed);
+        let (keeper, session, came) = (Arc::clone(&self.keeper), self.session.clone(), self.came);
+        let kept = async move { keeper.keep(&session, came, failed).await };
         let ending = self.visit.saving.take_ending();
-        match within(STORE_LIMIT, kept).await {
+        match detached_within(STORE_LIMIT, kept).await {
             Ok(cookie) => {
                 let headers = response.headers_mut();
                 if let Some(cookie) = cookie {

@@ -1,7 +1,7 @@
 //! `GET /clef/callback?code&state`: ends a login, in a session or on a page that says why
 //! not.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::identity, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -23,7 +23,7 @@ use crate::{
     provider::{CodeExchange, LoginSecret, ProviderLogin},
     session::{self, Ending, LoginKey, LoginRecord},
     strangers,
-    time_limit::{STORE_LIMIT, answer, within},
+    time_limit::{STORE_LIMIT, answer, detached, detached_within, within},
 };
 
 /// How long the browser keeps the key of a login: as long as browsers keep anything. The
@@ -84,7 +84,7 @@ pub(super) async fn callback(
         );
         return LoginFailure::answer(&route, reason, None);
     };
-    match log_in(&route, &query, &secret, session, permit).await {
+    match log_in(&route, query, secret, session, permit).await {
         Ok((user_id, key)) => {
             let redirect = Redirect::to(next.as_str()).into_response();
             let key_cookie = route.context.key_cookie(key.into_cookie(), KEY_LIFETIME);
@@ -120,15 +120,49 @@ impl Ending for LoggedIn {
     }
 }
 
+/// A login whose user is known and in which nothing is written yet but the user.
+struct Proven {
+    login: LoginRecord<'static>,
+    key: LoginKey,
+    sign_out_hint: Option<SecretString>,
+}
+
 /// The login, from the stamp to the session: the user and the key. Nothing is kept unless all
 /// of it works.
+///
+/// A client that hangs up aborts no write: both halves run to their end in tasks of their own. If
+/// it is gone by the end of the first, its session stays as it was.
 async fn log_in(
     route: &RouteState,
-    query: &Callback,
-    secret: &LoginSecret,
+    query: Callback,
+    secret: LoginSecret,
     session: &Session,
     permit: Option<AdmissionPermit>,
 ) -> Result<(String, LoginKey), Reason> {
+    let of_login = route.clone();
+    let proven = detached(async move { prove(&of_login, &query, &secret, permit).await }).await;
+    let Proven {
+        login,
+        key,
+        sign_out_hint,
+    } = proven
+        .map_err(|none| Reason::store(none.into()))
+        .and_then(identity)?;
+    let (user_id, session) = (login.user_id.clone().into_owned(), session.clone());
+    let begun = async move { session::begin(&session, &login, sign_out_hint.as_ref()).await };
+    detached_within(STORE_LIMIT, begun)
+        .await
+        .map_err(Reason::store)?;
+    Ok((user_id, key))
+}
+
+/// The first half of a login: asks the provider and the user store.
+async fn prove(
+    route: &RouteState,
+    query: &Callback,
+    secret: &LoginSecret,
+    permit: Option<AdmissionPermit>,
+) -> Result<Proven, Reason> {
     let code = code(query)?;
     let context = &route.context;
     let gate = &context.gate;
@@ -203,20 +237,18 @@ async fn log_in(
     let key = LoginKey::generate();
     let login = LoginRecord {
         realm: context.realm(&route.entrance.paths).into(),
-        user_id: (&user_id).into(),
-        issuer: profile.subject.issuer().into(),
-        subject_id: profile.subject.id().into(),
-        session: provider_session.as_ref().map(|session| session.id().into()),
+        user_id: user_id.into(),
+        issuer: profile.subject.issuer().to_owned().into(),
+        subject_id: profile.subject.id().to_owned().into(),
+        session: provider_session.map(|session| session.id().to_owned().into()),
         logged_in_at,
         key: key.fingerprint().into(),
     };
-    within(
-        STORE_LIMIT,
-        session::begin(session, &login, sign_out_hint.as_ref()),
-    )
-    .await
-    .map_err(Reason::store)?;
-    Ok((user_id, key))
+    Ok(Proven {
+        login,
+        key,
+        sign_out_hint,
+    })
 }
 
 fn code(query: &Callback) -> Result<&SecretString, Reason> {

@@ -1,6 +1,6 @@
 //! `POST /clef/sign-out`: ends the login of this browser, and by setting all of its person's.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::identity, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -21,7 +21,7 @@ use crate::{
     extract::{Logouts, Visit, is_cross_origin},
     provider::SignOutRequest,
     session,
-    time_limit::{STORE_LIMIT, answer, within},
+    time_limit::{STORE_LIMIT, answer, detached, within},
 };
 
 /// How long a provider may take to say where its own sign-out is. The login here is over by
@@ -29,7 +29,11 @@ use crate::{
 const PROVIDER_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn sign_out(State(route): State<RouteState>, parts: Parts) -> Response {
-    match end(&route.context, &parts).await {
+    let context = Arc::clone(&route.context);
+    // A client that hangs up has signed out all the same, and aborts no write.
+    let ended = detached(async move { end(&context, &parts).await }).await;
+    let ended = ended.map_err(|none| Reason::store(none.into()));
+    match ended.and_then(identity) {
         Ok(goes_on_to) => {
             Redirect::to(goes_on_to.as_ref().map_or("/", Url::as_str)).into_response()
         }

@@ -85,6 +85,7 @@ fn session(part: Cow<'_, str>) -> Option<Option<Cow<'_, str>>> {
 }
 
 /// A login in a session, apart from what only told whether it counts here.
+#[derive(Clone)]
 pub(crate) struct StoredLogin {
     pub(crate) user_id: String,
     pub(crate) subject: Subject,

@@ -24,8 +24,6 @@ pub(crate) enum Kept {
 
 /// What came of a renewal.
 pub(crate) enum Renewed {
-    /// It was not time yet.
-    NotDue,
     /// It was renewed, and is this now.
     Yes(Record),
     /// The session has ended.
@@ -36,25 +34,10 @@ pub(crate) enum Renewed {
 /// of the request what it read at the beginning: whatever changed meanwhile would be undone, a
 /// sign-out among it.
 impl Keeper {
-    /// Renews the session if it is time, of a login of which something is [left](Self::left).
-    ///
-    /// # Errors
-    ///
-    /// When the session store cannot answer.
-    pub(crate) async fn renew(
-        &self,
-        id: Option<Id>,
-        login: &StoredLogin,
-        now: Timestamp,
-    ) -> Result<Renewed, BoxError> {
+    /// Whether it is time to renew the session of a login.
+    pub(crate) fn is_due(&self, login: &StoredLogin, now: Timestamp) -> bool {
         let unseen = login.seen.map(|seen| now.since(seen));
-        if unseen.is_some_and(|unseen| unseen < self.idle / RENEWALS_IN_IDLE_TIME) {
-            return Ok(Renewed::NotDue);
-        }
-        match id {
-            Some(id) => self.write(id, login, now).await,
-            None => Ok(Renewed::Ended),
-        }
+        unseen.is_none_or(|unseen| unseen >= self.idle / RENEWALS_IN_IDLE_TIME)
     }
 
     /// How long the session of a login lasts if nobody uses it; `None`: it is over. The store ends
@@ -91,8 +74,13 @@ impl Keeper {
         })
     }
 
-    /// Writes that the session was seen, into what it is at this moment.
-    async fn write(
+    /// Renews the session of a login of which something is [left](Self::left): writes that it was
+    /// seen, into what it is at this moment.
+    ///
+    /// # Errors
+    ///
+    /// When the session store cannot answer.
+    pub(crate) async fn renew(
         &self,
         id: Id,
         login: &StoredLogin,

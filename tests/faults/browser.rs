@@ -7,7 +7,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request},
 };
-use tokio::time::Instant;
+use tokio::{task::JoinSet, time::Instant};
 use tower::ServiceExt as _;
 use tower_sessions::session::Id;
 
@@ -104,12 +104,14 @@ pub async fn notice(app: &Router, token: &str) -> Answer {
     send(app, request).await
 }
 
-/// Sends a request, in a task of its own as a server does.
+/// Sends a request, in a task of its own as a server does. Dropped, it hangs up.
 pub async fn send(app: &Router, request: Request<Body>) -> Answer {
     let begun = Instant::now();
-    let answer = tokio::spawn(app.clone().oneshot(request));
-    let answer = tokio::time::timeout(Duration::from_secs(300), answer).await;
-    let answer = answer.expect("no answer at all").expect("a panic").unwrap();
+    let mut connection = JoinSet::new();
+    connection.spawn(app.clone().oneshot(request));
+    let answer = tokio::time::timeout(Duration::from_secs(300), connection.join_next()).await;
+    let answer = answer.expect("no answer at all").unwrap();
+    let answer = answer.expect("a panic").unwrap();
     let (parts, body) = answer.into_parts();
     let body = to_bytes(body, 1_000_000).await.unwrap();
     Answer {

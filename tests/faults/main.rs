@@ -6,6 +6,7 @@ mod clef_down;
 mod configured;
 mod events;
 mod fault;
+mod hang_ups;
 mod log;
 mod owed;
 mod panicking_provider;

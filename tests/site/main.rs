@@ -3,6 +3,7 @@
 #[path = "../postgres/database.rs"]
 mod database;
 mod doors;
+mod hang_ups;
 mod invariants;
 mod manners;
 mod provider_sessions;

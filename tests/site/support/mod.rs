@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod clock;
+mod jar;
 mod node;
 pub mod provider;
 mod sessions;
@@ -11,6 +12,7 @@ mod users;
 pub use self::{
     browser::Browser,
     clock::TestClock,
+    jar::Jar,
     node::{Node, World},
     provider::{Pause, ScriptedProvider},
     sessions::TestSessions,

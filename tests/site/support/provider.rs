@@ -21,7 +21,7 @@ pub const ISSUER: &str = "https://clef.test";
 pub const OTHER_ISSUER: &str = "https://other.test";
 
 /// A place in the code where a test can hold whoever passes.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Pause {
     on: Arc<AtomicBool>,
     reached: Arc<Notify>,

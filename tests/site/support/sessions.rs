@@ -10,6 +10,8 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
+use super::Pause;
+
 /// A session store that counts its calls, fails on demand, and keeps the last record it saw.
 #[derive(Clone, Debug)]
 pub struct TestSessions {
@@ -23,6 +25,8 @@ pub struct TestSessions {
     /// Answers loads as a store does that finds something it cannot read.
     pub unreadable: Arc<AtomicBool>,
     pub last_saved: Arc<Mutex<Option<Record>>>,
+    /// Where `create`, `save` and `delete` wait before they do anything.
+    pub before_write: Pause,
 }
 
 impl TestSessions {
@@ -35,6 +39,7 @@ impl TestSessions {
             saves_fail: Arc::default(),
             unreadable: Arc::default(),
             last_saved: Arc::default(),
+            before_write: Pause::default(),
         }
     }
 
@@ -56,6 +61,7 @@ impl TestSessions {
 impl SessionStore for TestSessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
         self.works()?;
+        self.before_write.here().await;
         self.inner.create(record).await?;
         *self.last_saved.lock().unwrap() = Some(record.clone());
         Ok(())
@@ -66,6 +72,7 @@ impl SessionStore for TestSessions {
         if self.saves_fail.load(SeqCst) {
             return Err(Error::Backend("the session store is read-only".to_owned()));
         }
+        self.before_write.here().await;
         self.inner.save(record).await?;
         *self.last_saved.lock().unwrap() = Some(record.clone());
         Ok(())
@@ -84,6 +91,7 @@ impl SessionStore for TestSessions {
 
     async fn delete(&self, id: &Id) -> Result<()> {
         self.works()?;
+        self.before_write.here().await;
         self.inner.delete(id).await
     }
 }

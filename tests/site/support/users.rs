@@ -26,6 +26,8 @@ pub struct TestUsers {
     /// The clock alone.
     pub clock_failing: Arc<AtomicBool>,
     pub turning_away: Arc<AtomicBool>,
+    /// How many logins are noted.
+    pub log_ins: Arc<AtomicUsize>,
     /// Where `log_in` waits before it does anything.
     pub before_log_in: Pause,
     /// Where `log_out` waits after it has done everything.
@@ -44,6 +46,7 @@ impl TestUsers {
             no_sessions: Arc::default(),
             clock_failing: Arc::default(),
             turning_away: Arc::default(),
+            log_ins: Arc::default(),
             before_log_in: Pause::default(),
             after_log_out: Pause::default(),
         }
@@ -70,7 +73,9 @@ impl UserStore for TestUsers {
         if self.turning_away.load(SeqCst) {
             return Ok(None);
         }
-        self.inner.log_in(profile).await
+        let user = self.inner.log_in(profile).await;
+        self.log_ins.fetch_add(1, SeqCst);
+        user
     }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
