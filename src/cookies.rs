@@ -53,10 +53,6 @@ impl Cookies {
         self.jar().get(name).cloned()
     }
 
-    pub(crate) fn list(&self) -> Vec<Cookie<'static>> {
-        self.jar().iter().cloned().collect()
-    }
-
     pub(crate) fn add(&self, cookie: Cookie<'static>) {
         self.jar().add(cookie);
     }

@@ -56,7 +56,8 @@ impl ClefButton {
         let entrance = &self.entrance;
         let callback_url = self.context.site.url(entrance.paths.callback());
         let attempts = &self.context.attempts;
-        let begun = attempts.begin(&self.cookies, &callback_url, &self.next);
+        let begun = attempts.begin(&callback_url, &self.next);
+        attempts.keep(&self.cookies, &begun);
         let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
         let link = html! {
             a href=(entrance.start_for(&self.next)) { "Log in with " (entrance.provider.name()) }

@@ -171,7 +171,8 @@ impl Paths {
         others.find(|path| self.contains(path))
     }
 
-    /// `GET`: begins a login. Takes `next`, the path on this site to come back to.
+    /// `GET`: begins a login. Takes `next`, the path on this site to come back to. One of more than
+    /// 480 bytes leads to `/` instead, as it travels in a cookie.
     pub fn start(&self) -> &str {
         &self.start
     }

@@ -2,8 +2,9 @@
 
 use crate::site::Site;
 
-/// The longest way back that is kept, in bytes. It travels in a cookie.
-const LONGEST: usize = 1_500;
+/// The longest path that is kept, in bytes. It travels in the cookie of an attempt, and a browser
+/// holds several of them.
+pub(super) const LONGEST: usize = 480;
 
 /// A path on this site, with query and fragment. Nothing that a browser could read as
 /// another site passes.
@@ -60,6 +61,8 @@ impl ReturnPath {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(next: &str) -> Option<String> {
@@ -81,9 +84,24 @@ mod tests {
         assert_eq!(parse("/a/../b"), Some("/b".to_owned()));
         assert_eq!(parse("/caf\u{e9}"), Some("/caf%C3%A9".to_owned()));
         assert_eq!(
-            parse(&format!("/{}", "x".repeat(2_000))),
+            parse(&format!("/{}", "x".repeat(LONGEST))),
             Some("/".to_owned())
         );
+        let longest = format!("/{}", "x".repeat(LONGEST - 1));
+        assert_eq!(parse(&longest), Some(longest));
+    }
+
+    proptest! {
+        // Kept in no file.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// It is read again where the login comes back, and must then be what it was.
+        #[test]
+        fn what_is_kept_is_read_as_it_was(next in "/[a-z/.%2e?#;=&|'\"<>{}^` \u{e9}\u{1f30a}]{0,40}") {
+            if let Some(kept) = parse(&next) {
+                prop_assert_eq!(parse(&kept), Some(kept));
+            }
+        }
     }
 
     #[test]

@@ -56,14 +56,12 @@ async fn begin(route: &RouteState, next: &ReturnPath, parts: &Parts) -> Result<R
     let _permit = admitted.ok_or_else(Reason::overloaded)?;
     let callback_url = route.callback_url();
     let attempts = &route.context.attempts;
-    let begun = attempts.begin(cookies, &callback_url, next);
+    let begun = attempts.begin(&callback_url, next);
     let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
     let url = answer(EXCHANGE_LIMIT, route.entrance.provider.login_url(&login));
-    let reason = match url.await {
-        Ok(Ok(url)) => return Ok(Redirect::to(url.as_str()).into_response()),
-        Ok(Err(error)) => Reason::from(error),
-        Err(none) => Reason::new(LoginFailureKind::ProviderUnavailable, none),
-    };
-    attempts.forget(cookies, &begun.state);
-    Err(reason)
+    let url = url
+        .await
+        .map_err(|none| Reason::new(LoginFailureKind::ProviderUnavailable, none))??;
+    attempts.keep(cookies, &begun);
+    Ok(Redirect::to(url.as_str()).into_response())
 }

@@ -1,5 +1,6 @@
 //! The crate as an application meets it: through the router, over loopback.
 
+mod attempts;
 #[path = "../postgres/database.rs"]
 mod database;
 mod doors;
