@@ -27,9 +27,9 @@ impl Cookie {
         headers
             .get_all(header::COOKIE)
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
+            // One by one: a cookie that is not UTF-8 hides no other.
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+            .filter_map(|pair| str::from_utf8(pair).ok()?.trim_ascii().split_once('='))
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value)
     }

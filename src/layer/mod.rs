@@ -430,7 +430,9 @@ impl<S, L: Layer<ClefLayerService<S>>> Layer<S> for ClefLayer<L> {
             Some(_) => None,
             None => Some(Arc::clone(&self.context)),
         };
-        WithoutDisguisedCookies::new(AnswersForTheSessions::new(service, context))
+        let of_application = context.is_some();
+        let service = AnswersForTheSessions::new(service, context);
+        WithoutDisguisedCookies::new(service, of_application)
     }
 }
 

@@ -1,9 +1,11 @@
-//! Keeps the promise of cookie name prefixes (RFC 6265bis, section 4.1.3).
+//! Keeps the promise of cookie name prefixes (RFC 6265bis, section 4.1.3) for a session layer of
+//! the application.
 //!
 //! A browser lets nobody but this host set a cookie named `__Host-…`. But cookie parsers
 //! decode percent signs in names and trim what they hold for white space, so another host of
 //! the domain can set `__%48ost-…`, which the browser lets pass and the parser turns into the
-//! name that it must not be. Such cookies are dropped before anything parses them.
+//! name that it must not be. And they find no cookie in a header that is not UTF-8. So the
+//! session layer sees neither kind; the application inside it sees the headers as they came.
 
 use std::task::{Context, Poll};
 
@@ -15,11 +17,17 @@ use tower_service::Service;
 #[derive(Clone, Debug)]
 pub struct WithoutDisguisedCookies<S> {
     inner: S,
+    /// Sessions of our own need no help: nothing is decoded there.
+    active: bool,
 }
 
+/// The `Cookie` headers of a request as they came.
+#[derive(Clone)]
+struct OriginalCookies(Vec<HeaderValue>);
+
 impl<S> WithoutDisguisedCookies<S> {
-    pub(super) fn new(inner: S) -> Self {
-        Self { inner }
+    pub(super) fn new(inner: S, active: bool) -> Self {
+        Self { inner, active }
     }
 }
 
@@ -33,22 +41,35 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for WithoutDisguisedCookies<
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        drop_disguised(request.headers_mut());
+        if self.active
+            && let Some(came) = drop_disguised(request.headers_mut())
+        {
+            request.extensions_mut().insert(came);
+        }
         self.inner.call(request)
     }
 }
 
-fn drop_disguised(headers: &mut HeaderMap) {
-    if !headers.get_all(header::COOKIE).iter().any(hides_something) {
-        return;
+/// Puts back what was dropped, inside the service that reads cookies.
+pub(super) fn restore<B>(request: &mut Request<B>) {
+    if let Some(OriginalCookies(came)) = request.extensions_mut().remove() {
+        replace(request.headers_mut(), came);
     }
-    let kept: Vec<_> = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(without_disguised)
-        .collect();
+}
+
+/// Drops what is disguised, if anything is. Then: what was there.
+fn drop_disguised(headers: &mut HeaderMap) -> Option<OriginalCookies> {
+    if !headers.get_all(header::COOKIE).iter().any(hides_something) {
+        return None;
+    }
+    let came: Vec<_> = headers.get_all(header::COOKIE).iter().cloned().collect();
+    replace(headers, came.iter().filter_map(without_disguised));
+    Some(OriginalCookies(came))
+}
+
+fn replace(headers: &mut HeaderMap, cookies: impl IntoIterator<Item = HeaderValue>) {
     headers.remove(header::COOKIE);
-    for value in kept {
+    for value in cookies {
         headers.append(header::COOKIE, value);
     }
 }
@@ -60,7 +81,7 @@ fn hides_something(value: &HeaderValue) -> bool {
     bytes.iter().fold(false, |found, byte| found | is_odd(byte)) && !cookies(bytes).all(is_kept)
 }
 
-/// Whether it can be part of a disguise, or no text.
+/// Whether it can be part of a disguise, or of what is not UTF-8.
 fn is_odd(byte: &u8) -> bool {
     *byte == b'%' || !byte.is_ascii()
 }
@@ -77,7 +98,7 @@ fn cookies(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b';')
 }
 
-/// What is no text is no cookie to anybody here, and would hide the others.
+/// A cookie that is not UTF-8 would hide the others of its header.
 fn is_kept(cookie: &[u8]) -> bool {
     str::from_utf8(cookie).is_ok_and(|cookie| !is_disguised(cookie))
 }
@@ -131,11 +152,17 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_is_no_text_does_not_hide_the_others() {
-        let mut headers = HeaderMap::new();
-        let value = HeaderValue::from_bytes(b"x=\xff; clef-session-9=a").unwrap();
-        headers.insert(header::COOKIE, value);
-        drop_disguised(&mut headers);
-        assert_eq!(headers[header::COOKIE], "clef-session-9=a");
+    fn a_cookie_that_is_not_utf_8_does_not_hide_the_others() {
+        for odd in [&b"x=\xff"[..], b"x=Andr\xe9", b"\xff"] {
+            let mut request = Request::new(());
+            let value = [odd, b"; clef-session-9=a"].concat();
+            let value = HeaderValue::from_bytes(&value).unwrap();
+            request.headers_mut().insert(header::COOKIE, value.clone());
+            let came = drop_disguised(request.headers_mut()).unwrap();
+            assert_eq!(request.headers()[header::COOKIE], "clef-session-9=a");
+            request.extensions_mut().insert(came);
+            restore(&mut request);
+            assert_eq!(request.headers()[header::COOKIE], value);
+        }
     }
 }

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::prefixes;
 use crate::{
     extract::{Storing, Visit},
     routes::Context,
@@ -48,7 +49,8 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        prefixes::restore(&mut request);
         // Whoever answers for the session layer has put it there, around that.
         let visit = request.extensions().get::<Arc<Visit>>().cloned();
         ResponseFuture {

@@ -92,7 +92,7 @@ impl Attempts {
         let names = (first..first + SLOTS).map(|slot| self.cookie_name(slot % SLOTS));
         // `None`, which is a free slot, is less than any time.
         let name = names.min_by_key(|name| {
-            let attempt = Attempt::parse(&self.site, cookies.get(name)?.value())?;
+            let attempt = Attempt::parse(&self.site, &cookies.get(name)?)?;
             attempt.is_good_at(now).then_some(attempt.begun_at)
         });
         if let Some(name) = name {
@@ -129,7 +129,7 @@ impl Attempts {
     fn find(&self, cookies: &Cookies, came: &str) -> Option<(String, Attempt)> {
         let mut names = (0..SLOTS).map(|slot| self.cookie_name(slot));
         names.find_map(|name| {
-            let attempt = Attempt::parse(&self.site, cookies.get(&name)?.value())?;
+            let attempt = Attempt::parse(&self.site, &cookies.get(&name)?)?;
             let handle = came.as_bytes().get(..HANDLE)?;
             let named: bool = attempt.handle().as_bytes().ct_eq(handle).into();
             named.then_some((name, attempt))

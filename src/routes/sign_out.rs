@@ -67,6 +67,9 @@ async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
     let login = within(STORE_LIMIT, session::end(session, key))
         .await
         .map_err(Reason::store)?;
+    if let Some(keeper) = &context.gate.keeper {
+        cookies.remove(keeper.removal());
+    }
     signed_out.iter().for_each(|tell| tell());
     let Some((realm, hint)) = login else {
         return Ok(None);

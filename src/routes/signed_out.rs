@@ -46,13 +46,12 @@ impl SignOuts {
 
     /// Whether a sign-out of this browser comes back. Whatever comes, it is over.
     fn end(&self, cookies: &Cookies, state: Option<&SecretString>) -> bool {
-        let Some(cookie) = cookies.get(&self.cookie_name()) else {
-            return false;
-        };
-        cookies.remove(self.site.removal(self.cookie_name()));
-        state.is_some_and(|state| {
+        let name = self.cookie_name();
+        let begun = cookies.get(&name);
+        cookies.remove(self.site.removal(name));
+        begun.zip(state).is_some_and(|(begun, state)| {
             let state = state.expose_secret().as_bytes();
-            cookie.value().as_bytes().ct_eq(state).into()
+            begun.as_bytes().ct_eq(state).into()
         })
     }
 

@@ -63,11 +63,20 @@ impl Keeper {
 
     /// The session cookie of a request.
     pub(crate) fn came(&self, headers: &HeaderMap) -> SessionCookie {
-        match cookies::named(headers, &self.cookie).map(str::parse) {
-            None => SessionCookie::Absent,
-            Some(Err(_)) => SessionCookie::Malformed,
-            Some(Ok(id)) => SessionCookie::Id(id),
-        }
+        let values = cookies::values(headers, &self.cookie);
+        values.fold(
+            SessionCookie::Absent,
+            |before, value| match str::from_utf8(value).map(str::parse) {
+                Ok(Ok(id)) => SessionCookie::Id(id),
+                Err(_) if before != SessionCookie::Absent => before,
+                _ => SessionCookie::Malformed,
+            },
+        )
+    }
+
+    /// What makes the browser forget its session.
+    pub(crate) fn removal(&self) -> Cookie<'static> {
+        self.site.removal(self.cookie.clone())
     }
 
     /// The session of a request. It is loaded when somebody asks it for something.
@@ -93,7 +102,7 @@ impl Keeper {
     ) -> Result<Option<Cookie<'static>>, BoxError> {
         if session.is_empty().await {
             let removed = came != SessionCookie::Absent;
-            return Ok(removed.then(|| self.site.removal(self.cookie.clone())));
+            return Ok(removed.then(|| self.removal()));
         }
         if failed || !session.is_modified() {
             return Ok(None);

@@ -1,6 +1,6 @@
 //! The phone.
 
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::header::{COOKIE, HeaderValue, LOCATION, SET_COOKIE};
 
 use crate::bench::*;
 
@@ -31,6 +31,12 @@ async fn the_person_is_chosen_once() {
         open("/phone", cookie).await.headers()[LOCATION],
         "/phone/12345"
     );
+    // A neighbouring port can set a cookie of any bytes.
+    let beside = [b"name=Andr\xc3\xa9; x=\xff; ", cookie.as_bytes()].concat();
+    let beside = HeaderValue::from_bytes(&beside).unwrap();
+    let request = bench.get("/phone").header(COOKIE, beside);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.headers()[LOCATION], "/phone/12345");
     let again = page_of(open("/phone?anew", cookie).await).await.1;
     assert!(again.contains("Whose phone is this?"));
     let nobody = bench

@@ -1,6 +1,7 @@
 //! The crate as an application meets it: through the router, over loopback.
 
 mod attempts;
+mod cookies;
 #[path = "../postgres/database.rs"]
 mod database;
 mod doors;
