@@ -17,6 +17,10 @@ use sqlx::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::timeout,
+};
 
 use super::{Account, Clock};
 use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp, UserStore};
@@ -142,6 +146,9 @@ const MOST_SET_BACK: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone)]
 pub struct SqliteUserStore {
     pool: SqlitePool,
+    /// One write at a time, first come, first served. SQLite alone has each look again after a
+    /// pause, while it holds a connection, and some wait too long.
+    writing: Arc<Mutex<()>>,
     clock: Clock,
     /// The latest moment that was in the table at the start, and every one given since while
     /// the clock was not past it: a clock that was set back between two runs goes on from here.
@@ -192,6 +199,7 @@ impl SqliteUserStore {
             .try_get(0)?;
         Ok(Self {
             pool,
+            writing: Arc::default(),
             clock: Arc::new(Timestamp::now),
             floor: Arc::new(AtomicI64::new(latest.unwrap_or(i64::MIN))),
         })
@@ -213,14 +221,18 @@ impl SqliteUserStore {
         Timestamp::from_micros(last.saturating_add(1))
     }
 
-    /// Begins a transaction that holds the write lock.
+    /// Begins a transaction that holds the write lock, when it is its turn. The turn ends after it.
     ///
     /// `begin_with("begin immediate")` awaits once more after it has the lock. Dropped there, it
     /// returns the connection to the pool with the lock held, for good.
-    async fn begin_write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    async fn begin_write(
+        &self,
+    ) -> Result<(MutexGuard<'_, ()>, Transaction<'static, Sqlite>), sqlx::Error> {
+        let turn = timeout(ACQUIRE_LIMIT, self.writing.lock()).await;
+        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
         let mut transaction = self.pool.begin().await?;
         sqlx::query(LOCK).execute(&mut *transaction).await?;
-        Ok(transaction)
+        Ok((turn, transaction))
     }
 
     /// The connections, to keep sessions or other tables in the same database.
@@ -236,7 +248,7 @@ impl UserStore for SqliteUserStore {
     async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
         // Committed before anybody is told: a statement alone, of which one row is read, says
         // nothing of a commit that fails, and the id of a user who is not kept is another's next.
-        let mut transaction = self.begin_write().await?;
+        let (_turn, mut transaction) = self.begin_write().await?;
         let row = sqlx::query(LOG_IN)
             .bind(profile.subject.issuer())
             .bind(profile.subject.id())
@@ -266,7 +278,7 @@ impl UserStore for SqliteUserStore {
         // SQLite's own clock counts milliseconds, too coarse to tell a login from a logout.
         // So the time comes from here, and the write lock is taken before it is read: else
         // a login made while this waits for the lock would be later than the logout.
-        let mut transaction = self.begin_write().await?;
+        let (_turn, mut transaction) = self.begin_write().await?;
         let now = self.time();
         let written = sqlx::query(LOG_OUT)
             .bind(now.as_micros())
@@ -283,7 +295,7 @@ impl UserStore for SqliteUserStore {
     }
 
     async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        let mut transaction = self.begin_write().await?;
+        let (_turn, mut transaction) = self.begin_write().await?;
         let now = self.time();
         sqlx::query(LOG_OUT_SESSION)
             .bind(now.as_micros())
