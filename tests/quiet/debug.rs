@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axum::http::StatusCode;
 use axum_clef::{
     AddressError, AdmissionLimits, BoxError, ClefLayer, LoginReference, LogoutNews, Paths, Profile,
-    ProviderSession, Standing, Subject, Timestamp, User as _, UserStore as _,
+    ProviderSession, SameOriginRejection, Standing, Subject, Timestamp, User as _, UserStore as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS},
     leased::{Leased, LogoutBus, LogoutListener, PostgresLogoutBus, Reach, RedisLogoutBus},
@@ -144,6 +144,7 @@ async fn nothing_secret_is_said_by_any_public_type() {
 /// What holds no more than its name.
 fn plain_values(said: &Said) {
     said.by_error(&AddressError::NotHttp);
+    said.by_error(&SameOriginRejection::CrossOrigin);
     said.by_error(&Paths::under("x y").unwrap_err());
     said.by(&Paths::default());
     said.by(&Timestamp::now());

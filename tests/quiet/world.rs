@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Router, response::IntoResponse as _, routing::get};
 use axum_clef::{
-    ClefButton, ClefLayer, LoggedIn, Login, LoginEnd, LoginFailure, Logouts, Rejection,
+    ClefButton, ClefLayer, LoggedIn, Login, LoginEnd, LoginFailure, Logouts, Rejection, SameOrigin,
     clef::Clef,
     dev::{ClefService, PEOPLE, TEST_APPLICATIONS},
     stores::{Account, SqliteUserStore},
@@ -81,13 +81,15 @@ impl World {
                                      login: Login,
                                      logouts: Logouts,
                                      end: LoginEnd,
-                                     button: ClefButton| {
+                                     button: ClefButton,
+                                     same_origin: SameOrigin| {
             let html = button.html();
             asked.by(&user);
             asked.by(&login);
             asked.by(&logouts);
             asked.by(&end);
             asked.by(&button);
+            asked.by(&same_origin);
             html
         };
         let app = Router::new()
