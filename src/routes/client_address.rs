@@ -13,10 +13,13 @@ use axum::{extract::ConnectInfo, http::request::Parts};
 /// The bits of an IPv6 address that name a network. A host often has all addresses below it.
 const NETWORK: u128 = !0 << 64;
 
+/// How an application finds the client address of a request.
+type Find = dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync;
+
 /// Finds the client address of a request.
 #[derive(Clone)]
 pub(crate) struct ClientAddress {
-    find: Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>,
+    find: Arc<Find>,
     /// Whether a request has been looked at.
     looked: Arc<AtomicBool>,
 }
