@@ -305,12 +305,15 @@ async fn a_mistake_in_the_program_says_so_once() {
     }
 }
 
+/// The level and the words of its line in the log, the request, and its body.
+type Attack = (&'static str, &'static str, fn() -> Builder, &'static str);
+
 /// A thousand of each, and the log has a line.
 #[tokio::test(start_paused = true)]
 async fn what_any_client_can_send_is_counted_and_logged_once_a_second() {
     let site = Site::new();
     let app = site.node().app;
-    let requests: [(&str, &str, fn() -> Builder, &'static str); 8] = [
+    let requests: [Attack; 8] = [
         (
             " INFO ",
             "a logout notice was refused",
