@@ -301,6 +301,10 @@ async fn the_button_is_a_script() {
     for risky in ["innerHTML", "eval", "document.write", "onclick"] {
         assert!(!script.contains(risky), "{risky}");
     }
+    // A page of another site could take a fixed name before, and get the window of the login.
+    let (_, popup) = script.split_once("window.open(").unwrap();
+    let (arguments, _) = popup.split_once(");").unwrap();
+    assert!(arguments.contains("randomName()"), "{arguments}");
 }
 
 #[tokio::test]

@@ -75,7 +75,21 @@
     return event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
   }
 
+  var popup = null;
   var popupListener = null;
+
+  function randomName() {
+    var bytes = crypto.getRandomValues(new Uint8Array(16));
+    return Array.from(bytes, function (byte) {
+      return byte.toString(16).padStart(2, "0");
+    }).join("");
+  }
+
+  function closePopup() {
+    if (popup) {
+      popup.close();
+    }
+  }
 
   function begin(script, event) {
     if (event.defaultPrevented || !isPlain(event)) {
@@ -83,21 +97,22 @@
     }
     event.preventDefault();
     if (script.dataset.popup === "true") {
-      var popup = window.open(
+      // No page of another site can have taken a random name before, and get the login instead.
+      var opened = window.open(
         address(script) + "&display=popup",
-        "clef-login",
+        randomName(),
         "popup,width=480,height=760"
       );
-      if (popup) {
-        popup.focus();
-        // Each click reuses the window, and a login is handed over once.
+      if (opened) {
+        opened.focus();
+        // Each click replaces the window, and a login is handed over once.
+        closePopup();
+        popup = opened;
         window.removeEventListener("message", popupListener);
         popupListener = listen(script, function (source) {
-          return source === popup;
+          return source === opened;
         });
-        window.addEventListener("pagehide", function () {
-          popup.close();
-        });
+        window.addEventListener("pagehide", closePopup);
         return;
       }
     }
