@@ -34,7 +34,8 @@ mod sites;
 
 use std::{env, process::ExitCode};
 
-use axum_clef::{Subject, dev::PEOPLE};
+use axum_clef::Subject;
+use clef_dev::PEOPLE;
 
 use self::{
     servers::Servers,

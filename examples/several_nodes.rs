@@ -1,6 +1,6 @@
 //! One node of a site that runs on several: users in PostgreSQL, sessions in Redis.
 //!
-//! With a Clef to log in with (`cargo run --example clef`) and both servers at hand:
+//! With a Clef to log in with (`cargo run -p clef-dev`) and both servers at hand:
 //!
 //! ```sh
 //! export POSTGRES_URL=postgres://postgres@127.0.0.1:5432/test REDIS_URL=redis://127.0.0.1:6379
@@ -18,9 +18,9 @@ use axum::{Router, routing::get};
 use axum_clef::{
     ClefLayer, LoggedIn, User as _,
     clef::Clef,
-    dev::TEST_APPLICATIONS,
     stores::{Account, PostgresUserStore},
 };
+use clef_dev::TEST_APPLICATIONS;
 use tokio::net::TcpListener;
 use tower_sessions_redis_store::{
     RedisStore,

@@ -11,8 +11,8 @@
 //!   [`SameOrigin`] keeps forms of other sites out.
 //! - [`UserStore`] is what an application implements for its users; [`stores`] has three.
 //!   `testing` (a feature) checks one of your own.
-//! - [`clef`] speaks Clef's API, behind the [`provider`] seam. `dev` (a feature) is a Clef
-//!   service on your own machine, `oidc` (a feature) logs people in at any OpenID provider.
+//! - [`clef`] speaks Clef's API, behind the [`provider`] seam; the crate `clef-dev` is
+//!   a service to develop against. `oidc` (a feature) logs people in at any OpenID provider.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -52,7 +52,6 @@
 //! | `leased` | `leased::Leased`: users kept in memory for a moment, on any number of nodes |
 //! | `redis` | `leased::RedisLogoutBus`: news of logouts over Redis |
 //! | `oidc` | `oidc::Oidc`: OpenID Connect with back-channel logout |
-//! | `dev` | `dev::ClefService`; never in production |
 //! | `testing` | `testing::check_user_store`, for tests of your own store |
 //!
 //! All are off by default.
@@ -64,8 +63,6 @@ mod box_error;
 mod calls;
 pub mod clef;
 mod cookies;
-#[cfg(feature = "dev")]
-pub mod dev;
 mod extract;
 mod layer;
 #[cfg(feature = "leased")]

@@ -16,12 +16,12 @@ use axum::{
 use axum_clef::{
     AddressError, Profile, Subject,
     clef::{Clef, ClefError},
-    dev::ClefService,
     provider::{
         CodeExchange, LoginRequest, LoginSecret, LogoutScope, OneTimeState, Provider as _,
         ProviderError, ProviderErrorKind,
     },
 };
+use clef_dev::ClefService;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::{

@@ -174,8 +174,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "user",
         ],
     ),
-    // The wire facts only: it shares no code with `clef`, so that each checks the other.
-    ("dev", &[]),
 ];
 
 #[test]

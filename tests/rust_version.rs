@@ -34,8 +34,14 @@ fn no_dependency_asks_for_a_newer_rust() {
         .collect();
 
     // What is compiled into an application: everything but the dependencies of the tests.
-    let root = text(&metadata["resolve"]["root"]);
-    let (mut seen, mut next) = (HashSet::from([root]), vec![root]);
+    let local = packages
+        .values()
+        .find(|package| package["name"] == "clef-dev");
+    let mut next = vec![
+        text(&metadata["resolve"]["root"]),
+        text(&local.unwrap()["id"]),
+    ];
+    let mut seen: HashSet<_> = next.iter().copied().collect();
     while let Some(id) = next.pop() {
         for dependency in array(&nodes[id]["deps"]) {
             let for_tests_only =

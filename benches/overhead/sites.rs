@@ -1,7 +1,8 @@
 //! The same application four times.
 
 use axum::{Router, http::StatusCode, routing::get};
-use axum_clef::{ClefLayer, User as _, UserStore as _, dev::PEOPLE, stores::MemoryUserStore};
+use axum_clef::{ClefLayer, User as _, UserStore as _, stores::MemoryUserStore};
+use clef_dev::PEOPLE;
 use time::Duration;
 use tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer, cookie::SameSite};
 

@@ -5,12 +5,8 @@ use axum::{
     http::{HeaderValue, header},
     routing::get,
 };
-use axum_clef::{
-    LoggedIn,
-    clef::Clef,
-    dev::{ClefService, PEOPLE, TEST_APPLICATIONS},
-    stores::Account,
-};
+use axum_clef::{LoggedIn, clef::Clef, stores::Account};
+use clef_dev::{ClefService, PEOPLE, TEST_APPLICATIONS};
 
 use super::{Site, answer_to, browser::Browser, public};
 

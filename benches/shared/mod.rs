@@ -5,7 +5,8 @@ pub mod clef;
 pub mod login;
 mod site;
 
-use axum_clef::{Profile, Subject, dev::PEOPLE, stores::Account};
+use axum_clef::{Profile, Subject, stores::Account};
+use clef_dev::PEOPLE;
 
 pub use self::site::{PUBLIC, Route, Site};
 

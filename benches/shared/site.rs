@@ -5,7 +5,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, header},
 };
-use axum_clef::dev::PEOPLE;
+use clef_dev::PEOPLE;
 use tower::ServiceExt as _;
 
 use super::browser::Browser;

@@ -2,9 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum_clef::{
-    ClefLayer, UserStore, dev::ClefService, leased::Leased, stores::PostgresUserStore,
-};
+use axum_clef::{ClefLayer, UserStore, leased::Leased, stores::PostgresUserStore};
+use clef_dev::ClefService;
 use time::OffsetDateTime;
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 use tower_sessions_cookie_store::{CookieSessionConfig, CookieSessionManagerLayer, Key};

@@ -19,9 +19,9 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefButton, ClefLayer, LoggedIn, Login, SameOrigin, User as _, clef::Clef,
-    dev::TEST_APPLICATIONS, stores::Account,
+    ClefButton, ClefLayer, LoggedIn, Login, SameOrigin, User as _, clef::Clef, stores::Account,
 };
+use clef_dev::TEST_APPLICATIONS;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_sessions::MemoryStore;

@@ -3,7 +3,8 @@
 use std::{env, net::SocketAddr};
 
 use axum::Router;
-use axum_clef::{clef::Clef, dev::ClefService, stores::SqliteUserStore};
+use axum_clef::{clef::Clef, stores::SqliteUserStore};
+use clef_dev::ClefService;
 use tokio::net::TcpListener;
 
 use crate::loopback::{Failure, address, cannot_listen, serve};

@@ -14,9 +14,9 @@ use axum::{
 use axum_clef::{
     BoxError, ClefLayer, LoggedIn, UserStore,
     clef::Clef,
-    dev::{ClefService, Person, TEST_APPLICATIONS},
     stores::{Account, MemoryUserStore, SqliteUserStore},
 };
+use clef_dev::{ClefService, Person, TEST_APPLICATIONS};
 use tempfile::TempDir;
 use tokio::{
     net::TcpListener,

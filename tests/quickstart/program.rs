@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::Stdio};
 
+use clef_dev::ClefService;
 use reqwest::Client;
 use tempfile::TempDir;
 use tokio::{
@@ -50,20 +51,11 @@ impl Running {
     }
 }
 
-/// `cargo run --example clef`, on a free port.
-pub struct Clef {
-    pub url: String,
-    _running: Running,
-}
-
-impl Clef {
-    pub async fn start() -> Self {
-        let mut running = Running::start(example("clef").env("CLEF_ADDR", "127.0.0.1:0"));
-        Self {
-            url: running.address("Clef:").await,
-            _running: running,
-        }
-    }
+/// A Clef for several sites, on a free port.
+pub async fn clef() -> ClefService {
+    ClefService::start("127.0.0.1:0".parse().unwrap())
+        .await
+        .unwrap()
 }
 
 /// `cargo run --example quickstart`, on free ports and with users of its own.
@@ -81,8 +73,8 @@ impl Quickstart {
     }
 
     /// With a Clef that runs already.
-    pub async fn start_at(clef: &Clef) -> Self {
-        Self::start_with("CLEF_URL", &clef.url).await
+    pub async fn start_at(clef: &ClefService) -> Self {
+        Self::start_with("CLEF_URL", &clef.url()).await
     }
 
     async fn start_with(variable: &str, clef: &str) -> Self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reqwest::{Client, Response, cookie::Jar, header::LOCATION, redirect};
 
-use crate::program::{Clef, Quickstart};
+use crate::program::{self, Quickstart};
 
 fn location(response: &Response) -> &str {
     assert_eq!(response.status(), 303);
@@ -13,7 +13,7 @@ fn location(response: &Response) -> &str {
 
 #[tokio::test]
 async fn two_sites_are_logged_out_by_one_tap() {
-    let clef = Clef::start().await;
+    let clef = program::clef().await;
     let sites = [
         Quickstart::start_at(&clef).await,
         Quickstart::start_at(&clef).await,
@@ -36,10 +36,10 @@ async fn two_sites_are_logged_out_by_one_tap() {
         assert_eq!(page.contains(">Continue</button>"), person.is_none());
         let (_, key) = page.split_once("/iframes/qr/").unwrap();
         let (key, _) = key.split_once('/').unwrap();
-        let approve = browser.post(format!("{}/iframes/qr/{key}/approve", clef.url));
+        let approve = browser.post(format!("{}/iframes/qr/{key}/approve", clef.url()));
         let form: Vec<_> = person.map(|id| ("person", id)).into_iter().collect();
         let approved = approve.form(&form).send().await.unwrap();
-        let finish = get(&format!("{}{}", clef.url, location(&approved))).await;
+        let finish = get(&format!("{}{}", clef.url(), location(&approved))).await;
         let landed = get(location(&finish)).await;
         assert_eq!(location(&landed), "/account");
         assert_eq!(get(&format!("{}/account", site.site)).await.status(), 200);

@@ -8,16 +8,16 @@ use axum::{Router, response::Html, routing::get};
 use axum_clef::{
     ClefButton, ClefLayer, LoggedIn,
     clef::Clef as ClefClient,
-    dev::{ClefService, TEST_APPLICATIONS},
     stores::{Account, MemoryUserStore},
 };
+use clef_dev::{ClefService, TEST_APPLICATIONS};
 use thirtyfour::{By, Key, extensions::query::ElementQueryable as _};
 use tokio::net::TcpListener;
 use tower_sessions::MemoryStore;
 
 use crate::{
     browser::in_a_browser,
-    program::{Clef, Quickstart},
+    program::{self, Quickstart},
 };
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_login_refused_on_the_phone_says_so_and_can_begin_again() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn two_sites_one_click_and_one_tap() {
-    let clef = Clef::start().await;
+    let clef = program::clef().await;
     let sites = [
         Quickstart::start_at(&clef).await,
         Quickstart::start_at(&clef).await,
@@ -178,9 +178,7 @@ async fn embedding_site(clef: &ClefService) -> String {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn the_wave_inside_the_page_takes_the_whole_page_along() {
-    let clef = ClefService::start("127.0.0.1:0".parse().unwrap())
-        .await
-        .unwrap();
+    let clef = program::clef().await;
     let site = embedding_site(&clef).await;
     in_a_browser(async |browser| {
         browser.open(&site).await?;

@@ -8,7 +8,6 @@ use axum_clef::{
     AddressError, AdmissionLimits, BoxError, ClefLayer, LoginReference, LogoutNews, Paths, Profile,
     ProviderSession, SameOriginRejection, Standing, Subject, Timestamp, User as _, UserStore as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
-    dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS},
     leased::{Leased, LogoutBus, LogoutListener, PostgresLogoutBus, Reach, RedisLogoutBus},
     oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
     provider::{
@@ -18,6 +17,7 @@ use axum_clef::{
     stores::{MemoryUserStore, PostgresUserStore, SqliteUserStore},
     testing::{Rule, check_user_store},
 };
+use clef_dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS};
 use secrecy::SecretString;
 use sqlx::PgPool;
 use tower::Layer as _;
@@ -79,8 +79,10 @@ fn public_types() -> BTreeSet<String> {
         }
     }
     let mut names = BTreeSet::new();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    visit(&source, &mut names);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for source in ["src", "clef-dev/src"] {
+        visit(&root.join(source), &mut names);
+    }
     names
 }
 

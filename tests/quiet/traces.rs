@@ -11,9 +11,9 @@ use axum::{
 };
 use axum_clef::{
     clef::Clef,
-    dev::{ClefService, PEOPLE},
     provider::{CodeExchange, LoginSecret, Provider as _},
 };
+use clef_dev::{ClefService, PEOPLE};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use url::Url;

@@ -6,9 +6,9 @@ use axum::{Router, response::IntoResponse as _, routing::get};
 use axum_clef::{
     ClefButton, ClefLayer, LoggedIn, Login, LoginEnd, LoginFailure, Logouts, Rejection, SameOrigin,
     clef::Clef,
-    dev::{ClefService, PEOPLE, TEST_APPLICATIONS},
     stores::{Account, SqliteUserStore},
 };
+use clef_dev::{ClefService, PEOPLE, TEST_APPLICATIONS};
 use reqwest::{
     Client,
     cookie::{CookieStore as _, Jar},

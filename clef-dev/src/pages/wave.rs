@@ -9,7 +9,7 @@ use qrcode::{Color, EcLevel, QrCode};
 use url::Url;
 
 use super::{head, page, people};
-use crate::dev::{Person, destination::Destination, fields::Fields, loopback::is_loopback};
+use crate::{Person, destination::Destination, fields::Fields, loopback::is_loopback};
 
 /// The bars of the wave.
 const BARS: usize = 13;
@@ -20,14 +20,14 @@ const TOP: &str = "_top";
 /// Where a login page is shown: in a tab, inside the page of the site, or in a window that the
 /// page of the site opened. The button's script says which.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::dev) enum Display {
+pub(crate) enum Display {
     Page,
     Embed,
     Popup,
 }
 
 impl Display {
-    pub(in crate::dev) fn read(fields: &Fields) -> Self {
+    pub(crate) fn read(fields: &Fields) -> Self {
         match fields.get("display") {
             Some("embed") => Self::Embed,
             Some("popup") => Self::Popup,
@@ -60,17 +60,17 @@ impl Display {
 }
 
 /// A login that waits.
-pub(in crate::dev) struct Wave<'a> {
-    pub(in crate::dev) key: &'a str,
+pub(crate) struct Wave<'a> {
+    pub(crate) key: &'a str,
     /// The address of the phone page, for the phone.
-    pub(in crate::dev) phone: Url,
-    pub(in crate::dev) destination: &'a Destination,
-    pub(in crate::dev) people: &'a [Arc<Person>],
-    pub(in crate::dev) display: Display,
+    pub(crate) phone: Url,
+    pub(crate) destination: &'a Destination,
+    pub(crate) people: &'a [Arc<Person>],
+    pub(crate) display: Display,
 }
 
 /// The moving wave, and the code for the phone.
-pub(in crate::dev) fn wave(wave: &Wave<'_>) -> Response {
+pub(crate) fn wave(wave: &Wave<'_>) -> Response {
     let Wave {
         key,
         destination,
@@ -158,7 +158,7 @@ fn caption(phone: &Url) -> &'static str {
 }
 
 /// The page for a browser whose person is known.
-pub(in crate::dev) fn one_click(
+pub(crate) fn one_click(
     key: &str,
     destination: &Destination,
     person: &Person,
@@ -197,7 +197,7 @@ pub(in crate::dev) fn one_click(
 }
 
 /// The login page on a phone that does not know yet whose it is.
-pub(in crate::dev) fn choose_in_place(destination: &Destination, all: &[Arc<Person>]) -> Response {
+pub(crate) fn choose_in_place(destination: &Destination, all: &[Arc<Person>]) -> Response {
     let site = destination.redirect.site();
     let action = format!("/iframes/login?{}", destination.query());
     let content = html! {
@@ -209,11 +209,7 @@ pub(in crate::dev) fn choose_in_place(destination: &Destination, all: &[Arc<Pers
 }
 
 /// The login page on a phone.
-pub(in crate::dev) fn approve_in_place(
-    key: &str,
-    destination: &Destination,
-    person: &Person,
-) -> Response {
+pub(crate) fn approve_in_place(key: &str, destination: &Destination, person: &Person) -> Response {
     let site = destination.redirect.site();
     let button = |action: &str, class: &str, name: &str| {
         html! {
@@ -251,7 +247,7 @@ fn framed(
 }
 
 /// The policy of such a page: pages of this machine may embed it, and those of the site.
-pub(in crate::dev) fn framing(destination: Option<&Destination>) -> HeaderValue {
+pub(crate) fn framing(destination: Option<&Destination>) -> HeaderValue {
     let site = destination.map_or_else(String::new, |site| site.redirect.origin());
     let policy = format!(
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; \

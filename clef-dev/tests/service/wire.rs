@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum_clef::dev::ClefService;
+use clef_dev::ClefService;
 use reqwest::RequestBuilder;
 use serde_json::json;
 use tokio::net::TcpStream;

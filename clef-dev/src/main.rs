@@ -1,10 +1,10 @@
-//! A Clef on its own, to develop several sites against at once: `cargo run --example clef`.
+//! A Clef on its own, to develop several sites against at once: `cargo run -p clef-dev`.
 //!
 //! `CLEF_ADDR` says where it listens, by default on 127.0.0.1:5050.
 
 use std::{env, io, net::SocketAddr, process::ExitCode};
 
-use axum_clef::dev::{ClefService, PEOPLE, TEST_APPLICATIONS};
+use clef_dev::{ClefService, PEOPLE, TEST_APPLICATIONS};
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -4,13 +4,13 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 use super::page;
-use crate::dev::{
+use crate::{
     Delivery, Person,
     delivery::{milliseconds, moment},
 };
 
 /// What came of a log-out.
-pub(in crate::dev) fn logged_out(person: &Person, rows: &[Delivery]) -> Response {
+pub(crate) fn logged_out(person: &Person, rows: &[Delivery]) -> Response {
     let failed = rows.iter().filter(|row| !row.succeeded()).count();
     let again = rows.iter().any(|row| !row.succeeded() && row.url.is_some());
     let will_retry = rows.iter().any(|row| row.will_retry);
@@ -46,7 +46,7 @@ pub(in crate::dev) fn logged_out(person: &Person, rows: &[Delivery]) -> Response
 }
 
 /// The whole log of a person, the newest first.
-pub(in crate::dev) fn log(person: &Person, log: &[Delivery]) -> Response {
+pub(crate) fn log(person: &Person, log: &[Delivery]) -> Response {
     let title = format!("What the sites were told of {}", person.first_name());
     let content = html! {
         h1 { (title) }

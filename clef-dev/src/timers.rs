@@ -84,7 +84,7 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dev::PEOPLE;
+    use crate::PEOPLE;
 
     const ALEX: &Person = &PEOPLE[0];
     const MINUTE: Duration = Duration::from_secs(60);

@@ -10,7 +10,7 @@ use super::loopback;
 /// `Debug` leaves the secret out, as it would for a real one.
 ///
 /// ```
-/// use axum_clef::dev::Application;
+/// use clef_dev::Application;
 ///
 /// let shop = Application::new("shop", "a secret").on("shop.localhost:3000");
 /// assert_eq!(shop.domain(), Some("shop.localhost:3000"));

@@ -14,9 +14,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response as Answer},
     routing::post,
 };
-use axum_clef::dev::{
-    Application, ClefService, ClefServiceBuilder, PEOPLE, Person, TEST_APPLICATIONS,
-};
+use clef_dev::{Application, ClefService, ClefServiceBuilder, PEOPLE, Person, TEST_APPLICATIONS};
 use reqwest::{Client, RequestBuilder, Response, redirect::Policy};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

@@ -9,23 +9,23 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
 use super::{ago, deliveries::attempts, head, page, people};
-use crate::dev::{Person, logins::Site, state::State, timers::Timer, waiting::WaitingLogin};
+use crate::{Person, logins::Site, state::State, timers::Timer, waiting::WaitingLogin};
 
 /// How many deliveries the phone shows; the log has them all.
 const DELIVERIES: usize = 10;
 
 /// What a phone shows.
-pub(in crate::dev) struct Phone<'a> {
-    pub(in crate::dev) person: &'a Person,
-    pub(in crate::dev) state: &'a State,
-    pub(in crate::dev) now: Instant,
+pub(crate) struct Phone<'a> {
+    pub(crate) person: &'a Person,
+    pub(crate) state: &'a State,
+    pub(crate) now: Instant,
     /// The login whose code was scanned: it comes first.
-    pub(in crate::dev) scanned: Option<&'a str>,
+    pub(crate) scanned: Option<&'a str>,
 }
 
 /// A length that the phone offers for its timer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::dev) enum Length {
+pub(crate) enum Length {
     QuarterHour,
     Hour,
     EightHours,
@@ -35,11 +35,11 @@ pub(in crate::dev) enum Length {
 impl Length {
     const ALL: [Self; 4] = [Self::QuarterHour, Self::Hour, Self::EightHours, Self::Never];
 
-    pub(in crate::dev) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|length| length.as_str() == text)
     }
 
-    pub(in crate::dev) fn duration(self) -> Option<Duration> {
+    pub(crate) fn duration(self) -> Option<Duration> {
         let minutes = match self {
             Self::QuarterHour => 15,
             Self::Hour => 60,
@@ -70,7 +70,7 @@ impl Length {
 }
 
 /// The question whose phone it is.
-pub(in crate::dev) fn choose(all: &[Arc<Person>], login: Option<&str>) -> Response {
+pub(crate) fn choose(all: &[Arc<Person>], login: Option<&str>) -> Response {
     let fields = html! {
         @if let Some(login) = login { input type="hidden" name="login" value=(login); }
     };
@@ -83,7 +83,7 @@ pub(in crate::dev) fn choose(all: &[Arc<Person>], login: Option<&str>) -> Respon
 }
 
 /// The phone of one person. What is `data-live` is kept up to date by the script.
-pub(in crate::dev) fn phone(phone: &Phone<'_>) -> Response {
+pub(crate) fn phone(phone: &Phone<'_>) -> Response {
     let Phone {
         person, state, now, ..
     } = *phone;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, routing::post};
-use axum_clef::dev::{Application, ClefService, ClefServiceBuilder};
+use clef_dev::{Application, ClefService, ClefServiceBuilder};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Barrier};
 

@@ -10,7 +10,7 @@ const LONGEST_ID: usize = 64;
 /// Real Clef ids were told per application; here a person has one id for all of them.
 ///
 /// ```
-/// use axum_clef::dev::Person;
+/// use clef_dev::Person;
 ///
 /// let maya = Person::new("4283383571", "Maya", "Okafor").with_email("maya@example.com");
 /// assert_eq!(maya.name(), "Maya Okafor");

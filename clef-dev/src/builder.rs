@@ -7,7 +7,7 @@ use super::{Application, ClefService, Person};
 /// ```
 /// use std::time::Duration;
 ///
-/// use axum_clef::dev::{Application, ClefService, Person};
+/// use clef_dev::{Application, ClefService, Person};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {

@@ -26,58 +26,49 @@ use super::{
 ///
 /// # Example
 ///
-/// A whole test of a site, without a browser and without a phone:
+/// A login and a logout, as a site in any language sees them:
 ///
 /// ```
-/// use std::net::SocketAddr;
-///
-/// use axum::{Router, routing::get};
-/// use axum_clef::{
-///     ClefLayer, LoggedIn,
-///     clef::Clef,
-///     dev::{ClefService, PEOPLE, TEST_APPLICATIONS},
-///     stores::{Account, MemoryUserStore},
-/// };
-/// use reqwest::{Client, StatusCode, redirect};
-/// use tower_sessions::MemoryStore;
+/// use axum::{Router, routing::post};
+/// use clef_dev::{ClefService, PEOPLE, TEST_APPLICATIONS};
+/// use serde_json::Value;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let service = ClefService::start("127.0.0.1:0".parse()?).await?;
+/// let clef = ClefService::builder().start().await?;
 /// let application = &TEST_APPLICATIONS[0];
 /// let alex = PEOPLE[0].id();
 ///
-/// // The site under test, on a free port.
+/// // The webhook of the site under test.
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// let site = format!("http://{}", listener.local_addr()?);
-/// let clef = Clef::new(&service.url(), application.id(), application.secret())?;
-/// let auth = ClefLayer::new(&site, clef, MemoryUserStore::new(), MemoryStore::default())?;
-/// let app = Router::new()
-///     .route("/account", get(|_: LoggedIn<Account>| async { "yours" }))
-///     .merge(auth.routes())
-///     .layer(auth);
-/// // With the client's address, by which the login routes limit each client.
-/// let app = app.into_make_service_with_connect_info::<SocketAddr>();
+/// let app = Router::new().route("/clef/logout", post(async || "Ok"));
 /// tokio::spawn(async move { axum::serve(listener, app).await });
 ///
-/// // A browser: it keeps cookies, and shows where it is sent.
-/// let browser = Client::builder()
-///     .cookie_store(true)
-///     .redirect(redirect::Policy::none())
-///     .build()?;
-/// let account = format!("{site}/account");
-/// assert_eq!(browser.get(&account).send().await?.status(), StatusCode::UNAUTHORIZED);
+/// // Alex approves on the phone; the browser arrives at the callback, with a code.
+/// let callback = format!("{site}/clef/callback");
+/// let arrived = clef.log_in(alex, application.id(), &callback, None).await?;
+/// let (_, code) = arrived.query_pairs().find(|(name, _)| name == "code").unwrap();
 ///
-/// // The site sends it to Clef, Alex approves, and it comes back.
-/// let start = browser.get(format!("{site}/clef/login")).send().await?;
-/// let callback = service.approve(alex, start.headers()["location"].to_str()?).await?;
-/// browser.get(callback).send().await?;
-/// assert_eq!(browser.get(&account).send().await?.status(), StatusCode::OK);
+/// // The site exchanges the code, and says where its webhook is.
+/// let hook = format!("{site}/clef/logout");
+/// let answer: Value = reqwest::Client::new()
+///     .post(format!("{}/api/v1/authorize", clef.url()))
+///     .form(&[
+///         ("code", &*code),
+///         ("app_id", application.id()),
+///         ("app_secret", application.secret()),
+///         ("logout_hook", &hook),
+///     ])
+///     .send()
+///     .await?
+///     .json()
+///     .await?;
+/// assert_eq!(answer["success"], true);
 ///
-/// // "Log out now": when every site has answered, the login is over.
-/// let deliveries = service.log_out(alex).await?;
+/// // "Log out now": a delivery for each site that Alex entered.
+/// let deliveries = clef.log_out(alex).await?;
 /// assert!(deliveries[0].succeeded());
-/// assert_eq!(browser.get(&account).send().await?.status(), StatusCode::UNAUTHORIZED);
 /// # Ok(())
 /// # }
 /// ```
@@ -189,7 +180,7 @@ impl ClefService {
     /// URL at the site that the browser would be sent to, with `code` and `state`.
     ///
     /// The code is good for one exchange, within a minute. Once the site has exchanged it, the
-    /// person is logged in there. A site that ties logins to browsers, as `axum_clef` does,
+    /// person is logged in there. A site that ties logins to browsers
     /// refuses a `state` that it did not give: see [`approve`](Self::approve).
     ///
     /// # Errors
@@ -246,7 +237,7 @@ impl ClefService {
     /// ```
     /// use std::time::Duration;
     ///
-    /// use axum_clef::dev::{ClefService, PEOPLE, TEST_APPLICATIONS};
+    /// use clef_dev::{ClefService, PEOPLE, TEST_APPLICATIONS};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -283,7 +274,7 @@ impl ClefService {
     /// ```
     /// use std::time::Duration;
     ///
-    /// use axum_clef::dev::ClefService;
+    /// use clef_dev::ClefService;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -306,21 +297,17 @@ impl ClefService {
     /// Makes the service misbehave from now on, in one more way.
     ///
     /// ```
-    /// use axum_clef::{
-    ///     clef::Clef,
-    ///     dev::{ClefService, Fault, TEST_APPLICATIONS},
-    ///     provider::Provider,
-    /// };
+    /// use clef_dev::{ClefService, Fault};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let service = ClefService::builder().start().await?;
-    /// let application = &TEST_APPLICATIONS[0];
-    /// let clef = Clef::new(&service.url(), application.id(), application.secret())?;
+    /// let clef = ClefService::builder().start().await?;
+    /// let info = format!("{}/api/v1/info?access_token=token_1234567890", clef.url());
     ///
-    /// service.misbehave(Fault::HtmlInsteadOfJson);
-    /// assert!(clef.logout_notice(&"token".into()).await.is_err());
-    /// service.behave();
+    /// clef.misbehave(Fault::Down);
+    /// assert_eq!(reqwest::get(&info).await?.status(), 500);
+    /// clef.behave();
+    /// assert_eq!(reqwest::get(&info).await?.status(), 200);
     /// # Ok(())
     /// # }
     /// ```

@@ -239,7 +239,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dev::{PEOPLE, TEST_APPLICATIONS, directory::Directory};
+    use crate::{PEOPLE, TEST_APPLICATIONS, directory::Directory};
 
     const MINUTE: Duration = Duration::from_secs(60);
 

@@ -12,7 +12,7 @@
 //!
 //! # In a browser
 //!
-//! Start it, or run the example `clef`, and send the browser of a site that knows it to log in.
+//! Start it, or run the program (`cargo run -p clef-dev` in a clone), and send the browser of a site that knows it to log in.
 //! The page shows the wave and a QR code; "Open the phone" opens the phone in a second window.
 //! Choose whose it is, approve, and the first window goes on by itself. The next site needs a
 //! click. The phone shows where you are logged in, and its timer (an hour, unless you set it
@@ -159,3 +159,8 @@ pub use self::{
     fault::Fault,
     person::{PEOPLE, Person},
 };
+
+/// The code of the README runs too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum_clef::dev::{Application, ClefService, Fault, Person};
+use clef_dev::{Application, ClefService, Fault, Person};
 use serde_json::json;
 
 use crate::bench::*;

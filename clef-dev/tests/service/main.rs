@@ -1,7 +1,5 @@
 //! The local Clef service, over the wire.
 
-#![cfg(feature = "dev")]
-
 mod bench;
 mod control;
 mod login_page;

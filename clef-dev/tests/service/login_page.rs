@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum_clef::dev::{Application, ClefService, PEOPLE};
+use clef_dev::{Application, ClefService, PEOPLE};
 use reqwest::header::{COOKIE, HOST, LOCATION, SET_COOKIE};
 
 use crate::bench::*;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::dev::{PEOPLE, TEST_APPLICATIONS, directory::Directory};
+use crate::{PEOPLE, TEST_APPLICATIONS, directory::Directory};
 
 const REDIRECT: &str = "http://localhost:3000/clef/callback";
 const HOOK: &str = "http://localhost:3000/clef/logout";
