@@ -7,7 +7,7 @@ mod load;
 #[path = "../faults/log.rs"]
 mod log;
 mod news;
-#[path = "../../examples/live_load/page.rs"]
+#[path = "../../examples/live_load/src/page.rs"]
 mod page;
 mod pages;
 mod place;

@@ -4,8 +4,8 @@
 //!
 //! ```sh
 //! export POSTGRES_URL=postgres://postgres@127.0.0.1:5432/test REDIS_URL=redis://127.0.0.1:6379
-//! cargo run --example several_nodes                            # one node
-//! SITE_ADDR=127.0.0.1:3001 cargo run --example several_nodes   # another
+//! cargo run -p several_nodes                            # one node
+//! SITE_ADDR=127.0.0.1:3001 cargo run -p several_nodes   # another
 //! ```
 //!
 //! `SITE_URL`, by default `http://127.0.0.1:3000`, is the address that people know, of the

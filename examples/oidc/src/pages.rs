@@ -8,7 +8,7 @@ use axum_clef::{Login, stores::Account};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use time::OffsetDateTime;
 
-const STYLE: &str = include_str!("../quickstart/style.css");
+const STYLE: &str = include_str!("../../quickstart/src/style.css");
 
 /// The front page for everybody.
 pub fn welcome() -> Html<String> {

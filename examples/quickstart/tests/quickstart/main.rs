@@ -1,4 +1,4 @@
-//! The examples as a newcomer runs them: the programs themselves, on ports of their own.
+//! The quickstart as a newcomer runs it: the program itself, on ports of its own.
 
 mod browser;
 mod cover;

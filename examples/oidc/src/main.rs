@@ -1,8 +1,10 @@
 //! A site whose people log in at an OpenID provider, and out there: two commands, each in a
 //! terminal of its own.
 //!
-//!     (cd oidc-provider && npm ci && npm start)
-//!     cargo run --example oidc
+//! ```sh
+//! (cd oidc-provider && npm ci && npm start)
+//! cargo run -p oidc
+//! ```
 //!
 //! The first needs Node.js 20.12 or newer, and says so where it is older, as in Debian 12.
 //!
@@ -10,13 +12,15 @@
 //! `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`, another provider than that of `oidc-provider/`, which
 //! listens at 127.0.0.1:3100. If that port is taken, or the site's:
 //!
-//!     (cd oidc-provider && PORT=3101 SITE_URL=http://127.0.0.1:3001 npm start)
-//!     OIDC_ISSUER=http://127.0.0.1:3101 SITE_ADDR=127.0.0.1:3001 cargo run --example oidc
+//! ```sh
+//! (cd oidc-provider && PORT=3101 SITE_URL=http://127.0.0.1:3001 npm start)
+//! OIDC_ISSUER=http://127.0.0.1:3101 SITE_ADDR=127.0.0.1:3001 cargo run -p oidc
+//! ```
 //!
 //! Everything that a site
 //! of your own needs stands in `main` and in the two handlers below it.
 
-#[path = "../quickstart/loopback.rs"]
+#[path = "../../quickstart/src/loopback.rs"]
 mod loopback;
 mod pages;
 

@@ -26,7 +26,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 /// What the server adds are the places.
 const SCRIPT: &str = concat!(
-    include_str!("../../src/routes/live.js"),
+    include_str!("../../../../src/routes/live.js"),
     "(\"/clef/live\", \"/clef/login?next=/clef/live/back\");\n"
 );
 

@@ -1,6 +1,6 @@
-//! The examples themselves, as programs of their own.
+//! The quickstart itself, as a program of its own.
 
-use std::{path::PathBuf, process::Stdio};
+use std::process::Stdio;
 
 use clef_dev::ClefService;
 use reqwest::Client;
@@ -10,19 +10,9 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-/// An example, which `cargo test` builds before it runs this.
-pub fn example(name: &str) -> Command {
-    let mut path: PathBuf = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples");
-    path.push(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        path.exists(),
-        "{} is missing: build it with `cargo build --examples`",
-        path.display()
-    );
-    let mut command = Command::new(path);
+/// The program, which `cargo test` builds before it runs this.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
     command.stdout(Stdio::piped()).kill_on_drop(true);
     command
 }
@@ -58,7 +48,7 @@ pub async fn clef() -> ClefService {
         .unwrap()
 }
 
-/// `cargo run --example quickstart`, on free ports and with users of its own.
+/// `cargo run -p quickstart`, on free ports and with users of its own.
 pub struct Quickstart {
     pub site: String,
     pub clef: String,
@@ -80,7 +70,7 @@ impl Quickstart {
     async fn start_with(variable: &str, clef: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("quickstart.db");
-        let mut program = example("quickstart");
+        let mut program = command();
         let program = program
             .env("SITE_ADDR", "127.0.0.1:0")
             .env("DATABASE_URL", format!("sqlite://{}", database.display()))

@@ -1,5 +1,5 @@
 //! A site whose people log in with Clef, and a Clef to try it with, in one command:
-//! `cargo run --example quickstart`.
+//! `cargo run -p quickstart`.
 //!
 //! Everything that a site of your own needs stands in `run` and in the handlers below it.
 //! `pages.rs` holds the HTML and its policy, `notes.rs` what people write, `surroundings.rs` and

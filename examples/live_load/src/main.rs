@@ -1,4 +1,4 @@
-//! Ten thousand open pages on one node, and what they cost: `cargo run --example live_load`.
+//! Ten thousand open pages on one node, and what they cost: `cargo run -p live_load`.
 //!
 //! A site and, in a process of its own, the pages: so the memory is that of the site alone. Both
 //! need one open file for each page; where the limit is lower than that, it is raised as far as

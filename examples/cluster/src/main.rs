@@ -1,5 +1,5 @@
 //! Three nodes of one site in this process, over PostgreSQL and Redis, while people use it, are
-//! logged out all along, and things break: `cargo run --release --example cluster`.
+//! logged out all along, and things break: `cargo run --release -p cluster`.
 //!
 //! Users lie in PostgreSQL and are leased by every node, with the bus between them; sessions lie in
 //! Redis. After a while one node is stopped and started again, and then the bus of another is cut

@@ -96,7 +96,7 @@ fn no_server<E: Display>(variable: &str) -> impl FnOnce(E) -> BoxError {
     move |error| {
         format!(
             "no server answers at {variable} ({error}); start one there, or set {variable} to \
-             another, as the top of examples/cluster/main.rs says"
+             another, as the top of examples/cluster/src/main.rs says"
         )
         .into()
     }

@@ -1,4 +1,4 @@
-//! The examples by a person: a real browser, windows, clicks.
+//! The quickstart by a person: a real browser, windows, clicks.
 //!
 //! `cargo test --test quickstart -- --ignored` runs these, with Debian's `chromium` and
 //! `chromium-driver` or what `CHROMEDRIVER` names; `.ci/run` does, and installs them where they

@@ -1,5 +1,5 @@
 //! A soak: a real site on loopback with thousands of sessions, logouts arriving all along, and
-//! a count of what must never happen: `cargo run --example soak`.
+//! a count of what must never happen: `cargo run -p soak`.
 //!
 //! The site is served over HTTP, its users are in SQLite, and its Clef is the local one, so logins
 //! and logouts go the whole way. Everything runs in this process, the browsers too.
