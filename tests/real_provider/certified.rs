@@ -155,7 +155,7 @@ fn read(token: &Value) -> (Value, Value) {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_logout_at_the_provider_ends_one_browser_and_tells_of_it() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     let mut site = Site::start().await;
@@ -195,7 +195,7 @@ async fn a_logout_at_the_provider_ends_one_browser_and_tells_of_it() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_logout_that_the_site_asks_for_comes_back_to_it() {
     let mut provider = RealProvider::start(Claims::InIdToken).await;
     let mut site = Site::start().await;
@@ -234,7 +234,7 @@ async fn a_logout_that_the_site_asks_for_comes_back_to_it() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_login_can_be_cancelled_and_needs_its_verifier() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     let site = Site::start().await;
@@ -253,7 +253,7 @@ async fn a_login_can_be_cancelled_and_needs_its_verifier() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn keys_change_under_a_login_and_the_provider_comes_back_at_its_address() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     let site = Site::start().await;
@@ -287,7 +287,7 @@ async fn keys_change_under_a_login_and_the_provider_comes_back_at_its_address() 
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn an_odd_request_does_not_end_the_provider() {
     let provider = RealProvider::start(Claims::AtUserinfo).await;
     let address = provider.issuer().strip_prefix("http://").unwrap();

@@ -18,7 +18,7 @@ async fn wait_for_keys() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_logout_that_is_signed_with_a_new_key_is_good() {
     for old in [OldKeys::Kept, OldKeys::Gone] {
         let mut provider = RealProvider::start(Claims::AtUserinfo).await;
@@ -46,7 +46,7 @@ async fn a_logout_that_is_signed_with_a_new_key_is_good() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_key_that_comes_too_soon_after_the_last_look_is_not_taken_for_a_forgery() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     let site = Site::start(&provider).await;
@@ -68,7 +68,7 @@ async fn a_key_that_comes_too_soon_after_the_last_look_is_not_taken_for_a_forger
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_provider_that_was_restarted_logs_out_who_came_before() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     let site = Site::start(&provider).await;
@@ -93,7 +93,7 @@ async fn a_provider_that_was_restarted_logs_out_who_came_before() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_sign_out_while_the_provider_is_down_is_one_here() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     let site = Site::start(&provider).await;

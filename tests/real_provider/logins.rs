@@ -14,7 +14,7 @@ use crate::{
 const MIRA: &str = "mira-7c41";
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn claims_are_taken_from_where_they_stand() {
     for (claims, asks) in [(Claims::InIdToken, 0), (Claims::AtUserinfo, 1)] {
         let mut provider = RealProvider::start(claims).await;
@@ -37,7 +37,7 @@ async fn claims_are_taken_from_where_they_stand() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn an_address_that_is_not_verified_or_not_shared_is_none() {
     for claims in [Claims::InIdToken, Claims::AtUserinfo] {
         let mut provider = RealProvider::start(claims).await;
@@ -55,7 +55,7 @@ async fn an_address_that_is_not_verified_or_not_shared_is_none() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn who_cancels_at_the_provider_sees_so_and_can_begin_again() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     let site = Site::start(&provider).await;
@@ -75,7 +75,7 @@ async fn who_cancels_at_the_provider_sees_so_and_can_begin_again() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn the_secret_goes_in_the_header_or_in_the_form() {
     let mut provider = RealProvider::start(Claims::InIdToken).await;
     let post = ClientAuthentication::Post;
@@ -106,7 +106,7 @@ async fn the_secret_goes_in_the_header_or_in_the_form() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn tokens_on_an_elliptic_curve_are_good_where_they_were_registered() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     let es256 = SigningAlgorithm::Es256;
@@ -130,7 +130,7 @@ async fn tokens_on_an_elliptic_curve_are_good_where_they_were_registered() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_provider_that_comes_up_after_the_site_is_found() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     provider.stop().await;

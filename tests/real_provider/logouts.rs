@@ -62,7 +62,7 @@ impl Scene {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_logout_at_the_provider_ends_the_logins_of_that_browser_alone() {
     let mut scene = Scene::new(true).await;
     scene.laptop.at_provider.log_out().await;
@@ -78,7 +78,7 @@ async fn a_logout_at_the_provider_ends_the_logins_of_that_browser_alone() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_provider_that_names_no_session_ends_all_logins_of_the_person() {
     let mut scene = Scene::new(false).await;
     scene.laptop.at_provider.log_out().await;
@@ -91,7 +91,7 @@ async fn a_provider_that_names_no_session_ends_all_logins_of_the_person() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn by_setting_a_logout_in_one_browser_ends_all_logins_of_the_person() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     let site = Site::start_with(&provider, |client| client.log_out_whole_person()).await;
@@ -106,7 +106,7 @@ async fn by_setting_a_logout_in_one_browser_ends_all_logins_of_the_person() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_sign_out_goes_on_at_the_provider_and_comes_home() {
     let mut scene = Scene::new(true).await;
     let there = scene.laptop.sign_out(&scene.site).await;
@@ -135,7 +135,7 @@ async fn a_sign_out_goes_on_at_the_provider_and_comes_home() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_sign_out_without_a_hint_ends_the_providers_session_too() {
     let mut provider = RealProvider::start(Claims::AtUserinfo).await;
     let site = Site::start_with(&provider, |client| client.without_id_token_hint()).await;

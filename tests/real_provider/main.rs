@@ -1,7 +1,7 @@
-//! A certified OpenID provider, which this crate has not written: `oidc-provider/`.
+//! A certified OpenID provider, which this crate has not written: `tests/real_provider/provider/`.
 //!
 //! `cargo test --test real_provider -- --ignored` runs these, with Node.js and after `npm ci` in
-//! `oidc-provider/`; `.ci/run` does, and installs both where they are missing.
+//! `tests/real_provider/provider/`; `.ci/run` does, and installs both where they are missing.
 
 mod browser;
 mod certified;

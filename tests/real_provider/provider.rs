@@ -7,10 +7,9 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-/// The provider of `oidc-provider/` as a process, on a port of its own; dropped, it ends.
+/// The provider of `provider/` as a process, on a port of its own; dropped, it ends.
 ///
-/// Its people are those of `oidc-provider/people.mjs`, its commands those of
-/// `oidc-provider/server.mjs`.
+/// Its people are those of `provider/people.mjs`, its commands those of `provider/server.mjs`.
 pub struct RealProvider {
     issuer: String,
     claims: Claims,
@@ -142,7 +141,7 @@ impl RealProvider {
 impl Process {
     /// The process, and the issuer that it says to be.
     async fn start(port: u16, claims: Claims) -> (Self, String) {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("oidc-provider");
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_provider/provider");
         assert!(
             directory.join("node_modules").exists(),
             "run `npm ci` in {} first",

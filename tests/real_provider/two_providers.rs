@@ -39,7 +39,7 @@ async fn log_in_as_staff(visitor: &Visitor, site: &Site) {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn who_comes_by_two_providers_is_two_and_each_logs_out_its_own() {
     let mut customers = RealProvider::start(Claims::AtUserinfo).await;
     let mut staff = RealProvider::start(Claims::InIdToken).await;
@@ -79,7 +79,7 @@ async fn who_comes_by_two_providers_is_two_and_each_logs_out_its_own() {
 }
 
 #[tokio::test]
-#[ignore = "needs node: run npm ci in oidc-provider first; .ci/run does"]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
 async fn a_notice_at_the_door_of_the_other_provider_ends_nothing() {
     let mut customers = RealProvider::start(Claims::AtUserinfo).await;
     let mut staff = RealProvider::start(Claims::AtUserinfo).await;

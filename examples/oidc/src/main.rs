@@ -2,18 +2,18 @@
 //! terminal of its own.
 //!
 //! ```sh
-//! (cd oidc-provider && npm ci && npm start)
+//! (cd tests/real_provider/provider && npm ci && npm start)
 //! cargo run -p oidc
 //! ```
 //!
 //! The first needs Node.js 20.12 or newer, and says so where it is older, as in Debian 12.
 //!
 //! From the environment: `SITE_ADDR`, where the site listens (127.0.0.1:3000), and `OIDC_ISSUER`,
-//! `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`, another provider than that of `oidc-provider/`, which
-//! listens at 127.0.0.1:3100. If that port is taken, or the site's:
+//! `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`, another provider than that of
+//! `tests/real_provider/provider/`, which listens at 127.0.0.1:3100. If that port is taken, or the site's:
 //!
 //! ```sh
-//! (cd oidc-provider && PORT=3101 SITE_URL=http://127.0.0.1:3001 npm start)
+//! (cd tests/real_provider/provider && PORT=3101 SITE_URL=http://127.0.0.1:3001 npm start)
 //! OIDC_ISSUER=http://127.0.0.1:3101 SITE_ADDR=127.0.0.1:3001 cargo run -p oidc
 //! ```
 //!
@@ -98,7 +98,8 @@ fn introduce(site: &str, issuer: &str) {
     println!("The site:     {site}");
     println!("The provider: {issuer}");
     println!();
-    println!("If it is not running yet: (cd oidc-provider && npm ci && SITE_URL={site} npm start)");
+    println!("If it is not running yet:");
+    println!("    (cd tests/real_provider/provider && npm ci && SITE_URL={site} npm start)");
     println!("Another provider must know three addresses of the site:");
     println!("    redirect URI             {site}/clef/callback");
     println!("    back-channel logout URI  {site}/clef/logout");

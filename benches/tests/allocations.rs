@@ -1,11 +1,11 @@
 //! What a request allocates, at the most: growth is noticed here, and then either undone or said.
 //! The sites are those of the bench that measures the time, and so is the way to ask them.
 
-#[path = "../benches/overhead/asking.rs"]
+#[path = "../overhead/asking.rs"]
 mod asking;
-#[path = "../benches/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
-#[path = "../benches/overhead/sites.rs"]
+#[path = "../overhead/sites.rs"]
 mod sites;
 
 use self::{
