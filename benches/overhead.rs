@@ -1,7 +1,7 @@
 //! What a request costs, beside what it costs with others: `cargo bench --bench overhead`.
 //!
-//! The same application four times, in one process: bare axum, tower-sessions alone, axum-login,
-//! and axum-clef. The handlers are the same, and so are the stores, which are in memory: what is
+//! The same application five times, in one process: bare axum, tower-sessions alone, axum-login,
+//! and axum-clef with logins that are stored and that are sealed in the cookie. The handlers are the same, and so are the stores, which are in memory: what is
 //! left is what the layers do. Requests go through the router in process, one after another, on
 //! one thread, from the making of the request to the last byte of the answer. Each round gives every
 //! application its turn on every route, in an order of its own, so that whatever else the machine
@@ -67,20 +67,20 @@ fn print_table(plan: Plan, sites: &[Site], costs: &[Vec<Cost>]) {
 }
 
 fn print_ratios(sites: &[Site], costs: &[Vec<Cost>]) {
+    use sites::{AXUM_CLEF, AXUM_LOGIN, BARE, SEALED};
+
     let time = |name: &str, route: Route| {
         let row = sites.iter().position(|site| site.name == name).unwrap();
         costs[row][route as usize].nanoseconds
     };
-    for (name, route, other) in [
-        (
-            "public_cookie_vs_axum_login",
-            Route::PublicWithCookie,
-            sites::AXUM_LOGIN,
-        ),
-        ("user_vs_axum_login", Route::User, sites::AXUM_LOGIN),
-        ("user_vs_bare", Route::User, sites::BARE),
+    let public = Route::PublicWithCookie;
+    for (name, ours, route, other) in [
+        ("public_cookie_vs_axum_login", AXUM_CLEF, public, AXUM_LOGIN),
+        ("user_vs_axum_login", AXUM_CLEF, Route::User, AXUM_LOGIN),
+        ("user_vs_bare", AXUM_CLEF, Route::User, BARE),
+        ("sealed_user_vs_axum_login", SEALED, Route::User, AXUM_LOGIN),
     ] {
-        let ratio = time(sites::AXUM_CLEF, route) / time(other, route);
+        let ratio = time(ours, route) / time(other, route);
         println!("ratio {name} {ratio:.3}");
     }
 }

@@ -1,13 +1,12 @@
-//! What a request costs where users are in PostgreSQL and sessions in Redis: `cargo bench --bench
+//! What a request costs where users are in PostgreSQL and logins in Redis: `cargo bench --bench
 //! stores`. It takes some two minutes, and leaves nothing behind on the servers but sessions that
 //! end within the hour.
 //!
 //! `POSTGRES_URL` and `REDIS_URL` name the servers, if they are not on this machine as `.ci/run` has
 //! them. The pages are those of `overhead`, at axum-login and at axum-clef: as it is, with users kept
-//! for a lease of a second, and with those and the session in a sealed cookie, which is written anew
-//! at each request, so that a use keeps it from expiring, or once. Over pools of 8 and 16
+//! for a lease of a second, and with those and the login sealed in the cookie. Over pools of 8 and 16
 //! connections to either server, and over a pool that pings PostgreSQL each time before it gives a
-//! connection out, as sqlx does unless told otherwise, and one that does not.
+//! connection out, as sqlx does by default, and one that does not.
 //!
 //! Requests go through the router in process, made by one task or by 64, on as many threads as there
 //! are processors. Each turn is a moment of nothing else, and each round gives every site its turn
@@ -34,7 +33,7 @@ mod sites;
 
 use std::{env, process::ExitCode};
 
-use axum_clef::Subject;
+use axum_clef::{IdentityStore as _, Profile, Subject, User as _};
 use clef_dev::PEOPLE;
 
 use self::{
@@ -74,9 +73,10 @@ async fn run(in_full: bool) -> Result<(), String> {
             if in_full {
                 let costs = measure::measure(&sites).await;
                 report::print_table(&costs);
-                let person = Subject::new(service.url(), PEOPLE[0].id());
+                let person = Profile::new(Subject::new(service.url(), PEOPLE[0].id()));
+                let user = users.find_or_create(&person).await.unwrap();
                 let site = sites::of(&sites, Kind::Plain, 8, false);
-                logouts::measure(&servers, &users, site, &person).await;
+                logouts::measure(&servers, &users, site, &user.unwrap().id()).await;
                 report::print_lines(&costs);
             } else {
                 println!("every site has answered as it should");

@@ -1,11 +1,11 @@
-//! Addresses that logins and secrets may travel to.
+//! URLs that are safe for logins and secrets.
 
 #[cfg(feature = "oidc")]
 use std::net::IpAddr;
 
 use url::{Host, Url};
 
-/// Why an address cannot be that of a site or of a provider.
+/// The error of a URL that is not valid for a site or a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
@@ -16,17 +16,17 @@ pub enum AddressError {
     #[error("the scheme is neither `https` nor `http`")]
     NotHttp,
     /// It is plain `http` to another machine.
-    #[error("plain `http` is for loopback addresses only: logins would travel in the clear")]
+    #[error("plain `http` is for loopback addresses only: logins would be sent unencrypted")]
     Insecure,
-    /// It carries a user name, a password, a query or a fragment.
+    /// It has a user name, a password, a query or a fragment.
     #[error("leave out user name, password, query and fragment")]
     NotPlain,
-    /// It has a path where only an origin is asked for.
+    /// It has a path where only an origin is allowed.
     #[error("leave out the path: give scheme, host and port only")]
     HasPath,
 }
 
-/// A URL to build others upon: `https`, or `http` to loopback.
+/// Parses a base URL: `https`, or `http` to loopback, without a query.
 pub(crate) fn base_url(text: &str) -> Result<Url, AddressError> {
     match endpoint(text)? {
         url if url.query().is_none() => Ok(url),
@@ -34,7 +34,7 @@ pub(crate) fn base_url(text: &str) -> Result<Url, AddressError> {
     }
 }
 
-/// As [`base_url`], and it may have a query, which stays.
+/// Like [`base_url`], but with an optional query.
 pub(crate) fn endpoint(text: &str) -> Result<Url, AddressError> {
     let url = Url::parse(text).map_err(|_| AddressError::NotAbsolute)?;
     match url.scheme() {
@@ -61,17 +61,17 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a name stands for loopback whatever a name server says (RFC 6761, section 6.3):
-/// `localhost` and all names under it. [`calls::client`](crate::calls::client) resolves them so.
+/// Whether a name is always loopback (RFC 6761, section 6.3): `localhost` or a name under it.
+/// [`calls::client`](crate::calls::client) resolves these without a name server.
 pub(crate) fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let parent = name.rsplit('.').next().unwrap_or_default();
     parent.eq_ignore_ascii_case("localhost")
 }
 
-/// Whether a connection to the host stays on this machine: loopback, or an address that the
-/// system takes for it, such as `0.0.0.0` or `::ffff:127.0.0.1`. Wider than [`is_loopback`]: it
-/// is for refusing.
+/// Whether a connection to the host stays on this machine. Includes addresses that only some
+/// systems route to loopback, such as `0.0.0.0` or `::ffff:127.0.0.1`, since it is used to reject
+/// URLs.
 #[cfg(feature = "oidc")]
 pub(crate) fn leads_to_loopback(url: &Url) -> bool {
     let stays = |address: IpAddr| {

@@ -1,4 +1,4 @@
-//! Calls to a service outside: the client that makes them, and how much of an answer is read.
+//! HTTP calls to providers: the client, its limits, and the size of responses.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -17,19 +17,19 @@ use crate::address::{is_localhost, is_loopback};
 
 /// How long connecting may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// How long a whole call may take, answer included.
+/// How long a call may take, including the response.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Why an answer could not be read.
+/// Why a response could not be read.
 pub(crate) enum ReadError {
-    /// It is larger than allowed.
+    /// It is larger than the limit.
     TooLarge,
-    /// The connection broke, or it took too long.
+    /// The connection failed or timed out.
     Transport(reqwest::Error),
 }
 
-/// A client for the service at this address. It follows no redirect, and resolves `localhost` and
-/// the names under it to loopback itself.
+/// Creates a client for the service at this URL. It follows no redirect, and resolves `localhost`
+/// and the names under it to loopback.
 pub(crate) fn client(address: &str) -> Result<Client, reqwest::Error> {
     let mut builder = Client::builder()
         .connect_timeout(CONNECT_LIMIT)
@@ -38,23 +38,22 @@ pub(crate) fn client(address: &str) -> Result<Client, reqwest::Error> {
         .dns_resolver(LocalhostResolver)
         .user_agent(concat!("axum-clef/", env!("CARGO_PKG_VERSION")));
     if Url::parse(address).is_ok_and(|url| is_loopback(&url)) {
-        // A proxy would resolve the name by its own means, and to its own machine.
+        // A proxy would resolve the name to its own machine.
         builder = builder.no_proxy();
     }
     builder.build()
 }
 
-/// Resolves the names that [`is_localhost`] accepts to loopback without a query, and all others as
-/// the system does.
+/// Resolves the names of [`is_localhost`] to loopback, and all others with the system resolver.
 ///
-/// A system may ask a name server for `x.localhost`, whose answer can be any address. The
-/// application's secret would then travel there over plain http.
+/// Some systems query a name server for `x.localhost`. Its answer could redirect secrets that are
+/// sent over plain http.
 struct LocalhostResolver;
 
 impl Resolve for LocalhostResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // The connector replaces port 0 by that of the URL.
+            // The connector replaces port 0 with the port of the URL.
             let addresses: Vec<SocketAddr> = if is_localhost(name.as_str()) {
                 vec![
                     (Ipv4Addr::LOCALHOST, 0).into(),
@@ -68,7 +67,7 @@ impl Resolve for LocalhostResolver {
     }
 }
 
-/// Reads an answer, of `limit` bytes at the most.
+/// Reads a response of at most `limit` bytes.
 pub(crate) async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, ReadError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(ReadError::Transport)? {

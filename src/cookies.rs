@@ -100,6 +100,11 @@ impl Cookies {
         self.add(cookie);
     }
 
+    /// Whether an answer sets or removes cookies.
+    pub(crate) fn have_changed(&self) -> bool {
+        !self.changed().is_empty()
+    }
+
     /// Adds what changed to an answer. A cookie that the answer sets is not removed.
     pub(crate) fn set(&self, headers: &mut HeaderMap) {
         for cookie in self.changed().iter() {

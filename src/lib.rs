@@ -1,18 +1,23 @@
 //! Log out once, logged out everywhere, at once: timestamped logins for axum.
 //!
-//! The session remembers when it was logged in, the user remembers when they were logged out,
-//! and whenever a handler asks who is there, the two are compared. So a logout is one write,
-//! whatever the number of devices, sessions and nodes, and no request in flight can undo it.
+//! A login has the time at which it began, a user has the time of their latest logout, and each
+//! request that asks for the user compares the two. So a logout is one write, whatever the number of
+//! devices, logins and nodes, and no request in progress undoes it.
 //!
-//! - [`ClefLayer`] goes around a router: it brings sessions in and has the routes of login
-//!   and logout.
-//! - [`LoggedIn`] is the guard of a handler, [`Login`] says when and whose, [`Logouts`] ends
-//!   logins from inside the application, [`LoginEnd`] tells what is still open that one has ended,
-//!   [`SameOrigin`] keeps forms of other sites out.
-//! - [`UserStore`] is what an application implements for its users; [`stores`] has three.
-//!   `testing` (a feature) checks one of your own.
-//! - [`clef`] speaks Clef's API, behind the [`provider`] seam; the crate `clef-dev` is
-//!   a service to develop against. `oidc` (a feature) logs people in at any OpenID provider.
+//! - [`ClefLayer`] goes around a router, and has the routes of login and logout.
+//! - [`LoggedIn`] is the guard of a handler, [`Login`] is the login of the request, [`Logouts`] ends
+//!   logins from inside the application, [`SignOut`] ends the login of this browser,
+//!   [`SameOrigin`] refuses forms of other sites, and [`LoginEnd`] ends with the login, for what
+//!   stays open.
+//! - [`UserStore`] is what an application implements for its users, and [`IdentityStore`] for users
+//!   who log in at a provider; [`stores`] has three of both. `testing` (a feature) checks one of
+//!   your own.
+//! - [`Sessions`] is where logins are kept: in any session store of tower-sessions, or sealed in the
+//!   cookie.
+//! - [`clef`] is a client of Clef's API, behind the [`provider`] seam; the crate `clef-dev` is a
+//!   service to develop against. `oidc` (a feature) logs users in at any OpenID provider.
+//!
+//! How the code is built, room by room, is in `docs/architecture.md`.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -30,10 +35,12 @@
 //!     }
 //! }
 //!
-//! # fn main() -> Result<(), axum_clef::AddressError> {
+//! # fn main() -> Result<(), axum_clef::BoxError> {
 //! let clef = Clef::new("https://clef.example.com", "your app id", "your app secret")?;
-//! let users = MemoryUserStore::new();
-//! let auth = ClefLayer::new("https://example.com", clef, users, MemoryStore::default())?;
+//! let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
+//! let auth = ClefLayer::builder("https://example.com", users, sessions)
+//!     .provider(clef)
+//!     .build()?;
 //!
 //! let app: Router = Router::new()
 //!     .route("/", get(home))
@@ -52,58 +59,59 @@
 //! | `leased` | `leased::Leased`: users kept in memory for a moment, on any number of nodes |
 //! | `redis` | `leased::RedisLogoutBus`: news of logouts over Redis |
 //! | `oidc` | `oidc::Oidc`: OpenID Connect with back-channel logout |
-//! | `testing` | `testing::check_user_store`, for tests of your own store |
+//! | `testing` | `testing::check_user_store` and `check_identity_store`, for tests of your own store |
 //!
 //! All are off by default.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
+mod auth;
 mod box_error;
 mod calls;
 pub mod clef;
 mod cookies;
 mod extract;
+mod identity;
 mod layer;
 #[cfg(feature = "leased")]
 pub mod leased;
 mod live;
 mod log_limit;
-mod logout_scope;
 #[cfg(feature = "oidc")]
 pub mod oidc;
-mod pending;
-mod profile;
 pub mod provider;
-mod provider_session;
+mod revocation;
 mod routes;
-mod session;
+mod sessions;
 mod site;
 pub mod stores;
-mod strangers;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time_limit;
 mod timestamp;
-mod user;
+mod users;
 
-/// The session store of tower-sessions 0.14, as it is: every store published for it plugs in.
+/// The session store of tower-sessions 0.14, unchanged: every store published for it plugs in.
 pub use tower_sessions::SessionStore;
 
 pub use self::{
     address::AddressError,
+    auth::{LoggedInRejection, LogoutError, RejectionKind},
     box_error::BoxError,
-    extract::{
-        LoggedIn, Login, LogoutError, Logouts, Rejection, RejectionKind, SameOrigin,
-        SameOriginRejection,
+    extract::{LoggedIn, Logouts, SameOrigin, SameOriginRejection, SignOut, SignOutError},
+    identity::{
+        LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, RevocationKey,
+        Subject,
     },
-    layer::{ClefLayer, ClefLayerService, ClefSessions},
+    layer::{BuildError, ClefLayer, ClefLayerBuilder, ClefService, ResponseFuture},
     live::{LoginEnd, LoginEnding},
-    profile::{Profile, Subject},
-    provider_session::ProviderSession,
-    routes::{AdmissionLimits, ClefButton, LoginFailure, LoginFailureKind, Paths, PathsError},
+    revocation::AdmissionLimits,
+    routes::{ClefButton, LoginFailure, LoginFailureKind},
+    sessions::{Login, SessionKey, Sessions},
+    site::{Paths, PathsError},
     timestamp::Timestamp,
-    user::{LoginReference, LogoutNews, Standing, User, UserStore},
+    users::{IdentityStore, LoginCheck, LoginReference, LogoutKey, LogoutNews, User, UserStore},
 };
 
 /// The code of the README runs too.

@@ -1,4 +1,4 @@
-//! The one number that everything turns on, and the one comparison.
+//! Timestamps, and the comparison of a login with a logout.
 
 use std::{
     fmt,
@@ -8,17 +8,16 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// A moment, in whole microseconds since the Unix epoch, UTC.
+/// A time in whole microseconds since the Unix epoch, UTC.
 ///
-/// A session keeps the moment at which its login began, a user the moment of
-/// the last logout. A login counts only if it is the later of the two; see
-/// [`outlives`](Self::outlives).
+/// A login stores when it began, and a user when they were last logged out. A login is valid only
+/// if it is the later of the two; see [`outlives`](Self::outlives).
 ///
 /// ```
 /// use axum_clef::Timestamp;
 ///
 /// let logged_in_at = Timestamp::now();
-/// assert!(logged_in_at.outlives(None), "nobody ever logged this person out");
+/// assert!(logged_in_at.outlives(None), "the user was never logged out");
 ///
 /// let logged_out_at = Timestamp::now().raised_above(None);
 /// assert!(!logged_in_at.outlives(Some(logged_out_at)));
@@ -30,26 +29,24 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
-/// How far ahead of the clock the stamp of a login may lie before it is not believed.
+/// How far in the future the timestamp of a valid login may be.
 const MOST_AHEAD: Duration = Duration::from_secs(5 * 60);
 
 impl Timestamp {
-    /// The timestamp of so many microseconds since the Unix epoch, as a store kept it.
+    /// Creates a timestamp from microseconds since the Unix epoch, as stored.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// Microseconds since the Unix epoch, as a store keeps it.
+    /// The microseconds since the Unix epoch, to store.
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 
-    /// The system clock, made strict: within one process it never gives the same
-    /// stamp twice and never steps back, whatever the clock below it does.
+    /// Reads the system clock, made strictly monotonic within the process.
     ///
-    /// This is the default clock of a [`UserStore`](crate::UserStore). Two machines
-    /// have two clocks, so a store that several machines share should answer with
-    /// the clock of its database instead.
+    /// This is the default clock of a [`UserStore`](crate::UserStore). A store that several
+    /// machines share must use the clock of its database instead.
     pub fn now() -> Self {
         static LAST: AtomicI64 = AtomicI64::new(i64::MIN);
 
@@ -64,33 +61,37 @@ impl Timestamp {
         Self(step(last))
     }
 
-    /// The whole check: a login that began at `self` is valid if and only if the
-    /// person was never logged out, or was logged out strictly before.
+    /// Whether a login that began at `self` is valid: the user was never logged out, or only
+    /// before.
     ///
-    /// Equal stamps are in doubt, and in doubt the login is over.
+    /// A login with the same timestamp as the logout is invalid.
     pub fn outlives(self, logged_out_at: Option<Timestamp>) -> bool {
         logged_out_at.is_none_or(|logged_out_at| self > logged_out_at)
     }
 
-    /// What a logout at `self` writes over the `previous` logout: the later of now
-    /// and one microsecond after `previous`, so that it only ever rises.
+    /// The timestamp to write for a logout at `self`: at least one microsecond after `previous`, so
+    /// that it always rises.
     ///
-    /// A store does this in one atomic step; in SQL it is
-    /// `max(:now, coalesce(logged_out_at, 0) + 1)`.
+    /// A store does this in one atomic step. In SQL it is `max(:now, coalesce(logged_out_at, 0) +
+    /// 1)`.
     pub fn raised_above(self, previous: Option<Timestamp>) -> Timestamp {
         previous.map_or(self, |previous| {
             self.max(Timestamp(previous.0.saturating_add(1)))
         })
     }
 
-    /// Whether a login claims to have begun more than five minutes after `now`. No
-    /// login does, unless a clock stepped back or somebody wrote the stamp by hand;
-    /// such a login would outlive the logouts of the time until then.
+    /// Whether a login began more than five minutes after `now`: the clock stepped back, or the
+    /// timestamp was forged. Such a login would outlive the logouts until then.
     pub(crate) fn is_too_far_ahead_of(self, now: Timestamp) -> bool {
         self.0 > now.0.saturating_add(saturating_micros(MOST_AHEAD))
     }
 
-    /// How long before `self` the `earlier` moment lies; zero if it does not.
+    /// The time `duration` after `self`, saturating at the latest timestamp.
+    pub(crate) fn after(self, duration: Duration) -> Timestamp {
+        Self(self.0.saturating_add(saturating_micros(duration)))
+    }
+
+    /// The time since `earlier`, or zero if it is later.
     pub(crate) fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
@@ -100,7 +101,7 @@ fn saturating_micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// For showing: the system's own type, which every date library takes.
+/// For display: every date library converts from [`SystemTime`].
 impl From<Timestamp> for SystemTime {
     fn from(timestamp: Timestamp) -> Self {
         let distance = Duration::from_micros(timestamp.0.unsigned_abs());

@@ -1,134 +1,106 @@
-//! The rooms of the house: what may know what. An arrow that runs upwards, or a circle, is red.
+//! The rooms of `src` and their files: what may know what. An arrow that runs upwards, or a circle,
+//! is red. `docs/architecture.md` says what is in each room.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+    path::Path,
+};
 
 /// The rooms in their order, and what each may know: itself, and what is listed.
 const ROOMS: &[(&str, &[&str])] = &[
     ("timestamp", &[]),
-    ("profile", &[]),
-    ("provider_session", &[]),
-    ("logout_scope", &["profile", "provider_session"]),
+    ("identity", &[]),
     ("box_error", &[]),
     ("log_limit", &[]),
     ("address", &[]),
-    ("calls", &["address"]),
     ("cookies", &[]),
+    ("calls", &["address"]),
     ("site", &["address"]),
-    (
-        "user",
-        &[
-            "timestamp",
-            "profile",
-            "provider_session",
-            "logout_scope",
-            "box_error",
-        ],
-    ),
     ("time_limit", &["box_error"]),
+    ("users", &["timestamp", "identity", "box_error"]),
+    ("stores", &["timestamp", "identity", "box_error", "users"]),
     (
-        "session",
-        &[
-            "timestamp",
-            "profile",
-            "provider_session",
-            "box_error",
-            "cookies",
-            "site",
-        ],
+        "sessions",
+        &["timestamp", "identity", "box_error", "cookies", "site"],
     ),
-    ("strangers", &["timestamp", "profile", "provider_session"]),
+    ("provider", &["timestamp", "identity", "box_error"]),
+    ("clef", &["identity", "address", "calls", "provider"]),
     (
-        "pending",
+        "oidc",
+        &["timestamp", "identity", "address", "calls", "provider"],
+    ),
+    (
+        "revocation",
         &[
             "timestamp",
-            "profile",
-            "provider_session",
-            "logout_scope",
+            "identity",
             "box_error",
             "log_limit",
-            "user",
-            "strangers",
-        ],
-    ),
-    (
-        "leased",
-        &[
-            "timestamp",
-            "profile",
-            "provider_session",
-            "logout_scope",
-            "box_error",
-            "user",
-            "time_limit",
-            "strangers",
+            "users",
+            "provider",
         ],
     ),
     (
         "live",
         &[
             "timestamp",
-            "profile",
-            "provider_session",
-            "logout_scope",
+            "identity",
             "box_error",
-            "user",
             "time_limit",
-            "session",
-            "pending",
+            "users",
+            "sessions",
+            "revocation",
         ],
     ),
     (
-        "provider",
-        &["profile", "provider_session", "logout_scope", "box_error"],
-    ),
-    ("clef", &["profile", "address", "calls", "provider"]),
-    (
-        "oidc",
+        "auth",
         &[
-            "profile",
-            "provider_session",
-            "address",
-            "calls",
+            "timestamp",
+            "identity",
+            "box_error",
+            "log_limit",
+            "cookies",
+            "site",
+            "time_limit",
+            "users",
+            "sessions",
             "provider",
+            "revocation",
+            "live",
         ],
     ),
     (
         "extract",
         &[
             "timestamp",
-            "profile",
-            "provider_session",
-            "logout_scope",
+            "identity",
             "box_error",
-            "log_limit",
-            "cookies",
-            "user",
-            "session",
-            "strangers",
-            "pending",
-            "live",
             "time_limit",
+            "users",
+            "sessions",
+            "revocation",
+            "live",
+            "auth",
         ],
     ),
     (
         "routes",
         &[
             "timestamp",
-            "profile",
-            "provider_session",
-            "logout_scope",
+            "identity",
             "box_error",
             "log_limit",
             "cookies",
             "site",
-            "user",
-            "session",
-            "strangers",
-            "pending",
-            "live",
             "time_limit",
+            "users",
+            "sessions",
             "provider",
             "clef",
+            "revocation",
+            "live",
+            "auth",
             "extract",
         ],
     ),
@@ -136,44 +108,26 @@ const ROOMS: &[(&str, &[&str])] = &[
         "layer",
         &[
             "timestamp",
-            "profile",
+            "identity",
             "box_error",
             "log_limit",
             "address",
-            "cookies",
             "site",
-            "user",
-            "session",
-            "strangers",
-            "pending",
-            "live",
-            "time_limit",
+            "users",
+            "sessions",
             "provider",
-            "clef",
+            "revocation",
+            "live",
+            "auth",
             "extract",
             "routes",
         ],
     ),
     (
-        "stores",
-        &[
-            "timestamp",
-            "profile",
-            "provider_session",
-            "box_error",
-            "user",
-        ],
+        "leased",
+        &["timestamp", "identity", "box_error", "time_limit", "users"],
     ),
-    (
-        "testing",
-        &[
-            "timestamp",
-            "profile",
-            "provider_session",
-            "box_error",
-            "user",
-        ],
-    ),
+    ("testing", &["timestamp", "identity", "box_error", "users"]),
 ];
 
 #[test]
@@ -216,6 +170,124 @@ fn the_rooms_are_in_order() {
     }
 }
 
+/// Also between its `mod.rs` and the others: what several files share stands in a file of its own.
+#[test]
+fn the_files_of_a_room_know_each_other_in_one_direction() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut circles = Vec::new();
+    let mut arrows = 0;
+    for (room, _) in ROOMS {
+        let folder = source.join(room);
+        if !folder.is_dir() {
+            continue;
+        }
+        let files = knowledge(&folder);
+        arrows += files.values().map(BTreeSet::len).sum::<usize>();
+        let in_a_circle = files.keys().filter(|file| reaches(&files, file, file));
+        let circle: Vec<_> = in_a_circle.cloned().collect();
+        if !circle.is_empty() {
+            circles.push((room, circle));
+        }
+    }
+    assert!(arrows > 50, "the sources are read");
+    assert!(circles.is_empty(), "{circles:#?}");
+}
+
+/// The files of a room, and for each the others that it names by `super::` or, in `mod.rs`, calls
+/// by `self::` without passing them on.
+fn knowledge(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut sources = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            sources.insert(name, code(&fs::read_to_string(&path).unwrap()));
+        }
+    }
+    let passed_on = exports(&sources["mod"]);
+    let mut files = BTreeMap::new();
+    for (file, code) in &sources {
+        let paths = match file.as_str() {
+            // Only what it calls itself is an arrow, and not what it passes on.
+            "mod" => Vec::new(),
+            _ => paths(code, "super::"),
+        };
+        let known = paths.iter().map(|path| {
+            let first = word(path);
+            match sources.contains_key(&first) {
+                true => first,
+                false => passed_on.get(&first).cloned().unwrap_or("mod".to_owned()),
+            }
+        });
+        files.insert(file.clone(), known.filter(|known| known != file).collect());
+    }
+    let own = without_uses(&sources["mod"]);
+    let called = sources
+        .keys()
+        .filter(|file| own.contains(&format!("{file}::")));
+    let used = private_uses(&sources["mod"]);
+    let used = used.iter().map(|path| word(path));
+    let known: BTreeSet<_> = called.cloned().chain(used).collect();
+    files.insert("mod".to_owned(), known);
+    files
+}
+
+fn reaches(files: &BTreeMap<String, BTreeSet<String>>, from: &str, to: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut next: Vec<_> = files[from].iter().collect();
+    while let Some(file) = next.pop() {
+        if file == to {
+            return true;
+        }
+        if seen.insert(file) {
+            next.extend(files.get(file).into_iter().flatten());
+        }
+    }
+    false
+}
+
+/// What `mod.rs` passes on, and from which file.
+fn exports(code: &str) -> HashMap<String, String> {
+    let mut files = HashMap::new();
+    for (at, _) in code.match_indices("use self::") {
+        let list = &code[at + "use self::".len()..];
+        let list = &list[..list.find(';').unwrap()];
+        let mut file = String::new();
+        let mut rest = list;
+        while let Some(start) = rest.find(|c: char| c.is_alphanumeric() || c == '_') {
+            let name = word(&rest[start..]);
+            rest = &rest[start + name.len()..];
+            if rest.starts_with("::") && !name.starts_with(char::is_uppercase) {
+                file = name;
+            } else {
+                files.insert(name, file.clone());
+            }
+        }
+    }
+    files
+}
+
+/// The paths behind `use self::` without `pub`.
+fn private_uses(code: &str) -> Vec<String> {
+    let mut uses = Vec::new();
+    for line in code.match_indices("\nuse self::") {
+        let rest = &code[line.0 + "\nuse ".len()..];
+        uses.extend(paths(&rest[..rest.find(';').unwrap()], "self::"));
+    }
+    uses
+}
+
+fn without_uses(code: &str) -> String {
+    let mut rest = code;
+    let mut own = String::new();
+    while let Some(at) = rest.find("use ") {
+        own += &rest[..at];
+        let end = rest[at..].find(';').map_or(rest.len(), |end| at + end + 1);
+        rest = &rest[end..];
+    }
+    own + rest
+}
+
 fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -247,17 +319,24 @@ fn exported(lib: &str) -> HashMap<String, String> {
 
 /// The first names behind each `crate::` outside of comments, and of the tests at the end.
 fn names(source: &str) -> Vec<String> {
+    let paths = paths(&code(source), "crate::");
+    paths.iter().map(|path| word(path)).collect()
+}
+
+/// A source without comments, and without the tests at its end.
+fn code(source: &str) -> String {
     let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
-    let code: String = code
-        .lines()
-        .map(|line| line.split("//").next().unwrap())
-        .collect::<Vec<_>>()
-        .join("\n");
-    let mut names = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
+    let lines = code.lines().map(|line| line.split("//").next().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What stands behind each of these starts, one by one where it is a list.
+fn paths(code: &str, start: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (at, _) in code.match_indices(start) {
+        let rest = &code[at + start.len()..];
         let Some(list) = rest.strip_prefix('{') else {
-            names.push(word(rest));
+            paths.push(path(rest));
             continue;
         };
         let mut depth = 0;
@@ -269,14 +348,19 @@ fn names(source: &str) -> Vec<String> {
                 '}' => depth -= 1,
                 ',' if depth == 0 => start = true,
                 _ if start && character.is_alphabetic() => {
-                    names.push(word(&list[index..]));
+                    paths.push(path(&list[index..]));
                     start = false;
                 }
                 _ => {}
             }
         }
     }
-    names
+    paths
+}
+
+fn path(text: &str) -> String {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+    text[..end.unwrap_or(text.len())].to_owned()
 }
 
 fn word(text: &str) -> String {

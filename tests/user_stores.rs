@@ -1,19 +1,21 @@
 //! What the ready user stores keep beyond what the kit checks (`user_store_kit`): with a clock to set,
 //! and what is theirs alone.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering::SeqCst},
+use std::{
+    slice,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::SeqCst},
+    },
 };
 
 use axum_clef::{
-    Profile, ProviderSession, Subject, Timestamp, User as _, UserStore,
+    IdentityStore, LoginId, LoginReference, Profile, ProviderSession, RevocationKey, Subject,
+    Timestamp, User as _, UserStore,
     stores::{Account, MemoryUserStore, SqliteUserStore},
 };
 
-type Store = Arc<dyn UserStore<User = Account>>;
-
-/// A clock that stands still until it is told.
+/// A clock that stands still until it is set.
 #[derive(Clone, Default)]
 struct Clock(Arc<AtomicI64>);
 
@@ -27,12 +29,80 @@ impl Clock {
     }
 }
 
+/// A ready store.
+#[derive(Clone)]
+enum Store {
+    Memory(MemoryUserStore),
+    Sqlite(SqliteUserStore),
+}
+
+macro_rules! call {
+    ($store:expr, $method:ident($($argument:expr),*)) => {
+        match $store {
+            Store::Memory(store) => store.$method($($argument),*).await.unwrap(),
+            Store::Sqlite(store) => store.$method($($argument),*).await.unwrap(),
+        }
+    };
+}
+
+impl Store {
+    async fn find_or_create(&self, profile: &Profile) -> Account {
+        call!(self, find_or_create(profile)).unwrap()
+    }
+
+    /// A login of this subject, from the profile on.
+    async fn log_in_subject(&self, id: &str) -> Account {
+        let user = self.find_or_create(&Profile::new(subject(id))).await;
+        self.log_in(&user.id()).await.unwrap()
+    }
+
+    async fn load(&self, id: &str) -> Option<Account> {
+        call!(self, load(id))
+    }
+
+    async fn logged_out_at(&self, id: &str) -> Option<Timestamp> {
+        self.load(id).await.unwrap().logged_out_at()
+    }
+
+    async fn log_in(&self, id: &str) -> Option<Account> {
+        call!(self, log_in(id))
+    }
+
+    async fn log_out(&self, id: &str) -> bool {
+        call!(self, log_out(id))
+    }
+
+    async fn log_out_subject(&self, id: &str) -> Vec<String> {
+        call!(self, log_out_subject(&subject(id)))
+    }
+
+    async fn now(&self) -> Timestamp {
+        call!(self, now())
+    }
+
+    /// Whether the login is revoked, and when its provider key was.
+    async fn check(&self, login: LoginReference<'_>) -> (bool, Option<i64>) {
+        let check = call!(self, check_login(login)).unwrap();
+        let provider_revoked_at = check.provider_revoked_at.map(Timestamp::as_micros);
+        (check.revoked, provider_revoked_at)
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: i64) {
+        call!(self, revoke(keys, Timestamp::from_micros(keep_until)));
+    }
+
+    /// When this key was revoked, in microseconds.
+    async fn revoked_at(&self, key: &RevocationKey) -> Option<i64> {
+        call!(self, revoked_at(key)).map(Timestamp::as_micros)
+    }
+}
+
 /// Each ready store, with a clock to set. What keeps the files of SQLite comes along.
 async fn stores() -> Vec<(Store, Clock, Option<tempfile::TempDir>)> {
     let clock = Clock::default();
     let reading = clock.clone();
     let memory = MemoryUserStore::new().with_clock(move || reading.read());
-    let mut stores: Vec<(Store, _, _)> = vec![(Arc::new(memory), clock, None)];
+    let mut stores = vec![(Store::Memory(memory), clock, None)];
 
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", directory.path().join("users.db").display());
@@ -40,7 +110,7 @@ async fn stores() -> Vec<(Store, Clock, Option<tempfile::TempDir>)> {
     let reading = clock.clone();
     let sqlite = SqliteUserStore::connect(&url).await.unwrap();
     let sqlite = sqlite.with_clock(move || reading.read());
-    stores.push((Arc::new(sqlite), clock, Some(directory)));
+    stores.push((Store::Sqlite(sqlite), clock, Some(directory)));
     stores
 }
 
@@ -48,177 +118,238 @@ fn subject(id: &str) -> Subject {
     Subject::new("https://clef.test", id)
 }
 
-async fn log_in(store: &Store, id: &str) -> Account {
-    let profile = Profile::new(subject(id));
-    store.log_in(&profile).await.unwrap().unwrap()
+fn session(id: &str) -> RevocationKey {
+    RevocationKey::Session(ProviderSession::new("https://clef.test", id))
+}
+
+fn login_id() -> LoginId {
+    "AAECAwQFBgcICQoLDA0ODw".parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_logouts_at_once_raise_the_stamp_a_hundred_times() {
     for (store, clock, _directory) in stores().await {
         clock.set(1_000);
-        let id = log_in(&store, "12345").await.id();
-        let logouts = (0..100).map(|_| {
-            let store = Arc::clone(&store);
-            tokio::spawn(async move { store.log_out(&subject("12345")).await.unwrap() })
+        let id = store.log_in_subject("12345").await.id();
+        let logouts = (0..100).map(|turn| {
+            let (store, id) = (store.clone(), id.clone());
+            tokio::spawn(async move {
+                match turn % 2 {
+                    0 => store.log_out(&id).await,
+                    _ => store.log_out_subject("12345").await == [id],
+                }
+            })
         });
         for logout in logouts.collect::<Vec<_>>() {
             assert!(logout.await.unwrap());
         }
         // The clock stands still since the login, so each had to be one above the one before.
-        let user = store.load(&id).await.unwrap().unwrap();
-        assert_eq!(user.logged_out_at(), Some(Timestamp::from_micros(1_100)));
+        let stamp = store.logged_out_at(&id).await;
+        assert_eq!(stamp, Some(Timestamp::from_micros(1_100)));
     }
 }
 
 #[tokio::test]
 async fn a_logout_is_now_or_later_and_never_earlier() {
     for (store, clock, _directory) in stores().await {
-        let id = log_in(&store, "12345").await.id();
-        let logged_out_at = async || store.load(&id).await.unwrap().unwrap().logged_out_at();
-        assert_eq!(logged_out_at().await, None);
+        let id = store.log_in_subject("12345").await.id();
+        assert_eq!(store.logged_out_at(&id).await, None);
         // The login was at 0, so no logout is.
         for (now, stamp) in [(0, 1), (500, 500), (500, 501), (100, 502), (900, 900)] {
             clock.set(now);
-            assert!(store.log_out(&subject("12345")).await.unwrap());
+            assert!(store.log_out(&id).await);
             let stamp = Timestamp::from_micros(stamp);
-            assert_eq!(logged_out_at().await, Some(stamp));
+            assert_eq!(store.logged_out_at(&id).await, Some(stamp));
         }
-        log_in(&store, "12345").await;
+        store.log_in_subject("12345").await;
         let stamp = Timestamp::from_micros(900);
-        assert_eq!(logged_out_at().await, Some(stamp), "a login leaves it");
-        assert_eq!(store.now().await.unwrap(), stamp, "one clock");
+        let after_login = store.logged_out_at(&id).await;
+        assert_eq!(after_login, Some(stamp), "a login leaves it");
+        assert_eq!(store.now().await, stamp, "one clock");
     }
 }
 
-fn session(id: &str) -> ProviderSession {
-    ProviderSession::new("https://clef.test", id)
-}
-
-/// When this session was logged out, in microseconds.
-async fn ended_at(store: &Store, id: &str) -> Option<i64> {
-    let ended = store.session_logged_out_at(&session(id)).await.unwrap();
-    ended.map(Timestamp::as_micros)
+#[tokio::test]
+async fn a_user_who_never_logged_in_can_be_logged_out() {
+    for (store, clock, _directory) in stores().await {
+        clock.set(-5);
+        let user = store.find_or_create(&Profile::new(subject("12345"))).await;
+        assert!(store.log_out(&user.id()).await);
+        let stamp = store.logged_out_at(&user.id()).await;
+        assert_eq!(stamp, Some(Timestamp::from_micros(-5)));
+    }
 }
 
 #[tokio::test]
-async fn the_logout_of_a_session_is_now_or_later_and_never_earlier() {
+async fn a_revocation_is_now_or_later_and_never_earlier() {
     for (store, clock, _directory) in stores().await {
-        // Nobody has ever logged in, so nothing has to be later than that.
+        // There was no login yet, so nothing has to be later than that.
         for (now, stamp) in [(-5, -5), (-5, -4), (500, 500), (500, 501), (100, 502)] {
             clock.set(now);
-            assert!(store.log_out_session(&session("abc")).await.unwrap());
-            assert_eq!(ended_at(&store, "abc").await, Some(stamp));
+            store.revoke(&[session("abc")], 1_000).await;
+            assert_eq!(store.revoked_at(&session("abc")).await, Some(stamp));
         }
-        assert_eq!(ended_at(&store, "xyz").await, None);
+        assert_eq!(store.revoked_at(&session("xyz")).await, None);
     }
 }
 
 #[tokio::test]
-async fn the_logout_of_a_session_is_later_than_any_login_though_the_clock_stepped_back() {
+async fn a_revocation_is_later_than_any_login_though_the_clock_stepped_back() {
     let day = 24 * 60 * 60 * 1_000_000;
     // By a little, and by far more than a clock is ever wrong.
     for stepped_back in [1, 59_000_000, 2 * day, 400 * day] {
         for (store, clock, _directory) in stores().await {
             clock.set(500 * day);
-            log_in(&store, "12345").await;
-            log_in(&store, "67890").await;
-            let logged_in_at = store.now().await.unwrap();
+            store.log_in_subject("12345").await;
+            store.log_in_subject("67890").await;
+            let logged_in_at = store.now().await.as_micros();
             clock.set(500 * day - stepped_back);
-            log_in(&store, "67890").await;
-            assert!(store.log_out_session(&session("abc")).await.unwrap());
-            let ended = store.session_logged_out_at(&session("abc")).await.unwrap();
-            assert!(!logged_in_at.outlives(ended), "by {stepped_back}");
+            store.log_in_subject("67890").await;
+            let keys = [session("abc"), RevocationKey::Login(login_id())];
+            store.revoke(&keys, 600 * day).await;
+            for key in &keys {
+                let revoked_at = store.revoked_at(key).await;
+                assert!(revoked_at > Some(logged_in_at), "by {stepped_back}");
+            }
         }
     }
 }
 
 #[tokio::test]
-async fn the_end_of_a_session_is_kept_for_a_month_and_then_forgotten() {
-    let kept = i64::try_from(ProviderSession::KEPT.as_micros()).unwrap();
-    let second = 1_000_000;
+async fn a_login_is_checked_by_its_id_and_its_provider_key() {
     for (store, clock, _directory) in stores().await {
-        for (now, id) in [(0, "first"), (second, "second")] {
-            clock.set(now);
-            store.log_out_session(&session(id)).await.unwrap();
+        let id = store.log_in_subject("12345").await.id();
+        let login = LoginReference::new(&id);
+        let (session, alex) = (session("abc"), RevocationKey::Subject(subject("12345")));
+        clock.set(7);
+        for (revoked, expected) in [
+            (RevocationKey::UnknownSubject(subject("12345")), [None; 2]),
+            (session.clone(), [Some(7), None]),
+            (alex.clone(), [Some(7), Some(7)]),
+        ] {
+            store.revoke(&[revoked], 1_000).await;
+            for (key, revoked_at) in [&session, &alex].into_iter().zip(expected) {
+                let login = login.with_provider_key(key.provider_key());
+                let check = store.check(login.with_id(login_id())).await;
+                assert_eq!(check, (false, revoked_at), "{key:?}");
+            }
         }
-        // It is at a logout that others are forgotten.
-        for (now, first, second) in [
-            (kept - second, Some(0), Some(second)),
-            (kept + second - 1, None, Some(second)),
-            (kept + 2 * second, None, None),
+        let key = RevocationKey::Login(login_id());
+        store.revoke(&[key], 1_000).await;
+        let check = store.check(login.with_id(login_id())).await;
+        assert_eq!(check, (true, None));
+        assert_eq!(store.check(login).await, (false, None));
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_is_kept_until_its_time_and_then_removed() {
+    for (store, clock, _directory) in stores().await {
+        let (first, second) = (session("first"), session("second"));
+        store.revoke(slice::from_ref(&first), 10).await;
+        store.revoke(slice::from_ref(&second), 20).await;
+        for (now, first_kept, second_kept) in [
+            (10, true, true),
+            (11, false, true),
+            (20, false, true),
+            (21, false, false),
         ] {
             clock.set(now);
-            store.log_out_session(&session("another")).await.unwrap();
-            assert_eq!(ended_at(&store, "first").await, first, "at {now}");
-            assert_eq!(ended_at(&store, "second").await, second, "at {now}");
-            assert!(ended_at(&store, "another").await.is_some());
+            // Old ones are removed when others are written; in memory not at every call.
+            for call in 0..2_000 {
+                let other = session(&format!("{now} {call}"));
+                store.revoke(&[other], now).await;
+                if matches!(store, Store::Sqlite(_)) {
+                    break;
+                }
+            }
+            let kept = store.revoked_at(&first).await.is_some();
+            assert_eq!(kept, first_kept, "at {now}");
+            let kept = store.revoked_at(&second).await.is_some();
+            assert_eq!(kept, second_kept, "at {now}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_session_that_ends_again_is_kept_for_a_month_from_then() {
-    let kept = i64::try_from(ProviderSession::KEPT.as_micros()).unwrap();
+async fn the_time_that_a_revocation_is_kept_only_rises() {
     for (store, clock, _directory) in stores().await {
-        for now in [0, kept / 2, kept + 1] {
-            clock.set(now);
-            assert!(store.log_out_session(&session("abc")).await.unwrap());
+        for keep_until in [10, 30, 20] {
+            store.revoke(&[session("abc")], keep_until).await;
         }
-        clock.set(kept + kept / 2);
-        store.log_out_session(&session("another")).await.unwrap();
-        assert_eq!(ended_at(&store, "abc").await, Some(kept + 1));
+        clock.set(30);
+        store.revoke(&[session("another")], 1_000).await;
+        assert!(store.revoked_at(&session("abc")).await.is_some());
     }
 }
 
 #[tokio::test]
-async fn nobody_is_nobody_whatever_the_id() {
+async fn an_unknown_id_is_no_user_and_no_error() {
     let long = "x".repeat(10_000);
     for (store, _, _directory) in stores().await {
-        log_in(&store, "12345").await;
-        // What a store may refuse, and plain numbers, which in a shared one may be somebody.
+        store.log_in_subject("12345").await;
+        // What a store may refuse, and plain numbers, which in a shared one may be users.
         let ids = ["0", "-1", "é\u{0}", &long];
         for id in ids {
-            assert_eq!(store.load(id).await.unwrap(), None, "{id:?}");
-            assert!(!store.log_out(&subject(id)).await.unwrap(), "{id:?}");
+            assert_eq!(store.load(id).await, None, "{id:?}");
+            assert_eq!(store.log_in(id).await, None, "{id:?}");
+            assert!(!store.log_out(id).await, "{id:?}");
+            assert!(store.log_out_subject(id).await.is_empty(), "{id:?}");
         }
 
-        // And whoever has such an id at the provider is somebody here.
+        // And a subject with such an id at the provider is a user here.
         for id in ids {
-            let user = log_in(&store, id).await;
+            let user = store.log_in_subject(id).await;
             assert_eq!(user.profile().subject.id(), id);
-            assert_eq!(store.load(&user.id()).await.unwrap(), Some(user));
-            assert!(store.log_out(&subject(id)).await.unwrap());
+            assert_eq!(store.load(&user.id()).await, Some(user.clone()));
+            assert_eq!(store.log_out_subject(id).await, [user.id()]);
         }
     }
 }
 
 #[tokio::test]
-async fn what_the_provider_tells_is_kept_up_to_date() {
+async fn what_the_provider_says_is_kept_up_to_date() {
     for (store, _, _directory) in stores().await {
         let mut profile = Profile::new(subject("12345"));
         profile.first_name = Some("Alex'; drop table clef_users; --".to_owned());
         profile.email = Some("alex@getclef.com".to_owned());
-        let user = store.log_in(&profile).await.unwrap().unwrap();
+        let user = store.find_or_create(&profile).await;
         assert_eq!(*user.profile(), profile);
         profile.email = Some("alex@example.com".to_owned());
-        store.log_in(&profile).await.unwrap();
-        let user = store.load(&user.id()).await.unwrap().unwrap();
+        store.find_or_create(&profile).await;
+        let user = store.load(&user.id()).await.unwrap();
         assert_eq!(*user.profile(), profile);
     }
 }
 
 #[tokio::test]
-async fn what_the_provider_does_not_tell_this_time_stays_and_logouts_survive_a_power_cut() {
+async fn a_clock_that_steps_back_lets_no_login_outlive_a_logout() {
+    for (store, clock, _directory) in stores().await {
+        clock.set(60_000_000);
+        let logged_in_at = store.now().await;
+        let id = store.log_in_subject("12345").await.id();
+        // Another login, by the clock that stepped back, hides nothing of the first.
+        clock.set(1_000_000);
+        store.log_in_subject("12345").await;
+        assert!(store.log_out(&id).await);
+        assert!(!logged_in_at.outlives(store.logged_out_at(&id).await));
+    }
+}
+
+async fn new_user(store: &SqliteUserStore) -> Account {
+    let profile = Profile::new(subject("12345"));
+    store.find_or_create(&profile).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn what_the_provider_leaves_out_stays_and_logouts_survive_a_power_cut() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", directory.path().join("users.db").display());
     let store = SqliteUserStore::connect(&url).await.unwrap();
     let mut profile = Profile::new(subject("12345"));
     profile.email = Some("alex@getclef.com".to_owned());
-    store.log_in(&profile).await.unwrap();
-    let silent = Profile::new(subject("12345"));
-    let user = store.log_in(&silent).await.unwrap().unwrap();
-    assert_eq!(user.profile().email, profile.email);
+    store.find_or_create(&profile).await.unwrap();
+    assert_eq!(new_user(&store).await.profile().email, profile.email);
 
     let synchronous: i64 = sqlx::query_scalar("pragma synchronous")
         .fetch_one(store.pool())
@@ -237,46 +368,36 @@ async fn a_logout_that_waits_for_the_lock_ends_the_logins_made_meanwhile() {
         let store = SqliteUserStore::connect(&url).await.unwrap();
         store.with_clock(move || clock.read())
     };
-    let user = store
-        .log_in(&Profile::new(subject("12345")))
-        .await
-        .unwrap()
-        .unwrap();
+    let id = new_user(&store).await.id();
 
     let other_process = SqliteUserStore::connect(&url).await.unwrap();
-    let writing = other_process
-        .pool()
-        .begin_with("begin immediate")
-        .await
-        .unwrap();
-    clock.set(1_000);
-    let logout = tokio::spawn({
-        let store = store.clone();
-        async move { store.log_out(&subject("12345")).await.unwrap() }
-    });
-    // The logout holds a connection, so it is on its way to the lock.
-    while store.pool().num_idle() == store.pool().size() as usize {
-        tokio::task::yield_now().await;
-    }
-    // Were the clock read before the lock is had, it would be read now.
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    // Somebody logs in while it waits.
-    clock.set(2_000);
-    let logged_in_at = store.now().await.unwrap();
-    writing.rollback().await.unwrap();
-    assert!(logout.await.unwrap());
-    let user = store.load(&user.id()).await.unwrap().unwrap();
-    assert!(!logged_in_at.outlives(user.logged_out_at()));
-}
-
-#[tokio::test]
-async fn a_clock_that_steps_back_lets_no_login_outlive_a_logout() {
-    for (store, clock, _directory) in stores().await {
-        clock.set(60_000_000);
+    for by_subject in [false, true] {
+        let writing = other_process
+            .pool()
+            .begin_with("begin immediate")
+            .await
+            .unwrap();
+        clock.set(clock.read().as_micros() + 1_000);
+        let logout = tokio::spawn({
+            let (store, id) = (store.clone(), id.clone());
+            async move {
+                match by_subject {
+                    false => store.log_out(&id).await.unwrap(),
+                    true => store.log_out_subject(&subject("12345")).await.unwrap() == [id],
+                }
+            }
+        });
+        // The logout holds a connection, so it is on its way to the lock.
+        while store.pool().num_idle() == store.pool().size() as usize {
+            tokio::task::yield_now().await;
+        }
+        // A clock that is read before the lock is acquired would be read now.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        // A login while it waits.
+        clock.set(clock.read().as_micros() + 1_000);
         let logged_in_at = store.now().await.unwrap();
-        let id = log_in(&store, "12345").await.id();
-        clock.set(1_000_000);
-        assert!(store.log_out(&subject("12345")).await.unwrap());
+        writing.rollback().await.unwrap();
+        assert!(logout.await.unwrap());
         let user = store.load(&id).await.unwrap().unwrap();
         assert!(!logged_in_at.outlives(user.logged_out_at()));
     }
@@ -290,14 +411,14 @@ async fn a_clock_that_was_set_back_between_two_runs_goes_on_from_where_it_was() 
     let half_an_hour = 30 * 60 * 1_000_000;
     let later = Timestamp::now().as_micros() + half_an_hour;
     let ahead = ahead.with_clock(move || Timestamp::from_micros(later));
-    let profile = Profile::new(subject("12345"));
     let logged_in_at = ahead.now().await.unwrap();
-    ahead.log_in(&profile).await.unwrap();
+    let id = new_user(&ahead).await.id();
+    ahead.log_in(&id).await.unwrap();
     drop(ahead);
 
     let store = SqliteUserStore::connect(&url).await.unwrap();
-    assert!(store.log_out(&subject("12345")).await.unwrap());
-    let user = store.log_in(&profile).await.unwrap().unwrap();
+    assert!(store.log_out(&id).await.unwrap());
+    let user = store.log_in(&id).await.unwrap().unwrap();
     assert!(!logged_in_at.outlives(user.logged_out_at()));
     let logged_in_at = store.now().await.unwrap();
     assert!(
@@ -312,14 +433,13 @@ async fn a_stamp_far_ahead_keeps_one_user_out_and_does_not_move_the_clock() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", directory.path().join("users.db").display());
     let store = SqliteUserStore::connect(&url).await.unwrap();
-    store.log_in(&Profile::new(subject("12345"))).await.unwrap();
+    let id = new_user(&store).await.id();
     let ban = sqlx::query("update clef_users set logged_out_at = 4102444800000000");
     ban.execute(store.pool()).await.unwrap();
     let store = SqliteUserStore::connect(&url).await.unwrap();
     let year_2100 = Timestamp::from_micros(4_102_444_800_000_000);
     assert!(store.now().await.unwrap() < year_2100);
-    let user = store.log_in(&Profile::new(subject("12345"))).await;
-    let user = user.unwrap().unwrap();
+    let user = store.log_in(&id).await.unwrap().unwrap();
     assert!(!store.now().await.unwrap().outlives(user.logged_out_at()));
 }
 
@@ -341,53 +461,64 @@ async fn many_can_open_a_database_that_is_not_there_yet() {
 #[tokio::test]
 async fn the_id_of_a_deleted_user_is_never_given_again() {
     let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
-    let alex = Profile::new(subject("12345"));
-    let alex = store.log_in(&alex).await.unwrap().unwrap();
+    let alex = new_user(&store).await;
     let delete = sqlx::query("delete from clef_users");
     delete.execute(store.pool()).await.unwrap();
-    let noor = Profile::new(subject("67890"));
-    let noor = store.log_in(&noor).await.unwrap().unwrap();
+    assert_eq!(store.log_in(&alex.id()).await.unwrap(), None);
+    let noor = new_user(&store).await;
     assert_ne!(alex.id(), noor.id());
 }
 
 #[tokio::test]
 async fn the_largest_stamp_does_not_break_the_store() {
     let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
-    let profile = Profile::new(subject("12345"));
-    store.log_in(&profile).await.unwrap();
+    let id = new_user(&store).await.id();
     let spoil = sqlx::query("update clef_users set logged_out_at = 9223372036854775807");
     spoil.execute(store.pool()).await.unwrap();
-    assert!(store.log_out(&subject("12345")).await.unwrap());
+    assert!(store.log_out(&id).await.unwrap());
 
-    // Neither of a login nor of a session.
+    // Neither of a login nor of a revocation.
     let spoil = sqlx::query("update clef_users set last_login_at = 9223372036854775807");
     spoil.execute(store.pool()).await.unwrap();
+    let latest = Timestamp::from_micros(i64::MAX);
     for _ in 0..2 {
-        assert!(store.log_out_session(&session("abc")).await.unwrap());
-        assert!(store.log_out(&subject("12345")).await.unwrap());
+        store.log_in(&id).await.unwrap();
+        store.revoke(&[session("abc")], latest).await.unwrap();
+        assert!(store.log_out(&id).await.unwrap());
     }
-    let ended = store.session_logged_out_at(&session("abc")).await.unwrap();
-    assert_eq!(ended, Some(Timestamp::from_micros(i64::MAX)));
+    let revoked_at = store.revoked_at(&session("abc")).await.unwrap();
+    assert_eq!(revoked_at, Some(latest));
 }
 
-/// As on a disk that is full: the row is there, and its commit fails. Its id is another's next.
+/// As on a disk that is full: the row is there, and its commit fails.
 #[tokio::test]
-async fn a_login_that_the_database_takes_back_is_an_error() {
+async fn a_write_that_the_database_takes_back_is_an_error() {
     let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
+    let id = new_user(&store).await.id();
     for spoil in [
         "create table refused (id integer references nowhere (id) deferrable initially deferred)",
         "create table nowhere (id integer primary key)",
         "create trigger refuse after insert on clef_users begin insert into refused values (1); end",
+        "create trigger refuse_too after update on clef_users
+            begin insert into refused values (1); end",
+        "create trigger refuse_keys after insert on clef_revocations
+            begin insert into refused values (1); end",
     ] {
         sqlx::query(spoil).execute(store.pool()).await.unwrap();
     }
-    let profile = Profile::new(subject("12345"));
-    assert!(store.log_in(&profile).await.is_err());
-    sqlx::query("drop trigger refuse")
-        .execute(store.pool())
-        .await
-        .unwrap();
-    let user = store.log_in(&profile).await.unwrap().unwrap();
+    // The id of a user that is not kept is another's next.
+    let profile = Profile::new(subject("67890"));
+    assert!(store.find_or_create(&profile).await.is_err());
+    assert!(store.log_in(&id).await.is_err());
+    assert!(store.log_out(&id).await.is_err());
+    assert!(store.log_out_subject(&subject("12345")).await.is_err());
+    let revoked = store.revoke(&[session("abc")], Timestamp::now()).await;
+    assert!(revoked.is_err());
+    for trigger in ["refuse", "refuse_too", "refuse_keys"] {
+        let drop = format!("drop trigger {trigger}");
+        sqlx::query(&drop).execute(store.pool()).await.unwrap();
+    }
+    let user = store.find_or_create(&profile).await.unwrap().unwrap();
     assert!(store.load(&user.id()).await.unwrap().is_some());
 }
 

@@ -1,7 +1,10 @@
-//! The same application four times.
+//! The same application five times.
 
 use axum::{Router, http::StatusCode, routing::get};
-use axum_clef::{ClefLayer, User as _, UserStore as _, stores::MemoryUserStore};
+use axum_clef::{
+    ClefLayer, IdentityStore as _, SessionKey, Sessions, User as _, UserStore as _,
+    stores::MemoryUserStore,
+};
 use clef_dev::PEOPLE;
 use time::Duration;
 use tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer, cookie::SameSite};
@@ -12,13 +15,15 @@ pub const BARE: &str = "bare axum";
 pub const TOWER_SESSIONS: &str = "tower-sessions";
 pub const AXUM_LOGIN: &str = "axum-login";
 pub const AXUM_CLEF: &str = "axum-clef";
+pub const SEALED: &str = "axum-clef, sealed";
 
-pub async fn all() -> [Site; 4] {
+pub async fn all() -> [Site; 5] {
     [
         bare().await,
         tower_sessions().await,
         axum_login().await,
-        axum_clef().await,
+        axum_clef(AXUM_CLEF, MemoryStore::default()).await,
+        axum_clef(SEALED, Sessions::sealed([SessionKey::from_bytes([1; 32])])).await,
     ]
 }
 
@@ -45,7 +50,8 @@ async fn tower_sessions() -> Site {
     let users = MemoryUserStore::new();
     let for_login = users.clone();
     let login = async move |session: Session| {
-        let account = for_login.log_in(&alex()).await.unwrap().unwrap();
+        let account = for_login.find_or_create(&alex()).await.unwrap().unwrap();
+        let account = for_login.log_in(&account.id()).await.unwrap().unwrap();
         session.insert(USER, account.id()).await.unwrap();
     };
     let user = async move |session: Session| {
@@ -70,16 +76,11 @@ async fn axum_login() -> Site {
 }
 
 /// At a Clef that is gone when the requests begin.
-async fn axum_clef() -> Site {
+async fn axum_clef(name: &str, sessions: impl Into<Sessions>) -> Site {
     let service = clef::service().await;
-    let auth = ClefLayer::new(
-        clef::SITE,
-        clef::client(&service),
-        MemoryUserStore::new(),
-        MemoryStore::default(),
-    )
-    .unwrap();
+    let auth = ClefLayer::builder(clef::SITE, MemoryUserStore::new(), sessions);
+    let auth = auth.provider(clef::client(&service)).build().unwrap();
     let pages = clef::pages().merge(auth.routes());
     let app = pages.layer(auth).with_state(());
-    clef::site(AXUM_CLEF, app, &service).await
+    clef::site(name, app, &service).await
 }

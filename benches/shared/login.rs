@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::{Router, http::StatusCode, routing::get};
-use axum_clef::{Profile, User as _, UserStore, stores::Account};
+use axum_clef::{IdentityStore, Profile, User as _, stores::Account};
 use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend};
 use tower_sessions::{SessionManagerLayer, SessionStore};
 
@@ -12,19 +12,19 @@ use super::{alex, answer_to, public};
 /// The application. Who opens `/login` is logged in.
 pub fn app<U, S>(users: U, sessions: SessionManagerLayer<S>) -> Router
 where
-    U: UserStore<User = Account> + Clone,
+    U: IdentityStore<User = Account> + Clone,
     S: SessionStore + Clone,
 {
     async fn login<U>(mut auth: AuthSession<Backend<U>>)
     where
-        U: UserStore<User = Account> + Clone,
+        U: IdentityStore<User = Account> + Clone,
     {
         let account = auth.authenticate(alex()).await.unwrap().unwrap();
         auth.login(&account).await.unwrap();
     }
     async fn user<U>(auth: AuthSession<Backend<U>>) -> Result<String, StatusCode>
     where
-        U: UserStore<User = Account> + Clone,
+        U: IdentityStore<User = Account> + Clone,
     {
         let member = auth.user.ok_or(StatusCode::UNAUTHORIZED)?;
         Ok(answer_to(&member.0))
@@ -56,13 +56,14 @@ impl AuthUser for Member {
     }
 }
 
-impl<U: UserStore<User = Account> + Clone> AuthnBackend for Backend<U> {
+impl<U: IdentityStore<User = Account> + Clone> AuthnBackend for Backend<U> {
     type User = Member;
     type Credentials = Profile;
     type Error = Infallible;
 
     async fn authenticate(&self, profile: Profile) -> Result<Option<Member>, Infallible> {
-        Ok(self.0.log_in(&profile).await.unwrap().map(Member))
+        let account = self.0.find_or_create(&profile).await.unwrap().unwrap();
+        Ok(self.0.log_in(&account.id()).await.unwrap().map(Member))
     }
 
     async fn get_user(&self, id: &String) -> Result<Option<Member>, Infallible> {

@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Instant};
 
 use axum::http::header;
-use axum_clef::{Subject, UserStore as _, stores::PostgresUserStore};
+use axum_clef::{UserStore as _, stores::PostgresUserStore};
 use tower::ServiceExt as _;
 use tower_sessions_redis_store::fred::{
     prelude::{KeysInterface as _, Pool},
@@ -22,8 +22,8 @@ const BATCH: usize = 1_000;
 /// What is left behind if somebody stops the bench is gone soon, in seconds.
 const LIFETIME: i64 = 600;
 
-/// The person is logged in at the site, by the session that is copied.
-pub async fn measure(servers: &Servers, users: &PostgresUserStore, site: &Site, person: &Subject) {
+/// The user is logged in at the site, by the session that is copied.
+pub async fn measure(servers: &Servers, users: &PostgresUserStore, site: &Site, user_id: &str) {
     println!("A logout of somebody who has so many sessions in Redis: µs (median of {LOGOUTS})\n");
     let redis = servers.sessions(1).await;
     let session: Vec<u8> = redis.get(session_id(site)).await.unwrap();
@@ -34,7 +34,7 @@ pub async fn measure(servers: &Servers, users: &PostgresUserStore, site: &Site, 
         let mut times = Vec::new();
         for _ in 0..LOGOUTS {
             let start = Instant::now();
-            assert!(users.log_out(person).await.unwrap());
+            assert!(users.log_out(user_id).await.unwrap());
             times.push(start.elapsed().as_secs_f64());
         }
         println!("{sessions:>10}{:>10.0}", median(times) * 1e6);
@@ -53,8 +53,9 @@ fn session_id(site: &Site) -> String {
     let request = site.request(Route::User);
     let cookies = request.headers()[header::COOKIE].to_str().unwrap();
     let mut cookies = cookies.split("; ");
-    let id = cookies.find_map(|cookie| cookie.strip_prefix("clef-session-3000="));
-    id.unwrap().to_owned()
+    let login = cookies.find_map(|cookie| cookie.strip_prefix("auth-3000="));
+    let (id, _secret) = login.unwrap().split_once('.').unwrap();
+    id.to_owned()
 }
 
 async fn copy(redis: &Pool, session: &[u8], numbers: Range<usize>, prefix: &str) {

@@ -35,7 +35,6 @@ pub fn print_lines(costs: &[Costs]) {
         ("plain", Kind::Plain),
         ("leased", Kind::Leased),
         ("sealed_leased", Kind::SealedLeased),
-        ("sealed_once_leased", Kind::SealedOnceLeased),
     ] {
         let [public, user] = of(kind, false);
         let lines = [
@@ -54,7 +53,6 @@ pub fn print_lines(costs: &[Costs]) {
         ("plain", of(Kind::Plain, false)),
         ("leased", of(Kind::Leased, false)),
         ("sealed_leased", of(Kind::SealedLeased, false)),
-        ("sealed_once_leased", of(Kind::SealedOnceLeased, false)),
     ] {
         let requests = 1.0 / user.by_many;
         println!("requests_per_second stores_{name} {requests:.0}");

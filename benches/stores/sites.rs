@@ -1,12 +1,12 @@
-//! The application at axum-login, and at axum-clef in four ways.
+//! The application at axum-login, and at axum-clef in three ways.
 
 use std::{sync::Arc, time::Duration};
 
-use axum_clef::{ClefLayer, UserStore, leased::Leased, stores::PostgresUserStore};
+use axum_clef::{
+    ClefLayer, IdentityStore, SessionKey, Sessions, leased::Leased, stores::PostgresUserStore,
+};
 use clef_dev::ClefService;
-use time::OffsetDateTime;
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
-use tower_sessions_cookie_store::{CookieSessionConfig, CookieSessionManagerLayer, Key};
 use tower_sessions_redis_store::{RedisStore, fred::prelude::Pool};
 
 use crate::{
@@ -25,10 +25,7 @@ pub enum Kind {
     AxumLogin,
     Plain,
     Leased,
-    /// The cookie is written anew at each request, to keep the session from expiring.
     SealedLeased,
-    /// It is written at the login, and the session ends at a fixed time.
-    SealedOnceLeased,
 }
 
 pub fn name(kind: Kind, connections: u32, pings: bool) -> String {
@@ -37,7 +34,6 @@ pub fn name(kind: Kind, connections: u32, pings: bool) -> String {
         Kind::Plain => "axum-clef",
         Kind::Leased => "axum-clef, leased",
         Kind::SealedLeased => "axum-clef, sealed and leased",
-        Kind::SealedOnceLeased => "axum-clef, sealed once and leased",
     };
     let ping = if pings { ", ping" } else { "" };
     format!("{kind}, {connections}{ping}")
@@ -58,16 +54,17 @@ pub async fn all(servers: &Servers, service: &ClefService) -> Vec<Arc<Site>> {
             let name = |kind| name(kind, connections, pings);
             sites.push(axum_login(name(Kind::AxumLogin), &users, &sessions).await);
             let plain = name(Kind::Plain);
-            sites.push(axum_clef(plain, users.clone(), &sessions, service).await);
+            sites.push(axum_clef(plain, users.clone(), sessions.clone(), service).await);
             // What is in memory needs no connection, and no ping of it.
             if !pings {
                 let leased = Leased::new(users.clone(), LEASE);
-                sites.push(axum_clef(name(Kind::Leased), leased, &sessions, service).await);
+                let sessions = sessions.clone();
+                sites.push(axum_clef(name(Kind::Leased), leased, sessions, service).await);
             }
             if !pings && connections == 8 {
-                for kind in [Kind::SealedLeased, Kind::SealedOnceLeased] {
-                    sites.push(sealed(kind, name(kind), users.clone(), service).await);
-                }
+                let leased = Leased::new(users, LEASE);
+                let sealed = Sessions::sealed([SessionKey::from_bytes([1; 32])]);
+                sites.push(axum_clef(name(Kind::SealedLeased), leased, sealed, service).await);
             }
         }
     }
@@ -83,29 +80,15 @@ async fn axum_login(name: String, users: &PostgresUserStore, sessions: &RedisSto
 
 async fn axum_clef(
     name: String,
-    users: impl UserStore,
-    sessions: &RedisStore<Pool>,
+    users: impl IdentityStore,
+    sessions: impl Into<Sessions>,
     service: &ClefService,
 ) -> Site {
-    let auth = ClefLayer::new(clef::SITE, clef::client(service), users, sessions.clone());
-    let auth = auth.unwrap().idle_expiry(IDLE);
-    let pages = clef::pages().merge(auth.routes());
-    clef::site(name, pages.layer(auth).with_state(()), service).await
-}
-
-async fn sealed(kind: Kind, name: String, users: PostgresUserStore, service: &ClefService) -> Site {
-    let config = CookieSessionConfig::default().with_same_site(SameSite::Lax);
-    let idle = IDLE.try_into().unwrap();
-    let config = if kind == Kind::SealedLeased {
-        let config = config.with_expiry(Expiry::OnInactivity(idle));
-        config.with_always_save(true)
-    } else {
-        config.with_expiry(Expiry::AtDateTime(OffsetDateTime::now_utc() + idle))
-    };
-    let sessions = CookieSessionManagerLayer::private(Key::generate()).with_config(config);
-    let users = Leased::new(users, LEASE);
-    let auth =
-        ClefLayer::with_session_layer(clef::SITE, clef::client(service), users, sessions).unwrap();
+    let auth = ClefLayer::builder(clef::SITE, users, sessions)
+        .provider(clef::client(service))
+        .idle_expiry(IDLE)
+        .build()
+        .unwrap();
     let pages = clef::pages().merge(auth.routes());
     clef::site(name, pages.layer(auth).with_state(()), service).await
 }

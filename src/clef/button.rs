@@ -1,4 +1,4 @@
-//! How Clef's button can look.
+//! The appearance of Clef's button.
 
 /// The `data-color` of the button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum ButtonStyle {
     Button,
 }
 
-/// The `data-type` of the button: what it says it does.
+/// The `data-type` of the button: its purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ButtonType {
@@ -28,7 +28,7 @@ pub enum ButtonType {
     Login,
     /// Sign up.
     Register,
-    /// Connect an account that exists.
+    /// Connect an existing account.
     Connect,
 }
 

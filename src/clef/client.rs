@@ -1,4 +1,4 @@
-//! The three calls of the API, and the addresses in the browser.
+//! The three calls of the Clef API, and the URLs for the browser.
 
 use std::{fmt, sync::OnceLock};
 
@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     ClefError,
-    answer::{self, ClefId},
+    response::{self, ClefId},
 };
 use crate::{
     AddressError, Profile, Subject, address, calls,
@@ -22,8 +22,7 @@ use crate::{
     },
 };
 
-/// An application at a service that speaks the Clef API: the [`Provider`] of a site that people
-/// enter with Clef.
+/// An application at a service with the Clef API, as a [`Provider`].
 ///
 /// Each call takes at most five seconds (two to connect), follows no redirect and reads at most
 /// 64 KiB.
@@ -44,27 +43,27 @@ use crate::{
 pub struct Clef {
     app_id: String,
     app_secret: SecretString,
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     base_url: String,
     client: OnceLock<Client>,
 }
 
 impl Clef {
-    /// The application with this id and secret, at the service with this base URL.
+    /// Creates an application with this id and secret, at the service with this base URL.
     ///
     /// There is no default service: the hosted one closed in 2017, and its domain may have a new
-    /// owner. The API is expected below `/api/v1` of the base URL, the button at `/v3/clef.js`
-    /// and the login page at `/iframes/qr`.
+    /// owner. The API is expected at `/api/v1` under the base URL, the button at `/v3/clef.js` and
+    /// the login page at `/iframes/qr`.
     ///
-    /// The base URL, without a slash at its end, is also the issuer of the [`Subject`]s. Two
-    /// services may give the same id to two people, so a site that moves to another service
-    /// starts with new users.
+    /// The base URL, without a trailing slash, is also the issuer of the [`Subject`]s. Two services
+    /// may use the same id for different users, so a site that moves to another service starts with
+    /// new users.
     ///
     /// # Errors
     ///
-    /// Returns an [`AddressError`] if `base_url` is not an absolute `https` URL, or an `http` URL
-    /// of a loopback address or of a name at or under `localhost`; and if it has a user name, a
-    /// password, a query or a fragment.
+    /// Returns an [`AddressError`] if `base_url` is not an absolute `https` URL. Plain `http` is
+    /// allowed for a loopback address, `localhost` and names under it. Also if it has a user name,
+    /// a password, a query or a fragment. Correct the URL.
     ///
     /// ```
     /// use axum_clef::{AddressError, clef::Clef};
@@ -87,8 +86,7 @@ impl Clef {
         })
     }
 
-    /// The client, made at the first call: making it can fail, and its pool of
-    /// connections is worth keeping.
+    /// The HTTP client, created on first use, since creating it can fail.
     fn client(&self) -> Result<&Client, ClefError> {
         if let Some(client) = self.client.get() {
             return Ok(client);
@@ -97,14 +95,14 @@ impl Clef {
         Ok(self.client.get_or_init(|| client))
     }
 
-    /// Makes a call that has `secret` in it, and perhaps the app secret.
+    /// Sends a request that contains `secret`, and possibly the app secret.
     async fn call<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
         secret: &SecretString,
     ) -> Result<T, ClefError> {
         let response = request.send().await.map_err(ClefError::from_transport)?;
-        answer::read(response, &[secret, &self.app_secret]).await
+        response::read(response, &[secret, &self.app_secret]).await
     }
 
     async fn authorize(&self, code: &CodeExchange<'_>) -> Result<SecretString, ClefError> {
@@ -214,14 +212,14 @@ impl Provider for Clef {
             LogoutOutcome::LoggedOut => {
                 return LogoutAnswer::new(StatusCode::OK, Some(json!({ "success": true })));
             }
-            LogoutOutcome::NobodyHere => (StatusCode::NOT_FOUND, "Nobody here has this Clef id."),
+            LogoutOutcome::NobodyHere => (StatusCode::NOT_FOUND, "Unknown Clef id."),
             LogoutOutcome::BadToken => (StatusCode::BAD_REQUEST, "Invalid Logout Token."),
-            // Clef's notices end all logins of a person; it names no sessions.
-            LogoutOutcome::SessionsNotKept => (StatusCode::BAD_REQUEST, "There are no sessions."),
+            // Clef names no sessions, so this does not happen.
+            LogoutOutcome::SessionsNotKept => (StatusCode::BAD_REQUEST, "Clef has no sessions."),
             LogoutOutcome::NotANotice(status, reason) => (status, reason),
             LogoutOutcome::ComeBack => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "The logout cannot be done right now. Send it again.",
+                "The logout cannot be processed now. Send it again later.",
             ),
         };
         LogoutAnswer::new(status, Some(json!({ "success": false, "error": error })))

@@ -1,10 +1,10 @@
-//! What can go wrong between this site and Clef.
+//! The errors of calls to Clef.
 
 use http::StatusCode;
 
 use crate::provider::{ProviderError, ProviderErrorKind};
 
-/// Why a call to Clef failed. It is the `source` of a [`ProviderError`].
+/// The error of a call to Clef, as the `source` of a [`ProviderError`].
 ///
 /// ```
 /// # async fn example() -> Result<(), axum_clef::AddressError> {
@@ -18,7 +18,7 @@ use crate::provider::{ProviderError, ProviderErrorKind};
 /// let clef = Clef::new("https://clef.example.com", "your app id", "your app secret")?;
 /// if let Err(error) = clef.logout_notice(&"1234567890".into()).await {
 ///     match error.source().and_then(|source| source.downcast_ref()) {
-///         Some(ClefError::InvalidApp) => eprintln!("look at the credentials"),
+///         Some(ClefError::InvalidApp) => eprintln!("check the credentials"),
 ///         Some(other) => eprintln!("{other}"),
 ///         None => {}
 ///     }
@@ -32,52 +32,52 @@ pub enum ClefError {
     /// Clef does not know the app id.
     #[error("Clef does not know this app id; copy it from the application's settings at Clef")]
     InvalidAppId,
-    /// The secret is not that of the app id.
-    #[error("the app secret is not that of the app id; copy both from the settings at Clef")]
+    /// The secret does not belong to the app id.
+    #[error("the app secret does not belong to the app id; copy both from the settings at Clef")]
     InvalidAppSecret,
-    /// The code of a login is used up, too old, or never was.
-    #[error("the code is used up, too old, or never was; begin the login again")]
+    /// The code of a login is used, expired or unknown.
+    #[error("the code is used, expired or unknown; start the login again")]
     InvalidCode,
-    /// The access token was not accepted right after it was given.
-    #[error("Clef does not take back the access token that it gave; begin the login again")]
+    /// Clef rejected the access token that it had just issued.
+    #[error("Clef rejected the access token that it had just issued; start the login again")]
     InvalidToken,
-    /// The URL of the logout webhook does not lie on the application's domain.
+    /// The URL of the logout webhook is not on the application's domain.
     #[error("the logout webhook is not on the application's domain; compare it with the site URL")]
     InvalidLogoutHookUrl,
-    /// The token of a logout notice is used up, too old, or never was.
-    #[error("the logout token is used up, too old, or never was")]
+    /// The token of a logout notice is used, expired or unknown.
+    #[error("the logout token is used, expired or unknown")]
     InvalidLogoutToken,
-    /// Clef does not accept id and secret of the application for a logout.
-    #[error("Clef does not accept the app id and secret; copy both from the settings at Clef")]
+    /// Clef rejects the app id and secret for a logout.
+    #[error("Clef rejects the app id and secret; copy both from the settings at Clef")]
     InvalidApp,
-    /// Clef gave a reason that its API does not name. Its text is cut short and without
+    /// Clef answered with an error that its API does not name. The text is truncated, without
     /// control characters.
     #[error("Clef answered {status} with an error unknown to its API: {message:?}")]
     Unknown {
         /// The status of the answer.
         status: StatusCode,
-        /// The text of the error, from the network: escape it where you show it.
+        /// The text of the error. It is untrusted: escape it in HTML.
         message: String,
     },
-    /// There is nothing at this address that speaks Clef.
+    /// There is no Clef API at the base URL.
     #[error("Clef answered 404; the base URL seems wrong")]
     NotFound,
-    /// The answer was a redirect, which is never followed with a secret in hand.
+    /// Clef answered with a redirect, which is not followed since the request contains a secret.
     #[error("Clef answered with a redirect ({0}), which is not followed; the base URL seems wrong")]
     Redirected(StatusCode),
-    /// The answer was not JSON, as when a proxy answers with HTML.
-    #[error("Clef answered {0} with something that is not JSON")]
+    /// The response is not JSON, for example the HTML page of a proxy.
+    #[error("Clef answered {0} with a body that is not JSON")]
     NotJson(StatusCode),
-    /// The answer was JSON, but without what the call is for.
-    #[error("Clef answered {0} without what was asked for")]
+    /// The JSON response lacks the expected members.
+    #[error("Clef answered {0} with JSON that lacks the expected members")]
     Incomplete(StatusCode),
-    /// The answer went over 64 KiB.
-    #[error("the answer of Clef is larger than {limit} bytes")]
+    /// The response is larger than 64 KiB.
+    #[error("the response of Clef is larger than {limit} bytes")]
     TooLarge {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// Clef took longer than allowed.
+    /// Clef did not respond within five seconds.
     #[error("Clef did not answer in time; try again later")]
     TimedOut,
     /// Clef could not be reached, or the connection broke.
@@ -86,12 +86,12 @@ pub enum ClefError {
 }
 
 impl ClefError {
-    /// The error of a request that got no answer.
+    /// The error of a request without a response.
     pub(super) fn from_transport(error: reqwest::Error) -> Self {
         if error.is_timeout() {
             Self::TimedOut
         } else {
-            // The URL can hold an access token.
+            // The URL may contain an access token.
             Self::Unreachable(error.without_url())
         }
     }

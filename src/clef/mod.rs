@@ -1,12 +1,11 @@
-//! Clef, version 1 of its API: log in by a wave of the phone, and end every login with one
-//! tap on it.
+//! Clef, version 1 of its API: users log in with their phone, and end all their logins there.
 //!
-//! The hosted service closed in 2017. [`Clef::new`] takes the base URL of a service that speaks
-//! its API; for development and tests, the crate `clef-dev` is one on your own machine.
+//! The hosted service closed in 2017. [`Clef::new`] takes the base URL of a service with its API.
+//! For development and tests, the crate `clef-dev` runs one on your machine.
 //!
 //! # In a test
 //!
-//! A whole test of a site, without a browser and without a phone:
+//! A complete test of a site, without a browser and a phone:
 //!
 //! ```
 //! use std::net::SocketAddr;
@@ -31,16 +30,18 @@
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! let site = format!("http://{}", listener.local_addr()?);
 //! let clef = Clef::new(&service.url(), application.id(), application.secret())?;
-//! let auth = ClefLayer::new(&site, clef, MemoryUserStore::new(), MemoryStore::default())?;
+//! let auth = ClefLayer::builder(&site, MemoryUserStore::new(), MemoryStore::default())
+//!     .provider(clef)
+//!     .build()?;
 //! let app = Router::new()
 //!     .route("/account", get(|_: LoggedIn<Account>| async { "yours" }))
 //!     .merge(auth.routes())
 //!     .layer(auth);
-//! // With the client's address, by which the login routes limit each client.
+//! // The login routes limit clients by their address.
 //! let app = app.into_make_service_with_connect_info::<SocketAddr>();
 //! tokio::spawn(async move { axum::serve(listener, app).await });
 //!
-//! // A browser: it keeps cookies, and shows where it is sent.
+//! // A browser with cookies that does not follow redirects.
 //! let browser = Client::builder()
 //!     .cookie_store(true)
 //!     .redirect(redirect::Policy::none())
@@ -48,13 +49,13 @@
 //! let account = format!("{site}/account");
 //! assert_eq!(browser.get(&account).send().await?.status(), StatusCode::UNAUTHORIZED);
 //!
-//! // The site sends it to Clef, Alex approves, and it comes back.
+//! // The site redirects it to Clef, Alex approves, and Clef redirects it back.
 //! let start = browser.get(format!("{site}/clef/login")).send().await?;
 //! let callback = service.approve(alex, start.headers()["location"].to_str()?).await?;
 //! browser.get(callback).send().await?;
 //! assert_eq!(browser.get(&account).send().await?.status(), StatusCode::OK);
 //!
-//! // "Log out now": when every site has answered, the login is over.
+//! // "Log out now" returns when every site has answered. Then the login has ended.
 //! let deliveries = service.log_out(alex).await?;
 //! assert!(deliveries[0].succeeded());
 //! assert_eq!(browser.get(&account).send().await?.status(), StatusCode::UNAUTHORIZED);
@@ -62,10 +63,10 @@
 //! # }
 //! ```
 
-mod answer;
 mod button;
 mod client;
 mod error;
+mod response;
 
 pub use self::{
     button::{ButtonColor, ButtonStyle, ButtonType},

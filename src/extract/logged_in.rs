@@ -3,26 +3,25 @@
 use std::{
     any::{TypeId, type_name},
     ops::Deref,
-    sync::Arc,
 };
 
-use axum::{
-    extract::{FromRequestParts, OptionalFromRequestParts},
-    http::request::Parts,
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
+
+use crate::{
+    LoggedInRejection, RejectionKind, User,
+    auth::{Authenticated, CheckError, RequestAuth},
 };
 
-use super::{Rejection, RejectionKind, Visit, rejection::Absence, visit::Visitor};
-use crate::User;
-
-/// The user who makes this request; the extractor is the guard.
+/// The logged-in user of a request: the guard of a handler.
 ///
 /// A handler that takes `LoggedIn<User>` runs for logged-in users only, one that takes
-/// `Option<LoggedIn<User>>` runs for everybody and sees who is there. The stores are asked
-/// when the first extractor asks, and once per request. A route without it costs nothing.
+/// `Option<LoggedIn<User>>` runs for all requests. The stores are asked when the first extractor
+/// asks, and once per request. A route without it costs nothing.
 ///
-/// Whoever is not logged in is sent to log in and back again (a browser that navigates) or
-/// gets 401 with `application/problem+json` (everything else). A store that cannot answer
-/// is 503, also for `Option`: never the user, and never "nobody". See [`Rejection`].
+/// An unauthenticated browser that navigates is redirected to the login and back again; anything
+/// else receives 401 with `application/problem+json`. A store that cannot answer is 503, also for
+/// `Option`: never the user and never `None`. See [`LoggedInRejection`].
 ///
 /// ```
 /// use axum::{Json, Router, middleware::from_extractor, response::Html, routing::get};
@@ -37,7 +36,7 @@ use crate::User;
 /// async fn home(user: Option<LoggedIn<User>>) -> String {
 ///     match user {
 ///         Some(LoggedIn(user)) => format!("Hello, {}!", user.name),
-///         None => "Hello, stranger!".to_owned(),
+///         None => "Hello!".to_owned(),
 ///     }
 /// }
 ///
@@ -54,7 +53,7 @@ use crate::User;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoggedIn<U>(
-    /// The application's own user, as [`UserStore::load`](crate::UserStore::load) gave it.
+    /// The application's own user, as [`UserStore::load`](crate::UserStore::load) returned it.
     pub U,
 );
 
@@ -66,53 +65,57 @@ impl<U> Deref for LoggedIn<U> {
     }
 }
 
-/// Who makes this request; `None` for nobody.
-pub(super) async fn visitor(parts: &Parts) -> Result<Option<&Visitor>, Rejection> {
-    let Some(visit) = parts.extensions.get::<Arc<Visit>>() else {
-        return Err(Rejection::layer_missing());
-    };
-    let visitor = visit.visitor(parts).await;
-    visitor.map_err(|absence| Rejection::of(absence, parts))
+/// The result of the request's one check; `None` if it is unauthenticated.
+pub(super) async fn authenticated(
+    parts: &Parts,
+) -> Result<Option<&Authenticated>, LoggedInRejection> {
+    let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;
+    let authenticated = auth.authenticated(&parts.headers).await;
+    authenticated.map_err(|error| LoggedInRejection::of(error, parts))
 }
 
-async fn logged_in<U: User>(parts: &Parts) -> Result<Option<LoggedIn<U>>, Rejection> {
-    let Some(visit) = parts.extensions.get::<Arc<Visit>>() else {
-        return Err(Rejection::layer_missing());
-    };
-    // Before anybody is there, so that the mistake shows at the first request.
-    if visit.gate.users.user_type() != TypeId::of::<U>() {
+async fn logged_in<U: User>(parts: &Parts) -> Result<Option<LoggedIn<U>>, LoggedInRejection> {
+    let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;
+    // Before the check, so that the mistake shows at the first request.
+    if auth.state().users.user_type() != TypeId::of::<U>() {
         return Err(wrong_user_type::<U>(parts));
     }
-    let Some(visitor) = visitor(parts).await? else {
+    let Some(authenticated) = authenticated(parts).await? else {
         return Ok(None);
     };
-    match visitor.user.user.downcast_ref::<U>() {
+    match authenticated.user.user.downcast_ref::<U>() {
         Some(user) => Ok(Some(LoggedIn(user.clone()))),
         None => Err(wrong_user_type::<U>(parts)),
     }
 }
 
-fn wrong_user_type<U>(parts: &Parts) -> Rejection {
+fn wrong_user_type<U>(parts: &Parts) -> LoggedInRejection {
     let why = format!(
         "the handler asks for `LoggedIn<{}>`, which is not the `User` of the layer's `UserStore`",
         type_name::<U>()
     );
-    Rejection::of(Absence::new(RejectionKind::WrongUserType, why), parts)
+    LoggedInRejection::of(
+        CheckError::mistake(RejectionKind::WrongUserType, why),
+        parts,
+    )
 }
 
 impl<S: Sync, U: User> FromRequestParts<S> for LoggedIn<U> {
-    type Rejection = Rejection;
+    type Rejection = LoggedInRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, LoggedInRejection> {
         let user = logged_in(parts).await?;
-        user.ok_or_else(|| Rejection::not_logged_in(parts))
+        user.ok_or_else(|| LoggedInRejection::unauthenticated(parts))
     }
 }
 
 impl<S: Sync, U: User> OptionalFromRequestParts<S> for LoggedIn<U> {
-    type Rejection = Rejection;
+    type Rejection = LoggedInRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Rejection> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _state: &S,
+    ) -> Result<Option<Self>, LoggedInRejection> {
         logged_in(parts).await
     }
 }

@@ -1,39 +1,33 @@
-//! The end of the login, to be listened for from the handler on.
+//! The end of the login, to listen for from the handler on.
 
-use std::sync::Arc;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
 
-use axum::{
-    extract::{FromRequestParts, OptionalFromRequestParts},
-    http::request::Parts,
-};
-use tower_sessions::Session;
+use super::logged_in::authenticated;
+use crate::{LoggedInRejection, LoginEnd, auth::RequestAuth};
 
-use super::{Rejection, Visit, logged_in::visitor};
-use crate::LoginEnd;
-
-async fn login_end(parts: &Parts) -> Result<Option<LoginEnd>, Rejection> {
-    let visit = parts.extensions.get::<Arc<Visit>>();
-    let visit = visit.ok_or_else(Rejection::layer_missing)?;
-    let Some(visitor) = visitor(parts).await? else {
-        return Ok(None);
-    };
-    let session = parts.extensions.get::<Session>().and_then(Session::id);
-    Ok(Some(visit.listen(visitor, session)))
+async fn login_end(parts: &Parts) -> Result<Option<LoginEnd>, LoggedInRejection> {
+    let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;
+    let authenticated = authenticated(parts).await?;
+    Ok(authenticated.and_then(|authenticated| auth.listen(authenticated)))
 }
 
 impl<S: Sync> FromRequestParts<S> for LoginEnd {
-    type Rejection = Rejection;
+    type Rejection = LoggedInRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, LoggedInRejection> {
         let end = login_end(parts).await?;
-        end.ok_or_else(|| Rejection::not_logged_in(parts))
+        end.ok_or_else(|| LoggedInRejection::unauthenticated(parts))
     }
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for LoginEnd {
-    type Rejection = Rejection;
+    type Rejection = LoggedInRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Rejection> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _state: &S,
+    ) -> Result<Option<Self>, LoggedInRejection> {
         login_end(parts).await
     }
 }

@@ -1,24 +1,16 @@
-//! Who is there: asked by the handler, answered at most once per request.
+//! What handlers take as arguments.
 
 mod logged_in;
 mod login;
 mod login_end;
 mod logouts;
-mod navigation;
-mod rejection;
 mod same_origin;
-mod stored;
-mod visit;
+mod sign_out;
 
+pub(crate) use self::same_origin::is_cross_origin;
 pub use self::{
     logged_in::LoggedIn,
-    login::Login,
-    logouts::{LogoutError, Logouts},
-    rejection::{Rejection, RejectionKind},
+    logouts::Logouts,
     same_origin::{SameOrigin, SameOriginRejection},
-};
-pub(crate) use self::{
-    navigation::navigates,
-    same_origin::is_cross_origin,
-    visit::{Gate, Storing, Visit, asked_for},
+    sign_out::{SignOut, SignOutError},
 };

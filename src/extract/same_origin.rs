@@ -1,7 +1,5 @@
 //! Refusing what pages of other sites send.
 
-use std::sync::Arc;
-
 use axum::{
     body::Body,
     extract::FromRequestParts,
@@ -10,7 +8,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::Visit;
+use crate::auth::RequestAuth;
 
 /// Runs the handler only if the request does not come from a page of another origin: protection
 /// against cross-site request forgery (CSRF) without a token in the form.
@@ -53,7 +51,7 @@ use super::Visit;
 /// # What it refuses
 ///
 /// A request is refused if its `Sec-Fetch-Site` is neither `same-origin` nor `none`, or if its
-/// `Origin` is not that of the site, as [`ClefLayer::new`](crate::ClefLayer::new) was given it.
+/// `Origin` is not that of the site, as [`ClefLayer::builder`](crate::ClefLayer::builder) was given it.
 /// `Origin: null` passes with `Sec-Fetch-Site: same-origin` alone, which a page with
 /// `Referrer-Policy: no-referrer` sends. Browsers set both headers themselves; pages cannot.
 ///
@@ -112,11 +110,11 @@ impl<S: Sync> FromRequestParts<S> for SameOrigin {
     type Rejection = SameOriginRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        let Some(visit) = parts.extensions.get::<Arc<Visit>>() else {
+        let Some(auth) = RequestAuth::of(parts) else {
             tracing::error!("`SameOrigin` is used outside of a ClefLayer");
             return Err(SameOriginRejection::LayerMissing);
         };
-        if is_cross_origin(&visit.gate.origin, &parts.headers) {
+        if is_cross_origin(auth.state().site.origin(), &parts.headers) {
             tracing::debug!("a request from a page of another origin is refused");
             return Err(SameOriginRejection::CrossOrigin);
         }

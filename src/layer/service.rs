@@ -1,43 +1,34 @@
-//! What a request passes on its way in and out.
+//! The service that a [`ClefLayer`](super::ClefLayer) puts around a router.
 
 use std::{
     fmt,
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context as TaskContext, Poll, ready},
+    task::{Context, Poll, ready},
 };
 
-use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::prefixes;
-use crate::{
-    extract::{Storing, Visit},
-    routes::Context,
-};
+use crate::auth::{AuthState, RequestAuth};
 
-/// The service of a [`ClefLayer`](crate::ClefLayer), inside a session layer that the application
-/// configured itself. The error of the inner service passes through as it is.
+/// The service of a [`ClefLayer`](crate::ClefLayer): it puts one value into the extensions of a
+/// request, and adds cookies and cache headers to the answer where a handler asked for the user.
 #[derive(Clone, Debug)]
-pub struct ClefLayerService<S> {
+pub struct ClefService<S> {
     inner: S,
-    context: Arc<Context>,
+    state: Arc<AuthState>,
 }
 
-impl<S> ClefLayerService<S> {
-    pub(super) fn new(inner: S, context: Arc<Context>) -> Self {
-        Self { inner, context }
-    }
-
-    /// What is inside, for a service that does all of this itself.
-    pub(super) fn into_parts(self) -> (S, Arc<Context>) {
-        (self.inner, self.context)
+impl<S> ClefService<S> {
+    pub(super) fn new(inner: S, state: Arc<AuthState>) -> Self {
+        Self { inner, state }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ClefLayerService<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ClefService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
 {
@@ -45,60 +36,41 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
-    fn poll_ready(&mut self, context: &mut TaskContext<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        prefixes::restore(&mut request);
-        // Whoever answers for the session layer has put it there, around that.
-        let visit = request.extensions().get::<Arc<Visit>>().cloned();
+        let auth = Arc::new(RequestAuth::new(Arc::clone(&self.state)));
+        request.extensions_mut().insert(Arc::clone(&auth));
         ResponseFuture {
             inner: self.inner.call(request),
-            visit,
+            auth,
         }
     }
 }
 
 pin_project! {
-    /// The response of a [`ClefLayerService`].
+    /// The response future of a [`ClefService`].
+    #[must_use = "futures do nothing unless they are polled"]
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        visit: Option<Arc<Visit>>,
+        auth: Arc<RequestAuth>,
     }
 }
 
-impl<F, ResBody, E> Future for ResponseFuture<F>
+impl<F, B, E> Future for ResponseFuture<F>
 where
-    F: Future<Output = Result<Response<ResBody>, E>>,
+    F: Future<Output = Result<Response<B>, E>>,
 {
     type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(context))?;
-        let Some(visit) = this.visit else {
-            return Poll::Ready(Ok(response));
-        };
-        tell_caches(visit, response.headers_mut());
-        visit.saving.handled(&mut response);
+        this.auth.finish(response.headers_mut());
         Poll::Ready(Ok(response))
-    }
-}
-
-/// Tells the caches between us and the browser what they must know of an answer.
-pub(super) fn tell_caches(visit: &Visit, headers: &mut HeaderMap) {
-    match visit.storing() {
-        Storing::Free => {}
-        Storing::ByCookie => {
-            headers.append(header::VARY, HeaderValue::from_static("cookie"));
-        }
-        Storing::Forbidden => {
-            headers
-                .entry(header::CACHE_CONTROL)
-                .or_insert(HeaderValue::from_static("no-store"));
-        }
     }
 }
 

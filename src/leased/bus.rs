@@ -1,35 +1,43 @@
-//! What carries news of logouts from node to node.
+//! The interface to a bus with news of logouts, and the task that listens to it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use tokio::{
+    runtime::Handle,
+    task::{AbortHandle, JoinSet},
+    time::Instant,
+};
 
 use super::listener::LogoutListener;
 use crate::BoxError;
 
-/// Carries news of logouts between the nodes of a site, so that each drops at once what it keeps of
-/// a user who was logged out.
+/// The first pause before listening again. It doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Carries news of logouts between the nodes of a site, so that each invalidates its cache at once.
 ///
-/// A bus that loses news, or is down, costs speed and nothing else, unless it has proven otherwise
-/// by [`Reach::EveryNode`]. News may come late, twice, and in any order.
+/// News may be late, duplicated, lost or out of order. A bus that loses news or is down only makes
+/// logouts slower, unless it returns [`Reach::EveryNode`].
 ///
-/// The news is text of at most [`LONGEST_NEWS`](LogoutListener::LONGEST_NEWS) bytes. It may have an
-/// issuer and a subject in it: keep it out of logs, and away from those who must not read it.
+/// News is text of at most [`LONGEST_NEWS`](LogoutListener::LONGEST_NEWS) bytes. It names users,
+/// and may name subjects and sessions at a provider. Keep it confidential and out of logs.
 ///
-/// Forged news costs reads of the user store and loosens nothing. A forged acknowledgement does: a
-/// bus that answers [`Reach::EveryNode`] counts only those that it has authenticated.
+/// Forged news only causes reads of the user store. A forged acknowledgement ends the wait of a
+/// logout early, so a bus that returns [`Reach::EveryNode`] must authenticate acknowledgements.
 ///
 /// ```
 /// use async_trait::async_trait;
 /// use axum_clef::{BoxError, leased::{LogoutBus, LogoutListener, Reach}};
 /// use tokio::sync::broadcast;
 ///
-/// /// Between the nodes of one process.
+/// /// A bus between the nodes of one process.
 /// #[derive(Clone)]
-/// struct Within(broadcast::Sender<String>);
+/// struct ProcessBus(broadcast::Sender<String>);
 ///
 /// #[async_trait]
-/// impl LogoutBus for Within {
+/// impl LogoutBus for ProcessBus {
 ///     async fn listen(&self, listener: &LogoutListener) {
 ///         let mut news = self.0.subscribe();
 ///         loop {
@@ -51,49 +59,105 @@ use crate::BoxError;
 /// ```
 #[async_trait]
 pub trait LogoutBus: Send + Sync + 'static {
-    /// Brings the news of the other nodes to the listener, for as long as it can.
+    /// Delivers the news of other nodes to the listener until the bus fails.
     ///
-    /// The store runs this in a task of its own from its first use on, and ends the task when it is
-    /// dropped. Where it returns, it is called again after a pause, which grows, and after
-    /// [`lagged`](LogoutListener::lagged).
+    /// The store calls this in its own task on first use, and aborts the task when it is dropped.
+    /// When this returns, the store calls [`lagged`](LogoutListener::lagged) and then this again,
+    /// after a pause of 50 milliseconds that doubles up to 5 seconds.
     async fn listen(&self, listener: &LogoutListener);
 
     /// Publishes news to the other nodes.
     ///
-    /// The logout is written already, and waits for this until every lease is over. After five
-    /// seconds the future is dropped.
+    /// The logout has been written, and waits for this at most until every lease is over. The
+    /// future is dropped after five seconds.
     ///
     /// # Errors
     ///
-    /// When it cannot be published. The logout then waits until every lease is over. The error goes
-    /// to the log.
+    /// Return an error if the news cannot be published. It is logged, and the logout waits until
+    /// every lease is over.
     async fn publish(&self, news: &str) -> Result<Reach, BoxError>;
 
-    /// Whether this node may keep anything now. It is asked at every request, so it answers from
-    /// memory.
+    /// Whether this node may use its cache now. Defaults to `true`.
     ///
-    /// For a bus that knows which nodes keep something: while it is not sure that the others count
-    /// with this node, it says no, and every request asks the store.
-    fn may_keep(&self) -> bool {
+    /// A bus with a membership returns `false` while logouts of other nodes may not wait for this
+    /// node. Every request then reads the store. This is called on every request, so it must be
+    /// fast.
+    fn may_cache(&self) -> bool {
         true
     }
 
-    /// The longest lease that any node may have, as far as this node knows; `None`, as it stands:
-    /// all have the same. A logout waits for that one where it is longer than this node's. It is
-    /// asked while a logout waits, so it answers from memory.
+    /// The longest known lease of any node. Defaults to `None`: all nodes have the same lease.
+    ///
+    /// A logout waits for it if it is longer than this node's lease. This is called while a logout
+    /// waits, so it must be fast.
     fn longest_lease(&self) -> Option<Duration> {
         None
     }
 }
 
-/// How far news has come.
+/// Which nodes have received news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reach {
-    /// It may have reached others, or not. The logout waits until every lease is over.
+    /// Unknown. The logout waits until every lease is over.
     Unknown,
-    /// Every node that could keep something from before has [received](LogoutListener::receive) it:
-    /// the logout is answered at once. Return this only where it is proven, for every node there is,
-    /// those included that have just started or cannot be reached: the promise rests on it.
+    /// Every node with cached entries has [received](LogoutListener::receive) it. The logout is
+    /// answered at once.
+    ///
+    /// Return this only with a proof for every node, including nodes that have just started or
+    /// cannot be reached. Otherwise a node may serve a login that has ended.
     EveryNode,
+}
+
+/// The task that listens to a bus. Dropping it aborts the task.
+pub(super) struct ListenerTask(AbortHandle);
+
+impl ListenerTask {
+    pub(super) fn start(
+        runtime: &Handle,
+        bus: &Arc<dyn LogoutBus>,
+        listener: LogoutListener,
+    ) -> Self {
+        let bus = Arc::clone(bus);
+        let listening = async move {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                let began_at = Instant::now();
+                listen(&bus, &listener).await;
+                // The bus worked for a while, so this is a new failure.
+                if began_at.elapsed() > LONGEST_PAUSE {
+                    pause = FIRST_PAUSE;
+                }
+                tracing::warn!(
+                    pause_milliseconds = pause.as_millis(),
+                    "the logout bus has stopped listening; it is restarted after a pause"
+                );
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                listener.lagged();
+            }
+        };
+        Self(runtime.spawn(listening).abort_handle())
+    }
+}
+
+/// Listens in a task of its own, so that a panic does not end the retries. The set aborts that task
+/// with this one.
+async fn listen(bus: &Arc<dyn LogoutBus>, listener: &LogoutListener) {
+    let (bus, listener) = (Arc::clone(bus), listener.clone());
+    let mut listening = JoinSet::new();
+    listening.spawn(async move { bus.listen(&listener).await });
+    if let Some(Err(error)) = listening.join_next().await {
+        // Without the text, which may name a user.
+        tracing::error!(
+            panicked = error.is_panic(),
+            "the task of the logout bus has failed"
+        );
+    }
+}
+
+impl Drop for ListenerTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }

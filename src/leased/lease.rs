@@ -1,23 +1,22 @@
-//! How long what is kept counts, and how long a logout waits for that.
+//! The lease of cache entries, and how long a logout waits for it.
 
 use std::time::Duration;
 
-/// By how much the clocks of two nodes may run apart is the ratio of these: each may be off by one
-/// in a hundred.
+/// The slowest and the fastest rate of a node's clock, in percent of the true rate.
 const SLOWEST: u32 = 99;
 const FASTEST: u32 = 101;
 
-/// The longest lease: a logout that waits for it waits four seconds, less than senders of notices
-/// wait for an answer.
+/// The longest lease. A logout waits at most four seconds for it, less than the timeout of notice
+/// senders.
 pub(super) const LONGEST: Duration = Duration::from_millis(3_920);
 
 /// A lease, as one node measures it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lease {
-    /// How long an answer counts, from before it was asked for.
+    /// How long an entry is valid, from before the store was read.
     pub(super) length: Duration,
-    /// How long after a write the last answer from before it counts nowhere any more, by whatever
-    /// clock within the bounds that is measured.
+    /// How long after a write the last earlier entry has expired on every node, with any allowed
+    /// clock rates.
     pub(super) wait: Duration,
 }
 
@@ -30,9 +29,9 @@ impl Lease {
         }
     }
 
-    /// As a node measures it whose clock runs at so many thousandths of the true rate.
+    /// The lease as measured by a clock at this rate, in thousandths of the true rate.
     #[cfg(feature = "testing")]
-    pub(super) fn by_clock_at(self, thousandths: u32) -> Self {
+    pub(super) fn with_clock_rate(self, thousandths: u32) -> Self {
         let thousandths = thousandths.max(1);
         Self {
             length: self.length * 1_000 / thousandths,
@@ -56,9 +55,12 @@ mod tests {
     fn the_wait_outlasts_the_lease_by_clocks_one_in_a_hundred_off() {
         for millis in [1, 100, 999, 3_000, 3_920] {
             let lease = Lease::new(Duration::from_millis(millis));
-            let (kept_for, waited_for) = (lease.length * 100 / 99, lease.wait * 100 / 101);
-            // To the nanosecond that a division drops.
-            assert!(waited_for + Duration::from_nanos(2) >= kept_for, "{millis}");
+            let (cached_for, waited_for) = (lease.length * 100 / 99, lease.wait * 100 / 101);
+            // Divisions round down by up to a nanosecond.
+            assert!(
+                waited_for + Duration::from_nanos(2) >= cached_for,
+                "{millis}"
+            );
         }
     }
 }

@@ -1,22 +1,20 @@
-//! Users kept in memory for a moment (feature `leased`), on as many nodes as you like, and a
-//! logout is still seen everywhere before it is answered.
+//! A cache of users for several nodes (feature `leased`): a logout takes effect on every node
+//! before it is answered.
 //!
-//! [`Leased`] goes around any user store. What it has read counts for one *lease*, a second say,
-//! and a logout is answered once every lease from before it is over. A [`LogoutBus`] makes that
+//! [`Leased`] wraps any user store. A cached read is valid for one *lease*, such as a second. A
+//! logout is answered once every earlier lease is over. A [`LogoutBus`] shortens that to
 //! milliseconds.
 
 mod bus;
-mod dropped;
-mod kept;
+mod entries;
+mod generations;
 mod lease;
 mod listener;
-mod listening;
 mod message;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
-mod refused;
 mod store;
 
 #[cfg(feature = "postgres")]

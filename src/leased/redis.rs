@@ -1,4 +1,4 @@
-//! News of logouts over Redis.
+//! The logout bus over Redis.
 
 use std::{fmt, time::Duration};
 
@@ -21,17 +21,16 @@ use crate::BoxError;
 
 /// How long one command may take.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
-/// How often the bus sends itself a heartbeat, and after how long without one the connection counts
-/// as broken.
-const BETWEEN_HEARTBEATS: Duration = Duration::from_secs(2);
-const SILENCE: Duration = Duration::from_secs(8);
+/// The interval of the heartbeats that the bus sends itself.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
+/// After this time without a heartbeat the connection is considered broken.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// News of logouts by `PUBLISH` and `SUBSCRIBE` of Redis, where sessions lie there: other nodes,
-/// and the pages open there, see a logout in milliseconds.
+/// A logout bus with `PUBLISH` and `SUBSCRIBE` of Redis: other nodes and their open pages receive a
+/// logout in milliseconds.
 ///
-/// **The answer to a logout still waits for the lease.** Redis does not say which nodes have received
-/// a message, and may lose the list of nodes, so it cannot prove that every node has dropped what it
-/// kept. `PostgresLogoutBus` can.
+/// **The answer to a logout still waits for the lease.** Redis cannot prove that every node has
+/// received a message. `PostgresLogoutBus` can.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -41,7 +40,7 @@ const SILENCE: Duration = Duration::from_secs(8);
 ///
 /// # async fn open() -> Result<(), axum_clef::BoxError> {
 /// let redis = Pool::new(Config::from_url("redis://cache.example.com")?, None, None, None, 4)?;
-/// redis.init().await?; // for the session store too
+/// redis.init().await?; // also used by the session store
 /// let bus = RedisLogoutBus::new(redis.next().clone(), "example.com:logouts");
 /// let users = Leased::new(MemoryUserStore::new(), Duration::from_secs(1)).bus(bus);
 /// # Ok(())
@@ -52,13 +51,14 @@ const SILENCE: Duration = Duration::from_secs(8);
 ///
 /// The messages are neither encrypted nor authenticated.
 ///
-/// - A client that may publish on the channel can make nodes drop what they keep and check their
-///   open pages early, which costs reads of the user store. It can fill the log with one warning a
-///   second. It cannot log anyone out, as each node asks the store; it cannot keep anyone logged in,
-///   and it cannot shorten a logout, as the answer waits for the lease whatever is published.
-/// - A client that may subscribe sees issuer and subject of each logout.
+/// - A client with the right to publish can make nodes invalidate their caches and check their open
+///   pages early, which causes reads of the user store. It can cause one warning a second in the
+///   log. It cannot log a user out or keep one logged in, since each node reads the store. It
+///   cannot shorten a logout, since the answer always waits for the lease.
+/// - A client with the right to subscribe sees which logins each logout ends: the ids of users, and
+///   subjects and sessions at the provider.
 ///
-/// So give both rights to the user of the site alone, as for the session store in the same Redis:
+/// So grant both rights to the Redis user of the site only, as for the session store:
 ///
 /// ```text
 /// ACL SETUSER site resetchannels &example.com:logouts &example.com:logouts:*
@@ -66,13 +66,15 @@ const SILENCE: Duration = Duration::from_secs(8);
 pub struct RedisLogoutBus {
     client: Client,
     channel: String,
-    /// Where it sends heartbeats to itself.
+    /// The channel of its heartbeats to itself.
     own_channel: String,
 }
 
 impl RedisLogoutBus {
-    /// A bus over this client, which has been connected, and a channel of that name, the same for
-    /// all nodes of a site. To listen it makes a connection of its own, by the same configuration.
+    /// Creates a bus with a connected client and the channel of the site, which is the same on all
+    /// nodes.
+    ///
+    /// It opens another connection with the same configuration to subscribe.
     pub fn new(client: Client, channel: impl Into<String>) -> Self {
         let channel = channel.into();
         let own_channel = format!("{channel}:{:032x}", rand::random::<u128>());
@@ -83,9 +85,9 @@ impl RedisLogoutBus {
         }
     }
 
-    /// Listens until something breaks.
+    /// Subscribes and receives until the connection fails.
     async fn subscribe(&self, listener: &LogoutListener) -> Result<(), BoxError> {
-        // Without a policy to connect again: a break ends this, and the caller begins anew.
+        // Without a reconnect policy: the caller starts over after a failure.
         let subscriber = Builder::from_config(self.client.client_config())
             .build_subscriber_client()
             .map(Subscriber)?;
@@ -93,7 +95,7 @@ impl RedisLogoutBus {
         let connection = timeout(CALL_LIMIT, subscriber.0.init()).await??;
         let channels = vec![self.channel.clone(), self.own_channel.clone()];
         timeout(CALL_LIMIT, subscriber.0.subscribe(channels)).await??;
-        // What came before is not known.
+        // Earlier news is lost.
         listener.lagged();
         tokio::select! {
             ended = connection => Ok(ended??),
@@ -109,16 +111,16 @@ impl RedisLogoutBus {
     ) -> Result<(), BoxError> {
         let mut last_heartbeat_at = Instant::now();
         loop {
-            let silent_at = last_heartbeat_at + SILENCE;
-            let Ok(message) = timeout_at(silent_at, messages.recv()).await else {
-                return Err("not even its own heartbeats arrive any more".into());
+            let deadline = last_heartbeat_at + HEARTBEAT_TIMEOUT;
+            let Ok(message) = timeout_at(deadline, messages.recv()).await else {
+                return Err("the heartbeats of this node no longer arrive".into());
             };
             match message {
                 Ok(message) if *message.channel == *self.channel => {
-                    // Text that is not UTF-8 is refused like any other.
+                    // Text that is not UTF-8 is rejected as unreadable.
                     listener.receive(&message.value.as_str().unwrap_or_default());
                 }
-                // These alone show that what this node publishes arrives: others publish there too.
+                // A heartbeat, which only this node publishes.
                 Ok(_) => last_heartbeat_at = Instant::now(),
                 Err(RecvError::Lagged(_)) => listener.lagged(),
                 Err(RecvError::Closed) => return Err("the connection was closed".into()),
@@ -128,7 +130,7 @@ impl RedisLogoutBus {
 
     async fn send_heartbeats(&self) -> Result<(), BoxError> {
         loop {
-            tokio::time::sleep(BETWEEN_HEARTBEATS).await;
+            tokio::time::sleep(HEARTBEAT_INTERVAL).await;
             self.send(&self.own_channel, "heartbeat").await?;
         }
     }
@@ -147,7 +149,7 @@ impl LogoutBus for RedisLogoutBus {
             Ok(()) => "the connection was closed".to_owned(),
             Err(error) => error.to_string(),
         };
-        tracing::warn!(?error, "the bus over Redis has stopped");
+        tracing::warn!(?error, "the logout bus over Redis has stopped");
     }
 
     async fn publish(&self, news: &str) -> Result<Reach, BoxError> {
@@ -165,7 +167,7 @@ impl fmt::Debug for RedisLogoutBus {
     }
 }
 
-/// A connection that ends with this.
+/// A connection that is closed on drop.
 struct Subscriber(SubscriberClient);
 
 impl Drop for Subscriber {

@@ -1,4 +1,4 @@
-//! A user store that keeps what it reads for a lease.
+//! The user store that caches reads for a lease.
 
 use std::{
     fmt,
@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use tokio::{
     runtime::Handle,
     sync::{OnceCell, broadcast},
@@ -16,26 +15,26 @@ use tokio::{
 };
 
 use super::{
-    bus::{LogoutBus, Reach},
-    dropped::Dropped,
-    kept::{self, Answer, Kept, Key, Name, Read},
+    bus::{ListenerTask, LogoutBus, Reach},
+    entries::{self, Answer, Entries, Entry, EntryKey, EntryRef},
+    generations::Generations,
     lease::{self, Lease},
     listener::LogoutListener,
-    listening::Listening,
     message,
 };
 use crate::{
-    BoxError, LoginReference, LogoutNews, Profile, ProviderSession, Standing, Subject, Timestamp,
-    UserStore, logout_scope::LogoutScope, strangers, time_limit::within,
+    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutKey, LogoutNews, Profile,
+    RevocationKey, Subject, Timestamp, User as _, UserStore, time_limit::within,
 };
 
-/// How many logins are kept unless the application says otherwise.
+/// The default number of cached logins.
 const CAPACITY: u64 = 100_000;
 /// How long a bus may take to publish a logout.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(5);
 
-/// A user store that answers from memory what it has read a moment ago, and ends logins on every
-/// node all the same before a logout is answered.
+/// A user store that caches the reads of another for a lease.
+///
+/// A logout still takes effect on every node before it is answered.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,329 +44,357 @@ const PUBLISH_LIMIT: Duration = Duration::from_secs(5);
 /// let users = Leased::new(MemoryUserStore::new(), Duration::from_secs(1)).capacity(10_000);
 /// ```
 ///
-/// # How it holds
+/// # How it works
 ///
-/// - An answer counts for one lease, by the clock that never steps, from *before* it was asked for,
-///   and that is looked at whenever it is handed out.
-/// - A logout forgets here what the person's logins rest on, writes, forgets again, and returns when
-///   every lease is over that a node can have from before the write: one lease and a fiftieth
-///   more. So no message between nodes is needed.
-/// - With a [bus](Self::bus) the others hear of it and forget at once; one that can prove that all
-///   have, as `PostgresLogoutBus` can, makes the answer as quick. A bus that is down costs speed.
-/// - A login that began after a read is read anew, whichever node it was made at.
-/// - Whoever asks for a login while it is read waits for that read: a thousand requests for one
-///   cold user make one. A read that a logout overlaps is for those alone who came before. One that
-///   fails is for those alone who waited for it.
+/// - An entry is valid for one lease, which starts *before* the store is read and is measured by a
+///   monotonic clock. It is checked on each use.
+/// - A logout invalidates the entries of its logins on this node, writes, and invalidates them
+///   again. It returns when every lease from before the write is over: after one lease plus two
+///   percent. So nodes need no messages. A sign-out is a logout of one login, and waits too.
+/// - With a [bus](Self::bus), the other nodes receive the logout and invalidate their entries at
+///   once. If the bus proves that all of them have, as `PostgresLogoutBus` does, the logout returns
+///   at once. A bus that is down makes logouts slower.
+/// - An entry from before a login began is read again, whichever node the login was made at.
+/// - Concurrent requests for one login share a read. A read that overlaps a logout serves only
+///   requests from before the logout. A failed read serves only the requests that waited for it.
 ///
-/// # What it asks
+/// # Requirements
 ///
-/// - **One lease for all nodes.** To change it, stop the nodes of the old one first; over
-///   `PostgresLogoutBus` a node with another lease keeps nothing until they are gone, and its
-///   logouts wait for the longer one.
-/// - **Every node that keeps users logs them out through this**, and every node has the same bus or
-///   none has one. Where logins end by a statement written by hand, it holds after a lease. The one
-///   exception costs nothing: nodes without [`Leased`] at all keep nothing.
-/// - **Clocks that run.** The clock by which a node measures time (`CLOCK_MONOTONIC` on Linux) may
-///   be off by one part in a hundred from the true rate, not more. It does not go by the time of
-///   day, and setting that changes nothing. But it stands still while a machine is suspended: a
-///   virtual machine that is frozen and thawed, or moved alive, may hand out what it kept for the
-///   rest of the lease. A process that is stopped (`SIGSTOP`, a debugger, a loaded machine) is no
-///   such case.
-/// - **One subject for each user**, where the bus can prove its reach: what is kept is found by the
-///   subject of the login. If several lead to one user in your store, use a bus that cannot, or
-///   none; then the lease sees to it.
+/// - **The same lease on all nodes.** To change it, stop the nodes with the old lease first. With
+///   `PostgresLogoutBus`, a node with another lease caches nothing until they are gone, and its
+///   logouts wait for the longer lease.
+/// - **Every node that caches users logs them out through this**, and all nodes or none have a bus.
+///   If logins are ended by a manual SQL statement, it takes effect after a lease. Nodes without
+///   [`Leased`] cache nothing and are not affected.
+/// - **Accurate clock rates.** The monotonic clock of a node (`CLOCK_MONOTONIC` on Linux) may
+///   deviate at most one percent from the true rate. Setting the time of day has no effect. But the
+///   clock stops while a machine is suspended. A virtual machine that is suspended or migrated live
+///   may return entries for the rest of the lease. A stopped process (`SIGSTOP`, a debugger) is not
+///   affected.
 ///
-/// # What is seen later
+/// # What is delayed
 ///
-/// What changes in a user other than by a login at this node, such as a name, a right that was
-/// taken away, or that the user was deleted, is seen after a lease at the latest. The clock of the
-/// store is what it showed when the answer came, and the time since by this node's clock; logins
-/// and logouts are stamped by the store itself. [`load`](UserStore::load) asks the store each time:
-/// it does not say whose login it is for, so a logout could not find what it kept.
+/// Changes of a user, such as a new name, a revoked permission or a deletion, are visible after at
+/// most one lease. Only a login at this node is visible at once. The time of a check is the time of
+/// the store at the read, plus the elapsed time. Logins and logouts are stamped by the store
+/// itself. [`load`](UserStore::load) and [`revoked_at`](UserStore::revoked_at) always read the
+/// store.
 ///
-/// Without a bus, a logout of a person who is nobody here waits twice, for what a first login at
-/// another node may have brought. At most so many logouts wait at once as
-/// [`pending_logout_limit`](crate::ClefLayer::pending_logout_limit) says, so a lease of a second allows a thousand
-/// a second.
+/// Entries are found by user, login and provider key, but not by subject. So a logout of an unknown
+/// subject waits a whole lease with any bus. It waits twice, since a first login at another node
+/// may have created the user meanwhile. At most
+/// [`pending_logout_limit`](crate::ClefLayerBuilder::pending_logout_limit) logouts wait at once, so
+/// a lease of one second allows a thousand a second.
 pub struct Leased<S: UserStore> {
     store: S,
     capacity: u64,
     lease: Lease,
-    kept: Kept<S::User>,
+    entries: Entries<S::User>,
     listener: LogoutListener,
     bus: Option<Arc<dyn LogoutBus>>,
-    listening: OnceLock<Listening>,
+    listener_task: OnceLock<ListenerTask>,
 }
 
 impl<S: UserStore> Leased<S> {
-    /// The longest lease, 3.92 seconds: a logout that waits for it is answered within four. One
-    /// that is longer is shortened to it.
+    /// The longest lease: 3.92 seconds. A logout that waits for it is answered within four seconds.
     pub const LONGEST_LEASE: Duration = lease::LONGEST;
 
-    /// Keeps what it reads from the store for so long. A second makes most reads go away where
-    /// people click; without a bus it is also how long a logout takes. Zero keeps nothing.
+    /// Caches the reads of `store` for the time `lease`, at most
+    /// [`LONGEST_LEASE`](Self::LONGEST_LEASE).
+    ///
+    /// One second saves most reads while users navigate. Without a bus, it is also how long a
+    /// logout takes. Zero caches nothing.
     pub fn new(store: S, lease: Duration) -> Self {
         let lease = Lease::new(lease);
         Self {
             store,
             capacity: CAPACITY,
             lease,
-            kept: kept::room_for(CAPACITY),
+            entries: entries::with_capacity(CAPACITY),
             listener: LogoutListener::new(lease),
             bus: None,
-            listening: OnceLock::new(),
+            listener_task: OnceLock::new(),
         }
     }
 
-    /// How many logins are kept at the most, 100,000 unless said otherwise: one for each user, and
-    /// where the provider names its sessions, one for each of those. Each takes the size of your
-    /// user and some hundred bytes.
+    /// The most logins to cache. Defaults to 100,000. Each takes the size of the application's user
+    /// plus a few hundred bytes.
     #[must_use]
     pub fn capacity(mut self, logins: u64) -> Self {
         self.capacity = logins;
-        self.kept = kept::room_for(logins);
+        self.entries = entries::with_capacity(logins);
         self
     }
 
-    /// Tells the other nodes of logouts by this bus, and hears of theirs. **All nodes of a site
-    /// have the same one**, or a logout may not wait for those that have none.
+    /// Sets the bus for news of logouts. Defaults to none.
+    ///
+    /// **All nodes of a site must use the same bus**, or a logout may not wait for the others.
     #[must_use]
     pub fn bus(mut self, bus: impl LogoutBus) -> Self {
         self.bus = Some(Arc::new(bus));
-        self.listening = OnceLock::new();
+        self.listener_task = OnceLock::new();
         self
     }
 
-    /// For tests of several nodes in one process: measures time by a clock that runs at so many
-    /// thousandths of the true rate, 990 to 1,010 being what is allowed for.
+    /// Measures time by a clock at this rate, in thousandths of the true rate, for tests. The
+    /// supported range is 990 to 1,010.
     #[cfg(feature = "testing")]
     #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
     #[must_use]
     pub fn clock_at(mut self, thousandths: u32) -> Self {
-        self.lease = self.lease.by_clock_at(thousandths);
+        self.lease = self.lease.with_clock_rate(thousandths);
         self.listener.lease = self.lease;
         self
     }
 
-    /// Listens to the bus from the first use on: only then is there surely a runtime.
+    /// Listens to the bus. Called on use, when there is a runtime.
     fn listen(&self) {
-        if let (Some(bus), None) = (&self.bus, self.listening.get())
+        if let (Some(bus), None) = (&self.bus, self.listener_task.get())
             && let Ok(runtime) = Handle::try_current()
         {
-            self.listening
-                .get_or_init(|| Listening::start(&runtime, bus, self.listener.clone()));
+            self.listener_task
+                .get_or_init(|| ListenerTask::start(&runtime, bus, self.listener.clone()));
         }
     }
 
-    fn may_keep(&self) -> bool {
+    fn may_cache(&self) -> bool {
         match &self.bus {
-            Some(bus) => bus.may_keep(),
+            Some(bus) => bus.may_cache(),
             None => true,
         }
     }
 
-    /// Whether a read may be handed out now to somebody who came after it had begun.
-    fn counts(&self, read: &Read<S::User>) -> bool {
-        read.asked_at.elapsed() < self.lease.length
-            && self.listener.dropped.stands(&read.mark)
-            && self.may_keep()
+    /// Whether a request that arrived after the start of the read may use it.
+    fn is_valid(&self, entry: &Entry<S::User>) -> bool {
+        entry.started_at.elapsed() < self.lease.length
+            && self.generations().is_current(&entry.generation)
+            && self.may_cache()
     }
 
-    /// Whether somebody who comes now with this login may have this read, or wait for it.
-    fn can_be_joined(&self, read: &Read<S::User>, login: LoginReference<'_>) -> bool {
-        let answer = read.answer.get();
-        answer.is_none_or(|answer| answer.can_be_kept() && !answer.is_from_before(login))
-            && self.counts(read)
+    /// Whether a new request with this login may use this read or wait for it.
+    fn can_be_joined(&self, entry: &Entry<S::User>, login: LoginReference<'_>) -> bool {
+        let answer = entry.answer.get();
+        answer.is_none_or(|answer| answer.is_cacheable() && !answer.is_older_than(login))
+            && self.is_valid(entry)
     }
 
-    /// The read that is kept of this login or under way, or one that begins now; and whether it
-    /// begins now.
-    fn find_or_begin(&self, login: LoginReference<'_>) -> (Arc<Read<S::User>>, bool) {
-        let kept = self.kept.get(&Name::from(login));
-        if let Some(read) = kept.filter(|read| self.can_be_joined(read, login)) {
-            return (read, false);
+    /// The valid or running entry of this login, or a new one. Also returns whether it is new.
+    fn find_or_insert(&self, login: LoginReference<'_>) -> (Arc<Entry<S::User>>, bool) {
+        let entry = self.entries.get(&EntryRef::from(login));
+        if let Some(entry) = entry.filter(|entry| self.can_be_joined(entry, login)) {
+            return (entry, false);
         }
-        let begin = || {
-            // Both before the store is asked.
-            Arc::new(Read {
-                mark: self.listener.dropped.mark(login),
-                asked_at: Instant::now(),
+        let new = || {
+            // Both are taken before the store is read.
+            Arc::new(Entry {
+                generation: self.generations().of(login),
+                started_at: Instant::now(),
                 answer: OnceCell::new(),
             })
         };
-        let entry = self.kept.entry(Key::from(login));
-        let entry = entry.or_insert_with_if(begin, |read| !self.can_be_joined(read, login));
-        let begins = entry.is_fresh();
-        (entry.into_value(), begins)
+        let entry = self.entries.entry(EntryKey::from(login));
+        let entry = entry.or_insert_with_if(new, |entry| !self.can_be_joined(entry, login));
+        let is_new = entry.is_fresh();
+        (entry.into_value(), is_new)
     }
 
-    /// A logout: forgotten here, written, forgotten again, and over everywhere.
-    async fn log_out_everywhere(
+    fn generations(&self) -> &Generations {
+        &self.listener.generations
+    }
+
+    /// Runs a logout whose keys are known before it is written.
+    async fn log_out_everywhere<T>(
         &self,
-        scope: &LogoutScope,
-        write: impl Future<Output = Result<bool, BoxError>> + Send,
-    ) -> Result<bool, BoxError> {
+        keys: &[LogoutKey],
+        write: impl Future<Output = Result<T, BoxError>> + Send,
+    ) -> Result<T, BoxError> {
         self.listen();
-        let dropped = &self.listener.dropped;
-        dropped.logins(scope);
-        // What is read meanwhile may be from before the write.
-        let read_meanwhile = DroppedAtEnd { dropped, scope };
+        let generations = self.generations();
+        keys.iter().for_each(|key| generations.invalidate(key));
+        // A read during the write may return the user from before it.
+        let invalidate_again = InvalidateOnDrop { generations, keys };
         let written = write.await;
         let written_at = Instant::now();
-        drop(read_meanwhile);
+        drop(invalidate_again);
         let written = written?;
-        // A store that keeps no sessions has changed nothing. Whoever is nobody may have been
-        // somebody a moment ago, and be kept somewhere.
-        if written || matches!(scope, LogoutScope::Person(_)) {
-            self.over_everywhere(scope, written_at).await;
-        }
+        // Also without a user in the store: another node may have cached one that was deleted.
+        self.wait_for_all_nodes(keys, written_at).await;
         Ok(written)
     }
 
-    /// Returns when no node hands out anything from before `written_at` any more.
-    async fn over_everywhere(&self, scope: &LogoutScope, written_at: Instant) {
+    /// Waits until no node has a valid entry from before `written_at`.
+    async fn wait_for_all_nodes(&self, keys: &[LogoutKey], written_at: Instant) {
         if let Some(bus) = &self.bus {
-            let mut published = self.publish(bus, scope);
+            let mut published = self.publish(bus, keys);
             let published = loop {
-                let over_at = written_at + self.wait();
-                if let Ok(published) = tokio::time::timeout_at(over_at, &mut published).await {
-                    break Some(published.unwrap_or_else(|ended| Err(ended.into())));
+                let deadline = written_at + self.wait();
+                if let Ok(published) = tokio::time::timeout_at(deadline, &mut published).await {
+                    break Some(published.unwrap_or_else(|error| Err(error.into())));
                 }
-                // The bus may have heard of a longer lease meanwhile.
-                if written_at + self.wait() <= over_at {
+                // The bus may have learned of a longer lease.
+                if written_at + self.wait() <= deadline {
                     break None;
                 }
             };
+            // Nodes do not find entries by subject.
+            let by_subject = |key: &LogoutKey| matches!(key, LogoutKey::Subject(_));
             match published {
-                Some(Ok(Reach::EveryNode)) => return,
-                Some(Ok(Reach::Unknown)) => {}
+                Some(Ok(Reach::EveryNode)) if !keys.iter().any(by_subject) => return,
+                Some(Ok(_)) => {}
                 Some(Err(error)) => tracing::warn!(
                     error = ?error.to_string(),
                     "a logout could not be published to the other nodes; it waits until every lease is \
                      over"
                 ),
                 None => tracing::warn!(
-                    "not every node has acknowledged a logout in time; by now every lease is over"
+                    "not every node has acknowledged a logout in time; every lease is over by now"
                 ),
             }
         }
         tokio::time::sleep_until(written_at + self.wait()).await;
     }
 
-    /// How long after a write the last answer from before it counts nowhere any more.
+    /// How long after a write the last earlier entry has expired on every node.
     fn wait(&self) -> Duration {
         let longest = self.bus.as_ref().and_then(|bus| bus.longest_lease());
         let wait = longest.map(|lease| Lease::new(lease).wait);
         wait.map_or(self.lease.wait, |wait| wait.max(self.lease.wait))
     }
 
-    /// Publishes it to the other nodes, also when the logout is over sooner: pages may be open there.
+    /// Publishes a logout in a task of its own, since open pages on other nodes need it even after
+    /// the leases are over.
     fn publish(
         &self,
         bus: &Arc<dyn LogoutBus>,
-        scope: &LogoutScope,
+        keys: &[LogoutKey],
     ) -> JoinHandle<Result<Reach, BoxError>> {
         let bus = Arc::clone(bus);
-        let news = message::write(&self.listener.name, scope);
+        let news = message::write(&self.listener.name, keys);
         tokio::spawn(async move { within(PUBLISH_LIMIT, bus.publish(&news)).await })
     }
 }
 
-/// Drops what these logins depend on at the end of a call, also of one that is dropped: it may have
-/// written.
-struct DroppedAtEnd<'a> {
-    dropped: &'a Dropped,
-    scope: &'a LogoutScope,
+/// Invalidates entries when a call ends or is dropped, since it may have written.
+struct InvalidateOnDrop<'a> {
+    generations: &'a Generations,
+    keys: &'a [LogoutKey],
 }
 
-impl Drop for DroppedAtEnd<'_> {
+impl Drop for InvalidateOnDrop<'_> {
     fn drop(&mut self) {
-        self.dropped.logins(self.scope);
+        for key in self.keys {
+            self.generations.invalidate(key);
+        }
     }
 }
 
-#[async_trait]
 impl<S: UserStore> UserStore for Leased<S> {
     type User = S::User;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Self::User>, BoxError> {
-        self.listen();
-        // What is kept is the user as they were before.
-        let _kept = DroppedAtEnd {
-            dropped: &self.listener.dropped,
-            scope: &LogoutScope::Person(profile.subject.clone()),
-        };
-        self.store.log_in(profile).await
-    }
 
     async fn load(&self, id: &str) -> Result<Option<Self::User>, BoxError> {
         self.store.load(id).await
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        let scope = LogoutScope::Person(subject.clone());
-        self.log_out_everywhere(&scope, self.store.log_out(subject))
-            .await
+    async fn log_in(&self, id: &str) -> Result<Option<Self::User>, BoxError> {
+        self.listen();
+        let _entries = InvalidateOnDrop {
+            generations: self.generations(),
+            keys: &[LogoutKey::User(id.to_owned())],
+        };
+        self.store.log_in(id).await
     }
 
-    /// The clock of the store, asked each time.
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        let keys = [LogoutKey::User(id.to_owned())];
+        self.log_out_everywhere(&keys, self.store.log_out(id)).await
+    }
+
     async fn now(&self) -> Result<Timestamp, BoxError> {
         self.store.now().await
     }
 
-    async fn standing(
+    async fn check_login(
         &self,
         login: LoginReference<'_>,
-    ) -> Result<Option<Standing<Self::User>>, BoxError> {
+    ) -> Result<Option<LoginCheck<Self::User>>, BoxError> {
         self.listen();
-        let mut again = false;
+        let mut is_second = false;
         loop {
-            // Nor shared: whoever may not keep is not counted with.
-            if !self.may_keep() {
-                return self.store.standing(login).await;
+            // Without sharing running reads: no logout waits for this node.
+            if !self.may_cache() {
+                return self.store.check_login(login).await;
             }
-            let (read, begins) = self.find_or_begin(login);
-            let asked = async { Answer::new(self.store.standing(login).await) };
-            let answer = read.answer.get_or_init(|| asked).await;
-            // It is no older than this request, so it is what the store itself would have said; or
-            // it counts still. If neither, the next one began after this request.
-            let counts = || self.counts(&read) && !answer.is_from_before(login);
-            if begins || again || counts() {
-                return answer.give();
+            let (entry, is_new) = self.find_or_insert(login);
+            let read = async { Answer::new(self.store.check_login(login).await) };
+            let answer = entry.answer.get_or_init(|| read).await;
+            // A new read started after this request did, so its answer is current. So is that of
+            // the second attempt.
+            let is_valid = || self.is_valid(&entry) && !answer.is_older_than(login);
+            if is_new || is_second || is_valid() {
+                return answer.to_result();
             }
-            again = true;
+            is_second = true;
         }
     }
 
-    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        let write = self.store.log_out_session(session);
-        if strangers::is_mark(session) {
-            // It is read at the end of a login alone, and that asks the store.
+    fn keeps_revocations(&self) -> bool {
+        self.store.keeps_revocations()
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        let write = self.store.revoke(keys, keep_until);
+        // Unknown subjects have no entries: only a login looks them up, in the store.
+        let known = |key: &&RevocationKey| !matches!(key, RevocationKey::UnknownSubject(_));
+        let known = keys.iter().filter(known).cloned();
+        let keys: Vec<_> = known.map(LogoutKey::Revocation).collect();
+        if keys.is_empty() {
             return write.await;
         }
-        let scope = LogoutScope::session(session.clone(), None);
-        self.log_out_everywhere(&scope, write).await
+        self.log_out_everywhere(&keys, write).await
     }
 
-    /// As the store has it, asked each time: the end of a login asks for it.
-    async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        self.store.session_logged_out_at(session).await
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        self.store.revoked_at(key).await
     }
 
     fn log_out_wait(&self) -> Duration {
         self.wait() + self.store.log_out_wait()
     }
 
-    /// What the bus brings; without one, what the store tells.
     fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
         if self.bus.is_none() {
             return self.store.logout_news();
         }
         self.listen();
         Some(self.listener.news())
+    }
+}
+
+impl<S: IdentityStore> IdentityStore for Leased<S> {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Self::User>, BoxError> {
+        self.listen();
+        let user = self.store.find_or_create(profile).await?;
+        if let Some(user) = &user {
+            // The profile may have changed.
+            self.generations().invalidate(&LogoutKey::User(user.id()));
+        }
+        Ok(user)
+    }
+
+    /// The users are known only after the write. If a call fails or is dropped after it has
+    /// written, the logout takes effect after at most one lease.
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.listen();
+        let ids = self.store.log_out_subject(subject).await?;
+        let written_at = Instant::now();
+        let mut keys: Vec<_> = ids.iter().cloned().map(LogoutKey::User).collect();
+        if keys.is_empty() {
+            keys.push(LogoutKey::Subject(subject.clone()));
+        }
+        keys.iter()
+            .for_each(|key| self.generations().invalidate(key));
+        self.wait_for_all_nodes(&keys, written_at).await;
+        Ok(ids)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The logins that one question to the user store is about, and when to ask it.
+//! The logins that one query to the user store covers, and when it is due.
 
 use std::{
     collections::HashMap,
@@ -8,61 +8,72 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{checked::Checked, login::Login};
-use crate::{LoginReference, ProviderSession, Subject};
+use super::login::{CheckedLogin, Login};
+use crate::{LoginId, LoginReference, RevocationKey, Subject, users::LogoutKey};
 
-/// Whose logins one question is about: those of a user by one session of a provider, or by none.
+/// What the logins of a group have in common: the user, and the provider key if there is one.
 #[derive(PartialEq, Eq, Hash)]
-pub(super) struct Whose {
-    user_id: String,
-    pub(super) subject: Subject,
-    pub(super) session: Option<ProviderSession>,
+pub(super) struct GroupKey {
+    pub(super) user_id: String,
+    pub(super) subject: Option<Subject>,
+    pub(super) provider_key: Option<RevocationKey>,
 }
 
-impl Whose {
-    pub(super) fn of(checked: &Checked<'_>) -> Self {
+impl GroupKey {
+    pub(super) fn of(checked: &CheckedLogin<'_>) -> Self {
         Self {
             user_id: checked.user_id.to_owned(),
             subject: checked.subject.clone(),
-            session: checked.provider_session.cloned(),
+            provider_key: checked.provider_key.map(RevocationKey::from),
         }
     }
 
+    /// The keys of the logouts that affect these logins.
+    pub(super) fn logouts(&self) -> impl Iterator<Item = LogoutKey> {
+        let keys = [
+            Some(LogoutKey::User(self.user_id.clone())),
+            self.subject.clone().map(LogoutKey::Subject),
+            self.provider_key.clone().map(LogoutKey::Revocation),
+        ];
+        keys.into_iter().flatten()
+    }
+
     pub(super) fn reference(&self) -> LoginReference<'_> {
-        LoginReference::new(&self.user_id, &self.subject).in_session(self.session.as_ref())
+        let key = self.provider_key.as_ref();
+        let key = key.and_then(RevocationKey::provider_key);
+        LoginReference::new(&self.user_id).with_provider_key(key)
     }
 }
 
-/// A question that is due.
-pub(super) struct Question {
+/// A check of a group that is due.
+pub(super) struct GroupCheck {
     pub(super) group: u64,
-    pub(super) whose: Arc<Whose>,
+    pub(super) key: Arc<GroupKey>,
     pub(super) logins: Vec<Arc<Login>>,
 }
 
-/// The logins that are asked about together.
+/// The logins that are checked together.
 pub(super) struct Group {
-    pub(super) whose: Arc<Whose>,
-    /// Weak: who holds a login are its listeners.
-    pub(super) logins: HashMap<u64, Weak<Login>>,
-    /// When to ask next, unless a question is under way.
+    pub(super) key: Arc<GroupKey>,
+    /// Weak: the listeners own their login.
+    pub(super) logins: HashMap<LoginId, Weak<Login>>,
+    /// When the next check is due, unless one is running.
     due: Instant,
-    asked_at: Instant,
-    asking: bool,
-    /// When to ask again at the latest: something was heard while the question was under way, or
-    /// somebody began to listen, whom it is not about.
-    again: Option<Instant>,
+    started_at: Instant,
+    is_checking: bool,
+    /// When to check again at the latest, if that was requested during the running check.
+    recheck_at: Option<Instant>,
 }
 
 impl Group {
-    pub(super) fn new(whose: Arc<Whose>, now: Instant, due: Instant) -> Self {
+    pub(super) fn new(key: Arc<GroupKey>, now: Instant, due: Instant) -> Self {
         Self {
-            whose,
+            key,
             logins: HashMap::new(),
             due,
-            asked_at: now,
-            asking: false,
-            again: None,
+            started_at: now,
+            is_checking: false,
+            recheck_at: None,
         }
     }
 
@@ -70,47 +81,46 @@ impl Group {
         self.logins.values().filter_map(Weak::upgrade)
     }
 
-    /// When to ask next; `None` while a question is under way.
+    /// When the next check is due; `None` while one is running.
     pub(super) fn due(&self) -> Option<Instant> {
-        (!self.asking).then_some(self.due)
+        (!self.is_checking).then_some(self.due)
     }
 
-    /// Asks no later than then. `false`: it does so already, or will see to it after the question
-    /// that is under way.
-    pub(super) fn no_later_than(&mut self, due: Instant) -> bool {
-        if self.asking {
-            self.again = self.again.into_iter().chain([due]).min();
+    /// Schedules a check by `due`. Returns whether this moved the next check forward: during a
+    /// check, the next one is scheduled when it finishes.
+    pub(super) fn check_by(&mut self, due: Instant) -> bool {
+        if self.is_checking {
+            self.recheck_at = self.recheck_at.into_iter().chain([due]).min();
             return false;
         }
-        let earlier = due < self.due;
-        if earlier {
+        let is_earlier = due < self.due;
+        if is_earlier {
             self.due = due;
         }
-        earlier
+        is_earlier
     }
 
-    /// A question begins.
-    pub(super) fn ask(&mut self, number: u64, now: Instant) -> Question {
-        self.asking = true;
-        self.asked_at = now;
-        Question {
+    pub(super) fn start_check(&mut self, number: u64, now: Instant) -> GroupCheck {
+        self.is_checking = true;
+        self.started_at = now;
+        GroupCheck {
             group: number,
-            whose: Arc::clone(&self.whose),
+            key: Arc::clone(&self.key),
             logins: self.logins().collect(),
         }
     }
 
-    /// It has ended; the next comes a pause after it began, or sooner where that was asked for.
-    pub(super) fn asked(&mut self, pause: Duration) -> Instant {
-        self.asking = false;
-        let due = (self.asked_at + pause).max(Instant::now());
-        self.due = self.again.take().map_or(due, |again| due.min(again));
+    /// Schedules the next check: a pause after this one started, or sooner if requested since.
+    pub(super) fn finish_check(&mut self, pause: Duration) -> Instant {
+        self.is_checking = false;
+        let due = (self.started_at + pause).max(Instant::now());
+        self.due = self.recheck_at.take().map_or(due, |again| due.min(again));
         self.due
     }
 }
 
-/// A moment within the `interval` for each number, evenly spread whichever of them come together:
-/// the multiples of the golden ratio, without their whole part.
+/// An offset within `interval` for each number. Consecutive numbers are spread evenly (Fibonacci
+/// hashing: the fractional parts of multiples of the golden ratio).
 pub(super) fn spread(number: u64, interval: Duration) -> Duration {
     const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
     let part = number.wrapping_mul(GOLDEN) >> 32;

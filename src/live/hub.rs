@@ -1,7 +1,6 @@
-//! Where logouts come in and listeners are told.
+//! What the listeners of a layer share: the registry of their logins, the interval, the open pages.
 
 use std::{
-    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -9,172 +8,121 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Notify;
-use tower_sessions::session::Id;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    LoginEnd, LoginEnding,
-    checked::Checked,
-    group::Question,
-    judge::Judge,
-    login::{Login, Place},
+    group::GroupCheck,
+    login::{CheckedLogin, Login, LoginEnding, Unregister},
     pages::Pages,
-    register::Register,
-    watch,
+    registry::Registry,
 };
-use crate::logout_scope::LogoutScope;
+use crate::users::LogoutKey;
 
-/// How often the stores are asked about each login, unless the application says otherwise.
+/// The default interval between two checks of a login.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// No application asks more often than this, or more seldom.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
-/// After news that something was missed, everybody is asked about within this time.
-const MISSED_WITHIN: Duration = Duration::from_secs(1);
-
-/// The logins of a layer that somebody listens to.
-#[derive(Clone)]
-pub(crate) struct Live(Arc<Hub>);
+/// After news was lost, all logins are checked within this time.
+const LAGGED_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Hub {
-    /// Of all clones of the layer: those that were taken before it was set up hear the logouts too.
     interval: Mutex<Duration>,
-    /// That of the register, to look at without a lock on every request.
-    heard: Arc<AtomicU64>,
-    register: Mutex<Register>,
-    /// Something is due earlier than it was, or nothing is any more.
+    /// Shared with the registry, so that each request reads it without a lock.
+    logouts_received: Arc<AtomicU64>,
+    registry: Mutex<Registry>,
+    /// Notified when a check is due earlier than before, or the last listener is gone.
     changed: Notify,
     pub(super) pages: Pages,
 }
 
-impl Live {
-    pub(crate) fn new() -> Self {
-        let heard = Arc::<AtomicU64>::default();
-        Self(Arc::new(Hub {
+impl Hub {
+    pub(super) fn new() -> Self {
+        let logouts_received = Arc::<AtomicU64>::default();
+        Self {
             interval: Mutex::new(INTERVAL),
-            heard: Arc::clone(&heard),
-            register: Mutex::new(Register::new(heard)),
+            logouts_received: Arc::clone(&logouts_received),
+            registry: Mutex::new(Registry::new(logouts_received)),
             changed: Notify::new(),
             pages: Pages::new(),
-        }))
-    }
-
-    pub(crate) fn set_interval(&self, interval: Duration) {
-        *self.0.interval_set() = interval;
-    }
-
-    pub(crate) fn pages(&self) -> &Pages {
-        &self.0.pages
-    }
-
-    /// How many logouts have been heard of. Looked at when a request comes, so that one that comes
-    /// between its check and [`listen`](Self::listen) is not missed.
-    pub(crate) fn heard(&self) -> u64 {
-        self.0.heard.load(Ordering::Acquire)
-    }
-
-    /// Listens for the end of a login. `judge` asks the stores about it from now on.
-    pub(crate) fn listen(&self, checked: &Checked<'_>, judge: impl FnOnce() -> Judge) -> LoginEnd {
-        let hub = &self.0;
-        let new = |place: Place| {
-            let hub = Arc::clone(hub);
-            let (session, since) = (checked.session, checked.logged_in_at);
-            Arc::new(Login::new(place, session, since, checked.ends_at, hub))
-        };
-        let (login, watched) = {
-            let mut register = hub.register();
-            let login = register.enter(checked, hub.interval(), new);
-            (login, std::mem::replace(&mut register.watched, true))
-        };
-        if watched {
-            hub.changed.notify_one();
-        } else {
-            tokio::spawn(watch::watch(watch::Watched::new(Arc::clone(hub)), judge()));
-        }
-        LoginEnd::new(login)
-    }
-
-    /// A person is logged out: this node serves none of their logins from before any more.
-    pub(crate) fn logged_out(&self, scope: &LogoutScope) {
-        match scope {
-            LogoutScope::Person(subject) => {
-                let logins = self.0.register().of_person(subject);
-                self.0.end(&logins, LoginEnding::LoggedOut);
-            }
-            // Written already, so the store is asked: a login may have begun since.
-            LogoutScope::Session { .. } => self.0.heard_of(scope),
         }
     }
 
-    /// A session is over, and the login in it.
-    pub(crate) fn session_over(&self, session: Id, ending: LoginEnding) {
-        let logins = self.0.register().in_session(session);
-        self.0.end(&logins, ending);
-    }
-}
-
-impl Hub {
-    pub(super) fn register(&self) -> MutexGuard<'_, Register> {
-        // Nothing of others runs while it is locked.
-        self.register.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn interval_set(&self) -> MutexGuard<'_, Duration> {
-        self.interval.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn set_interval(&self, interval: Duration) {
+        *self.interval_setting() = interval;
     }
 
     pub(super) fn interval(&self) -> Duration {
-        let interval = *self.interval_set();
+        let interval = *self.interval_setting();
         interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
+    }
+
+    fn interval_setting(&self) -> MutexGuard<'_, Duration> {
+        self.interval.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn logouts_received(&self) -> u64 {
+        self.logouts_received.load(Ordering::Acquire)
+    }
+
+    /// Registers a login. Returns its entry, and whether a task checks the logins already.
+    pub(super) fn register(self: &Arc<Self>, checked: &CheckedLogin<'_>) -> (Arc<Login>, bool) {
+        let new = |group: u64| {
+            let registry = Arc::clone(self) as Arc<dyn Unregister>;
+            Arc::new(Login::new(checked, group, registry))
+        };
+        let mut registry = self.registry();
+        let login = registry.register(checked, self.interval(), new);
+        (login, std::mem::replace(&mut registry.is_watched, true))
+    }
+
+    pub(super) fn registry(&self) -> MutexGuard<'_, Registry> {
+        // No foreign code runs under this lock, so poisoning is harmless.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn notify(&self) {
+        self.changed.notify_one();
     }
 
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// The questions that are due, so many at the most; and when the next is.
-    pub(super) fn take_due(&self, most: usize) -> (Vec<Question>, Option<tokio::time::Instant>) {
-        self.register().take_due(most)
+    /// At most `most` checks that are due, and when the next one is.
+    pub(super) fn take_due(&self, most: usize) -> (Vec<GroupCheck>, Option<Instant>) {
+        self.registry().take_due(most)
     }
 
-    /// Ends these, and forgets them: there is nothing more to ask.
+    /// Signals the end of these logins and removes them.
     pub(super) fn end(&self, logins: &[Arc<Login>], ending: LoginEnding) {
         for login in logins {
-            login.tell(ending);
-            self.forget(login.place, login.session);
+            login.signal(ending);
+            self.unregister(login);
         }
     }
 
-    /// News of a logout: asks at once about those whom it concerns.
-    pub(super) fn heard_of(&self, scope: &LogoutScope) {
-        self.register().hurry_concerned(scope);
+    /// Checks the logins that a logout affects at once.
+    pub(super) fn receive(&self, key: &LogoutKey) {
+        self.registry().check_affected(key);
         self.changed.notify_one();
     }
 
-    /// News may have been missed: asks soon about everybody.
-    pub(super) fn missed(&self) {
-        self.register().hurry_all(MISSED_WITHIN);
+    /// Checks all logins soon: news may have been lost.
+    pub(super) fn lagged(&self) {
+        self.registry().check_all_within(LAGGED_WITHIN);
         self.changed.notify_one();
-    }
-
-    /// Takes a login out: it has ended, or nobody listens any more.
-    pub(super) fn forget(&self, place: Place, session: Option<Id>) {
-        let empty = {
-            let mut register = self.register();
-            register.forget(place, session);
-            register.is_empty()
-        };
-        if empty {
-            self.changed.notify_one();
-        }
     }
 }
 
-impl fmt::Debug for Live {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Live")
-            .field("interval", &self.0.interval())
-            .finish_non_exhaustive()
+impl Unregister for Hub {
+    fn unregister(&self, login: &Login) {
+        let is_empty = {
+            let mut registry = self.registry();
+            registry.unregister(login);
+            registry.is_empty()
+        };
+        if is_empty {
+            self.changed.notify_one();
+        }
     }
 }

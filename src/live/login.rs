@@ -1,90 +1,136 @@
-//! A login that somebody listens to.
+//! A login with listeners.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     sync::{Notify, futures::OwnedNotified},
     time::Instant,
 };
-use tower_sessions::session::Id;
 
-use super::{LoginEnding, hub::Hub};
-use crate::Timestamp;
+use crate::{LoginId, ProviderKey, Subject, Timestamp, sessions::SessionHandle};
 
-/// One login, shared by all that listen to it. The hub knows it as long as one of them is left.
-pub(super) struct Login {
-    pub(super) place: Place,
-    pub(super) session: Option<Id>,
-    pub(super) logged_in_at: Timestamp,
-    ending: OnceLock<LoginEnding>,
-    told: Arc<Notify>,
-    course: Mutex<Course>,
-    hub: Arc<Hub>,
-}
-
-/// Where the register has a login.
+/// Why a login ended, as [`LoginEnd`](crate::LoginEnd) reports it.
+///
+/// Whatever the reason, the login is no longer valid or can no longer be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) group: u64,
-    pub(super) login: u64,
+#[non_exhaustive]
+pub enum LoginEnding {
+    /// The user was logged out everywhere, the session at the provider ended, or the user was
+    /// deleted.
+    LoggedOut,
+    /// The user signed out on this device, through the sign-out route.
+    SignedOut,
+    /// A newer login of this browser has replaced it, or it was signed out at another node.
+    ///
+    /// Also reported for a sealed login that may have timed out. Only the next request of the
+    /// browser shows which user is logged in now.
+    SessionGone,
+    /// The lifetime or the idle time is over.
+    Expired,
+    /// The stores have not answered for a minute. Requests are answered with 503 until they do.
+    Unknown,
 }
 
-/// What is known of how it goes on.
+/// A login that a request has checked and found valid.
+pub(crate) struct CheckedLogin<'a> {
+    pub(crate) user_id: &'a str,
+    pub(crate) id: LoginId,
+    pub(crate) subject: Option<Subject>,
+    pub(crate) provider_key: Option<ProviderKey<'a>>,
+    pub(crate) logged_in_at: Timestamp,
+    /// When it ends at the latest, by the clock of the user store.
+    pub(crate) ends_at: Option<Timestamp>,
+    /// Where it is stored; `None` for a sealed login.
+    pub(crate) session: Option<SessionHandle>,
+    /// When it expires, unless another request uses it.
+    pub(crate) expires_at: Option<Instant>,
+    /// How many logouts this node had received when the request arrived, before the check.
+    pub(crate) logouts_received: u64,
+}
+
+/// The instant `left` after `now`, if both exist.
+pub(crate) fn instant_after(now: Instant, left: Option<Duration>) -> Option<Instant> {
+    left.and_then(|left| now.checked_add(left))
+}
+
+/// One login, shared by all its listeners. The registry holds it weakly.
+pub(super) struct Login {
+    pub(super) id: LoginId,
+    /// The number of its group in the registry.
+    pub(super) group: u64,
+    pub(super) session: Option<SessionHandle>,
+    pub(super) logged_in_at: Timestamp,
+    pub(super) ends_at: Option<Timestamp>,
+    ending: OnceLock<LoginEnding>,
+    ended: Arc<Notify>,
+    state: Mutex<LoginState>,
+    registry: Arc<dyn Unregister>,
+}
+
+/// Where logins are registered while they have listeners.
+pub(super) trait Unregister: Send + Sync {
+    /// Removes a login that has ended or lost its last listener.
+    fn unregister(&self, login: &Login);
+}
+
+/// What the last check found.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Course {
-    /// When it ends by itself.
-    pub(super) ends_at: Option<Instant>,
-    /// Since when the stores have not answered about it.
-    pub(super) doubted_since: Option<Instant>,
+pub(super) struct LoginState {
+    pub(super) expires_at: Option<Instant>,
+    /// Since when the stores have not answered for this login.
+    pub(super) unverified_since: Option<Instant>,
 }
 
 impl Login {
     pub(super) fn new(
-        place: Place,
-        session: Option<Id>,
-        logged_in_at: Timestamp,
-        ends_at: Option<Instant>,
-        hub: Arc<Hub>,
+        checked: &CheckedLogin<'_>,
+        group: u64,
+        registry: Arc<dyn Unregister>,
     ) -> Self {
         Self {
-            place,
-            session,
-            logged_in_at,
+            id: checked.id,
+            group,
+            session: checked.session,
+            logged_in_at: checked.logged_in_at,
+            ends_at: checked.ends_at,
             ending: OnceLock::new(),
-            told: Arc::default(),
-            course: Mutex::new(Course {
-                ends_at,
-                doubted_since: None,
+            ended: Arc::default(),
+            state: Mutex::new(LoginState {
+                expires_at: checked.expires_at,
+                unverified_since: None,
             }),
-            hub,
+            registry,
         }
     }
 
-    /// How it ended, if it has.
+    /// Why it ended; `None` while it is valid.
     pub(super) fn ending(&self) -> Option<LoginEnding> {
         self.ending.get().copied()
     }
 
-    /// Tells every listener. The first word stands.
-    pub(super) fn tell(&self, ending: LoginEnding) {
+    /// Signals all listeners. The first reason is kept.
+    pub(super) fn signal(&self, ending: LoginEnding) {
         if self.ending.set(ending).is_ok() {
-            self.told.notify_waiters();
+            self.ended.notify_waiters();
         }
     }
 
-    /// Ends when somebody is told after this call.
-    pub(super) fn telling(&self) -> OwnedNotified {
-        Arc::clone(&self.told).notified_owned()
+    /// Resolves on a signal after this call.
+    pub(super) fn notified(&self) -> OwnedNotified {
+        Arc::clone(&self.ended).notified_owned()
     }
 
-    pub(super) fn course(&self) -> MutexGuard<'_, Course> {
-        // Whole after every step.
-        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn state(&self) -> MutexGuard<'_, LoginState> {
+        // Consistent after every step, so poisoning is harmless.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Login {
     fn drop(&mut self) {
-        self.hub.forget(self.place, self.session);
+        self.registry.unregister(self);
     }
 }

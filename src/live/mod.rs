@@ -1,28 +1,24 @@
-//! Tells whoever listens that a login has ended: open pages, streams, sockets.
+//! Signals the end of a login to open pages, streams and sockets.
 //!
-//! A check at each request says nothing to what is open already. So the logins that somebody
-//! listens to are kept here, one entry for each, whatever the number of its listeners. This
-//! node's own logouts reach them at once. For those of other nodes there is the news of the user
-//! store, where it has some, and in any case a question at an interval, which the store answers
-//! as it does a request: the store is the judge, here as there.
+//! The check of a request cannot reach responses that are already running. So each login with
+//! listeners has one entry here, however many listeners it has. Logouts at this node signal them at
+//! once. For logouts at other nodes, the user store is polled at an interval. If it sends news of a
+//! logout, the check is due at once. The user store decides, as for a request.
 
-mod body;
-mod checked;
-mod end;
-mod ending;
 mod group;
 mod hub;
-mod judge;
 mod login;
+mod login_checker;
+mod logout_signal;
+mod logout_signals;
 mod pages;
-mod register;
-mod stream;
+mod registry;
 mod watch;
 
+pub use self::{login::LoginEnding, logout_signal::LoginEnd};
 pub(crate) use self::{
-    checked::{Checked, in_a_while},
-    hub::Live,
-    judge::Judge,
+    login::{CheckedLogin, instant_after},
+    login_checker::LoginChecker,
+    logout_signals::LogoutSignals,
     pages::Page,
 };
-pub use self::{end::LoginEnd, ending::LoginEnding};

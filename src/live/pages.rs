@@ -1,5 +1,4 @@
-//! The open pages of this node: how many there may be, whose they are, and their end when the
-//! server stops.
+//! The open pages of this node: their limits, and their end when the server stops.
 
 use std::{
     collections::HashMap,
@@ -20,14 +19,15 @@ use tokio::{
 };
 
 use super::LoginEnd;
+use crate::LoginId;
 
-/// The defaults of [`Limits`].
+// The defaults of `Limits`.
 const MOST_PAGES: usize = 20_000;
 const MOST_PAGES_PER_USER: usize = 64;
 const MOST_PAGES_PER_LOGIN: usize = 16;
-/// One place of so many is reserved for users without an open page.
+/// One in this many places is reserved for users without an open page.
 const RESERVED: usize = 4;
-/// How often turned away pages are logged at the most.
+/// The shortest time between two log events about rejected pages.
 const BETWEEN_EVENTS: Duration = Duration::from_secs(1);
 
 /// How many pages may be open.
@@ -38,14 +38,14 @@ struct Limits {
     per_login: usize,
 }
 
-/// The open pages of all clones of a layer.
+/// The open pages of a layer and its clones.
 pub(crate) struct Pages {
     open: Arc<Mutex<Open>>,
     closed: AtomicBool,
     closing: Arc<Notify>,
 }
 
-/// The place of one page, until it is dropped.
+/// The place of one open page. Dropping it frees the place.
 pub(crate) struct Page {
     open: Arc<Mutex<Open>>,
     id: u64,
@@ -57,26 +57,26 @@ struct Open {
     limits: Limits,
     next_id: u64,
     pages: HashMap<u64, Entry>,
-    /// By the application's id of the user.
+    /// By the id of the user.
     by_user: HashMap<Arc<str>, usize>,
-    by_login: HashMap<u64, usize>,
+    by_login: HashMap<LoginId, usize>,
     by_name: HashMap<Name, u64>,
-    turned_away: TurnedAway,
+    rejections: Rejections,
 }
 
-/// The login of a page, and the name that the page has made up for itself.
+/// The login of a page, and the random name that the page sends.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Name(u64, String);
+struct Name(LoginId, String);
 
 struct Entry {
     user: Arc<str>,
-    login: u64,
+    login: LoginId,
     name: Option<Name>,
-    /// Dropped when another connection of the page takes the place.
+    /// Dropped when another connection of the page replaces this one.
     _keep: oneshot::Sender<()>,
 }
 
-/// The limit that a page is turned away by.
+/// The limit that rejects a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Limit {
     Login,
@@ -84,9 +84,9 @@ enum Limit {
     All,
 }
 
-/// The pages turned away since the last event, by the limit.
+/// The pages rejected since the last log event, by limit.
 #[derive(Default)]
-struct TurnedAway {
+struct Rejections {
     by_login: u64,
     by_user: u64,
     by_all: u64,
@@ -94,7 +94,7 @@ struct TurnedAway {
 }
 
 impl Limits {
-    /// The places for users who have a page open already.
+    /// The places for users with an open page.
     fn unreserved(&self) -> usize {
         let reserved = self.all.div_ceil(RESERVED);
         self.all - reserved.min(self.all.saturating_sub(1))
@@ -114,7 +114,7 @@ impl Pages {
             by_user: HashMap::new(),
             by_login: HashMap::new(),
             by_name: HashMap::new(),
-            turned_away: TurnedAway::default(),
+            rejections: Rejections::default(),
         };
         Self {
             open: Arc::new(Mutex::new(open)),
@@ -135,13 +135,12 @@ impl Pages {
         lock(&self.open).limits.per_login = pages;
     }
 
-    /// How many pages are open.
     pub(crate) fn open(&self) -> usize {
         lock(&self.open).pages.len()
     }
 
-    /// Whether one more page can be admitted at all. A page that cannot be is turned away before
-    /// the stores are asked about its login.
+    /// Whether another page fits the limit for all. Called before the login of the page is checked,
+    /// so that a full server makes no store call.
     pub(crate) fn have_room(&self) -> bool {
         if self.are_closed() {
             return false;
@@ -150,30 +149,31 @@ impl Pages {
         let has_room = open.pages.len() < open.limits.all;
         drop(open);
         if !has_room {
-            self.turn_away(Limit::All);
+            self.reject(Limit::All);
         }
         has_room
     }
 
-    /// A place for a page of this user and login. `None`: a limit is reached, or the server stops.
+    /// Admits a page of this user and login. Returns `None` if a limit is reached or the server
+    /// stops.
     ///
-    /// A page that connects anew under its name takes over the place of its earlier connection,
-    /// which may be dead long before the network says so.
+    /// A page that reconnects under its name replaces its earlier connection, which may be dead
+    /// before a timeout shows it.
     pub(crate) fn admit(
         &self,
         user_id: &str,
         login: &LoginEnd,
         name: Option<&str>,
     ) -> Option<Page> {
-        // Before `closed` is read, so that a page admitted meanwhile is closed.
+        // Created before `closed` is read, so that no close in between is missed.
         let closing = Box::pin(Arc::clone(&self.closing).notified_owned());
         if self.are_closed() {
             return None;
         }
-        let login = login.number();
+        let login = login.id();
         let name = name.map(|name| Name(login, name.to_owned()));
-        let entered = lock(&self.open).enter(user_id, login, name);
-        match entered {
+        let admitted = lock(&self.open).admit(user_id, login, name);
+        match admitted {
             Ok((id, replaced)) => Some(Page {
                 open: Arc::clone(&self.open),
                 id,
@@ -181,19 +181,19 @@ impl Pages {
                 replaced,
             }),
             Err(limit) => {
-                self.turn_away(limit);
+                self.reject(limit);
                 None
             }
         }
     }
 
-    fn turn_away(&self, limit: Limit) {
+    fn reject(&self, limit: Limit) {
         let (open, due) = {
             let mut open = lock(&self.open);
-            (open.pages.len(), open.turned_away.add(limit))
+            (open.pages.len(), open.rejections.add(limit))
         };
-        // Outside of the lock: a subscriber may ask how many pages are open.
-        if let Some(TurnedAway {
+        // Outside of the lock: a log subscriber may call `open`.
+        if let Some(Rejections {
             by_login,
             by_user,
             by_all,
@@ -206,7 +206,7 @@ impl Pages {
                 by_user,
                 by_all,
                 open,
-                "open pages are turned away: a limit of the login, of the user or of all is reached"
+                "open pages were rejected: a limit per login, per user or for all pages is reached"
             );
         }
     }
@@ -216,7 +216,7 @@ impl Pages {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Ends all pages, and takes no more.
+    /// Ends all pages and admits no more.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.closing.notify_waiters();
@@ -224,12 +224,12 @@ impl Pages {
 }
 
 fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
-    // The counts are whole after every step.
+    // Consistent after every step, so poisoning is harmless.
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Open {
-    fn limit_reached(&self, user_id: &str, login: u64) -> Option<Limit> {
+    fn limit_reached(&self, user_id: &str, login: LoginId) -> Option<Limit> {
         let Limits {
             all,
             per_user,
@@ -250,17 +250,21 @@ impl Open {
         }
     }
 
-    /// Enters a page: its id, and what ends when it is replaced; or the limit that is reached.
-    fn enter(
+    /// Returns the id of the page and a receiver that resolves when the page is replaced.
+    ///
+    /// # Errors
+    ///
+    /// The limit that is reached. Reject the page.
+    fn admit(
         &mut self,
         user_id: &str,
-        login: u64,
+        login: LoginId,
         name: Option<Name>,
     ) -> Result<(u64, oneshot::Receiver<()>), Limit> {
         let earlier = name.as_ref().and_then(|name| self.by_name.get(name));
         let earlier = earlier.copied().and_then(|id| self.pages.remove(&id));
         let user = match earlier {
-            // The counts stay as they are.
+            // The counts do not change.
             Some(earlier) => earlier.user,
             None => self.count(user_id, login)?,
         };
@@ -280,8 +284,8 @@ impl Open {
         Ok((id, replaced))
     }
 
-    /// Counts a page: the key of its user, or the limit that is reached.
-    fn count(&mut self, user_id: &str, login: u64) -> Result<Arc<str>, Limit> {
+    /// Counts a page and returns the shared key of its user, or the limit that is reached.
+    fn count(&mut self, user_id: &str, login: LoginId) -> Result<Arc<str>, Limit> {
         if let Some(limit) = self.limit_reached(user_id, login) {
             return Err(limit);
         }
@@ -292,8 +296,8 @@ impl Open {
         Ok(user)
     }
 
-    /// Takes a page out, unless another connection has its place.
-    fn leave(&mut self, id: u64) {
+    /// Removes a page, unless another connection has replaced it.
+    fn remove(&mut self, id: u64) {
         let Some(entry) = self.pages.remove(&id) else {
             return;
         };
@@ -305,7 +309,7 @@ impl Open {
     }
 }
 
-/// Counts one less, and keeps no entry of zero.
+/// Decrements a count, and removes it at zero.
 fn decrement<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
     if let Some(count) = counts.get_mut(key) {
         *count -= 1;
@@ -315,8 +319,8 @@ fn decrement<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
     }
 }
 
-impl TurnedAway {
-    /// Counts one more: the counts to log now, or `None` within a second of the last event.
+impl Rejections {
+    /// Counts a rejection. Returns the counts to log, or `None` within a second of the last event.
     fn add(&mut self, limit: Limit) -> Option<Self> {
         let by_limit = match limit {
             Limit::Login => &mut self.by_login,
@@ -342,7 +346,7 @@ impl Page {
         self.closing.as_mut().poll(context)
     }
 
-    /// Ready when the page has connected anew. Not to be polled after that.
+    /// Ready when the page has reconnected. Must not be polled after that.
     pub(crate) fn poll_replaced(&mut self, context: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.replaced).poll(context).map(|_| ())
     }
@@ -350,7 +354,7 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        lock(&self.open).leave(self.id);
+        lock(&self.open).remove(self.id);
     }
 }
 
@@ -364,23 +368,24 @@ mod tests {
         pages.set_most_per_login(3);
         let mut open = lock(&pages.open);
         let mut ids = Vec::new();
+        let logins: [LoginId; 21] = std::array::from_fn(|_| LoginId::random());
         for number in 0..1_000 {
-            let (user, login) = (number % 7, number % 21);
+            let (user, login) = (number % 7, logins[number % 21]);
             let name = (number % 2 == 0).then(|| Name(login, (number % 10).to_string()));
-            let entered = open.enter(&user.to_string(), login, name);
-            ids.extend(entered.ok().map(|(id, _)| id));
+            let admitted = open.admit(&user.to_string(), login, name);
+            ids.extend(admitted.ok().map(|(id, _)| id));
             assert!(open.by_login.values().all(|count| *count <= 3));
             let of_users: usize = open.by_user.values().sum();
             let of_logins: usize = open.by_login.values().sum();
             assert_eq!((of_users, of_logins), (open.pages.len(), open.pages.len()));
             if number % 5 == 0 {
-                open.leave(ids.swap_remove(ids.len() / 2));
+                open.remove(ids.swap_remove(ids.len() / 2));
             }
         }
         assert!(open.pages.len() > 20);
         for id in ids {
-            open.leave(id);
-            open.leave(id);
+            open.remove(id);
+            open.remove(id);
         }
         assert!(open.pages.is_empty() && open.by_name.is_empty());
         assert!(open.by_user.is_empty() && open.by_login.is_empty());

@@ -1,4 +1,4 @@
-//! The one task that asks the stores, as long as anybody listens.
+//! The task that checks the logins of a layer while any has listeners.
 
 use std::{future::pending, slice, sync::Arc, time::Duration};
 
@@ -9,88 +9,89 @@ use tokio::{
 };
 
 use super::{
-    LoginEnding,
-    group::Question,
+    group::GroupCheck,
     hub::Hub,
-    judge::{Finding, Judge},
-    login::Login,
+    login::{Login, LoginEnding},
+    login_checker::{CheckResult, LoginChecker},
 };
 use crate::LogoutNews;
 
-/// How many questions are asked at once.
-const AT_ONCE: usize = 8;
-/// A login that is about to end by itself is not asked about more often than this.
+/// How many checks run concurrently.
+const CONCURRENT_CHECKS: usize = 8;
+/// The shortest pause between two checks of a login that is about to expire.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
-/// A store that did not answer is asked again after this time at the latest.
+/// The longest pause before a check is repeated that a store did not answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How long nobody needs to know whether a login still counts.
-const LONGEST_DOUBT: Duration = Duration::from_secs(60);
+/// How long a login may stay unverified.
+const UNVERIFIED_LIMIT: Duration = Duration::from_secs(60);
 
-/// The hub while it is watched. Whatever ends the watch, the next listener begins another.
-pub(super) struct Watched {
+/// Marks the registry as watched. Dropping it lets the next listener start a new task.
+pub(super) struct WatchGuard {
     hub: Arc<Hub>,
-    over: bool,
+    is_done: bool,
 }
 
-impl Watched {
+impl WatchGuard {
     pub(super) fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, over: false }
+        Self {
+            hub,
+            is_done: false,
+        }
     }
 
-    /// Whether nobody listens; then the next who does begins another watch.
-    fn is_over(&mut self) -> bool {
-        let mut register = self.hub.register();
-        self.over = register.is_empty();
-        register.watched = !self.over;
-        self.over
+    /// Whether no listener is left. Then the watch is over, and the next listener starts another.
+    fn is_done(&mut self) -> bool {
+        let mut registry = self.hub.registry();
+        self.is_done = registry.is_empty();
+        registry.is_watched = !self.is_done;
+        self.is_done
     }
 }
 
-impl Drop for Watched {
+impl Drop for WatchGuard {
     fn drop(&mut self) {
-        // Once it is over, that of another may be under way.
-        if !self.over {
-            self.hub.register().watched = false;
+        // After a finished watch, another may be running already.
+        if !self.is_done {
+            self.hub.registry().is_watched = false;
         }
     }
 }
 
-/// Asks whenever a question is due, until nobody listens any more.
-pub(super) async fn watch(mut watched: Watched, judge: Judge) {
-    let hub = Arc::clone(&watched.hub);
-    let judge = Arc::new(judge);
-    let mut news = judge.news().await;
+/// Runs the checks as they become due, until no listener is left.
+pub(super) async fn watch(mut guard: WatchGuard, checker: LoginChecker) {
+    let hub = Arc::clone(&guard.hub);
+    let checker = Arc::new(checker);
+    let mut news = checker.news().await;
     if news.is_some() {
-        // Nobody heard what was told before.
-        hub.missed();
+        // Earlier news had no receiver.
+        hub.lagged();
     }
-    let mut asking = JoinSet::new();
+    let mut running = JoinSet::new();
     loop {
-        let free = AT_ONCE.saturating_sub(asking.len());
-        let (questions, due) = hub.take_due(free);
-        for question in questions {
-            let asked = Asked::new(Arc::clone(&hub), question.group);
-            asking.spawn(ask(asked, Arc::clone(&judge), question));
+        let free = CONCURRENT_CHECKS.saturating_sub(running.len());
+        let (checks, due) = hub.take_due(free);
+        for check in checks {
+            let guard = CheckGuard::new(Arc::clone(&hub), check.group);
+            running.spawn(run(guard, Arc::clone(&checker), check));
         }
-        if asking.is_empty() && watched.is_over() {
+        if running.is_empty() && guard.is_done() {
             return;
         }
-        let free = asking.len() < AT_ONCE;
+        let is_free = running.len() < CONCURRENT_CHECKS;
         tokio::select! {
-            Some(_) = asking.join_next() => {}
+            Some(_) = running.join_next() => {}
             () = hub.changed() => {}
-            heard = next(&mut news) => match heard {
-                Ok(LogoutNews::LoggedOut(scope)) => hub.heard_of(&scope),
-                Ok(LogoutNews::Missed) | Err(RecvError::Lagged(_)) => hub.missed(),
-                // Whatever is told from now on, the interval shows it.
+            received = next(&mut news) => match received {
+                Ok(LogoutNews::LoggedOut(key)) => hub.receive(&key),
+                Ok(LogoutNews::Lagged) | Err(RecvError::Lagged(_)) => hub.lagged(),
+                // The checks at the interval continue.
                 Err(RecvError::Closed) => news = None,
             },
-            () = until(due), if free => {}
+            () = until(due), if is_free => {}
         }
     }
 }
 
-/// The next news, where there is some.
 async fn next(news: &mut Option<Receiver<LogoutNews>>) -> Result<LogoutNews, RecvError> {
     match news {
         Some(news) => news.recv().await,
@@ -105,80 +106,81 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-/// A question under way. However it ends, there will be another.
-struct Asked {
+/// Schedules the next check of a group when it is dropped, however the running check ends.
+struct CheckGuard {
     hub: Arc<Hub>,
     group: u64,
     pause: Duration,
 }
 
-impl Asked {
+impl CheckGuard {
     fn new(hub: Arc<Hub>, group: u64) -> Self {
         let pause = hub.interval().min(LONGEST_PAUSE);
         Self { hub, group, pause }
     }
 }
 
-impl Drop for Asked {
+impl Drop for CheckGuard {
     fn drop(&mut self) {
-        self.hub.register().asked(self.group, self.pause);
+        self.hub.registry().finish_check(self.group, self.pause);
     }
 }
 
-async fn ask(mut asked: Asked, judge: Arc<Judge>, question: Question) {
-    if question.logins.is_empty() {
-        // The last one is about to be forgotten.
+async fn run(mut guard: CheckGuard, checker: Arc<LoginChecker>, check: GroupCheck) {
+    if check.logins.is_empty() {
+        // The last listener is about to unregister the group.
         return;
     }
-    let hub = Arc::clone(&asked.hub);
+    let hub = Arc::clone(&guard.hub);
     let mut pause = hub.interval();
-    let found = |login: &Arc<Login>, finding| {
+    let report = |login: &Arc<Login>, result| {
         if login.ending().is_some() {
             return;
         }
         let now = Instant::now();
-        match finding {
-            Finding::Counts(ends_at) => {
-                let mut course = login.course();
-                course.ends_at = ends_at;
-                course.doubted_since = None;
-                let left = ends_at.map(|ends_at| ends_at.saturating_duration_since(now));
+        match result {
+            CheckResult::Valid(expires_at) => {
+                let mut state = login.state();
+                state.expires_at = expires_at;
+                state.unverified_since = None;
+                let left = expires_at.map(|expires_at| expires_at.saturating_duration_since(now));
                 pause = pause.min(left.unwrap_or(pause));
-                hub.register().silent_since = None;
+                hub.registry().unavailable_since = None;
             }
-            Finding::Over(ending) => hub.end(slice::from_ref(login), ending),
-            Finding::NoAnswer => {
+            CheckResult::Ended(ending) => hub.end(slice::from_ref(login), ending),
+            CheckResult::Unavailable => {
                 pause = pause.min(LONGEST_PAUSE);
-                doubt(&hub, login, now);
-                silence(&hub, now);
+                end_if_unverified(&hub, login, now);
+                end_all_if_unavailable(&hub, now);
             }
         }
     };
-    judge.ask(&question, found).await;
-    asked.pause = pause.max(SHORTEST_PAUSE);
+    checker.check(&check, report).await;
+    guard.pause = pause.max(SHORTEST_PAUSE);
 }
 
-/// Nobody knows of this login.
-fn doubt(hub: &Hub, login: &Arc<Login>, now: Instant) {
-    let since = *login.course().doubted_since.get_or_insert(now);
-    if now.saturating_duration_since(since) >= LONGEST_DOUBT {
+/// Ends a login that no store has verified for a minute.
+fn end_if_unverified(hub: &Hub, login: &Arc<Login>, now: Instant) {
+    let since = *login.state().unverified_since.get_or_insert(now);
+    if now.saturating_duration_since(since) >= UNVERIFIED_LIMIT {
         hub.end(slice::from_ref(login), LoginEnding::Unknown);
     }
 }
 
-/// Stores that hang are slow to ask about everybody, so their silence counts for all.
-fn silence(hub: &Hub, now: Instant) {
+/// Ends all logins once the stores have answered nothing for a minute: checks that hang take too
+/// long to reach every login.
+fn end_all_if_unavailable(hub: &Hub, now: Instant) {
     let logins = {
-        let mut register = hub.register();
-        let since = *register.silent_since.get_or_insert(now);
-        if now.saturating_duration_since(since) < LONGEST_DOUBT {
+        let mut registry = hub.registry();
+        let since = *registry.unavailable_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < UNVERIFIED_LIMIT {
             return;
         }
-        register.all()
+        registry.all()
     };
     tracing::error!(
         logins = logins.len(),
-        "the stores have not answered for a minute; what is open for these logins ends"
+        "the stores have not answered for a minute; open connections of these logins are closed"
     );
     hub.end(&logins, LoginEnding::Unknown);
 }

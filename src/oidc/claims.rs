@@ -1,19 +1,17 @@
-//! What stands in a token.
+//! The claims of a token.
 
 use serde_json::{Map, Value};
 
 use super::{Settings, TokenError};
 
-/// How far the provider's clock and ours may be apart, in seconds. Providers are asked to let
-/// logout tokens live for two minutes at the most (Back-Channel Logout 1.0, section 2.4); more
-/// leeway would be more than the token's own life.
+/// How far the provider's clock and ours may differ, in seconds. It is also the longest lifetime
+/// that Back-Channel Logout 1.0 recommends for a logout token (section 2.4).
 const LEEWAY: f64 = 120.0;
 /// The longest `sub` (OpenID Connect Core 1.0, section 2), in characters.
 const LONGEST_SUBJECT: usize = 255;
-/// The longest `sid` or `jti`, in characters: they are kept.
+/// The longest `sid` or `jti`, in characters, since they are stored.
 const LONGEST_ID: usize = 1_024;
 
-/// The claims of a token.
 pub(super) struct Claims(Map<String, Value>);
 
 impl Claims {
@@ -21,7 +19,7 @@ impl Claims {
         Self(claims)
     }
 
-    /// What holds for ID tokens and logout tokens alike (Core, section 3.1.3.7; Back-Channel
+    /// Checks what ID tokens and logout tokens have in common (Core, section 3.1.3.7; Back-Channel
     /// Logout, section 2.6). `now` is in seconds since the Unix epoch.
     pub(super) fn check(
         &self,
@@ -61,17 +59,21 @@ impl Claims {
         }
     }
 
-    /// When the token was made.
+    /// When the token was issued, in seconds since the Unix epoch.
     pub(super) fn issued_at(&self) -> Result<f64, TokenError> {
         self.seconds("iat")?.ok_or(TokenError::Missing("iat"))
     }
 
-    /// Whether the moment is further back than `seconds`, clocks aside.
+    /// Whether `at` is more than `seconds` before `now`, with leeway for the clocks.
     pub(super) fn is_older(at: f64, seconds: f64, now: f64) -> bool {
         at + seconds + LEEWAY < now
     }
 
-    /// Whether there is a claim of that name, be it null.
+    pub(super) fn all(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// Whether there is a claim of this name, including null.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
@@ -80,7 +82,7 @@ impl Claims {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    /// A claim that must be text where it is there. Null is as good as nothing.
+    /// A claim that must be text if it is present. Null counts as absent.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<&str>, TokenError> {
         match self.get(name) {
             None => Ok(None),
@@ -89,7 +91,7 @@ impl Claims {
         }
     }
 
-    /// A moment, in seconds since the Unix epoch (RFC 7519, section 2: perhaps with a fraction).
+    /// A `NumericDate`, in seconds since the Unix epoch with a fraction (RFC 7519, section 2).
     pub(super) fn seconds(&self, name: &'static str) -> Result<Option<f64>, TokenError> {
         match self.get(name) {
             None => Ok(None),

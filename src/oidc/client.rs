@@ -1,23 +1,36 @@
-//! An application at an OpenID provider, and how it is set up.
+//! An application at an OpenID provider, and its settings.
 
 use std::{error::Error as _, fmt, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
-use super::{
-    ClientAuthentication, OidcError, Settings, SigningAlgorithm, login::TAKEN, remote::Remote,
-};
+use super::{ClientAuthentication, OidcError, Settings, SigningAlgorithm, remote::Remote};
 use crate::{AddressError, address, provider::ProviderErrorKind};
 
-/// An application at an OpenID provider: the [`Provider`](crate::provider::Provider) of a site
-/// that people enter with it.
+/// The parameters of the authorization request that this crate sets, or that would change it.
+const RESERVED_PARAMETERS: [&str; 12] = [
+    "response_type",
+    "response_mode",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "max_age",
+    "request",
+    "request_uri",
+];
+
+/// An application at an OpenID provider, as a [`Provider`](crate::provider::Provider).
 ///
-/// Register at the provider the callback (`/clef/callback` of the site) as redirect URI,
-/// `/clef/logout` as back-channel logout URI and `/clef/signed-out` as post-logout redirect URI.
-/// Clones share what is known of the provider.
+/// Register at the provider `/clef/callback` of the site as the redirect URI, `/clef/logout` as the
+/// back-channel logout URI and `/clef/signed-out` as the post-logout redirect URI. Clones share the
+/// cached metadata and keys.
 ///
-/// Each call takes five seconds at the most (two to connect), follows no redirect and reads no
-/// more than 256 KiB.
+/// Each call takes at most five seconds (two to connect), follows no redirect and reads at most 256
+/// KiB.
 ///
 /// ```
 /// use axum_clef::oidc::{Oidc, SigningAlgorithm};
@@ -39,28 +52,28 @@ pub struct Oidc {
 }
 
 impl Oidc {
-    /// The application with this id and secret at `issuer`, whose metadata is asked for at once
-    /// (OpenID Connect Discovery 1.0): a wrong issuer shows when the application starts. If the
-    /// provider is down, it is asked again when somebody logs in.
+    /// Creates an application and fetches the metadata of `issuer` (OpenID Connect Discovery 1.0).
+    ///
+    /// So a wrong issuer is an error when the application starts. If the provider cannot be
+    /// reached, a warning is logged and the metadata is fetched at the first login.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new); and when the provider calls itself by another name, or its
-    /// metadata lacks what a login needs.
+    /// [`OidcError::Issuer`] as for [`new`](Self::new). [`OidcError::OtherIssuer`] if the metadata
+    /// names another issuer: correct it. Another `Metadata…` error if the metadata is invalid: fix
+    /// the provider.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
     /// use axum_clef::{ClefLayer, oidc::Oidc, stores::MemoryUserStore};
     /// use tower_sessions::MemoryStore;
     ///
-    /// // Nobody is there: a line in the log, and no login until somebody is.
+    /// // No provider listens there: this logs a warning, and logins fail until one does.
     /// let provider = Oidc::discover("http://127.0.0.1:1", "site", "the secret").await?;
-    /// let auth = ClefLayer::new(
-    ///     "https://example.com",
-    ///     provider,
-    ///     MemoryUserStore::new(),
-    ///     MemoryStore::default(),
-    /// )?;
+    /// let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
+    /// let auth = ClefLayer::builder("https://example.com", users, sessions)
+    ///     .provider(provider)
+    ///     .build()?;
     /// # Ok::<(), axum_clef::BoxError>(())
     /// # }).unwrap();
     /// ```
@@ -76,22 +89,22 @@ impl Oidc {
                 issuer = oidc.remote.issuer(),
                 %error,
                 cause = error.source().map(tracing::field::display),
-                "the provider is asked again when somebody logs in"
+                "the metadata of the provider could not be fetched; the next login fetches it"
             ),
             Ok(_) => {}
         }
         Ok(oidc)
     }
 
-    /// As [`discover`](Self::discover), and nothing is asked before the first login.
+    /// Creates an application that fetches the metadata at the first login.
     ///
-    /// The issuer is to be written as the provider writes it, to the last slash: it is also
-    /// that of the [`Subject`](crate::Subject)s.
+    /// Write the issuer exactly as the provider does, including a trailing slash. It is also the
+    /// issuer of the [`Subject`](crate::Subject)s.
     ///
     /// # Errors
     ///
-    /// When the issuer is not an absolute URL, or plain `http` to another machine: the secret
-    /// would travel in the clear.
+    /// Returns an [`AddressError`] if the issuer is not an absolute URL, or is plain `http` to
+    /// another machine, which would send the secret unencrypted. Correct the issuer.
     pub fn new(
         issuer: impl Into<String>,
         client_id: impl Into<String>,
@@ -111,8 +124,7 @@ impl Oidc {
         })
     }
 
-    /// What people call the provider, as it stands on links and pages: "Log in with …".
-    /// The host of the issuer as it stands.
+    /// The name of the provider on links and pages: "Log in with …". Defaults to the issuer's host.
     ///
     /// ```
     /// use axum_clef::{oidc::Oidc, provider::Provider};
@@ -130,8 +142,8 @@ impl Oidc {
         self
     }
 
-    /// What is asked for beyond `openid`: `profile` and `email` as it stands (OpenID Connect
-    /// Core 1.0, section 5.4).
+    /// The scopes to request in addition to `openid` (OpenID Connect Core 1.0, section 5.4).
+    /// Defaults to `profile` and `email`.
     #[must_use]
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         let scopes = scopes.into_iter().map(Into::into);
@@ -139,25 +151,26 @@ impl Oidc {
         self
     }
 
-    /// How the application proves who it is. As it stands, by
-    /// [`Basic`](ClientAuthentication::Basic), or by [`Post`](ClientAuthentication::Post) where
-    /// the provider offers that and not the other.
+    /// How the application authenticates at the provider.
+    ///
+    /// Defaults to [`Basic`](ClientAuthentication::Basic), or to
+    /// [`Post`](ClientAuthentication::Post) if the provider supports only that.
     #[must_use]
     pub fn client_authentication(mut self, authentication: ClientAuthentication) -> Self {
         self.settings.authentication = Some(authentication);
         self
     }
 
-    /// How ID tokens and logout tokens are signed: this way alone.
-    /// [`Rs256`](SigningAlgorithm::Rs256) as it stands.
+    /// The only accepted algorithm of ID tokens and logout tokens. Defaults to
+    /// [`Rs256`](SigningAlgorithm::Rs256).
     #[must_use]
     pub fn signing_algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
         self.settings.algorithm = algorithm;
         self
     }
 
-    /// Others that a token may be for beside this application. As it stands, a token that is
-    /// for others too is refused (OpenID Connect Core 1.0, section 3.1.3.7).
+    /// Audiences that a token may have in addition to this application. Defaults to none: a token
+    /// with another audience is rejected (OpenID Connect Core 1.0, section 3.1.3.7).
     #[must_use]
     pub fn trusted_audiences<S: Into<String>>(
         mut self,
@@ -167,19 +180,20 @@ impl Oidc {
         self
     }
 
-    /// How long ago, in whole seconds, a person may have proved to the provider who they are
-    /// (`max_age`). Who did so longer ago does it again.
+    /// How long ago the user may have authenticated at the provider (`max_age`), in whole seconds.
+    ///
+    /// After that time the provider asks for the credentials again. Defaults to no limit.
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.settings.max_age = Some(max_age.as_secs());
         self
     }
 
-    /// One more parameter of the authorization request, such as `prompt` or `acr_values`.
+    /// Adds a parameter to the authorization request, such as `prompt` or `acr_values`.
     ///
     /// # Errors
     ///
-    /// When the login itself sets it.
+    /// Returns [`OidcError::ParameterTaken`] if this crate sets the parameter. Remove the call.
     ///
     /// ```
     /// use axum_clef::oidc::Oidc;
@@ -197,39 +211,43 @@ impl Oidc {
         value: impl Into<String>,
     ) -> Result<Self, OidcError> {
         let name = name.into();
-        if TAKEN.contains(&name.as_str()) {
+        if RESERVED_PARAMETERS.contains(&name.as_str()) {
             return Err(OidcError::ParameterTaken);
         }
         self.settings.parameters.push((name, value.into()));
         Ok(self)
     }
 
-    /// Does not keep the ID token in the session for the sign-out at the provider, which may
-    /// then ask the person whether they mean it. For session stores that are short of room.
+    /// Does not store the ID token with the login. Defaults to storing it.
+    ///
+    /// Without it as a hint, the provider may ask the user to confirm a sign-out. Use it to save
+    /// space in the session store.
     #[must_use]
     pub fn without_id_token_hint(mut self) -> Self {
         self.settings.keeps_id_token = false;
         self
     }
 
-    /// Ends all logins of a person when one of their sessions at the provider ends, if the
-    /// provider says whose it was. As it stands, the logins of that session alone.
+    /// Ends all logins of the user when one of their sessions at the provider ends.
+    ///
+    /// This needs a `sub` in the logout token. Defaults to ending the logins of that session only.
     #[must_use]
     pub fn log_out_whole_person(mut self) -> Self {
-        self.settings.logs_out_whole_person = true;
+        self.settings.logs_out_all_sessions = true;
         self
     }
 
-    /// Takes logout tokens alone whose `typ` is `logout+jwt` (OWASP ASVS 5.0, 10.5.5). As it
-    /// stands, the `typ` may be missing, as providers made it before it was recommended.
+    /// Accepts only logout tokens whose `typ` is `logout+jwt` (OWASP ASVS 5.0, 10.5.5).
+    ///
+    /// Defaults to accepting a missing `typ` or `JWT` too, which older providers send.
     #[must_use]
     pub fn strict_logout_token_type(mut self) -> Self {
-        self.settings.asks_for_logout_type = true;
+        self.settings.requires_logout_type = true;
         self
     }
 
-    /// Answers 400 to a logout that cannot be done right now, to the letter of Back-Channel
-    /// Logout 1.0, section 2.8. As it stands 503, on which providers that try again do so.
+    /// Answers 400 to a logout that cannot be processed now, as Back-Channel Logout 1.0 (section
+    /// 2.8) requires. Defaults to 503, which providers with retries expect.
     #[must_use]
     pub fn answer_400_when_unavailable(mut self) -> Self {
         self.settings.answers_400_when_unavailable = true;

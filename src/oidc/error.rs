@@ -1,18 +1,18 @@
-//! What can go wrong between this site and an OpenID provider.
+//! The errors of an OpenID provider and of its tokens.
 
 use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::TokenError;
 use crate::{
     AddressError,
     calls::ReadError,
     provider::{ProviderError, ProviderErrorKind},
 };
 
-/// Why something at an OpenID provider failed. It is the `source` of a [`ProviderError`]. No
-/// code, token or secret stands in it, and no text of the provider's.
+/// The error of a call to an OpenID provider, as the `source` of a [`ProviderError`].
+///
+/// It contains no code, token or secret, and no text of the provider.
 ///
 /// ```
 /// # async fn example() -> Result<(), axum_clef::AddressError> {
@@ -26,7 +26,7 @@ use crate::{
 /// let oidc = Oidc::new("https://id.example.com", "site", "secret")?;
 /// if let Err(error) = oidc.logout_notice(&"no token".into()).await {
 ///     match error.source().and_then(|source| source.downcast_ref()) {
-///         Some(OidcError::Token(TokenError::Expired)) => eprintln!("look at the clocks"),
+///         Some(OidcError::Token(TokenError::Expired)) => eprintln!("compare the clocks"),
 ///         Some(other) => eprintln!("{other}"),
 ///         None => {}
 ///     }
@@ -37,100 +37,98 @@ use crate::{
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum OidcError {
-    /// The issuer is no address that a login may travel to.
-    #[error("the issuer cannot be used")]
+    /// The issuer is not a valid URL for logins.
+    #[error("the issuer is not a valid URL for logins")]
     Issuer(#[from] AddressError),
-    /// The document at the issuer's address names another issuer (OpenID Connect Discovery
-    /// 1.0, section 4.3).
+    /// The metadata names another issuer (OpenID Connect Discovery 1.0, section 4.3).
     #[error(
-        "the provider's metadata names another issuer; write the issuer as the provider does, to \
-         the last slash"
+        "the provider's metadata names another issuer; write the issuer exactly as the provider \
+         does, including the trailing slash"
     )]
     OtherIssuer,
-    /// The metadata lacks what a login needs, or has it in a wrong form.
-    #[error("the provider's metadata has no usable {0:?}")]
+    /// The metadata lacks a required member, or the member is malformed.
+    #[error("the provider's metadata has no valid {0:?}")]
     Metadata(&'static str),
-    /// The metadata has an address that no login may travel to.
-    #[error("the provider's metadata has an address in {name:?} that cannot be used")]
+    /// The metadata has a URL that is not valid for logins.
+    #[error("the provider's metadata has an invalid URL in {name:?}")]
     MetadataAddress {
         /// The member of the metadata.
         name: &'static str,
-        /// What is wrong with the address.
+        /// Why the URL is invalid.
         source: AddressError,
     },
-    /// The metadata of an `https` issuer names an endpoint of plain `http`, or one on loopback
-    /// where the issuer is not.
+    /// The metadata of an `https` issuer names a plain `http` endpoint, or the metadata of a remote
+    /// issuer names an endpoint on loopback.
     #[error(
-        "the provider's metadata has an address in {0:?} that is plain http or on loopback, which \
-         its issuer is not"
+        "the provider's metadata has a URL in {0:?} that is plain http or on loopback, unlike its \
+         issuer"
     )]
     MetadataEndpoint(&'static str),
-    /// A parameter that the login itself sets.
-    #[error("the parameter is set by the login itself")]
+    /// The authorization parameter is set by this crate.
+    #[error("the authorization parameter is set by axum-clef and cannot be replaced")]
     ParameterTaken,
-    /// The callback came from another issuer than the login was begun with, or does not say
-    /// from which although this provider does (RFC 9207).
+    /// The `iss` of the callback is another issuer, or is missing although this provider sends it
+    /// (RFC 9207).
     #[error("the callback does not come from this provider")]
     ForeignCallback,
-    /// The code of a login is used up, too old, or never was (`invalid_grant`).
-    #[error("the code is used up, too old, or never was; begin the login again")]
+    /// The authorization code is used, expired or unknown (`invalid_grant`).
+    #[error("the authorization code is used, expired or unknown; start the login again")]
     CodeRefused,
-    /// The provider does not accept the application (`invalid_client`, `unauthorized_client`).
-    #[error("the provider does not accept client id and secret; compare them with what it shows")]
-    ClientRefused,
-    /// The provider does not accept the request for the tokens (`invalid_request` and others).
-    #[error("the provider does not accept the request for tokens; look at how it is set up")]
-    RequestRefused,
-    /// A token is not good.
-    #[error("the token is not good: {0}")]
-    Token(#[source] TokenError),
-    /// ID tokens are signed in another way than is set, which is for whoever sets up the site
-    /// to mend: see [`Oidc::signing_algorithm`](super::Oidc::signing_algorithm).
+    /// The provider rejects the application (`invalid_client`, `unauthorized_client`).
     #[error(
-        "the provider signs its ID tokens in another way than is set; see `Oidc::signing_algorithm`"
+        "the provider rejects the client id and secret; compare them with the registration there"
     )]
+    ClientRefused,
+    /// The provider rejects the token request (`invalid_request` and others).
+    #[error("the provider rejects the token request; check the registration of the application")]
+    RequestRefused,
+    /// A token is invalid.
+    #[error("the token is invalid: {0}")]
+    Token(#[source] TokenError),
+    /// The provider signs ID tokens with another algorithm than
+    /// [`Oidc::signing_algorithm`](super::Oidc::signing_algorithm).
+    #[error("the provider signs ID tokens with another algorithm; set `Oidc::signing_algorithm`")]
     OtherAlgorithm,
-    /// A token is signed with a key that is not among the provider's, as far as known. They
-    /// were asked for within the last 30 seconds and are not asked for again so soon.
+    /// A token is signed with an unknown key, and the keys were fetched less than 30 seconds ago.
     #[error("the token is signed with a key that is not known yet; try again later")]
     KeyNotKnownYet,
-    /// The user info is about somebody else than the ID token (OpenID Connect Core 1.0,
-    /// section 5.3.2).
-    #[error("the user info is about another person")]
-    OtherPerson,
-    /// The answer has a status that is no use.
-    #[error("the provider answered {status} when asked for its {what}")]
+    /// The `sub` of the user info differs from the ID token's (OpenID Connect Core 1.0, section
+    /// 5.3.2).
+    #[error("the user info is about another subject than the ID token")]
+    OtherSubject,
+    /// The provider answered with an unexpected status.
+    #[error("the provider answered {status} to the request for {what}")]
     Status {
-        /// What it was asked for.
+        /// What was requested.
         what: &'static str,
         /// The status.
         status: StatusCode,
     },
-    /// The answer cannot be read.
-    #[error("the provider's answer for its {what} is not what was asked for")]
+    /// The response is malformed.
+    #[error("the provider's response to the request for {what} is malformed")]
     Unreadable {
-        /// What it was asked for.
+        /// What was requested.
         what: &'static str,
     },
-    /// The answer is larger than allowed.
-    #[error("the answer of the provider is larger than {limit} bytes")]
+    /// The response is larger than the limit.
+    #[error("the provider's response is larger than {limit} bytes")]
     TooLarge {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The provider took longer than allowed.
+    /// The provider did not respond within five seconds.
     #[error("the provider did not answer in time; try again later")]
     TimedOut,
     /// The provider could not be reached, or the connection broke.
     #[error("the provider cannot be reached; try again later")]
     Unreachable(#[source] Arc<reqwest::Error>),
-    /// What asked the provider was stopped, as when the program ends.
-    #[error("asking the provider was stopped")]
+    /// The request was aborted, as when the program shuts down.
+    #[error("the request to the provider was aborted")]
     Stopped,
 }
 
 impl OidcError {
-    /// The error of a request that got no answer.
+    /// The error of a request without a response.
     pub(super) fn from_transport(error: reqwest::Error) -> Self {
         if error.is_timeout() {
             Self::TimedOut
@@ -148,7 +146,7 @@ impl OidcError {
 
     pub(super) fn kind(&self) -> ProviderErrorKind {
         match self {
-            Self::ForeignCallback | Self::CodeRefused | Self::Token(_) | Self::OtherPerson => {
+            Self::ForeignCallback | Self::CodeRefused | Self::Token(_) | Self::OtherSubject => {
                 ProviderErrorKind::Refused
             }
             Self::Issuer(_)
@@ -175,4 +173,77 @@ impl From<OidcError> for ProviderError {
     fn from(error: OidcError) -> Self {
         Self::new(error.kind(), error)
     }
+}
+
+/// Why a token of an OpenID provider is invalid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// It is larger than 16 KiB.
+    #[error("it is larger than 16 KiB")]
+    TooLarge,
+    /// It is not a JSON Web Signature in compact form (RFC 7515, section 7.1).
+    #[error("it is not a JSON Web Signature in compact form")]
+    Shape,
+    /// The header or the claims are not a JSON object, or have a duplicate name (RFC 7515, section
+    /// 4; RFC 7519, section 4).
+    #[error("the header or the claims are not a JSON object with unique names")]
+    Json,
+    /// `alg` is not the configured signing algorithm.
+    #[error("it is not signed with the configured algorithm")]
+    Algorithm,
+    /// It has critical extensions (RFC 7515, section 4.1.11), or is nested.
+    #[error("its header has an unsupported extension: `crit` or `cty`")]
+    Extension,
+    /// `typ` names another kind of token, or is missing although it is required.
+    #[error("its `typ` names another kind of token or is missing")]
+    Type,
+    /// The signature is invalid.
+    #[error("its signature is invalid")]
+    Signature,
+    /// The provider, just queried, has no such key.
+    #[error("the provider has no key with this id")]
+    NoSuchKey,
+    /// A claim is missing.
+    #[error("it has no claim {0:?}")]
+    Missing(&'static str),
+    /// A claim is malformed.
+    #[error("its claim {0:?} is malformed")]
+    Form(&'static str),
+    /// `iss` is not the issuer.
+    #[error("it is from another issuer")]
+    Issuer,
+    /// `aud` does not name this application, or names an untrusted audience.
+    #[error("it is not for this application, or is also for an untrusted audience")]
+    Audience,
+    /// `azp` is another application.
+    #[error("it was issued to another application")]
+    AuthorizedParty,
+    /// `exp` is in the past.
+    #[error("it has expired; if it is new, compare the clocks")]
+    Expired,
+    /// `iat` or `nbf` is in the future.
+    #[error("it is not valid yet; compare the clocks")]
+    NotYet,
+    /// A logout token was issued more than a day ago.
+    #[error("it is more than a day old")]
+    TooOld,
+    /// `nonce` belongs to another login.
+    #[error("it belongs to another login")]
+    Nonce,
+    /// `at_hash` does not match the access token.
+    #[error("it does not match the access token")]
+    AccessToken,
+    /// The user authenticated at the provider longer ago than `max_age`.
+    #[error("the user authenticated at the provider longer ago than `max_age`")]
+    LoginTooOld,
+    /// A logout token has a `nonce`, as an ID token has.
+    #[error("it has a nonce, so it is not a logout token")]
+    HasNonce,
+    /// `events` has no back-channel logout event.
+    #[error("its events do not include a back-channel logout")]
+    Events,
+    /// A logout token has neither `sub` nor `sid`.
+    #[error("it names neither a subject nor a session")]
+    NoSubject,
 }

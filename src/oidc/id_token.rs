@@ -1,22 +1,26 @@
-//! An ID token: who has logged in (OpenID Connect Core 1.0, section 3.1.3.7).
+//! The ID token of a login (OpenID Connect Core 1.0, section 3.1.3.7).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq as _;
 
-use super::{Claims, Person, Settings, SigningAlgorithm, TokenError, token::Header};
+use super::{
+    Settings, SigningAlgorithm, TokenError, claims::Claims, person_claims::PersonClaims,
+    token::Header,
+};
+use crate::Timestamp;
 
-/// What an ID token says.
 pub(super) struct IdToken {
     pub(super) subject: String,
-    /// The session at the provider, if it names them.
+    /// The session at the provider, if it names its sessions.
     pub(super) session: Option<String>,
-    pub(super) person: Person,
+    /// When the user last authenticated at the provider.
+    pub(super) authenticated_at: Option<Timestamp>,
+    pub(super) person: PersonClaims,
 }
 
-/// What an ID token must fit.
+/// The values that an ID token must match.
 pub(super) struct Expected<'a> {
     pub(super) nonce: &'a str,
     pub(super) access_token: &'a SecretString,
@@ -25,14 +29,14 @@ pub(super) struct Expected<'a> {
 }
 
 impl IdToken {
-    /// Reads the claims of an ID token, beyond what holds for every token.
+    /// Reads the claims that only ID tokens have.
     pub(super) fn read(
         header: &Header,
         claims: &Claims,
         settings: &Settings,
         expected: &Expected<'_>,
     ) -> Result<Self, TokenError> {
-        // An access token (RFC 9068, section 2.1) or a logout token is signed with the same keys.
+        // Access tokens (RFC 9068, section 2.1) and logout tokens are signed with the same keys.
         match header.kind()?.as_deref() {
             None | Some("jwt") => {}
             Some(_) => return Err(TokenError::Type),
@@ -42,7 +46,7 @@ impl IdToken {
             return Err(TokenError::Nonce);
         }
         if let Some(hash) = claims.text("at_hash")?
-            && hash != hash_of(expected.access_token, settings.algorithm)
+            && hash != access_token_hash(expected.access_token, settings.algorithm)
         {
             return Err(TokenError::AccessToken);
         }
@@ -59,14 +63,23 @@ impl IdToken {
                 .ok_or(TokenError::Missing("sub"))?
                 .to_owned(),
             session: claims.session()?.map(str::to_owned),
-            person: Person::read(|name| claims.get(name).unwrap_or(&Value::Null)),
+            authenticated_at: authenticated_at(claims)?,
+            person: PersonClaims::new(claims.all().clone()),
         })
     }
 }
 
-/// The left half of the access token's digest, by the hash of the signature (section 3.1.3.6;
-/// Ed25519 has SHA-512 inside).
-fn hash_of(access_token: &SecretString, algorithm: SigningAlgorithm) -> String {
+/// `auth_time`. Providers write zero for unknown.
+fn authenticated_at(claims: &Claims) -> Result<Option<Timestamp>, TokenError> {
+    let seconds = claims
+        .seconds("auth_time")?
+        .filter(|seconds| *seconds > 0.0);
+    Ok(seconds.map(|seconds| Timestamp::from_micros((seconds * 1e6) as i64)))
+}
+
+/// The left half of the access token's digest, by the hash function of the signature (section
+/// 3.1.3.6; Ed25519 uses SHA-512).
+fn access_token_hash(access_token: &SecretString, algorithm: SigningAlgorithm) -> String {
     use SigningAlgorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
 
     let text = access_token.expose_secret();

@@ -1,15 +1,14 @@
-//! JSON in which each name stands once.
+//! JSON objects without duplicate names.
 //!
-//! Two parsers that differ in which of two claims counts are a hole: what one checked is not
-//! what the other uses. RFC 7515 (section 4) and RFC 7519 (section 4) let a receiver refuse
-//! such a token.
+//! Parsers differ in which of two duplicate claims they use, so a check of one can miss the other.
+//! RFC 7515 (section 4) and RFC 7519 (section 4) let a receiver reject such a token.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Reads an object. `None`: it is none, or names something twice, at any depth.
+/// Reads an object. Returns `None` for anything else, or for a duplicate name at any depth.
 pub(super) fn object(text: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice(text) {
         Ok(Unambiguous(Value::Object(object))) => Some(object),
@@ -31,7 +30,7 @@ impl<'de> Visitor<'de> for Reader {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON with each name once")
+        formatter.write_str("JSON without duplicate names")
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -70,7 +69,7 @@ impl<'de> Visitor<'de> for Reader {
         let mut object = Map::new();
         while let Some((name, Unambiguous(value))) = members.next_entry::<String, _>()? {
             if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name stands twice"));
+                return Err(A::Error::custom("duplicate name"));
             }
         }
         Ok(Value::Object(object))

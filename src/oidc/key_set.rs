@@ -1,4 +1,4 @@
-//! The keys that a provider signs with (RFC 7517).
+//! The signing keys of a provider (RFC 7517).
 
 use jsonwebtoken::{
     DecodingKey,
@@ -10,10 +10,9 @@ use serde_json::Value;
 
 use super::{OidcError, SigningAlgorithm};
 
-/// How many keys are tried for one token. A provider has a few.
+/// How many keys are tried for one token.
 const MOST_TRIED: usize = 16;
 
-/// The keys of a provider.
 pub(super) struct KeySet(Vec<Key>);
 
 struct Key {
@@ -21,24 +20,24 @@ struct Key {
     key: DecodingKey,
 }
 
-/// What is signed, and by whom it says.
+/// The signed part of a token, its signature, and the id of the key.
 pub(super) struct Signed<'a> {
     pub(super) key_id: Option<&'a str>,
     pub(super) message: &'a [u8],
     pub(super) signature: Vec<u8>,
 }
 
-/// What the keys say of a signature.
+/// The result of verifying a signature.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Good,
-    Wrong,
-    /// It may be good by a key that is not here.
-    NoSuchKey,
+pub(super) enum Verification {
+    Valid,
+    Invalid,
+    /// A key that is not in this set may have made it.
+    UnknownKey,
 }
 
 impl KeySet {
-    /// Reads a key set. A key that is not understood is as good as not there (section 5).
+    /// Reads a key set, without the keys that are not supported (section 5).
     pub(super) fn parse(document: &[u8]) -> Result<Self, OidcError> {
         #[derive(Deserialize)]
         struct Document {
@@ -55,9 +54,8 @@ impl KeySet {
         Ok(Self(keys.collect()))
     }
 
-    /// Whether one of these keys made the signature: the one that is named, or where none is,
-    /// any that fits.
-    pub(super) fn verify(&self, signed: &Signed<'_>, algorithm: SigningAlgorithm) -> Verdict {
+    /// Verifies a signature with the named key, or with any key for the algorithm if none is named.
+    pub(super) fn verify(&self, signed: &Signed<'_>, algorithm: SigningAlgorithm) -> Verification {
         let mut keys = self
             .0
             .iter()
@@ -68,18 +66,18 @@ impl KeySet {
             .take(MOST_TRIED)
             .peekable();
         let is_known = signed.key_id.is_some() && keys.peek().is_some();
-        if keys.any(|key| key.made(signed, algorithm)) {
-            Verdict::Good
+        if keys.any(|key| key.verifies(signed, algorithm)) {
+            Verification::Valid
         } else if is_known {
-            Verdict::Wrong
+            Verification::Invalid
         } else {
-            Verdict::NoSuchKey
+            Verification::UnknownKey
         }
     }
 }
 
 impl Key {
-    /// Whether the key is for signatures of this kind.
+    /// Whether the key is for signatures with this algorithm.
     fn fits(&self, algorithm: SigningAlgorithm) -> bool {
         use SigningAlgorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
 
@@ -105,9 +103,9 @@ impl Key {
         kind && for_signatures && may_verify && same_algorithm
     }
 
-    fn made(&self, signed: &Signed<'_>, algorithm: SigningAlgorithm) -> bool {
-        // By name, not by the default of the process: that is for the application to choose,
-        // and panics where nobody did and two are compiled in.
+    fn verifies(&self, signed: &Signed<'_>, algorithm: SigningAlgorithm) -> bool {
+        // The provider is named: the default of the process belongs to the application, and
+        // panics if it is not set while two providers are compiled in.
         let verifier = (aws_lc::DEFAULT_PROVIDER.verifier_factory)(&algorithm.as_jose(), &self.key);
         verifier.is_ok_and(|verifier| verifier.verify(signed.message, &signed.signature).is_ok())
     }

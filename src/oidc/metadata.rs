@@ -1,4 +1,4 @@
-//! What a provider says of itself (OpenID Connect Discovery 1.0, section 3).
+//! The metadata of a provider (OpenID Connect Discovery 1.0, section 3).
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -6,27 +6,26 @@ use url::Url;
 use super::{ClientAuthentication, OidcError, json};
 use crate::address;
 
-/// The addresses of a provider, and what it can do.
 pub(super) struct Metadata {
     pub(super) authorization_endpoint: Url,
     pub(super) token_endpoint: Url,
     pub(super) jwks_uri: Url,
     pub(super) user_info_endpoint: Option<Url>,
     pub(super) end_session_endpoint: Option<Url>,
-    /// What it takes of what is done here.
+    /// The supported method that is preferred here.
     pub(super) authentication: ClientAuthentication,
-    /// Whether its callbacks say whose they are (RFC 9207, section 3).
+    /// Whether its callbacks have an `iss` (RFC 9207, section 3).
     pub(super) callbacks_name_issuer: bool,
 }
 
-/// Where the metadata of an issuer lies (section 4). The issuer is one of `address::base_url`.
+/// The URL of the metadata of an issuer (section 4), which `address::base_url` accepts.
 pub(super) fn address(issuer: &str) -> String {
     let issuer = issuer.trim_end_matches('/');
     format!("{issuer}/.well-known/openid-configuration")
 }
 
 impl Metadata {
-    /// Reads the document, which must be that of this issuer to the letter (section 4.3).
+    /// Reads the document, whose issuer must be this one exactly (section 4.3).
     pub(super) fn parse(issuer: &str, document: &[u8]) -> Result<Self, OidcError> {
         let document = json::object(document).ok_or(OidcError::Unreadable { what: "metadata" })?;
         match document.get("issuer") {
@@ -68,15 +67,15 @@ fn endpoint(
     Ok(Some(url))
 }
 
-/// Whether an endpoint is reached less safely than its issuer: without encryption, or on loopback
-/// by metadata from another machine, which would have this one call its own services.
+/// Whether an endpoint is less safe than its issuer: unencrypted, or on loopback. Remote metadata
+/// must not make this machine call its own services.
 fn is_less_safe(endpoint: &Url, issuer: &Url) -> bool {
     let unencrypted = endpoint.scheme() != "https" && issuer.scheme() == "https";
     let local = address::leads_to_loopback(endpoint) && !address::leads_to_loopback(issuer);
     unencrypted || local
 }
 
-/// Basic, which is the default of the specification, unless only post is offered.
+/// Basic, the default of the specification, unless only post is offered.
 fn authentication(document: &Map<String, Value>) -> ClientAuthentication {
     let offered = document.get("token_endpoint_auth_methods_supported");
     let offers = |method: &str| {
@@ -104,7 +103,7 @@ mod tests {
         "end_session_endpoint",
     ];
 
-    /// Which endpoint is refused, where one of them is `odd` and the others lie below the issuer.
+    /// Which endpoint is refused if one of them is `odd` and the others are below the issuer.
     fn refused(issuer: &str, name: &'static str, odd: &str) -> Option<&'static str> {
         let mut document = json!({ "issuer": issuer });
         for name in ENDPOINTS {

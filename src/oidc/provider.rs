@@ -1,4 +1,4 @@
-//! The seam: what a site asks of an OpenID provider.
+//! The implementation of `Provider` for OpenID Connect.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,11 +7,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{
-    Claims, Oidc, OidcError, TokenError, exchange,
+    Oidc, OidcError, TokenError,
+    claims::Claims,
     id_token::{Expected, IdToken},
-    login, logout_answer, logout_token, sign_out,
+    login, logout,
     token::{Header, Token},
-    user_info,
 };
 use crate::{
     Profile, ProviderSession, Subject,
@@ -21,17 +21,17 @@ use crate::{
     },
 };
 
-/// The clock that tokens are checked by, in seconds since the Unix epoch: that of the system,
-/// whose like the provider wrote them by.
+/// The system clock, in seconds since the Unix epoch.
 fn now() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_secs_f64()
 }
 
 impl Oidc {
-    /// The one way in for a token of either kind: what `read` makes of the claims is handed out
-    /// only when the signature holds. The signature comes last, since it may cost a call: a
-    /// token that could not be good anyway costs none.
+    /// Verifies a token and returns what `read` extracts from its claims.
+    ///
+    /// The signature is verified last, since that may fetch the keys: an invalid token costs no
+    /// call.
     async fn verify<T>(
         &self,
         token: &SecretString,
@@ -50,13 +50,13 @@ impl Oidc {
     async fn log_in(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, OidcError> {
         let issuer = self.remote.issuer();
         let metadata = self.remote.metadata().await?;
-        // Before the code goes anywhere: it may be another provider's (RFC 9207, section 2.4).
+        // Before the code is sent: it may belong to another provider (RFC 9207, section 2.4).
         match code.issuer {
             Some(named) if named != issuer => return Err(OidcError::ForeignCallback),
             None if metadata.callbacks_name_issuer => return Err(OidcError::ForeignCallback),
             _ => {}
         }
-        let tokens = exchange::exchange(self, &metadata, code).await?;
+        let tokens = login::exchange(self, &metadata, code).await?;
         let now = now();
         let expected = Expected {
             nonce: &code.secret.derive(login::NONCE),
@@ -69,24 +69,25 @@ impl Oidc {
         let IdToken {
             subject,
             session,
+            authenticated_at,
             mut person,
         } = self
             .verify(&tokens.id_token, now, read)
             .await
             .map_err(|error| match error {
-                // It came from the provider itself, so nobody has forged it.
+                // It is from the token endpoint, so it is not forged.
                 OidcError::Token(TokenError::Algorithm) => OidcError::OtherAlgorithm,
                 error => error,
             })?;
         if let Some(endpoint) = &metadata.user_info_endpoint
-            && person.lacks_any(&self.settings)
+            && person.lacks_requested(&self.settings)
         {
-            let told = user_info::ask(self, endpoint, &tokens.access_token, &subject).await?;
-            person = person.or(told);
+            let user_info =
+                login::user_info(self, endpoint, &tokens.access_token, &subject).await?;
+            person = person.merge(user_info);
         }
-        let mut profile = Profile::new(Subject::new(issuer, subject));
-        person.fill(&mut profile);
-        let mut login = ProviderLogin::new(profile);
+        let profile = person.into_profile(Profile::new(Subject::new(issuer, subject)));
+        let mut login = ProviderLogin::new(profile).authenticated_at(authenticated_at);
         if let Some(session) = session {
             login = login.in_session(ProviderSession::new(issuer, session));
         }
@@ -103,9 +104,13 @@ impl Provider for Oidc {
         &self.settings.name
     }
 
+    fn names_sessions(&self) -> bool {
+        true
+    }
+
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
         let metadata = self.remote.metadata().await?;
-        Ok(login::url(self, &metadata, login))
+        Ok(login::authorization_url(self, &metadata, login))
     }
 
     async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
@@ -118,13 +123,13 @@ impl Provider for Oidc {
     ) -> Result<LogoutNotice, ProviderError> {
         let (issuer, now) = (self.remote.issuer(), now());
         let read = |header: &Header, claims: &Claims| {
-            logout_token::read(header, claims, issuer, &self.settings, now)
+            logout::read_token(header, claims, issuer, &self.settings, now)
         };
         Ok(self.verify(logout_token, now, read).await?)
     }
 
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
-        logout_answer::answer(outcome, &self.settings)
+        logout::answer(outcome, &self.settings)
     }
 
     async fn sign_out_url(
@@ -133,6 +138,6 @@ impl Provider for Oidc {
     ) -> Result<Option<Url>, ProviderError> {
         let metadata = self.remote.metadata().await?;
         let endpoint = metadata.end_session_endpoint.as_ref();
-        Ok(endpoint.map(|endpoint| sign_out::url(self, endpoint, sign_out)))
+        Ok(endpoint.map(|endpoint| logout::end_session_url(self, endpoint, sign_out)))
     }
 }

@@ -1,4 +1,4 @@
-//! The provider at the other end: what is known of it, and the calls to it.
+//! The remote provider: its cached metadata and keys, and the calls to it.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -10,27 +10,24 @@ use reqwest::{Client, RequestBuilder, Response};
 
 use super::{
     OidcError, SigningAlgorithm, TokenError,
-    kept::{Found, Kept},
-    key_set::{KeySet, Verdict},
+    cache::{Cache, CacheEntry},
+    key_set::{KeySet, Verification},
     metadata::{self, Metadata},
     token::Token,
 };
 use crate::calls;
 
-/// The most that is read of an answer, in bytes. Key sets with certificates are the largest.
+/// The largest response, in bytes. Key sets with certificates are the largest.
 const LIMIT: usize = 256 * 1024;
-/// How often the metadata is asked for at the most.
-const METADATA_PAUSE: Duration = Duration::from_secs(3);
-/// How often the keys are asked for at the most, however many tokens name keys that nobody
-/// knows.
-const KEYS_PAUSE: Duration = Duration::from_secs(30);
+const METADATA_COOLDOWN: Duration = Duration::from_secs(3);
+/// Bounds the fetches that tokens with unknown keys cause.
+const KEYS_COOLDOWN: Duration = Duration::from_secs(30);
 
-/// A provider, with what it has said of itself.
 pub(super) struct Remote {
     issuer: String,
     client: OnceLock<Client>,
-    metadata: Arc<Kept<Metadata>>,
-    keys: Arc<Kept<KeySet>>,
+    metadata: Arc<Cache<Metadata>>,
+    keys: Arc<Cache<KeySet>>,
 }
 
 impl Remote {
@@ -38,8 +35,8 @@ impl Remote {
         Self {
             issuer,
             client: OnceLock::new(),
-            metadata: Kept::new(METADATA_PAUSE),
-            keys: Kept::new(KEYS_PAUSE),
+            metadata: Cache::new(METADATA_COOLDOWN),
+            keys: Cache::new(KEYS_COOLDOWN),
         }
     }
 
@@ -47,8 +44,7 @@ impl Remote {
         &self.issuer
     }
 
-    /// The client, made at the first call: making it can fail, and its pool of connections is
-    /// worth keeping.
+    /// The HTTP client, created on first use, since creating it can fail.
     pub(super) fn client(&self) -> Result<&Client, OidcError> {
         if let Some(client) = self.client.get() {
             return Ok(client);
@@ -67,8 +63,12 @@ impl Remote {
         Ok(self.metadata.get(fetch).await?.value)
     }
 
-    /// Whether a token is signed by this provider. Asks for the keys again if it may be by one
-    /// that is not known yet.
+    /// Verifies the signature of a token. Fetches the keys again if it names an unknown key.
+    ///
+    /// # Errors
+    ///
+    /// A [`TokenError`] for an invalid signature: reject the token. [`OidcError::KeyNotKnownYet`]
+    /// during the cooldown, or an error of the fetch: try again later.
     pub(super) async fn verify(
         &self,
         token: &Token<'_>,
@@ -76,20 +76,20 @@ impl Remote {
     ) -> Result<(), OidcError> {
         let signed = token.signed();
         let known = self.keys.get(self.fetch_keys().await?).await?;
-        let found = match known.value.verify(&signed, algorithm) {
-            Verdict::NoSuchKey if !known.just_now => {
+        let keys = match known.value.verify(&signed, algorithm) {
+            Verification::UnknownKey if !known.is_fresh => {
                 let fetch = self.fetch_keys().await?;
                 self.keys.newer_than(Some(&known.value), fetch).await?
             }
             _ => known,
         };
-        let Found { value, just_now } = found;
+        let CacheEntry { value, is_fresh } = keys;
         match value.verify(&signed, algorithm) {
-            Verdict::Good => Ok(()),
-            Verdict::Wrong => Err(TokenError::Signature.into()),
-            Verdict::NoSuchKey if just_now => Err(TokenError::NoSuchKey.into()),
-            // Somebody else asked, perhaps before the key was there.
-            Verdict::NoSuchKey => Err(OidcError::KeyNotKnownYet),
+            Verification::Valid => Ok(()),
+            Verification::Invalid => Err(TokenError::Signature.into()),
+            Verification::UnknownKey if is_fresh => Err(TokenError::NoSuchKey.into()),
+            // Another task fetched the keys, perhaps before this one was published.
+            Verification::UnknownKey => Err(OidcError::KeyNotKnownYet),
         }
     }
 

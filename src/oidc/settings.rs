@@ -1,16 +1,15 @@
-//! What an application was registered with at its provider.
+//! The settings of an application at its provider.
 
 use jsonwebtoken::Algorithm;
 
-/// How the provider signs its ID tokens and logout tokens: what was registered for this
-/// application as `id_token_signed_response_alg`.
+/// The algorithm of ID tokens and logout tokens: the registered `id_token_signed_response_alg`.
 ///
-/// There is neither `none` nor a MAC among them, so no token can be forged with what is public
-/// or known to the application.
+/// Neither `none` nor a MAC is supported, so neither the public key nor the client secret can forge
+/// a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SigningAlgorithm {
-    /// RSA, PKCS #1 v1.5, SHA-256: what every provider has.
+    /// RSA, PKCS #1 v1.5, SHA-256, which every provider supports.
     #[default]
     Rs256,
     /// RSA, PKCS #1 v1.5, SHA-384.
@@ -62,24 +61,22 @@ impl SigningAlgorithm {
     }
 }
 
-/// How the application proves to the provider who it is (OpenID Connect Core 1.0, section 9).
+/// How the application authenticates at the provider (OpenID Connect Core 1.0, section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// `client_secret_basic`: id and secret in the `Authorization` header.
+    /// `client_secret_basic`: the id and the secret are sent in the `Authorization` header.
     Basic,
-    /// `client_secret_post`: id and secret in the form.
+    /// `client_secret_post`: the id and the secret are sent in the form.
     Post,
 }
 
-/// How an [`Oidc`](super::Oidc) logs in and out. The room's own: the application sets it
-/// through methods.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) name: String,
-    /// Without `openid`, which is always asked for.
+    /// Without `openid`, which is always requested.
     pub(super) scopes: Vec<String>,
-    /// `None`: as the provider says.
+    /// `None`: chosen from the metadata.
     pub(super) authentication: Option<ClientAuthentication>,
     pub(super) algorithm: SigningAlgorithm,
     pub(super) trusted_audiences: Vec<String>,
@@ -87,8 +84,8 @@ pub(super) struct Settings {
     pub(super) max_age: Option<u64>,
     pub(super) parameters: Vec<(String, String)>,
     pub(super) keeps_id_token: bool,
-    pub(super) logs_out_whole_person: bool,
-    pub(super) asks_for_logout_type: bool,
+    pub(super) logs_out_all_sessions: bool,
+    pub(super) requires_logout_type: bool,
     pub(super) answers_400_when_unavailable: bool,
 }
 
@@ -103,15 +100,15 @@ impl Default for Settings {
             max_age: None,
             parameters: Vec::new(),
             keeps_id_token: true,
-            logs_out_whole_person: false,
-            asks_for_logout_type: false,
+            logs_out_all_sessions: false,
+            requires_logout_type: false,
             answers_400_when_unavailable: false,
         }
     }
 }
 
 impl Settings {
-    pub(super) fn asks_for(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|asked| asked == scope)
+    pub(super) fn requests(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|requested| requested == scope)
     }
 }

@@ -1,11 +1,11 @@
-//! A token as it comes: header, claims and signature, of which nothing is believed yet.
+//! An unverified token: header, claims and signature.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
-use super::{Claims, SigningAlgorithm, TokenError, json, key_set::Signed};
+use super::{SigningAlgorithm, TokenError, claims::Claims, json, key_set::Signed};
 
-/// The largest token that is looked at, in bytes.
+/// The largest token, in bytes.
 const LARGEST: usize = 16 * 1024;
 
 /// A token in its compact form (RFC 7515, section 7.1).
@@ -16,18 +16,17 @@ pub(super) struct Token<'a> {
     signature: Vec<u8>,
 }
 
-/// The header of a token.
 pub(super) struct Header(Map<String, Value>);
 
 impl<'a> Token<'a> {
-    /// Takes a token apart that says that it is signed in this way, and in no other.
+    /// Parses a token whose header names this algorithm.
     pub(super) fn parse(text: &'a str, algorithm: SigningAlgorithm) -> Result<Self, TokenError> {
         if text.len() > LARGEST {
             return Err(TokenError::TooLarge);
         }
         let (message, signature) = text.rsplit_once('.').ok_or(TokenError::Shape)?;
         let (header, claims) = message.split_once('.').ok_or(TokenError::Shape)?;
-        // An encrypted token has five parts; none of them may hide in the claims.
+        // A dot is not Base64, so the five parts of an encrypted token are rejected.
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Shape);
         let object = |part: &str| json::object(&decode(part)?).ok_or(TokenError::Json);
         let header = Header(object(header)?);
@@ -54,8 +53,8 @@ impl Header {
         if self.0.get("alg").and_then(Value::as_str) != Some(algorithm.name()) {
             return Err(TokenError::Algorithm);
         }
-        // No extension is understood here, so none can be critical; `cty` is for a token
-        // inside (RFC 7519, section 5.2).
+        // No extension is supported, so none can be critical. `cty` announces a nested token (RFC
+        // 7519, section 5.2).
         if self.0.contains_key("crit") || self.0.contains_key("cty") {
             return Err(TokenError::Extension);
         }
@@ -65,8 +64,7 @@ impl Header {
         }
     }
 
-    /// The `typ`, in lower case and without the `application/` that may be left out (RFC 7515,
-    /// section 4.1.9).
+    /// The `typ`, in lower case and without the optional `application/` (RFC 7515, section 4.1.9).
     pub(super) fn kind(&self) -> Result<Option<String>, TokenError> {
         match self.0.get("typ") {
             None => Ok(None),

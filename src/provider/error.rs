@@ -1,9 +1,9 @@
-//! What can go wrong at a provider.
+//! The error of a provider.
 
 use crate::BoxError;
 
-/// Why a provider did not do what it was asked: a [kind](Self::kind) for the program, the
-/// provider's own error as `source` for whoever reads the log.
+/// The error of a [`Provider`](super::Provider): a [kind](Self::kind), and the provider's own error
+/// as its `source`.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}")]
 pub struct ProviderError {
@@ -12,7 +12,7 @@ pub struct ProviderError {
 }
 
 impl ProviderError {
-    /// An error of this kind. No secret, code or token may stand in `source`.
+    /// Creates an error. `source` must not contain a secret, code or token, since it is logged.
     pub fn new(kind: ProviderErrorKind, source: impl Into<BoxError>) -> Self {
         Self {
             kind,
@@ -20,23 +20,23 @@ impl ProviderError {
         }
     }
 
-    /// What to do about it.
+    /// The kind, which says what to do.
     pub fn kind(&self) -> ProviderErrorKind {
         self.kind
     }
 }
 
-/// What to do about a [`ProviderError`].
+/// The kinds of [`ProviderError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProviderErrorKind {
-    /// The code or token is not good: it is used up, too old, or never was. Begin again.
-    #[error("the provider refuses this code or token; begin again with a new one")]
+    /// The code or token is invalid: used, expired or unknown. Start again.
+    #[error("the provider rejects this code or token; start again with a new one")]
     Refused,
-    /// The provider cannot be reached, or its answer is of no use. Try later.
-    #[error("the provider cannot be reached or answers nothing usable; try again later")]
+    /// The provider cannot be reached, or its response is invalid. Try again later.
+    #[error("the provider cannot be reached or its response is invalid; try again later")]
     Unavailable,
-    /// The provider does not accept this application. Check its credentials and URLs.
-    #[error("the provider does not accept this application; check its id, secret and URLs")]
+    /// The provider rejects this application. Check its credentials and URLs.
+    #[error("the provider rejects this application; check its id, secret and URLs")]
     Misconfigured,
 }

@@ -1,5 +1,4 @@
-//! A login, as a provider sees it: where it begins, the code that comes back, and whom it
-//! stands for.
+//! The login at a provider: the request, the code exchange, the verified user and the button.
 
 use std::fmt;
 
@@ -8,22 +7,22 @@ use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::{Profile, ProviderSession};
+use crate::{Profile, ProviderSession, Timestamp};
 
-/// A login that begins.
+/// A login to start at the provider.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct LoginRequest<'a> {
-    /// Where the browser comes back to, an absolute URL of the site.
+    /// The absolute URL of the site that the provider redirects to.
     pub callback_url: &'a Url,
-    /// The one-time state to bring back. It ties the login to this browser.
+    /// The one-time state that the redirect returns. It binds the login to this browser.
     pub state: &'a OneTimeState,
-    /// What more the provider may tie to this login; the callback has it again.
+    /// The secret from which the provider can derive more values, such as a nonce.
     pub secret: &'a LoginSecret,
 }
 
 impl<'a> LoginRequest<'a> {
-    /// A login that comes back to `callback_url` with `state`.
+    /// Creates a request that returns to `callback_url` with `state`.
     pub fn new(callback_url: &'a Url, state: &'a OneTimeState, secret: &'a LoginSecret) -> Self {
         Self {
             callback_url,
@@ -33,17 +32,17 @@ impl<'a> LoginRequest<'a> {
     }
 }
 
-/// The one-time state of a login: known to this browser, the provider and the site only.
+/// The one-time state of a login, known only to the browser, the provider and the site.
 #[derive(Clone)]
 pub struct OneTimeState(String);
 
 impl OneTimeState {
-    /// Wraps a state, so that it cannot be printed by mistake.
+    /// Wraps a state, so that it is not logged by mistake.
     pub fn new(state: impl Into<String>) -> Self {
         Self(state.into())
     }
 
-    /// The text that goes to the provider.
+    /// The text to send to the provider.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -55,8 +54,9 @@ impl fmt::Debug for OneTimeState {
     }
 }
 
-/// The secret of one login: 32 random bytes that only the browser and the site have. It stands
-/// in no address, so what is derived from it is known to nobody who reads one.
+/// The secret of one login: 32 random bytes that only the browser and the site know.
+///
+/// It is never part of a URL, so URLs do not reveal the values that are derived from it.
 ///
 /// ```
 /// use axum_clef::provider::LoginSecret;
@@ -70,15 +70,16 @@ impl fmt::Debug for OneTimeState {
 pub struct LoginSecret([u8; 32]);
 
 impl LoginSecret {
-    /// The secret of these bytes.
+    /// Creates a secret from 32 bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// A value for one purpose, 43 characters of `A`–`Z`, `a`–`z`, `0`–`9`, `-` and `_`: the
-    /// same each time, and telling nothing of the secret or of any other value.
+    /// Derives the value for one purpose: 43 characters of `A`–`Z`, `a`–`z`, `0`–`9`, `-` and `_`.
+    ///
+    /// The value is the same each time. It reveals nothing about the secret or other values.
     pub fn derive(&self, purpose: &str) -> String {
-        // The secret first and of one length: no two purposes run into each other.
+        // The secret has a fixed length and comes first, so no two inputs are ambiguous.
         let mut digest = Sha256::new();
         digest.update(self.0);
         digest.update(purpose);
@@ -96,26 +97,24 @@ impl fmt::Debug for LoginSecret {
     }
 }
 
-/// A code that came back, and what it was given for.
+/// An authorization code to exchange, with the values of its login.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CodeExchange<'a> {
     /// The code.
     pub code: &'a SecretString,
-    /// Where the browser came back to: the URL of the [`LoginRequest`].
+    /// The callback URL of the [`LoginRequest`].
     pub callback_url: &'a Url,
-    /// Where the provider shall say that this person has logged out, an absolute URL of
-    /// the site.
+    /// The absolute URL of the site that receives logout notices.
     pub logout_url: &'a Url,
     /// The secret of the [`LoginRequest`].
     pub secret: &'a LoginSecret,
-    /// Who sent the code, by the browser's word: `iss` (RFC 9207).
+    /// The unverified `iss` parameter of the callback (RFC 9207).
     pub issuer: Option<&'a str>,
 }
 
 impl<'a> CodeExchange<'a> {
-    /// The exchange of `code`, as given for the login with this `secret` that comes back to
-    /// `callback_url`.
+    /// Creates the exchange of `code` for the login with this `secret` and `callback_url`.
     pub fn new(
         code: &'a SecretString,
         callback_url: &'a Url,
@@ -131,7 +130,7 @@ impl<'a> CodeExchange<'a> {
         }
     }
 
-    /// With the `iss` that came along.
+    /// Sets the `iss` parameter of the callback.
     #[must_use]
     pub fn with_issuer(mut self, issuer: Option<&'a str>) -> Self {
         self.issuer = issuer;
@@ -139,39 +138,51 @@ impl<'a> CodeExchange<'a> {
     }
 }
 
-/// A login that the provider vouches for.
+/// A login that the provider has verified.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ProviderLogin {
-    /// Who it is.
+    /// The user, as the provider describes them.
     pub profile: Profile,
-    /// The session that the person has at the provider, if it names them. Its logins can end
-    /// without the person's others, and last [30 days](ProviderSession::LONGEST_LOGIN) at the
-    /// most.
+    /// The session at the provider, if the provider names its sessions.
+    ///
+    /// Its logins can end separately from other logins of the user. They last at most [30
+    /// days](ProviderSession::LONGEST_LOGIN).
     pub session: Option<ProviderSession>,
-    /// What the provider wants to see again at the [sign-out](super::SignOutRequest), such as
-    /// the `id_token_hint` of OpenID Connect. Kept in the session.
+    /// When the user last authenticated at the provider, if known: the `auth_time` of OpenID
+    /// Connect.
+    pub authenticated_at: Option<Timestamp>,
+    /// A hint for the [sign-out](super::SignOutRequest) at the provider, such as the
+    /// `id_token_hint` of OpenID Connect. It is stored with the login.
     pub sign_out_hint: Option<SecretString>,
 }
 
 impl ProviderLogin {
-    /// The login of a person, with no session and no hint.
+    /// Creates a login without a session and without a hint.
     pub fn new(profile: Profile) -> Self {
         Self {
             profile,
             session: None,
+            authenticated_at: None,
             sign_out_hint: None,
         }
     }
 
-    /// In this session at the provider, of the same issuer as the person: else it is no login.
+    /// Sets the session at the provider. A login whose session has another issuer is rejected.
     #[must_use]
     pub fn in_session(mut self, session: ProviderSession) -> Self {
         self.session = Some(session);
         self
     }
 
-    /// With what the provider wants to see again at the sign-out.
+    /// Sets when the user last authenticated at the provider.
+    #[must_use]
+    pub fn authenticated_at(mut self, authenticated_at: Option<Timestamp>) -> Self {
+        self.authenticated_at = authenticated_at;
+        self
+    }
+
+    /// Sets the hint for the sign-out at the provider.
     #[must_use]
     pub fn with_sign_out_hint(mut self, hint: SecretString) -> Self {
         self.sign_out_hint = Some(hint);
@@ -182,5 +193,48 @@ impl ProviderLogin {
 impl From<Profile> for ProviderLogin {
     fn from(profile: Profile) -> Self {
         Self::new(profile)
+    }
+}
+
+/// A script that draws a login button, and the attributes of its tag.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ButtonScript {
+    /// The URL of the script.
+    pub source: Url,
+    /// The `class` by which the script finds its tag.
+    pub class: &'static str,
+    /// The names and values of the `data-…` attributes. The values are escaped in the page.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+impl ButtonScript {
+    /// Creates a script at `source` that finds its tag by `class`.
+    pub fn new(source: Url, class: &'static str) -> Self {
+        Self {
+            source,
+            class,
+            attributes: Vec::new(),
+        }
+    }
+
+    /// Adds a `data-…` attribute.
+    #[must_use]
+    pub fn attribute(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.attributes.push((name, value.into()));
+        self
+    }
+}
+
+impl fmt::Debug for ButtonScript {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Only the names: one of the values is the state of a login.
+        let attributes: Vec<_> = self.attributes.iter().map(|(name, _)| name).collect();
+        formatter
+            .debug_struct("ButtonScript")
+            .field("source", &self.source.as_str())
+            .field("class", &self.class)
+            .field("attributes", &attributes)
+            .finish()
     }
 }

@@ -1,30 +1,33 @@
-//! A logout notice, from the token to what its sender hears.
+//! Logout: notices from the provider and their answers, and the sign-out at the provider.
 
 use std::fmt;
 
 use http::StatusCode;
+use secrecy::SecretString;
+use url::Url;
 
-use crate::logout_scope::LogoutScope;
+use super::OneTimeState;
+use crate::identity::LogoutScope;
 
-/// A logout notice whose token is good.
+/// A logout notice with a valid token.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LogoutNotice {
-    /// Whose logins end.
+    /// Which logins end.
     pub scope: LogoutScope,
-    /// What tells this notice from every other of its provider: the issuer and the `jti` of
-    /// OpenID Connect. One that was applied changes nothing when it comes again. `None` where
-    /// the token itself is all there is to tell by.
+    /// The unique id of this notice at its provider, such as the `jti` of OpenID Connect.
+    ///
+    /// A replayed notice changes nothing. With `None`, replays are recognized by the token itself.
     pub id: Option<String>,
 }
 
 impl LogoutNotice {
-    /// A notice that ends these logins.
+    /// Creates a notice that ends these logins.
     pub fn new(scope: LogoutScope) -> Self {
         Self { scope, id: None }
     }
 
-    /// By this name, so that it is known when it comes again in another token.
+    /// Sets the id, which recognizes a replay in another token.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
@@ -41,26 +44,25 @@ impl fmt::Debug for LogoutNotice {
     }
 }
 
-/// How a logout notice ended.
+/// The outcome of a logout notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogoutOutcome {
     /// The logins have ended.
     LoggedOut,
-    /// There is nobody here by that name.
+    /// The subject is not a user of this site.
     NobodyHere,
-    /// The provider says that the token is not good.
+    /// The token is invalid.
     BadToken,
-    /// It ends one session at the provider and does not say whose, and the user store does not
-    /// keep sessions of providers.
+    /// The notice ends a session and names no user, and the user store does not keep revocations.
     SessionsNotKept,
-    /// The request is not a logout notice at all: its status, and why in a few words.
+    /// The request is not a logout notice: the status and the reason.
     NotANotice(StatusCode, &'static str),
-    /// It could not be done now: the sender is to come back.
+    /// The logout cannot be processed now. The sender must try again.
     ComeBack,
 }
 
-/// What a sender of a logout notice hears.
+/// The answer to the sender of a logout notice.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LogoutAnswer {
@@ -71,8 +73,39 @@ pub struct LogoutAnswer {
 }
 
 impl LogoutAnswer {
-    /// An answer with a status and a JSON body.
+    /// Creates an answer with a status and a JSON body.
     pub fn new(status: StatusCode, body: Option<serde_json::Value>) -> Self {
         Self { status, body }
+    }
+}
+
+/// The sign-out of a browser that continues at the provider.
+///
+/// The login here has ended already.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct SignOutRequest<'a> {
+    /// The absolute URL of the site that the provider redirects to.
+    pub return_url: &'a Url,
+    /// The one-time state that the redirect returns.
+    pub state: &'a OneTimeState,
+    /// The hint of the login: [`ProviderLogin::sign_out_hint`].
+    ///
+    /// [`ProviderLogin::sign_out_hint`]: super::ProviderLogin::sign_out_hint
+    pub hint: Option<&'a SecretString>,
+}
+
+impl<'a> SignOutRequest<'a> {
+    /// Creates a sign-out that returns to `return_url` with `state`.
+    pub fn new(
+        return_url: &'a Url,
+        state: &'a OneTimeState,
+        hint: Option<&'a SecretString>,
+    ) -> Self {
+        Self {
+            return_url,
+            state,
+            hint,
+        }
     }
 }

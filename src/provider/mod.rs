@@ -1,32 +1,27 @@
-//! What logs people in and says when they have logged out: the seam between the crate
-//! and a protocol.
+//! The interface to services that log users in and send logout notices.
 //!
-//! A provider knows nothing of axum, sessions or user stores. Another protocol is
-//! another [`Provider`] and nothing else.
+//! A provider depends on neither axum, sessions nor user stores. To support another protocol,
+//! implement [`Provider`].
 
-mod button;
 mod error;
 mod login;
 mod logout;
-mod sign_out;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use url::Url;
 
 pub use self::{
-    button::ButtonScript,
     error::{ProviderError, ProviderErrorKind},
-    login::{CodeExchange, LoginRequest, LoginSecret, OneTimeState, ProviderLogin},
-    logout::{LogoutAnswer, LogoutNotice, LogoutOutcome},
-    sign_out::SignOutRequest,
+    login::{ButtonScript, CodeExchange, LoginRequest, LoginSecret, OneTimeState, ProviderLogin},
+    logout::{LogoutAnswer, LogoutNotice, LogoutOutcome, SignOutRequest},
 };
-pub use crate::logout_scope::LogoutScope;
+pub use crate::identity::LogoutScope;
 
-/// A service that people log in with, and that tells when they have logged out.
+/// A service that users log in with, and that sends notices when they log out.
 ///
-/// [`Clef`](crate::clef::Clef) is one. Implement it for another protocol; an application
-/// only passes it to [`ClefLayer::new`](crate::ClefLayer::new).
+/// [`Clef`](crate::clef::Clef) implements it. Implement it for another protocol. An application
+/// only passes it to [`provider`](crate::ClefLayerBuilder::provider).
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -41,13 +36,13 @@ pub use crate::logout_scope::LogoutScope;
 /// use secrecy::{ExposeSecret as _, SecretString};
 /// use url::Url;
 ///
-/// /// Whoever says their name is believed. For a test of your own, and nothing else.
-/// struct Believer;
+/// /// Accepts every name without a proof. For tests only.
+/// struct Insecure;
 ///
 /// #[async_trait]
-/// impl Provider for Believer {
+/// impl Provider for Insecure {
 ///     fn name(&self) -> &str {
-///         "the believer"
+///         "the test"
 ///     }
 ///
 ///     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
@@ -60,15 +55,15 @@ pub use crate::logout_scope::LogoutScope;
 ///
 ///     async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
 ///         let name = code.code.expose_secret();
-///         let subject = Subject::new("https://believer.example", name);
+///         let subject = Subject::new("https://insecure.example", name);
 ///         Ok(ProviderLogin::new(Profile::new(subject)))
 ///     }
 ///
 ///     async fn logout_notice(&self, token: &SecretString) -> Result<LogoutNotice, ProviderError> {
-///         let Some(name) = token.expose_secret().strip_prefix("good night, ") else {
-///             return Err(ProviderError::new(ProviderErrorKind::Refused, "who?"));
+///         let Some(name) = token.expose_secret().strip_prefix("logged out: ") else {
+///             return Err(ProviderError::new(ProviderErrorKind::Refused, "unknown token"));
 ///         };
-///         let subject = Subject::new("https://believer.example", name);
+///         let subject = Subject::new("https://insecure.example", name);
 ///         Ok(LogoutNotice::new(LogoutScope::Person(subject)))
 ///     }
 ///
@@ -85,52 +80,62 @@ pub use crate::logout_scope::LogoutScope;
 /// ```
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
-    /// What people call it, as it stands on links and pages: "Log in with …".
+    /// The name of the provider on links and pages: "Log in with …".
     fn name(&self) -> &str;
 
-    /// Where to send the browser for a login.
+    /// Whether this provider names its sessions, so that a logout notice can end the logins of one.
+    /// Defaults to `false`. With `true`, a login lasts at most 30 days.
+    fn names_sessions(&self) -> bool {
+        false
+    }
+
+    /// Returns the URL to redirect the browser to for a login.
     ///
     /// # Errors
     ///
-    /// When the provider cannot be asked for it right now, or is not set up right.
+    /// [`ProviderErrorKind::Unavailable`] if the URL depends on a call that failed: the user tries
+    /// again later. [`ProviderErrorKind::Misconfigured`] if the settings are wrong: the log says
+    /// why.
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError>;
 
-    /// Turns the code that the browser brought back into the person it stands for.
+    /// Exchanges the code of the callback for the user who has logged in.
     ///
     /// # Errors
     ///
-    /// [`ProviderErrorKind::Refused`] if the code is not good,
-    /// [`ProviderErrorKind::Unavailable`] if the provider cannot be reached or answers
-    /// what nobody can use, [`ProviderErrorKind::Misconfigured`] if it does not know this
-    /// application.
+    /// [`ProviderErrorKind::Refused`] if the code is invalid: the user logs in again.
+    /// [`ProviderErrorKind::Unavailable`] if the provider cannot be reached or its response is
+    /// invalid: the user tries again later. [`ProviderErrorKind::Misconfigured`] if the provider
+    /// rejects this application: the log says why.
     async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError>;
 
-    /// Turns the token of a logout notice into what it says: whose logins end.
+    /// Verifies the token of a logout notice and returns which logins end.
     ///
     /// # Errors
     ///
-    /// As [`exchange`](Self::exchange).
+    /// [`ProviderErrorKind::Refused`] if the token is invalid: the notice is rejected. With any
+    /// other kind, the sender is asked to try again.
     async fn logout_notice(
         &self,
         logout_token: &SecretString,
     ) -> Result<LogoutNotice, ProviderError>;
 
-    /// What to answer to a logout notice, in the words of the protocol.
+    /// The answer to a logout notice in this protocol.
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer;
 
-    /// The script that draws this provider's own button, if it has one.
+    /// The script of the provider's own login button. Defaults to `None`.
     fn button(&self, login: &LoginRequest<'_>) -> Option<ButtonScript> {
         let _ = login;
         None
     }
 
-    /// Where to send a browser that has just signed out here, to end its session at the provider
-    /// too. `None`: the provider has no such place, and the browser stays.
+    /// Returns the URL at which a signed-out browser also ends its session at the provider.
+    ///
+    /// Defaults to `None`: the sign-out ends at this site.
     ///
     /// # Errors
     ///
-    /// When the provider cannot be asked for it right now. The browser is signed out here all
-    /// the same, and stays.
+    /// [`ProviderErrorKind::Unavailable`] if the URL depends on a call that failed. The login here
+    /// has ended already, and the sign-out ends at this site.
     async fn sign_out_url(
         &self,
         sign_out: &SignOutRequest<'_>,

@@ -1,4 +1,4 @@
-//! The button that starts a login from a page of the application.
+//! The login button for a page of the application.
 
 use std::{fmt, sync::Arc};
 
@@ -8,24 +8,25 @@ use axum::{
 };
 use maud::html;
 
-use super::{Context, Entrance, return_path::ReturnPath};
+use super::state::with_next;
 use crate::{
-    Rejection,
+    LoggedInRejection,
+    auth::{AuthState, MountedProvider, RequestAuth, asked_for},
     clef::{ButtonColor, ButtonStyle, ButtonType},
     cookies::Cookies,
-    extract::{Visit, asked_for},
     provider::LoginRequest,
+    site::ReturnPath,
 };
 
-/// The provider's own login button for the page that a handler makes: a script with
-/// application id, redirect URL and a fresh state filled in, and a plain link for browsers
-/// without scripts.
+/// The provider's own login button, as an extractor for a page.
 ///
-/// The login leads back to the page with the button, unless [`next`](Self::next) says
-/// otherwise. Only [`html`](Self::html) begins one, so a handler may take the button and not
-/// show it. Where a cookie for each page view is not wanted, link to the start route
-/// yourself: `<a href="/clef/login?next=/account">`. Such a link also works where the
-/// provider's script does not load.
+/// It is a script with the application id, the redirect URL and a new state, and a link for
+/// browsers without scripts. The login returns to the page with the button, unless
+/// [`next`](Self::next) is set. Only [`html`](Self::html) starts a login, so a handler may extract
+/// the button without showing it.
+///
+/// To avoid a cookie for each page view, link to the start route instead:
+/// `<a href="/clef/login?next=/account">`. That also works if the provider's script does not load.
 ///
 /// ```
 /// use axum::response::Html;
@@ -39,35 +40,38 @@ use crate::{
 /// # assert_handler(welcome);
 /// ```
 pub struct ClefButton {
-    context: Arc<Context>,
-    entrance: Entrance,
+    auth: Arc<RequestAuth>,
+    mounted: MountedProvider,
     cookies: Cookies,
-    visit: Arc<Visit>,
     next: ReturnPath,
     attributes: Vec<(&'static str, &'static str)>,
 }
 
 impl ClefButton {
-    /// The button as HTML, escaped, to print into the page as it is. Call it in the handler:
-    /// it begins a login, which is good for ten minutes, and so sets a cookie and marks the
-    /// answer `Cache-Control: no-store`.
+    /// Starts a login and returns the button as escaped HTML.
+    ///
+    /// Call it in the handler: it sets a cookie and `Cache-Control: no-store` on the response. The
+    /// login attempt is valid for ten minutes.
     pub fn html(&self) -> String {
-        self.visit.forbid_storing();
-        let entrance = &self.entrance;
-        let callback_url = self.context.site.url(entrance.paths.callback());
-        let attempts = &self.context.attempts;
+        self.auth.forbid_storing();
+        let state = self.auth.state();
+        let mounted = &self.mounted;
+        let callback_url = state.site.url(mounted.paths.callback());
+        let attempts = &state.attempts;
         let begun = attempts.begin(&callback_url, &self.next);
         attempts.keep(&self.cookies, &begun);
         let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
+        let start = state.site.path(mounted.paths.start());
+        let start = with_next(&state.site, start, &self.next);
         let link = html! {
-            a href=(entrance.start_for(&self.next)) { "Log in with " (entrance.provider.name()) }
+            a href=(start) { "Log in with " (mounted.provider.name()) }
         };
-        let Some(script) = entrance.provider.button(&login) else {
+        let Some(script) = mounted.provider.button(&login) else {
             return link.into_string();
         };
-        let given = script.attributes.iter();
+        let defaults = script.attributes.iter();
         let chosen = self.attributes.iter();
-        let attributes = given
+        let attributes = defaults
             .map(|(name, value)| (*name, value.as_str()))
             .chain(chosen.map(|(name, value)| (*name, *value)));
         let mut tag = format!(
@@ -76,45 +80,48 @@ impl ClefButton {
             escaped(script.source.as_str())
         );
         for (name, value) in attributes {
-            // The names are written in the program, not taken from anywhere.
+            // The names are constants.
             tag += &format!(" {name}=\"{}\"", escaped(value));
         }
         format!("{tag}></script><noscript>{}</noscript>", link.into_string())
     }
 
-    /// Where the login leads back to: a path on this site. Anything else leads to the front
-    /// page.
+    /// The path on this site to return to after the login. Defaults to the page with the button. An
+    /// invalid path is replaced by the front page.
     #[must_use]
     pub fn next(mut self, path: &str) -> Self {
-        self.next = ReturnPath::parse(&self.context.site, path).unwrap_or_else(ReturnPath::front);
+        self.next = {
+            let site = &self.auth.state().site;
+            ReturnPath::parse(site, path).unwrap_or_else(|| ReturnPath::front(site))
+        };
         self
     }
 
-    /// The color: `data-color`.
+    /// The color (`data-color`). Defaults to the provider's.
     #[must_use]
     pub fn color(self, color: ButtonColor) -> Self {
         self.attribute("data-color", color.as_str())
     }
 
-    /// The style: `data-style`.
+    /// The style (`data-style`). Defaults to the provider's.
     #[must_use]
     pub fn style(self, style: ButtonStyle) -> Self {
         self.attribute("data-style", style.as_str())
     }
 
-    /// What the button says it does: `data-type`.
+    /// The purpose (`data-type`). Defaults to the provider's.
     #[must_use]
     pub fn kind(self, kind: ButtonType) -> Self {
         self.attribute("data-type", kind.as_str())
     }
 
-    /// Shows the wave inside the page instead of a button: `data-embed`.
+    /// Shows the wave in the page instead of a button (`data-embed`).
     #[must_use]
     pub fn embed(self) -> Self {
         self.attribute("data-embed", "true")
     }
 
-    /// Sets an attribute, in place of an earlier one of that name.
+    /// Sets an attribute and replaces an earlier one with this name.
     fn attribute(mut self, name: &'static str, value: &'static str) -> Self {
         self.attributes.retain(|(known, _)| *known != name);
         self.attributes.push((name, value));
@@ -122,42 +129,35 @@ impl ClefButton {
     }
 }
 
-/// Text as it may stand between the quotes of an attribute.
+/// Escapes text for an attribute.
 fn escaped(text: &str) -> String {
     html! { (text) }.into_string()
 }
 
 impl<S: Sync> FromRequestParts<S> for ClefButton {
-    type Rejection = Rejection;
+    type Rejection = LoggedInRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
-        let Some(visit) = parts.extensions.get::<Arc<Visit>>() else {
-            return Err(Rejection::layer_missing());
-        };
-        let Some(context) = Context::of(visit) else {
-            return Err(Rejection::layer_missing());
-        };
-        let next = if parts.method == Method::GET {
-            this_page(parts, &context)
-        } else {
-            ReturnPath::front()
-        };
-        let Some(entrance) = context.entrances.first() else {
-            return Err(Rejection::layer_missing());
-        };
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, LoggedInRejection> {
+        let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;
+        let state = auth.state();
+        let mounted = state.providers.first();
+        let mounted = mounted.ok_or_else(LoggedInRejection::provider_missing)?;
         Ok(Self {
-            entrance: entrance.clone(),
-            context,
-            cookies: visit.cookies(&parts.headers).clone(),
-            visit: Arc::clone(visit),
-            next,
+            next: this_page(parts, state),
+            mounted: mounted.clone(),
+            cookies: auth.cookies(&parts.headers).clone(),
+            auth: Arc::clone(auth),
             attributes: Vec::new(),
         })
     }
 }
 
-fn this_page(parts: &Parts, context: &Context) -> ReturnPath {
-    ReturnPath::parse(&context.site, asked_for(parts)).unwrap_or_else(ReturnPath::front)
+/// The page with the button, or the front page if it cannot be returned to.
+fn this_page(parts: &Parts, state: &AuthState) -> ReturnPath {
+    let site = &state.site;
+    let page = (parts.method == Method::GET).then(|| site.arrived(asked_for(parts)));
+    page.and_then(|page| ReturnPath::parse(site, &page))
+        .unwrap_or_else(|| ReturnPath::front(site))
 }
 
 impl fmt::Debug for ClefButton {

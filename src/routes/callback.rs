@@ -1,44 +1,36 @@
-//! `GET /clef/callback?code&state`: ends a login, in a session or on a page that says why
-//! not.
-
-use std::{convert::identity, sync::Arc, time::Duration};
+//! `GET /clef/callback?code&state`: completes a login attempt.
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, request::Parts},
+    http::request::Parts,
     response::{IntoResponse as _, Redirect, Response},
 };
-use cookie::Cookie;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tower_sessions::Session;
 
 use super::{
-    EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, RouteState, admission::AdmissionPermit,
-    attempt::Ended, failure::Reason, return_path::ReturnPath, session_and_cookies,
+    failure::{LoginFailureKind, Reason},
+    page::failure_response,
+    state::{EXCHANGE_LIMIT, RouteState},
 };
 use crate::{
-    BoxError, cookies,
-    extract::Visit,
+    ProviderKey,
+    auth::{BegunLogin, EndedAttempt, LoginError, VerifiedLogin},
     provider::{CodeExchange, LoginSecret, ProviderLogin},
-    session::{self, Ending, LoginKey, LoginRecord},
-    strangers,
-    time_limit::{STORE_LIMIT, answer, detached, detached_within, within},
+    revocation::AdmissionPermit,
+    time_limit::{STORE_LIMIT, answer, detached, within},
 };
 
-/// How long the browser keeps the key of a login: as long as browsers keep anything. The
-/// session decides how long the login lasts; the key alone is worth nothing.
-const KEY_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
-/// The longest code that is passed on, in bytes.
+/// The longest accepted code, in bytes.
 const LONGEST_CODE: usize = 4_096;
 
 #[derive(Deserialize)]
 pub(super) struct Callback {
     code: Option<SecretString>,
     state: Option<SecretString>,
-    /// What OAuth 2.0 (RFC 6749, section 4.1.2.1) sends instead of a code.
+    /// Sent instead of a code (RFC 6749, section 4.1.2.1).
     error: Option<String>,
-    /// Who sends this (RFC 9207).
+    /// The issuer (RFC 9207).
     iss: Option<String>,
 }
 
@@ -51,211 +43,134 @@ pub(super) async fn callback(
         Ok(Query(query)) => query,
         Err(error) => {
             let reason = Reason::bad_request(error.body_text());
-            return LoginFailure::answer(&route, reason, None);
+            return failure_response(&route, reason, None);
         }
     };
-    let (Some((session, cookies)), Some(visit)) = (
-        session_and_cookies(&parts),
-        parts.extensions.get::<Arc<Visit>>(),
-    ) else {
-        return LoginFailure::answer(&route, Reason::layer_missing(), None);
+    let auth = match route.request_auth(&parts) {
+        Ok(auth) => auth,
+        Err(reason) => return failure_response(&route, reason, None),
     };
+    let cookies = auth.cookies(&parts.headers);
     let callback_url = route.callback_url();
-    let attempts = &route.context.attempts;
-    let state = query.state.as_ref();
-    let began =
-        state.is_some_and(|state| attempts.began(cookies, &callback_url, state.expose_secret()));
-    // Before the state is burnt: after a refusal the same callback can be sent again.
+    let attempts = &route.auth().attempts;
+    let state = query.state.as_ref().map(ExposeSecret::expose_secret);
+    let began = state.is_some_and(|state| attempts.began(cookies, &callback_url, state));
+    // Before the state is used, so that a rejected callback can be repeated.
     let permit = if began && code(&query).is_ok() {
-        match route.context.admit_exchange(&parts).await {
+        match route.admit_exchange(&parts).await {
             Some(permit) => Some(permit),
-            None => return LoginFailure::answer(&route, Reason::overloaded(), None),
+            None => return failure_response(&route, Reason::overloaded(), None),
         }
     } else {
         None
     };
-    // Burnt before anything else can fail: whatever comes next, this state is used.
-    let ended =
-        state.and_then(|state| attempts.burn(cookies, &callback_url, state.expose_secret()));
-    let Some(Ended { secret, next }) = ended else {
+    // Before anything else can fail, so that each state is used at most once.
+    let ended = state.and_then(|state| attempts.end(cookies, &callback_url, state));
+    let Some(EndedAttempt { secret, next }) = ended else {
         let reason = Reason::new(
             LoginFailureKind::StateMismatch,
             "no login with this state is under way in this browser",
         );
-        return LoginFailure::answer(&route, reason, None);
+        return failure_response(&route, reason, None);
     };
-    match log_in(&route, query, secret, session, permit).await {
-        Ok((user_id, key)) => {
-            let redirect = Redirect::to(next.as_str()).into_response();
-            let key_cookie = route.context.key_cookie(key.into_cookie(), KEY_LIFETIME);
-            visit.saving.end_with(LoggedIn {
-                user_id,
-                key_cookie,
-                route,
-                next,
-            });
-            redirect
-        }
-        Err(reason) => LoginFailure::answer(&route, reason, Some(&next)),
-    }
-}
-
-/// The last step of a login: it counts once its session is saved.
-struct LoggedIn {
-    user_id: String,
-    key_cookie: Cookie<'static>,
-    route: RouteState,
-    next: ReturnPath,
-}
-
-impl Ending for LoggedIn {
-    fn saved(self: Box<Self>, headers: &mut HeaderMap) {
-        cookies::set(headers, &self.key_cookie);
-        tracing::info!(user = ?self.user_id, "logged in");
-    }
-
-    fn failed(self: Box<Self>, error: BoxError) -> Response {
-        let reason = Reason::store(error);
-        super::for_once(LoginFailure::answer(&self.route, reason, Some(&self.next)))
-    }
-}
-
-/// A login whose user is known and in which nothing is written yet but the user.
-struct Proven {
-    login: LoginRecord<'static>,
-    key: LoginKey,
-    sign_out_hint: Option<SecretString>,
-}
-
-/// The login, from the stamp to the session: the user and the key. Nothing is kept unless all
-/// of it works.
-///
-/// A client that hangs up aborts no write: both halves run to their end in tasks of their own. If
-/// it is gone by the end of the first, its session stays as it was.
-async fn log_in(
-    route: &RouteState,
-    query: Callback,
-    secret: LoginSecret,
-    session: &Session,
-    permit: Option<AdmissionPermit>,
-) -> Result<(String, LoginKey), Reason> {
-    let of_login = route.clone();
-    let proven = detached(async move { prove(&of_login, &query, &secret, permit).await }).await;
-    let Proven {
-        login,
-        key,
-        sign_out_hint,
-    } = proven
-        .map_err(|none| Reason::store(none.into()))
-        .and_then(identity)?;
-    let (user_id, session) = (login.user_id.clone().into_owned(), session.clone());
-    let begun = async move { session::begin(&session, &login, sign_out_hint.as_ref()).await };
-    detached_within(STORE_LIMIT, begun)
+    // In a task of its own, so that a client that hangs up does not abort a write.
+    let work = {
+        let (route, parts) = (route.clone(), parts.clone());
+        async move { log_in(&route, &query, &secret, permit, &parts).await }
+    };
+    let begun = detached(work)
         .await
-        .map_err(Reason::store)?;
-    Ok((user_id, key))
+        .map_err(|error| Reason::store(error.into()));
+    match begun.and_then(std::convert::identity) {
+        Ok(BegunLogin { cookies: begun }) => {
+            for cookie in begun {
+                cookies.add(cookie);
+            }
+            Redirect::to(next.as_str()).into_response()
+        }
+        Err(reason) => failure_response(&route, reason, Some(&next)),
+    }
 }
 
-/// The first half of a login: asks the provider and the user store.
-async fn prove(
+/// Logs the user in, from the timestamp to the record. Nothing is stored unless all steps succeed.
+async fn log_in(
     route: &RouteState,
     query: &Callback,
     secret: &LoginSecret,
     permit: Option<AdmissionPermit>,
-) -> Result<Proven, Reason> {
+    parts: &Parts,
+) -> Result<BegunLogin, Reason> {
     let code = code(query)?;
-    let context = &route.context;
-    let gate = &context.gate;
-    // Before the exchange: a logout that comes while it runs is then later than the stamp.
-    let logged_in_at = within(STORE_LIMIT, gate.users.now())
+    let auth = route.auth();
+    // Before the exchange, so that a logout during it is later than the timestamp.
+    let logged_in_at = within(STORE_LIMIT, auth.users.now())
         .await
         .map_err(Reason::store)?;
+    let proven = exchange(route, query, code, secret).await?;
+    drop(permit);
+    let identities = &route.mounted.identities;
+    let user_id = within(STORE_LIMIT, identities.find_or_create(&proven.profile))
+        .await
+        .map_err(Reason::store)?
+        .ok_or_else(|| Reason::from(LoginError::TurnedAway))?;
+    let verified = VerifiedLogin {
+        user_id: &user_id,
+        logged_in_at,
+        authenticated_at: proven.authenticated_at,
+        subject: Some(&proven.profile.subject),
+        provider_key: provider_key(route, &proven),
+        callback: route.mounted.paths.callback(),
+        sign_out_hint: proven.sign_out_hint.as_ref(),
+    };
+    Ok(auth.begin_login(&verified, parts).await?)
+}
+
+async fn exchange(
+    route: &RouteState,
+    query: &Callback,
+    code: &SecretString,
+    secret: &LoginSecret,
+) -> Result<ProviderLogin, Reason> {
     let (callback_url, logout_url) = (route.callback_url(), route.logout_url());
     let exchange = CodeExchange::new(code, &callback_url, &logout_url, secret)
         .with_issuer(query.iss.as_deref());
-    let exchange = route.entrance.provider.exchange(&exchange);
-    let ProviderLogin {
-        profile,
-        session: provider_session,
-        sign_out_hint,
-    } = answer(EXCHANGE_LIMIT, exchange)
+    let exchange = route.mounted.provider.exchange(&exchange);
+    let proven = answer(EXCHANGE_LIMIT, exchange)
         .await
-        .map_err(|none| Reason::new(LoginFailureKind::ProviderUnavailable, none))??;
-    drop(permit);
-    // The session keeps the issuer once, so the end of such a session would find no login.
-    let issuer = profile.subject.issuer();
-    if provider_session
-        .as_ref()
-        .is_some_and(|session| session.issuer() != issuer)
-    {
+        .map_err(|error| Reason::new(LoginFailureKind::ProviderUnavailable, error))??;
+    // A login stores one issuer, so the end of such a session would not find it.
+    let session = proven.session.as_ref();
+    if session.is_some_and(|session| session.issuer() != proven.profile.subject.issuer()) {
         return Err(Reason::new(
             LoginFailureKind::Misconfigured,
-            "the provider names a session of another issuer than the person's",
+            "the issuer of the session differs from the issuer of the subject",
         ));
     }
-    let (user_id, user) = within(STORE_LIMIT, gate.users.log_in(&profile))
-        .await
-        .map_err(Reason::store)?
-        .ok_or_else(|| {
-            Reason::new(
-                LoginFailureKind::TurnedAway,
-                "the user store turned the person away",
-            )
-        })?;
-    // A clock behind the stamp would stamp the next logouts before it too.
-    let now = within(STORE_LIMIT, gate.users.now())
-        .await
-        .map_err(Reason::store)?;
-    if now < logged_in_at {
-        return Err(Reason::store(
-            "its clock stepped back while the login was under way".into(),
-        ));
+    Ok(proven)
+}
+
+/// The key of the login at the provider: the session, or the subject if a provider with sessions
+/// names none.
+fn provider_key<'a>(route: &RouteState, proven: &'a ProviderLogin) -> Option<ProviderKey<'a>> {
+    let subject = &proven.profile.subject;
+    match &proven.session {
+        Some(session) => Some(ProviderKey::Session {
+            issuer: session.issuer(),
+            id: session.id(),
+        }),
+        None if route.mounted.provider.names_sessions() => Some(ProviderKey::Subject {
+            issuer: subject.issuer(),
+            id: subject.id(),
+        }),
+        None => None,
     }
-    let mark = strangers::mark(&profile.subject);
-    let mut ended_at = None;
-    for session in [Some(&mark), provider_session.as_ref()]
-        .into_iter()
-        .flatten()
-    {
-        let logged_out_at = gate.users.session_logged_out_at(session);
-        let logged_out_at = within(STORE_LIMIT, logged_out_at).await;
-        ended_at = ended_at.max(logged_out_at.map_err(Reason::store)?);
-    }
-    // In this order: a stranger's logout is remembered before it is no longer owed.
-    let logged_out = !logged_in_at.outlives(user.logged_out_at)
-        || !logged_in_at.outlives(ended_at)
-        || gate
-            .pending
-            .contains(&profile.subject, provider_session.as_ref())
-        || !logged_in_at.outlives(gate.strangers.logged_out_at(&profile.subject));
-    if logged_out {
-        return Err(Reason::new(
-            LoginFailureKind::LoggedOutMeanwhile,
-            "the person was logged out while the login was under way",
-        ));
-    }
-    let key = LoginKey::generate();
-    let login = LoginRecord {
-        realm: context.realm(&route.entrance.paths).into(),
-        user_id: user_id.into(),
-        issuer: profile.subject.issuer().to_owned().into(),
-        subject_id: profile.subject.id().to_owned().into(),
-        session: provider_session.map(|session| session.id().to_owned().into()),
-        logged_in_at,
-        key: key.fingerprint().into(),
-    };
-    Ok(Proven {
-        login,
-        key,
-        sign_out_hint,
-    })
 }
 
 fn code(query: &Callback) -> Result<&SecretString, Reason> {
     if query.error.is_some() {
         return Err(Reason::new(
             LoginFailureKind::Declined,
-            "the provider came back with an error instead of a code",
+            "the provider returned an error instead of a code",
         ));
     }
     match &query.code {

@@ -1,80 +1,83 @@
-//! A login that did not work out.
+//! The failure of a login or a sign-out.
 
 use std::{error::Error, fmt, sync::Arc};
 
-use axum::{
-    http::{HeaderValue, StatusCode, header},
-    response::Response,
-};
+use axum::{http::StatusCode, response::Response};
 
-use super::{ClientEvent, RouteState, page, return_path::ReturnPath, way_to};
 use crate::{
     BoxError,
+    auth::LoginError,
     provider::{ProviderError, ProviderErrorKind},
+    site::Site,
 };
 
-/// Why a login or a sign-out failed. The person sees a small page, or what the application
-/// renders: see [`ClefLayer::render_login_failures`](crate::ClefLayer::render_login_failures).
+/// The failure of a login or a sign-out.
+///
+/// The user sees a small page, or the one that
+/// [`render_login_failures`](crate::ClefLayerBuilder::render_login_failures) returns.
 #[derive(Debug)]
 pub struct LoginFailure {
-    kind: LoginFailureKind,
-    source: BoxError,
-    provider: String,
-    retry_url: String,
-    /// Whether that is a page to choose a provider on.
-    chooses: bool,
-    sign_out_path: String,
+    pub(super) kind: LoginFailureKind,
+    pub(super) source: BoxError,
+    pub(super) provider: String,
+    pub(super) retry_url: String,
+    /// Whether `retry_url` is a page with several providers.
+    pub(super) offers_choice: bool,
+    pub(super) sign_out_path: String,
+    pub(super) front_path: String,
 }
 
 /// The kinds of [`LoginFailure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LoginFailureKind {
-    /// The request is not what a browser sends here: 400.
+    /// The request is malformed: 400.
     BadRequest,
-    /// The login was not begun in this browser, or is over already: 403.
+    /// The login attempt was not started in this browser, or is used or expired: 403.
     StateMismatch,
-    /// The provider came back with an error instead of a code, as it does where the person
-    /// says no: 403.
+    /// The provider returned an error instead of a code, for example after the user cancelled: 403.
     Declined,
-    /// The provider refuses the code: it is used up, too old, or never was: 403.
+    /// The provider rejected the code, which is used, expired or unknown: 403.
     Refused,
-    /// [`UserStore::log_in`](crate::UserStore::log_in) turned the person away: 403.
+    /// The user store rejected the user: 403.
     TurnedAway,
-    /// The person was logged out while this login was under way: 403.
+    /// The user was logged out during this login: 403.
     LoggedOutMeanwhile,
     /// The request came from a page of another site: 403.
     ForeignOrigin,
-    /// The provider cannot be reached or answers nothing usable: 502.
+    /// The provider cannot be reached, or its response is invalid: 502.
     ProviderUnavailable,
-    /// Too many logins are in progress, at all or from this client address: 503. Nothing has
-    /// been used up: the same request may be sent again. See
-    /// [`ClefLayer::login_limits`](crate::ClefLayer::login_limits).
+    /// Too many logins are in progress, in total or from this client address: 503.
+    ///
+    /// The same request can be sent again. See
+    /// [`login_limits`](crate::ClefLayerBuilder::login_limits).
     Overloaded,
     /// A store did not answer: 503.
     StoreUnavailable,
-    /// A sign-out that ends all logins of the person
-    /// ([`ClefLayer::sign_out_everywhere`](crate::ClefLayer::sign_out_everywhere)) did not do so
-    /// yet: 503. The browser keeps its login, so that the person can sign out again; offer that,
-    /// a form that posts to the same route.
+    /// A sign-out with [`sign_out_everywhere`](crate::ClefLayerBuilder::sign_out_everywhere) could
+    /// not end all logins yet: 503.
+    ///
+    /// The browser keeps its login. Offer a form that posts to the same route, so that the user can
+    /// sign out again.
     NotSignedOut,
-    /// The provider does not accept this application's credentials or URLs: 500.
+    /// The provider rejects the credentials or URLs of this application: 500.
     Misconfigured,
-    /// The routes are not inside a [`ClefLayer`](crate::ClefLayer): 500.
+    /// The routes are not inside their [`ClefLayer`](crate::ClefLayer), or not under the base path
+    /// of the site: 500.
     LayerMissing,
 }
 
-/// The application's own page for failures.
+/// Renders the application's own page for a failure.
 pub(crate) type RenderFailure = Arc<dyn Fn(&LoginFailure) -> Response + Send + Sync>;
 
-/// A kind and its source, on the way to becoming a [`LoginFailure`].
+/// The kind and the source of a [`LoginFailure`].
 pub(super) struct Reason {
-    kind: LoginFailureKind,
-    source: BoxError,
+    pub(super) kind: LoginFailureKind,
+    pub(super) source: BoxError,
 }
 
 impl LoginFailureKind {
-    /// The status that the answer to a failure of this kind should have.
+    /// The status of the response to a failure of this kind.
     pub fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -109,7 +112,7 @@ impl Reason {
         Self::new(LoginFailureKind::StoreUnavailable, error)
     }
 
-    /// The logins of a person are not ended yet.
+    /// The logins of the user have not ended yet.
     pub(super) fn not_signed_out(error: impl Into<BoxError>) -> Self {
         Self::new(LoginFailureKind::NotSignedOut, error)
     }
@@ -127,6 +130,38 @@ impl Reason {
             "the routes are not inside a ClefLayer; merge `auth.routes()` before `.layer(auth)`",
         )
     }
+
+    pub(super) fn other_layer() -> Self {
+        Self::new(
+            LoginFailureKind::LayerMissing,
+            "the routes are inside another ClefLayer; give each layer its own router with its own \
+             `routes()`",
+        )
+    }
+
+    pub(super) fn outside(site: &Site) -> Self {
+        let base = site.base();
+        Self::new(
+            LoginFailureKind::LayerMissing,
+            format!(
+                "the request is outside of the site's base path {base:?}; nest the router there, or \
+                 set `base_path_stripped` behind a proxy that strips it"
+            ),
+        )
+    }
+}
+
+impl From<LoginError> for Reason {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Store(error) => Self::store(error),
+            LoginError::TurnedAway => Self::new(LoginFailureKind::TurnedAway, error),
+            LoginError::LoggedOutMeanwhile => {
+                Self::new(LoginFailureKind::LoggedOutMeanwhile, error)
+            }
+            LoginError::TooLarge(error) => Self::new(LoginFailureKind::Misconfigured, error),
+        }
+    }
 }
 
 impl From<ProviderError> for Reason {
@@ -141,94 +176,118 @@ impl From<ProviderError> for Reason {
 }
 
 impl LoginFailure {
-    /// What failed.
+    /// The kind of the failure.
     pub fn kind(&self) -> LoginFailureKind {
         self.kind
     }
 
-    /// The status that the answer should have.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.kind.status()
     }
 
-    /// What happened, as a headline.
+    /// A headline for the failure.
     pub fn title(&self) -> String {
-        page::headline(self)
+        let provider = &self.provider;
+        match self.kind {
+            LoginFailureKind::BadRequest => "Invalid login link".to_owned(),
+            LoginFailureKind::StateMismatch => "This login is no longer valid".to_owned(),
+            LoginFailureKind::Declined => "The login was not completed".to_owned(),
+            LoginFailureKind::Refused => format!("{provider} did not confirm the login"),
+            LoginFailureKind::TurnedAway => "You cannot log in here".to_owned(),
+            LoginFailureKind::LoggedOutMeanwhile => {
+                "You were logged out during the login".to_owned()
+            }
+            LoginFailureKind::ForeignOrigin => "Sign-out blocked".to_owned(),
+            LoginFailureKind::ProviderUnavailable => format!("{provider} cannot be reached"),
+            LoginFailureKind::Overloaded => "Too many logins at once".to_owned(),
+            LoginFailureKind::StoreUnavailable => "Temporarily unavailable".to_owned(),
+            LoginFailureKind::NotSignedOut => "You are not signed out yet".to_owned(),
+            LoginFailureKind::Misconfigured | LoginFailureKind::LayerMissing => {
+                "This site is misconfigured".to_owned()
+            }
+        }
     }
 
-    /// The absolute URL at which to begin again: the start route of the same provider, or the
-    /// [`login_page`](crate::ClefLayer::login_page). It begins at the site's own address, so it
-    /// also helps whoever came by another name of it.
+    /// The reason, and what the user can do.
+    pub(super) fn explanation(&self) -> String {
+        let provider = &self.provider;
+        match self.kind {
+            LoginFailureKind::BadRequest => {
+                "This login link is invalid. Please start again.".to_owned()
+            }
+            LoginFailureKind::StateMismatch => {
+                "It was started in another browser, has expired or was already used. Please start \
+                 again."
+                    .to_owned()
+            }
+            LoginFailureKind::Declined => {
+                format!("{provider} did not complete the login. You can try again at any time.")
+            }
+            LoginFailureKind::Refused => {
+                "The login has expired or was already used. Please log in again.".to_owned()
+            }
+            LoginFailureKind::TurnedAway => {
+                format!(
+                    "{provider} has confirmed who you are, but you have no access to this site."
+                )
+            }
+            LoginFailureKind::LoggedOutMeanwhile => "Please log in again.".to_owned(),
+            LoginFailureKind::ForeignOrigin => {
+                "Another site tried to sign you out. Nothing has changed.".to_owned()
+            }
+            LoginFailureKind::ProviderUnavailable | LoginFailureKind::StoreUnavailable => {
+                "Please try again in a few minutes.".to_owned()
+            }
+            LoginFailureKind::Overloaded => "Please try again in a few seconds.".to_owned(),
+            LoginFailureKind::NotSignedOut => {
+                "Your logins have not ended yet. Please sign out again before you leave this \
+                 device."
+                    .to_owned()
+            }
+            LoginFailureKind::Misconfigured => {
+                format!("{provider} does not accept this site. Please contact its operator.")
+            }
+            // A mistake of the developer: the reason only names settings.
+            LoginFailureKind::LayerMissing => {
+                let reason = self.source().map(ToString::to_string);
+                format!(
+                    "Please contact its operator: {}.",
+                    reason.unwrap_or_default()
+                )
+            }
+        }
+    }
+
+    /// The absolute URL to start again: the start route of the same provider, or the
+    /// [`login_page`](crate::ClefLayerBuilder::login_page).
+    ///
+    /// It has the origin of the site, even if the user came from another name of the host.
     pub fn retry_url(&self) -> &str {
         &self.retry_url
     }
 
-    /// What people call the provider.
+    /// The name of the provider.
     pub fn provider(&self) -> &str {
         &self.provider
     }
 
-    /// Whether it is tried again on a page that offers other providers too.
-    pub(super) fn chooses(&self) -> bool {
-        self.chooses
+    /// Whether the retry URL is a page with several providers.
+    pub(super) fn offers_choice(&self) -> bool {
+        self.offers_choice
     }
 
-    /// The path to post to, to sign out again.
+    pub(super) fn front_path(&self) -> &str {
+        &self.front_path
+    }
+
+    /// The path of the sign-out route.
     pub(super) fn sign_out_path(&self) -> &str {
         &self.sign_out_path
     }
-
-    /// Logs a failure and renders it. `next` is where the login was to lead.
-    pub(super) fn answer(
-        RouteState { context, entrance }: &RouteState,
-        Reason { kind, source }: Reason,
-        next: Option<&ReturnPath>,
-    ) -> Response {
-        let next = next.cloned().unwrap_or_else(ReturnPath::front);
-        // To the application's page, where it has one: the next try may be by another provider.
-        let page = context.login_page();
-        let retry = way_to(page.unwrap_or(entrance.paths.start()), &next);
-        let retry_url = format!("{}{retry}", context.site.origin());
-        let failure = Self {
-            kind,
-            source,
-            provider: entrance.provider.name().to_owned(),
-            retry_url,
-            chooses: page.is_some(),
-            sign_out_path: entrance.paths.sign_out().to_owned(),
-        };
-        if let Some(count) = context.log_limit.count(ClientEvent::LoginFailed(kind)) {
-            failure.log(count);
-        }
-        let mut response = match &context.render_failure {
-            Some(render) => render(&failure),
-            None => page::failure(&failure),
-        };
-        if kind.status() == StatusCode::SERVICE_UNAVAILABLE {
-            let headers = response.headers_mut();
-            headers
-                .entry(header::RETRY_AFTER)
-                .or_insert(HeaderValue::from_static("5"));
-        }
-        response
-    }
-
-    /// Logs a failure, which stands for `count` of its kind.
-    fn log(&self, count: u64) {
-        let reason = Causes(&*self.source);
-        if self.kind == LoginFailureKind::NotSignedOut {
-            tracing::error!(%reason, count, "a sign-out did not end all logins of the person yet");
-        } else if self.kind == LoginFailureKind::Overloaded {
-            tracing::warn!(%reason, count, "a login was not admitted");
-        } else if self.status().is_server_error() {
-            tracing::error!(kind = ?self.kind, %reason, count, "a login failed");
-        } else {
-            tracing::info!(kind = ?self.kind, %reason, count, "a login was refused");
-        }
-    }
 }
 
-/// An error and what is behind it, in one line without control characters.
+/// An error and its sources in one line, without control characters.
 pub(super) struct Causes<'a>(pub(super) &'a (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {
@@ -246,7 +305,7 @@ impl fmt::Display for Causes<'_> {
 
 impl fmt::Display for LoginFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}. {}", self.title(), page::explanation(self))
+        write!(formatter, "{}. {}", self.title(), self.explanation())
     }
 }
 

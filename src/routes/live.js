@@ -1,12 +1,12 @@
-// Covers the page when the login that it was made for ends, and uncovers it once the same person
-// has logged in again. The server adds where to hear of the login (`live`) and where to log in
-// again (`again`). On the script tag, all optional:
+// Covers the page when its login ends, and uncovers it when the same user has logged in again. The
+// server adds the paths of the events (`live`) and of the login (`again`). Attributes of the script
+// tag, all optional:
 //
-// data-private         the page is somebody's: cover it even if the first word is "logged out"
-// data-title data-text data-button data-wait     the words of the cover, in the page's language
+// data-private         the page is for one user: cover it even if it starts without a login
+// data-title data-text data-button data-wait     the texts of the cover
 //
-// `clef:logged-out` on `document` comes before the cover, and `preventDefault()` keeps that away;
-// `clef:logged-in` comes when the person is back.
+// Before the page is covered, `document` gets the event `clef:logged-out`; `preventDefault()` keeps
+// it uncovered. When the user is back, it gets `clef:logged-in`.
 (function (live, again) {
   "use strict";
 
@@ -24,25 +24,24 @@
   const SILENCE = 45000;
   const LONGEST_PAUSE = 30000;
   const GRACE = 1000;
-  const SECOND_LOOK = 2000;
-  // Tells this page from all others, so that what the server calls its person by means nothing
-  // anywhere else.
+  const RECHECK_AFTER = 2000;
+  // A random name, so that the user's pseudonym is different for each page.
   const page = randomName();
 
   let channel = null;
-  let state = null; // "in" or "out"; null before the first word
-  let who = null; // whose page it is
-  let other = null; // who else has logged in since
-  let doubt = true; // whether a word is awaited
-  let prompted = false; // whether another page has said so
+  let state = null; // "in", "out", or null before the first event
+  let who = null; // the pseudonym of the page's user
+  let other = null; // the pseudonym of another user who has logged in since
+  let unverified = true; // whether an event is awaited
+  let prompted = false; // whether another page caused the check
   let source = null;
-  let heard = 0; // when the last sign of life came
-  let since = 0; // when the connection was made
+  let receivedAt = 0; // when the last event was received
+  let openedAt = 0; // when the connection was opened
   let failures = 0;
   let timer = 0;
-  let left = false; // whether another page is shown in its place
-  let queue = null; // for the one connection of the hidden pages
-  let leave = null; // has it, and gives it up
+  let left = false; // whether the browser shows another page
+  let queue = null; // waits for the lock of the one connection of hidden pages
+  let leave = null; // releases the lock
 
   function randomName() {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -51,7 +50,7 @@
 
   // ----- Other pages of this browser
 
-  function tell(news) {
+  function broadcast(news) {
     if (channel) {
       channel.postMessage(news);
     }
@@ -61,14 +60,14 @@
     try {
       channel = new BroadcastChannel("clef " + live);
       channel.onmessage = (event) => {
-        // A hint and no more: the server is asked.
+        // Only a hint: the server decides.
         if (state !== null && !isPublic() && (event.data === "in") === (state === "out")) {
-          look();
+          check();
           prompted = true;
         }
       };
     } catch {
-      // Each page finds out by itself.
+      // Without a channel, each page relies on its own connection.
     }
   }
 
@@ -85,12 +84,12 @@
 
   function connect() {
     drop();
-    heard = Date.now();
+    receivedAt = Date.now();
     const mine = (source = new EventSource(origin + live + "?page=" + page));
     const on = (name, then) =>
       mine.addEventListener(name, (event) => {
         if (mine === source) {
-          heard = Date.now();
+          receivedAt = Date.now();
           then(event);
         }
       });
@@ -104,15 +103,15 @@
     });
     on("logged-out", loggedOut);
     on("alive", () => {});
-    on("open", () => (since = heard));
+    on("open", () => (openedAt = receivedAt));
     mine.addEventListener("error", () => mine === source && lost());
   }
 
   function lost() {
-    failures = heard - since > LONGEST_PAUSE ? 1 : failures + 1;
-    since = Date.now();
-    // After a loss the browser comes back when the server has said, but after some answers never,
-    // and to a server that is down all too often.
+    failures = receivedAt - openedAt > LONGEST_PAUSE ? 1 : failures + 1;
+    openedAt = Date.now();
+    // The browser reconnects by itself after the first loss. But after some responses it never does,
+    // and to a server that is down it does too often.
     if (wanted() && failures === 1 && source.readyState === EventSource.CONNECTING) {
       return;
     }
@@ -123,9 +122,9 @@
     }
   }
 
-  // A page that nobody sees needs no connection, but for one of them that hears for all.
+  // Of the hidden pages, only the one with the lock needs a connection.
   function wanted() {
-    return doubt || (state === "in" && (!document.hidden || leave !== null));
+    return unverified || (state === "in" && (!document.hidden || leave !== null));
   }
 
   function settle() {
@@ -136,13 +135,13 @@
     }
   }
 
-  function look() {
-    doubt = true;
+  function check() {
+    unverified = true;
     failures = 0;
     connect();
   }
 
-  // A page that began without a login stays as it is.
+  // A page that started without a login is not covered.
   function isPublic() {
     return state === "out" && who === null && said.private === undefined;
   }
@@ -150,13 +149,13 @@
   function wake() {
     const open = source && source.readyState === EventSource.OPEN;
     if (!isPublic() && (!open || isSilent())) {
-      look();
+      check();
     }
   }
 
-  // After a sleep too, and whatever is done to the clock.
+  // Also after a suspend, or if the clock was set back.
   function isSilent() {
-    return Math.abs(Date.now() - heard) > SILENCE;
+    return Math.abs(Date.now() - receivedAt) > SILENCE;
   }
 
   function hide() {
@@ -188,21 +187,21 @@
     }
   }
 
-  // ----- What the server says
+  // ----- The events of the server
 
   function answered() {
-    doubt = false;
-    const told = prompted;
+    unverified = false;
+    const wasPrompted = prompted;
     prompted = false;
-    return told;
+    return wasPrompted;
   }
 
   function loggedIn(now) {
-    const told = answered();
+    const wasPrompted = answered();
     if (state === null) {
       who = now;
     } else if (now !== who) {
-      anotherPerson(now);
+      otherUser(now);
       return;
     }
     const back = state === "out";
@@ -211,8 +210,8 @@
     if (back) {
       document.dispatchEvent(new CustomEvent("clef:logged-in"));
     }
-    if (!told) {
-      tell("in");
+    if (!wasPrompted) {
+      broadcast("in");
     }
     if (document.hidden) {
       hide();
@@ -221,7 +220,7 @@
   }
 
   function loggedOut() {
-    const told = answered();
+    const wasPrompted = answered();
     const was = state;
     state = "out";
     drop();
@@ -233,10 +232,10 @@
       uncover();
       return;
     }
-    // Once more: while a session gets a new id, whoever comes with the old cookie is nobody.
-    timer = setTimeout(look, SECOND_LOOK * (1 + Math.random()));
-    if (!told) {
-      tell("out");
+    // Checked again: a request with the old cookie during a new login is unauthenticated.
+    timer = setTimeout(check, RECHECK_AFTER * (1 + Math.random()));
+    if (!wasPrompted) {
+      broadcast("out");
     }
     const event = new CustomEvent("clef:logged-out", { cancelable: true });
     if (document.dispatchEvent(event)) {
@@ -246,14 +245,13 @@
     }
   }
 
-  // What is here is not theirs to see. No `reload`: it would post a form again, and browsers put
-  // back what was typed.
-  function anotherPerson(now) {
+  // Loads the page for the other user. Not `reload`, which repeats a form post and restores inputs.
+  function otherUser(now) {
     state = "out";
     drop();
     show();
     cover("out");
-    // Once only: the page may have asked whether to leave, and been told to stay.
+    // Only once: the user may have cancelled the navigation.
     if (now !== other) {
       other = now;
       location.replace(origin + location.pathname + location.search);
@@ -276,16 +274,16 @@ a { display: inline-block; padding: .65em 1.4em; border: 1px solid; border-radiu
 a:hover { text-decoration: underline }
 a:focus-visible { outline: 3px solid Highlight; outline-offset: 3px }
 [hidden] { display: none }`;
-  // Not seen either where the page insists on `visibility: visible`, as some frameworks do.
+  // Opacity too, since some frameworks set `visibility: visible`.
   const HIDDEN = `html > :not(clef-cover), html > :not(clef-cover) *,
 html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 !important }`;
 
-  let covered = null; // "out"; "wait": until it is known; null
+  let covered = null; // "out", "wait" until the login is checked, or null
   let parts = null;
-  let sheet = null; // hides the page itself: from print, from other modal dialogs
+  let sheet = null; // hides the page from print and from other modal dialogs
   let focused = null;
   let title = "";
-  let opened = null; // the window to log in again
+  let opened = null; // the login window
   let watch = 0;
   let slow = 0;
 
@@ -312,8 +310,8 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
       "p",
       "text",
       said.text ||
-        "Your login has ended, here or on another device. Log in again in a window of its own, " +
-          "and this page is as you left it."
+        "Your login has ended, here or on another device. Log in again in a new window, and this " +
+          "page stays as you left it."
     );
     const link = make("a", "button", said.button || "Log in again");
     link.href = new URL(again, origin).href;
@@ -340,17 +338,17 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
       root.adoptedStyleSheets = [styled(STYLE)];
       sheet = styled(HIDDEN);
     } catch {
-      // Plain, but a cover.
+      // Without constructed style sheets, the cover is plain.
       dialog.style.cssText =
         "position:fixed;inset:0;z-index:2147483647;width:100%;height:100%;max-width:none;" +
         "max-height:none;margin:0;border:0;background:Canvas;color:CanvasText";
     }
-    // A window of its own where that is allowed. A link is followed into a tab everywhere.
+    // Opens a popup if allowed. Otherwise the link opens a tab.
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) {
         return;
       }
-      // No page of another site can have taken a random name before, and get the login instead.
+      // A random name, so that no other site can own the window.
       opened = window.open(link.href, randomName(), "popup,width=480,height=760");
       if (opened) {
         event.preventDefault();
@@ -358,18 +356,18 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
         opened.focus();
       }
     });
-    // Escape, and Android's "back", close nothing here.
+    // Escape and "back" on Android do not close the cover.
     dialog.addEventListener("cancel", (event) => event.preventDefault());
     dialog.addEventListener("close", raise);
     dialog.addEventListener("keydown", (event) => event.key === "Escape" && event.preventDefault());
-    // The page's own keys and links do nothing meanwhile.
+    // The handlers of the page do not run meanwhile.
     for (const name of ["keydown", "keypress", "keyup", "click"]) {
       host.addEventListener(name, (event) => event.stopPropagation());
     }
     return { host, dialog, box, headline, text, link };
   }
 
-  // Above everything, whatever else the page has opened since.
+  // Moves the cover above everything that the page has opened since.
   function raise() {
     if (!covered) {
       return;
@@ -392,7 +390,7 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
     dialog.focus();
   }
 
-  // Only what is on top can have the focus.
+  // Only the topmost dialog can have the focus.
   function isTop() {
     return parts.dialog.open && document.activeElement === parts.host;
   }
@@ -410,7 +408,7 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
       focused = document.activeElement;
       title = document.title;
     } else if (covered !== why) {
-      // Opened anew, so that it is read out anew.
+      // Reopened, so that screen readers announce it.
       close();
     }
     covered = why;
@@ -436,11 +434,11 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
       if (!parts.dialog.open || document.hasFocus()) {
         raise();
       }
-      // Where its news of the login does not come through. A page with a
-      // `Cross-Origin-Opener-Policy` counts as closed, as the one at the end of the login has.
+      // If the broadcast of the login window is lost. A window with a `Cross-Origin-Opener-Policy`,
+      // as at the end of the login, counts as closed.
       if (opened && opened.closed) {
         opened = null;
-        look();
+        check();
       }
     }, 250);
   }
@@ -465,18 +463,18 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
     focused = null;
   }
 
-  // ----- The page's own life
+  // ----- The lifecycle of the page
 
   listen();
   if (said.back !== undefined) {
-    // The window of a login over a covered page: what it was for is done.
-    tell("in");
+    // The login window of a covered page: the login is complete.
+    broadcast("in");
     window.close();
     return;
   }
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
-      // Not on its way out, where this comes last: browsers keep no page that waits for a lock.
+      // Not during unload: a page that waits for a lock is not kept in the back/forward cache.
       if (!left) {
         hide();
       }
@@ -491,10 +489,10 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
   window.addEventListener("online", wake);
   setInterval(() => {
     if (source && isSilent()) {
-      look();
+      check();
     }
   }, 10000);
-  // A page that the browser keeps to come back to shows nothing until it has asked.
+  // A page from the back/forward cache is covered until it has checked its login.
   window.addEventListener("pagehide", (event) => {
     left = true;
     if (event.persisted && state !== "out") {
@@ -512,7 +510,7 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
     if (event.persisted) {
       listen();
       if (!isPublic()) {
-        look();
+        check();
       }
     }
   });

@@ -1,93 +1,86 @@
-//! `GET /clef/live`: tells an open page that its login has ended, by server-sent events.
+//! `GET /clef/live`: server-sent events that signal the end of a login to an open page.
 //!
-//! At the start `logged-in`, if the login that the cookies name counts, with what the page knows its
-//! person by; `logged-out` when it ends, or at once. There is nothing to number: whoever comes back
-//! after a loss is checked anew, and what happened meanwhile shows in that.
+//! The first event is `logged-in`, with a pseudonym of the user for this page, or `logged-out`.
+//! When the login ends, `logged-out` follows. Events have no ids: a page that reconnects is checked
+//! again.
 
 use std::{
+    borrow::Cow,
     future::Future as _,
     pin::Pin,
-    sync::Arc,
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
 
 use axum::{
-    extract::{FromRequestParts as _, State},
+    extract::State,
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{
         IntoResponse as _, Response,
         sse::{Event, KeepAlive, Sse},
     },
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_core::Stream;
 use rand::RngExt as _;
-use tokio::time::Sleep;
+use sha2::{Digest as _, Sha256};
+use url::form_urlencoded;
 
-use super::{RouteState, live_person};
-use crate::{
-    LoginEnd, LoginEnding, Rejection,
-    extract::{Visit, is_cross_origin},
-    live::Page,
-};
+use super::{page::failure_response, state::RouteState};
+use crate::{LoggedInRejection, LoginEnd, LoginEnding, extract::is_cross_origin, live::Page};
 
-/// How often a silent connection says that it is still there, so that no proxy closes it and a
-/// browser that is gone is noticed. By an event, and not by a comment, which scripts cannot see:
-/// where the way here is broken, and nobody says so, the page notices the silence.
+/// The interval of the `alive` events, which detect lost connections and keep proxies from closing
+/// idle ones. They are events, since scripts cannot see comments.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How soon a browser comes back that lost the connection: somewhere between, so that those of a
-/// node that stopped do not all come at once.
-const COME_BACK: std::ops::Range<u64> = 1_000..3_000;
-/// How soon it comes back where only its next request shows whether the login goes on.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// Where the application keeps its sessions itself nobody looks at them but a request, so the
-/// browser makes one after this time.
-const UNSEEN_SESSIONS: Duration = Duration::from_secs(5 * 60);
+/// When a browser reconnects after a loss, in milliseconds. Random, so that the pages of a stopped
+/// node do not reconnect all at once.
+const RECONNECT_AFTER: std::ops::Range<u64> = 1_000..3_000;
+/// When a browser reconnects if only its next request shows whether the login is valid.
+const RECONNECT_SOON: Duration = Duration::from_millis(100);
+/// The longest name of a page, in bytes. The script uses 32.
+const LONGEST_PAGE_NAME: usize = 64;
 
-pub(super) async fn live(State(route): State<RouteState>, mut parts: Parts) -> Response {
-    let context = &route.context;
-    if is_cross_origin(&context.gate.origin, &parts.headers) {
+pub(super) async fn live(State(route): State<RouteState>, parts: Parts) -> Response {
+    if is_cross_origin(route.site().origin(), &parts.headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let Some(visit) = parts.extensions.get::<Arc<Visit>>().cloned() else {
-        return Rejection::layer_missing().into_response();
+    let request = match route.request_auth(&parts) {
+        Ok(request) => request,
+        Err(reason) => return failure_response(&route, reason, None),
     };
-    // A page that is only left open must not keep its session from going idle.
-    visit.only_looks();
-    let pages = context.gate.live.pages();
+    // An open page does not count as activity.
+    request.set_passive();
+    let pages = route.auth().live.pages();
     if !pages.have_room() {
-        return come_back_later();
+        return unavailable();
     }
-    let end = match Option::<LoginEnd>::from_request_parts(&mut parts, &()).await {
-        Ok(end) => end,
-        Err(rejection) => return rejection.into_response(),
+    let authenticated = match request.authenticated(&parts.headers).await {
+        Ok(authenticated) => authenticated,
+        Err(error) => return LoggedInRejection::of(error, &parts).into_response(),
     };
-    let (page, next) = match (end, visit.visitor(&parts).await) {
-        (Some(end), Ok(Some(visitor))) => {
-            let user_id = visitor.user_id();
-            let name = live_person::page_name(parts.uri.query());
+    let record = authenticated.and_then(|authenticated| authenticated.login.record());
+    let end = authenticated.and_then(|authenticated| request.listen(authenticated));
+    let (page, state) = match (end, record) {
+        (Some(end), Some(record)) => {
+            let user_id = &*record.user_id;
+            let name = page_name(parts.uri.query());
             let name = name.as_deref();
             let Some(page) = pages.admit(user_id, &end, name) else {
-                return come_back_later();
+                return unavailable();
             };
-            let whose = live_person::of(name, user_id);
-            (Some(page), Next::LoggedIn(end, whose))
+            (
+                Some(page),
+                StreamState::LoggedIn(end, pseudonym(name, user_id)),
+            )
         }
-        // One event and the end: this takes no place.
-        _ => (None, Next::LoggedOut),
+        // One event and the end, without a place.
+        _ => (None, StreamState::LoggedOut),
     };
-    let told = Told {
-        page,
-        unseen: match context.gate.keeper {
-            Some(_) => None,
-            None => Some(Box::pin(tokio::time::sleep(UNSEEN_SESSIONS))),
-        },
-        next,
-    };
+    let events = LiveEvents { page, state };
     let alive = Event::default().event("alive").data("{}");
     let alive = KeepAlive::new().interval(KEEP_ALIVE).event(alive);
-    let events = Sse::new(told).keep_alive(alive);
-    // For a reverse proxy that would collect what is sent bit by bit.
+    let events = Sse::new(events).keep_alive(alive);
+    // Tells reverse proxies not to buffer the events.
     let unbuffered = (
         HeaderName::from_static("x-accel-buffering"),
         HeaderValue::from_static("no"),
@@ -95,7 +88,7 @@ pub(super) async fn live(State(route): State<RouteState>, mut parts: Parts) -> R
     ([unbuffered], events).into_response()
 }
 
-fn come_back_later() -> Response {
+fn unavailable() -> Response {
     (
         StatusCode::SERVICE_UNAVAILABLE,
         [(header::RETRY_AFTER, "5")],
@@ -103,52 +96,79 @@ fn come_back_later() -> Response {
         .into_response()
 }
 
-/// What one page is told.
-struct Told {
-    /// Absent without a login.
+/// The random name of a page, in `GET /clef/live?page=`.
+fn page_name(query: Option<&str>) -> Option<Cow<'_, str>> {
+    let mut fields = form_urlencoded::parse(query?.as_bytes());
+    let page = fields.find_map(|(name, value)| (name == "page").then_some(value))?;
+    let is_plain = page.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_plain && !page.is_empty() && page.len() <= LONGEST_PAGE_NAME).then_some(page)
+}
+
+/// The data of `logged-in`: a pseudonym of the user for the page with this name, as JSON.
+///
+/// A covered page is uncovered only for the same user. The pseudonym is a digest of the page's name
+/// and the user's id. It is the same for all logins of the user on every node, but different for
+/// every page.
+fn pseudonym(page: Option<&str>, user_id: &str) -> String {
+    let Some(page) = page else {
+        return "{}".to_owned();
+    };
+    // Page names do not contain the separator.
+    let digest = Sha256::new()
+        .chain_update(page.as_bytes())
+        .chain_update([0])
+        .chain_update(user_id)
+        .finalize();
+    format!("{{\"who\":\"{}\"}}", URL_SAFE_NO_PAD.encode(&digest[..16]))
+}
+
+/// The events of one page.
+struct LiveEvents {
+    /// `None` without a login.
     page: Option<Page>,
-    unseen: Option<Pin<Box<Sleep>>>,
-    next: Next,
+    state: StreamState,
 }
 
-enum Next {
+/// What the stream does next.
+enum StreamState {
+    /// Sends `logged-in` with this data.
     LoggedIn(LoginEnd, String),
-    Ending(LoginEnd),
+    /// Waits for the end of the login.
+    Open(LoginEnd),
+    /// Sends `logged-out`.
     LoggedOut,
-    Nothing,
+    Done,
 }
 
-/// Breaks the connection off, so that it is no open file any more.
+/// The error that closes a connection which the page has replaced.
 #[derive(Debug, thiserror::Error)]
-#[error("the page has connected anew")]
+#[error("the page has reconnected")]
 struct Replaced;
 
-impl Stream for Told {
+impl Stream for LiveEvents {
     type Item = Result<Event, Replaced>;
 
     fn poll_next(
         mut self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<Self::Item>> {
-        let Self { page, unseen, next } = &mut *self;
-        match std::mem::replace(next, Next::Nothing) {
-            Next::LoggedIn(end, whose) => {
-                *next = Next::Ending(end);
-                let come_back = Duration::from_millis(rand::rng().random_range(COME_BACK));
-                let event = Event::default().event("logged-in").data(whose);
-                Poll::Ready(Some(Ok(event.retry(come_back))))
+        let Self { page, state } = &mut *self;
+        match std::mem::replace(state, StreamState::Done) {
+            StreamState::LoggedIn(end, data) => {
+                *state = StreamState::Open(end);
+                let retry = Duration::from_millis(rand::rng().random_range(RECONNECT_AFTER));
+                let event = Event::default().event("logged-in").data(data);
+                Poll::Ready(Some(Ok(event.retry(retry))))
             }
-            Next::Ending(mut end) => {
+            StreamState::Open(mut end) => {
                 let ending = Pin::new(&mut end).poll(context);
-                let unseen = unseen.as_mut().map(|unseen| unseen.as_mut().poll(context));
                 let closing = page.as_mut().map(|page| page.poll_closing(context));
                 let replaced = page.as_mut().map(|page| page.poll_replaced(context));
                 match ending {
-                    Poll::Ready(LoginEnding::SessionGone) => look_again(),
-                    // The page comes back, and hears 503 until the stores answer.
+                    Poll::Ready(LoginEnding::SessionGone) => reconnect_soon(),
+                    // The page reconnects, and gets a 503 until the stores answer.
                     Poll::Ready(LoginEnding::Unknown) => Poll::Ready(None),
                     Poll::Ready(_) => logged_out(),
-                    Poll::Pending if unseen.is_some_and(|unseen| unseen.is_ready()) => look_again(),
                     Poll::Pending if closing.is_some_and(|closing| closing.is_ready()) => {
                         Poll::Ready(None)
                     }
@@ -156,13 +176,13 @@ impl Stream for Told {
                         Poll::Ready(Some(Err(Replaced)))
                     }
                     Poll::Pending => {
-                        *next = Next::Ending(end);
+                        *state = StreamState::Open(end);
                         Poll::Pending
                     }
                 }
             }
-            Next::LoggedOut => logged_out(),
-            Next::Nothing => Poll::Ready(None),
+            StreamState::LoggedOut => logged_out(),
+            StreamState::Done => Poll::Ready(None),
         }
     }
 }
@@ -172,7 +192,40 @@ fn logged_out() -> Poll<Option<Result<Event, Replaced>>> {
     Poll::Ready(Some(Ok(event)))
 }
 
-/// No event for a page, only how soon to come back: the end of the stream follows.
-fn look_again() -> Poll<Option<Result<Event, Replaced>>> {
-    Poll::Ready(Some(Ok(Event::default().retry(LOOK_AGAIN))))
+/// Sets the reconnection time without an event for the page. The end of the stream follows.
+fn reconnect_soon() -> Poll<Option<Result<Event, Replaced>>> {
+    Poll::Ready(Some(Ok(Event::default().retry(RECONNECT_SOON))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(query: Option<&str>, user_id: &str) -> String {
+        pseudonym(page_name(query).as_deref(), user_id)
+    }
+
+    #[test]
+    fn a_pseudonym_is_the_same_for_one_page_and_user_only() {
+        let alex = data(Some("page=a1"), "1");
+        assert_eq!(alex.len(), "{\"who\":\"\"}".len() + 22);
+        assert_eq!(data(Some("x=y&page=a1"), "1"), alex);
+        for (query, user) in [("page=a1", "2"), ("page=a2", "1"), ("page=a", "11")] {
+            assert_ne!(data(Some(query), user), alex);
+        }
+    }
+
+    #[test]
+    fn an_invalid_name_gets_no_pseudonym() {
+        let long = format!("page={}", "a".repeat(LONGEST_PAGE_NAME + 1));
+        for query in [
+            None,
+            Some(""),
+            Some("page="),
+            Some("page=a%00"),
+            Some(&long),
+        ] {
+            assert_eq!(data(query, "1"), "{}");
+        }
+    }
 }

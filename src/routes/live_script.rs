@@ -1,5 +1,5 @@
-//! `GET /clef/live.js`: the script that covers a page when its login ends. And
-//! `GET /clef/live/back`: where the window ends that such a page opens to log in again.
+//! `GET /clef/live.js`: the script that covers a page when its login ends. `GET /clef/live/back`:
+//! the end of a login in the window that a covered page opens.
 
 use std::sync::Arc;
 
@@ -14,53 +14,60 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use maud::html;
 use sha2::{Digest as _, Sha256};
 
-use super::{Context, Entrance, for_once, page, return_path::ReturnPath, way_to};
+use super::{
+    page::{self, no_store},
+    state::login_path,
+};
+use crate::{
+    auth::{AuthState, MountedProvider},
+    site::ReturnPath,
+};
 
-/// A function, which what is added calls.
+/// A function expression, to which the call is appended.
 const SOURCE: &str = include_str!("live.js");
 
-/// A page that is opened within this time after an upgrade has the old script still.
+/// After an upgrade, pages may use the old script for five minutes.
 const CACHING: &str = "max-age=300";
 
-/// The script, as it is sent.
+/// The script and its headers.
 struct Script {
     path: String,
+    front: String,
     text: String,
     tag: String,
 }
 
-/// Both routes.
-pub(super) fn router<S>(context: &Context, entrance: &Entrance) -> Router<S>
+pub(super) fn router<S>(auth: &AuthState, mounted: &MountedProvider) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     Router::new()
-        .route(entrance.paths.live_script(), get(send))
-        .route(entrance.paths.live_back(), get(back))
-        .with_state(Arc::new(Script::new(context, entrance)))
+        .route(mounted.paths.live_script(), get(send))
+        .route(mounted.paths.live_back(), get(back))
+        .with_state(Arc::new(Script::new(auth, mounted)))
 }
 
 impl Script {
-    fn new(context: &Context, entrance: &Entrance) -> Self {
-        let paths = &entrance.paths;
-        // Where there is no page to choose on, by the provider whose script it is: by another,
-        // the same person is somebody else.
-        let start = context.login_page().unwrap_or(paths.start());
-        let back = ReturnPath::parse(&context.site, paths.live_back());
-        let again = way_to(start, &back.unwrap_or_else(ReturnPath::front));
-        let places = serde_json::json!([paths.live(), again]);
-        let text = format!("{}(...{places});\n", spare(SOURCE));
+    fn new(auth: &AuthState, mounted: &MountedProvider) -> Self {
+        let paths = &mounted.paths;
+        let site = &auth.site;
+        let back = ReturnPath::parse(site, &site.path(paths.live_back()));
+        let back = back.unwrap_or_else(|| ReturnPath::front(site));
+        let again = login_path(auth, paths, &back);
+        let arguments = serde_json::json!([site.path(paths.live()), again]);
+        let text = format!("{}(...{arguments});\n", strip_comments(SOURCE));
         let tag = URL_SAFE_NO_PAD.encode(&Sha256::digest(&text)[..16]);
         Self {
-            path: paths.live_script().to_owned(),
+            path: site.path(paths.live_script()),
+            front: site.path("/"),
             text,
             tag: format!("\"{tag}\""),
         }
     }
 }
 
-/// Without what only its readers need: comments that have their line, and the space before each.
-fn spare(source: &str) -> String {
+/// Removes indentation, empty lines and lines with a comment only.
+fn strip_comments(source: &str) -> String {
     let lines = source.lines().map(str::trim_start);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
@@ -81,17 +88,17 @@ async fn send(State(script): State<Arc<Script>>, headers: HeaderMap) -> Response
     (about, kind, script.text.clone()).into_response()
 }
 
-/// Tells the covered page, whatever it is, to ask once more, and closes itself. Whether somebody
-/// is logged in, this page does not know.
+/// A page whose script notifies the covered page, which then checks its login, and closes the
+/// window.
 async fn back(State(script): State<Arc<Script>>) -> Response {
-    let tells = html! { script src=(script.path) data-back defer {} };
+    let head = html! { script src=(script.path) data-back defer {} };
     let content = html! {
-        p { "It is as you left it, in the window that you came from. Close this one." }
-        a class="quiet" href="/" { "To the front page" }
+        p { "You can close this window and return to your page." }
+        a class="quiet" href=(script.front) { "Go to the front page" }
     };
-    for_once(page::page(
-        "Back to your page",
-        &tells,
+    no_store(page::page(
+        "You can close this window",
+        &head,
         &content,
         page::OWN_SCRIPT,
     ))

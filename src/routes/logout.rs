@@ -1,5 +1,4 @@
-//! `POST /clef/logout`: the webhook by which the provider says that somebody has logged
-//! out. It carries no cookie and touches no session.
+//! `POST /clef/logout`: the webhook for logout notices from the provider, which have no cookies.
 
 use std::{error::Error as _, fmt, net::IpAddr, time::Duration};
 
@@ -12,18 +11,14 @@ use axum::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::{
-    ClientEvent, Context, EXCHANGE_LIMIT, RouteState,
-    admission::AdmissionPermit,
-    notices::{Handling, Joined},
-};
+use super::state::{ClientEvent, EXCHANGE_LIMIT, RouteState, RoutesState};
 use crate::{
-    pending::{self, Outcome, Place},
     provider::{LogoutOutcome, LogoutScope, ProviderError, ProviderErrorKind},
+    revocation::{AdmissionPermit, Logout, NoticeGuard, Permit, Seen, Written, patience},
     time_limit,
 };
 
-/// How long the body of a notice may take to arrive. A provider sends it in one piece.
+/// How long the body of a notice may take to arrive.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -35,10 +30,10 @@ struct NoticeForm {
 
 pub(super) async fn logout(State(route): State<RouteState>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let sender = route.context.client_address.of(&parts);
+    let sender = route.shared.client_address.of(&parts);
     normalize_content_type(&mut parts.headers);
     let notice = Form::from_request(Request::from_parts(parts, body), &());
-    // Without a permit: a slow body holds up no other notice.
+    // Before a permit is taken, so that slow bodies delay no other notice.
     let token = match tokio::time::timeout(ARRIVAL_LIMIT, notice).await {
         Ok(notice) => token(notice),
         Err(_) => Err(LogoutOutcome::NotANotice(
@@ -49,7 +44,7 @@ pub(super) async fn logout(State(route): State<RouteState>, request: Request) ->
     let outcome = match token {
         Ok(token) => settle(&route, token, sender).await,
         Err(outcome) => {
-            log_refused(&route, sender, &outcome);
+            log_rejected(&route, sender, &outcome);
             outcome
         }
     };
@@ -67,22 +62,22 @@ fn normalize_content_type(headers: &mut HeaderMap) {
     }
 }
 
-/// Looks at the shape of a notice, before anything is asked of anybody.
+/// The token of a well-formed notice.
 fn token(notice: Result<Form<NoticeForm>, FormRejection>) -> Result<SecretString, LogoutOutcome> {
-    let refused = |status, reason| Err(LogoutOutcome::NotANotice(status, reason));
+    let rejected = |status, reason| Err(LogoutOutcome::NotANotice(status, reason));
     match notice {
         Ok(Form(NoticeForm {
             logout_token: Some(token),
         })) if !token.expose_secret().is_empty() => Ok(token),
-        Ok(_) => refused(StatusCode::BAD_REQUEST, "There is no logout_token."),
-        Err(FormRejection::InvalidFormContentType(_)) => refused(
+        Ok(_) => rejected(StatusCode::BAD_REQUEST, "The logout_token is missing."),
+        Err(FormRejection::InvalidFormContentType(_)) => rejected(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "Send a form: application/x-www-form-urlencoded.",
         ),
         Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            refused(StatusCode::PAYLOAD_TOO_LARGE, "The notice is too large.")
+            rejected(StatusCode::PAYLOAD_TOO_LARGE, "The notice is too large.")
         }
-        Err(_) => refused(
+        Err(_) => rejected(
             StatusCode::BAD_REQUEST,
             "Send a form with one logout_token.",
         ),
@@ -90,24 +85,24 @@ fn token(notice: Result<Form<NoticeForm>, FormRejection>) -> Result<SecretString
 }
 
 async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>) -> LogoutOutcome {
-    let context = &route.context;
-    let webhook = route.entrance.paths.logout();
-    let patience = pending::patience(&*context.gate.users);
-    let progress = match context.notices.join(webhook, &token) {
-        Joined::Later(progress) => {
+    let shared = &route.shared;
+    let webhook = route.mounted.paths.logout();
+    let patience = patience(&*shared.auth.users);
+    let progress = match shared.replays.join(webhook, &token) {
+        Seen::Before(progress) => {
             if let Some(outcome) = progress.ended() {
                 return outcome;
             }
-            let Some(_permit) = context.notice_admission.duplicate(sender) else {
-                return not_admitted(context);
+            let Some(_permit) = shared.notice_admission.duplicate(sender) else {
+                return not_admitted(shared);
             };
             return progress.outcome(patience).await;
         }
-        Joined::First(handling) => {
-            let Some(permit) = context.notice_admission.check(sender).await else {
-                return not_admitted(context);
+        Seen::No(handling) => {
+            let Some(permit) = shared.notice_admission.check(sender).await else {
+                return not_admitted(shared);
             };
-            let Some(place) = context.gate.pending.place() else {
+            let Some(queue_permit) = shared.auth.queue.permit() else {
                 return LogoutOutcome::ComeBack;
             };
             let progress = handling.progress();
@@ -116,81 +111,86 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
                 sender,
                 handling,
             };
-            // A task of its own: a sender who hangs up after the token is exchanged must not
-            // take the logout along.
-            tokio::spawn(notice.handle(route.clone(), permit, place));
+            // In a task of its own, so that a sender that hangs up does not abort the logout.
+            tokio::spawn(notice.handle(route.clone(), permit, queue_permit));
             progress
         }
     };
     progress.outcome(patience).await
 }
 
-fn not_admitted(context: &Context) -> LogoutOutcome {
-    if let Some(count) = context.log_limit.count(ClientEvent::NoticeNotAdmitted) {
-        tracing::warn!(count, "more logout notices arrive than can be checked");
+fn not_admitted(shared: &RoutesState) -> LogoutOutcome {
+    if let Some(count) = shared.log_limit.count(ClientEvent::NoticeNotAdmitted) {
+        tracing::warn!(
+            count,
+            "logout notices were not admitted: too many are in progress"
+        );
     }
     LogoutOutcome::ComeBack
 }
 
-/// A notice that is handled.
+/// A well-formed notice.
 struct Notice {
     token: SecretString,
     sender: Option<IpAddr>,
-    handling: Handling,
+    handling: NoticeGuard,
 }
 
 impl Notice {
-    /// From the token to the effect.
-    async fn handle(self, route: RouteState, permit: AdmissionPermit, place: Place) {
-        let check = route.entrance.provider.logout_notice(&self.token);
+    /// Verifies the token and writes the logout.
+    async fn handle(self, route: RouteState, permit: AdmissionPermit, queue_permit: Permit) {
+        let check = route.mounted.provider.logout_notice(&self.token);
         let notice = match time_limit::answer(EXCHANGE_LIMIT, check).await {
             Ok(Ok(notice)) => notice,
             Ok(Err(error)) => {
                 let outcome = failed(&route, self.sender, &error);
                 return self.handling.finish(outcome);
             }
-            Err(none) => {
-                log_unchecked(&route, self.sender, &none);
+            Err(error) => {
+                log_unchecked(&route, self.sender, &error);
                 return self.handling.finish(LogoutOutcome::ComeBack);
             }
         };
         drop(permit);
-        let RouteState { context, entrance } = route;
-        context.notice_admission.remember(self.sender);
+        let RouteState {
+            shared, mounted, ..
+        } = route;
+        shared.notice_admission.remember(self.sender);
         let id = notice.id.as_deref();
         let Some(handling) = self
             .handling
-            .named(entrance.paths.logout(), &notice.scope, id)
+            .named(mounted.paths.logout(), &notice.scope, id)
         else {
             tracing::info!(
-                provider = entrance.provider.name(),
-                "a logout notice came again"
+                provider = mounted.provider.name(),
+                "a logout notice was replayed"
             );
             return;
         };
         handling.writing();
         let scope = &notice.scope;
-        let outcome = match context.gate.write(place, scope).await {
-            Outcome::LoggedOut => {
+        let logout = Logout::Provider(scope.clone());
+        let outcome = match shared.auth.write(queue_permit, &logout).await {
+            Written::LoggedOut => {
                 match scope {
                     LogoutScope::Person(subject) => {
                         tracing::info!(?subject, "logged out everywhere");
                     }
                     LogoutScope::Session { session, person } => {
-                        tracing::info!(?session, ?person, "a session at the provider is over");
+                        tracing::info!(?session, ?person, "a session at the provider has ended");
                     }
                 }
                 LogoutOutcome::LoggedOut
             }
-            Outcome::NobodyHere => {
-                tracing::info!(?scope, "a logout notice is for nobody here");
+            Written::UnknownUser => {
+                tracing::info!(?scope, "a logout notice is for an unknown user");
                 LogoutOutcome::NobodyHere
             }
-            Outcome::SessionsNotKept => {
+            Written::SessionsNotKept => {
                 tracing::error!(
                     ?scope,
-                    "a logout notice ends a session at the provider and does not say whose; the \
-                     user store must keep such sessions: see `UserStore::log_out_session`"
+                    "a logout notice names a session at the provider but no user; the user store must \
+                     keep revocations: see `UserStore::revoke`"
                 );
                 LogoutOutcome::SessionsNotKept
             }
@@ -203,7 +203,7 @@ fn failed(route: &RouteState, sender: Option<IpAddr>, error: &ProviderError) -> 
     let cause = error.source().map(ToString::to_string);
     match error.kind() {
         ProviderErrorKind::Refused => {
-            log_refused(route, sender, &cause);
+            log_rejected(route, sender, &cause);
             LogoutOutcome::BadToken
         }
         _ => {
@@ -213,47 +213,47 @@ fn failed(route: &RouteState, sender: Option<IpAddr>, error: &ProviderError) -> 
     }
 }
 
-/// Any client can send a notice that is refused. From an address that has sent good notices it
-/// is a warning: a setting or a key of the provider may have changed.
-fn log_refused(route: &RouteState, sender: Option<IpAddr>, cause: &impl fmt::Debug) {
-    let context = &route.context;
-    let known_sender = context.notice_admission.knows(sender);
+/// Any client can cause this event. From an address that has sent valid notices it is a warning: a
+/// setting or a key of the provider may have changed.
+fn log_rejected(route: &RouteState, sender: Option<IpAddr>, cause: &impl fmt::Debug) {
+    let shared = &route.shared;
+    let known_sender = shared.notice_admission.knows(sender);
     let event = ClientEvent::NoticeRefused { known_sender };
-    let Some(count) = context.log_limit.count(event) else {
+    let Some(count) = shared.log_limit.count(event) else {
         return;
     };
-    let provider = route.entrance.provider.name();
+    let provider = route.mounted.provider.name();
     if known_sender {
         tracing::warn!(
             ?cause,
             provider,
             count,
-            "a notice of the provider was refused"
+            "a logout notice from the provider was rejected"
         );
     } else {
-        tracing::info!(?cause, provider, count, "a logout notice was refused");
+        tracing::info!(?cause, provider, count, "a logout notice was rejected");
     }
 }
 
-/// No error, since any client can send a notice whose key is not known.
+/// A warning only, since any client can send a notice with an unknown key.
 fn log_unchecked(route: &RouteState, sender: Option<IpAddr>, cause: &impl fmt::Debug) {
-    let context = &route.context;
-    let known_sender = context.notice_admission.knows(sender);
+    let shared = &route.shared;
+    let known_sender = shared.notice_admission.knows(sender);
     let event = ClientEvent::NoticeUnchecked { known_sender };
-    if let Some(count) = context.log_limit.count(event) {
-        let provider = route.entrance.provider.name();
+    if let Some(count) = shared.log_limit.count(event) {
+        let provider = route.mounted.provider.name();
         tracing::warn!(
             ?cause,
             provider,
             known_sender,
             count,
-            "a logout notice could not be checked"
+            "a logout notice could not be verified"
         );
     }
 }
 
 fn answer(route: &RouteState, outcome: LogoutOutcome) -> Response {
-    let answer = route.entrance.provider.logout_answer(outcome);
+    let answer = route.mounted.provider.logout_answer(outcome);
     let mut response = match answer.body {
         Some(body) => (
             answer.status,

@@ -1,127 +1,107 @@
-//! The small page of a login that did not work out.
+//! The pages of this crate, and the response to a failed login or sign-out.
 
 use axum::{
-    http::{HeaderName, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{LoginFailure, LoginFailureKind};
+use super::{
+    failure::{Causes, LoginFailure, LoginFailureKind, Reason},
+    state::{ClientEvent, RouteState, login_path},
+};
+use crate::site::ReturnPath;
 
 const STYLE: &str = include_str!("page.css");
 
-/// What happened, in one line.
-pub(super) fn headline(failure: &LoginFailure) -> String {
-    let provider = failure.provider();
-    match failure.kind() {
-        LoginFailureKind::BadRequest => "That is not a login".to_owned(),
-        LoginFailureKind::StateMismatch => "This login is over".to_owned(),
-        LoginFailureKind::Declined => "The login was not finished".to_owned(),
-        LoginFailureKind::Refused => format!("{provider} did not confirm the login"),
-        LoginFailureKind::TurnedAway => "You cannot log in here".to_owned(),
-        LoginFailureKind::LoggedOutMeanwhile => "You logged out in the meantime".to_owned(),
-        LoginFailureKind::ForeignOrigin => "That came from another site".to_owned(),
-        LoginFailureKind::ProviderUnavailable => format!("{provider} cannot be reached"),
-        LoginFailureKind::Overloaded => "Too many logins at once".to_owned(),
-        LoginFailureKind::StoreUnavailable => "This is not possible right now".to_owned(),
-        LoginFailureKind::NotSignedOut => "You are not signed out yet".to_owned(),
-        LoginFailureKind::Misconfigured | LoginFailureKind::LayerMissing => {
-            "This site is not set up right".to_owned()
-        }
+/// Logs and renders a failure. `next` is the path that the login would have returned to.
+pub(super) fn failure_response(
+    route: &RouteState,
+    Reason { kind, source }: Reason,
+    next: Option<&ReturnPath>,
+) -> Response {
+    let RouteState {
+        shared, mounted, ..
+    } = route;
+    let site = route.site();
+    let next = next.cloned().unwrap_or_else(|| ReturnPath::front(site));
+    let retry = login_path(route.auth(), &mounted.paths, &next);
+    let retry_url = format!("{}{retry}", site.origin());
+    let failure = LoginFailure {
+        kind,
+        source,
+        provider: mounted.provider.name().to_owned(),
+        retry_url,
+        offers_choice: route.auth().login_page().is_some(),
+        sign_out_path: site.path(mounted.paths.sign_out()),
+        front_path: site.path("/"),
+    };
+    if let Some(count) = shared.log_limit.count(ClientEvent::LoginFailed(kind)) {
+        log(&failure, count);
+    }
+    let mut response = match &shared.render_failure {
+        Some(render) => render(&failure),
+        None => failure_page(&failure),
+    };
+    if kind.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let headers = response.headers_mut();
+        headers
+            .entry(header::RETRY_AFTER)
+            .or_insert(HeaderValue::from_static("5"));
+    }
+    response
+}
+
+/// Logs a failure with the number of its kind since the last event.
+fn log(failure: &LoginFailure, count: u64) {
+    let reason = Causes(&*failure.source);
+    if failure.kind == LoginFailureKind::NotSignedOut {
+        tracing::error!(%reason, count, "a sign-out could not end all logins of the user yet");
+    } else if failure.kind == LoginFailureKind::Overloaded {
+        tracing::warn!(%reason, count, "a login was not admitted");
+    } else if failure.status().is_server_error() {
+        tracing::error!(kind = ?failure.kind, %reason, count, "a login failed");
+    } else {
+        tracing::info!(kind = ?failure.kind, %reason, count, "a login was rejected");
     }
 }
 
-/// Why, and what to do about it.
-pub(super) fn explanation(failure: &LoginFailure) -> String {
-    let provider = failure.provider();
-    match failure.kind() {
-        LoginFailureKind::BadRequest => {
-            "The address lacks something or has too much of it. Begin again.".to_owned()
-        }
-        LoginFailureKind::StateMismatch => {
-            "It was begun in another browser or at another address of this site, took too long, \
-             or was used before. Begin again."
-                .to_owned()
-        }
-        LoginFailureKind::Declined => {
-            format!(
-                "{provider} sent you back without one. If you cancelled it, that is fine: nothing \
-                 has changed, and you can log in whenever you like."
-            )
-        }
-        LoginFailureKind::Refused => "It took too long or was used before.".to_owned(),
-        LoginFailureKind::TurnedAway => {
-            format!("{provider} knows you, but this site has no place for you.")
-        }
-        LoginFailureKind::LoggedOutMeanwhile => {
-            "A logout came while this login was under way, so the login does not count. Begin \
-             again."
-                .to_owned()
-        }
-        LoginFailureKind::ForeignOrigin => {
-            "A page of another site tried to sign you out. Nothing has changed.".to_owned()
-        }
-        LoginFailureKind::ProviderUnavailable => {
-            format!("This site could not ask {provider} who you are. Try again in a moment.")
-        }
-        LoginFailureKind::Overloaded => {
-            "Your login was not used up. Please try again in a few seconds.".to_owned()
-        }
-        LoginFailureKind::StoreUnavailable => {
-            "This site cannot look you up at the moment. Try again soon.".to_owned()
-        }
-        LoginFailureKind::NotSignedOut => {
-            "Your logins could not be ended at the moment, this one included. Sign out again in \
-             a moment, before you leave this device."
-                .to_owned()
-        }
-        LoginFailureKind::Misconfigured => {
-            format!("{provider} does not accept this site. Tell its owner; the log says why.")
-        }
-        LoginFailureKind::LayerMissing => {
-            "The login routes are not inside their layer. Tell its owner; the log says more."
-                .to_owned()
-        }
-    }
-}
-
-pub(super) fn failure(failure: &LoginFailure) -> Response {
+fn failure_page(failure: &LoginFailure) -> Response {
     let content = html! {
-        p { (explanation(failure)) }
+        p { (failure.explanation()) }
         @if failure.kind() == LoginFailureKind::ForeignOrigin {
-            a href="/" { "To the front page" }
+            a href=(failure.front_path()) { "Go to the front page" }
         } @else if failure.kind() == LoginFailureKind::Overloaded {
-            // This very address: the login goes on where it was refused.
+            // The same URL: the login continues where it was rejected.
             a href="" { "Try again" }
-            a class="quiet" href="/" { "To the front page" }
+            a class="quiet" href=(failure.front_path()) { "Go to the front page" }
         } @else if failure.kind() == LoginFailureKind::NotSignedOut {
             form method="post" action=(failure.sign_out_path()) {
                 button { "Sign out" }
-                a class="quiet" href="/" { "To the front page" }
+                a class="quiet" href=(failure.front_path()) { "Go to the front page" }
             }
         } @else {
             a href=(failure.retry_url()) {
-                "Log in" @if !failure.chooses() { " with " (failure.provider()) }
+                "Log in" @if !failure.offers_choice() { " with " (failure.provider()) }
             }
-            a class="quiet" href="/" { "To the front page" }
+            a class="quiet" href=(failure.front_path()) { "Go to the front page" }
         }
     };
     let page = page(&failure.title(), &html! {}, &content, NO_SCRIPT);
     (failure.status(), page).into_response()
 }
 
-/// Separates a page from the window that opened it: a page of another site that did cannot lead
-/// it elsewhere after the login.
+/// Isolates a page from its opener, so that another site cannot navigate it after the login.
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// What a page may load: nothing, but the style that is in it.
+/// The content security policy of a page with an inline style only.
 const NO_SCRIPT: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-/// And a script of the site.
+/// The same, with scripts of the site.
 pub(super) const OWN_SCRIPT: &str = "default-src 'none'; script-src 'self'; \
      style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/// A page of the crate's own, under its headline.
+/// A page with a headline.
 pub(super) fn page(
     headline: &str,
     head: &Markup,
@@ -157,4 +137,15 @@ pub(super) fn page(
         page.into_string(),
     )
         .into_response()
+}
+
+/// Keeps a response out of caches and its URL out of `Referer`.
+pub(super) fn no_store(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    response
 }

@@ -1,145 +1,203 @@
-//! `POST /clef/sign-out`: ends the login of this browser, and by setting all of its person's.
+//! `POST /clef/sign-out`: ends the login of this browser, or all logins of its user. And
+//! `GET /clef/signed-out`: the redirect from the provider after its own sign-out.
 
-use std::{convert::identity, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::State,
+    extract::{Query, State, rejection::QueryRejection},
     http::request::Parts,
     response::{IntoResponse as _, Redirect, Response},
 };
 use secrecy::SecretString;
+use serde::Deserialize;
 use url::Url;
 
 use super::{
-    ClientEvent, Context, Entrance, LoginFailure, LoginFailureKind, RouteState,
-    failure::{Causes, Reason},
-    session_and_cookies,
+    failure::{Causes, LoginFailureKind, Reason},
+    page::failure_response,
+    state::{ClientEvent, RouteState},
 };
 use crate::{
-    BoxError, LoginEnding,
-    cookies::{self, Cookies},
-    extract::{Logouts, Visit, is_cross_origin},
+    BoxError,
+    auth::{MountedProvider, RequestAuth},
+    extract::is_cross_origin,
     provider::SignOutRequest,
-    session,
+    revocation::Logout,
+    sessions::PresentedLogin,
     time_limit::{STORE_LIMIT, answer, detached, within},
 };
 
-/// How long a provider may take to say where its own sign-out is. The login here is over by
-/// then, and a person waits.
+/// How long a provider may take to return the URL of its own sign-out.
 const PROVIDER_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn sign_out(State(route): State<RouteState>, parts: Parts) -> Response {
-    let context = Arc::clone(&route.context);
-    // A client that hangs up has signed out all the same, and aborts no write.
-    let ended = detached(async move { end(&context, &parts).await }).await;
-    let ended = ended.map_err(|none| Reason::store(none.into()));
-    match ended.and_then(identity) {
-        Ok(goes_on_to) => {
-            Redirect::to(goes_on_to.as_ref().map_or("/", Url::as_str)).into_response()
-        }
-        Err(reason) => LoginFailure::answer(&route, reason, None),
+    // In a task of its own, so that a client that hangs up does not abort the sign-out.
+    let work = {
+        let route = route.clone();
+        async move { end(&route, &parts).await }
+    };
+    let ended = detached(work).await;
+    let ended = ended.map_err(|error| Reason::store(error.into()));
+    match ended.and_then(std::convert::identity) {
+        Ok(Some(url)) => Redirect::to(url.as_str()).into_response(),
+        Ok(None) => Redirect::to(&route.shared.after_sign_out).into_response(),
+        Err(reason) => failure_response(&route, reason, None),
     }
 }
 
-/// Ends the login here. Then: where it goes on at the provider, if it does.
-async fn end(context: &Context, parts: &Parts) -> Result<Option<Url>, Reason> {
-    if is_cross_origin(&context.gate.origin, &parts.headers) {
+/// Ends the login. Returns the URL at which the sign-out continues at the provider, if any.
+async fn end(route: &RouteState, parts: &Parts) -> Result<Option<Url>, Reason> {
+    if is_cross_origin(route.site().origin(), &parts.headers) {
         return Err(Reason::new(
             LoginFailureKind::ForeignOrigin,
             "a page of another site asked to sign out",
         ));
     }
-    let (session, cookies) = session_and_cookies(parts).ok_or_else(Reason::layer_missing)?;
-    if context.sign_out_everywhere {
-        // Before anything is taken from the browser: without its login nobody could try again.
-        everywhere(context, parts).await?;
+    let request = route.request_auth(parts)?;
+    let auth = route.auth();
+    let found = within(STORE_LIMIT, auth.sessions.find_all(&parts.headers)).await;
+    let logins: Vec<_> = match found {
+        Ok(logins) => logins.into_iter().map(Arc::new).collect(),
+        Err(error) if route.shared.sign_out_everywhere => {
+            return Err(Reason::not_signed_out(error));
+        }
+        Err(error) => {
+            // Without its cookies the browser is signed out in any case.
+            request.remove_login_cookies(&parts.headers);
+            return Err(Reason::store(error));
+        }
+    };
+    if route.shared.sign_out_everywhere {
+        // Before the cookies are removed, so that the browser can try again.
+        log_out_everywhere(request, parts, &logins).await?;
     }
-    let key = cookies::named(&parts.headers, &context.gate.key_cookie);
-    // Even where the store then fails: without its key the session is nobody's.
-    cookies.remove(context.key_cookie(String::new(), Duration::ZERO));
-    let signed_out = session.id().map(|id| {
-        let live = &context.gate.live;
-        move || live.session_over(id, LoginEnding::SignedOut)
-    });
-    // Its other pages and streams are over too, even where the store then fails; and once it has
-    // not, also those that came by meanwhile.
-    signed_out.iter().for_each(|tell| tell());
-    let login = within(STORE_LIMIT, session::end(session, key))
-        .await
-        .map_err(Reason::store)?;
-    if let Some(keeper) = &context.gate.keeper {
-        cookies.remove(keeper.removal());
-    }
-    signed_out.iter().for_each(|tell| tell());
-    let Some((realm, hint)) = login else {
+    let signed_out = request.sign_out(&logins, parts).await;
+    signed_out.map_err(|error| Reason::store(error.into()))?;
+    let newest = logins
+        .iter()
+        .reduce(|newest, login| match login.is_newer_than(newest) {
+            true => login,
+            false => newest,
+        });
+    let Some(login) = newest else {
         return Ok(None);
     };
-    tracing::info!("signed out on this device");
-    let mut entrances = context.entrances.iter();
-    match entrances.find(|entrance| context.realm(&entrance.paths) == realm) {
-        Some(entrance) => {
-            Ok(at_the_provider(context, entrance, hint.as_ref(), parts, cookies).await)
+    match provider_of(route, login) {
+        Some(mounted) => {
+            let hint = login.sign_out_hint();
+            Ok(provider_sign_out_url(route, mounted, hint.as_ref(), request, parts).await)
         }
         None => Ok(None),
     }
 }
 
-/// Ends all logins of the person, if that of this browser is good: whoever has kept a copy of
-/// one that is over must not end the newer ones. Nobody hears that they are signed out as long
-/// as a login like theirs is served anywhere.
-async fn everywhere(context: &Context, parts: &Parts) -> Result<(), Reason> {
-    let visit = parts.extensions.get::<Arc<Visit>>();
-    let visit = visit.ok_or_else(Reason::layer_missing)?;
-    let logouts = Logouts::new(Arc::clone(&context.gate));
-    let visitor = visit.visitor(parts).await;
-    let ended = match visitor.map_err(Reason::not_signed_out)? {
-        Some(visitor) => logouts.log_out(visitor.login.subject()).await.map(drop),
-        None => match visit
-            .owed_a_logout(parts)
-            .await
-            .map_err(Reason::not_signed_out)?
-        {
-            // Of a sign-out that was tried before, or twice at once.
-            Some(login) => {
-                let session = login.session.as_ref();
-                logouts.until_written(&login.subject, session).await
-            }
-            None => Ok(()),
-        },
-    };
-    ended.map_err(Reason::not_signed_out)
+/// The provider of a login: found by the callback path, or the only provider if the path has
+/// changed.
+fn provider_of<'a>(route: &'a RouteState, login: &PresentedLogin) -> Option<&'a MountedProvider> {
+    let record = login.record()?;
+    record.subject()?;
+    let providers = &route.auth().providers;
+    let mut by_callback = providers.iter();
+    let found = by_callback.find(|mounted| mounted.paths.callback() == record.callback);
+    match (found, &providers[..]) {
+        (Some(found), _) => Some(found),
+        (None, [only]) => Some(only),
+        _ => None,
+    }
 }
 
-/// Where the login goes on to end at the provider.
-async fn at_the_provider(
-    context: &Context,
-    entrance: &Entrance,
-    hint: Option<&SecretString>,
+/// Ends all logins of the user if the login of this browser is valid: a copy of an ended login must
+/// not end newer ones.
+///
+/// # Errors
+///
+/// A reason if a login of the user may still be valid. The user signs out again.
+async fn log_out_everywhere(
+    request: &RequestAuth,
     parts: &Parts,
-    cookies: &Cookies,
+    logins: &[Arc<PresentedLogin>],
+) -> Result<(), Reason> {
+    let state = request.state();
+    let authenticated = request.authenticated(&parts.headers).await;
+    let authenticated = authenticated.map_err(Reason::not_signed_out)?;
+    if let Some(record) = authenticated.and_then(|authenticated| authenticated.login.record()) {
+        let logout = Logout::User(record.user_id.to_string());
+        let logged_out = state.log_out(logout).await;
+        return logged_out.map(drop).map_err(Reason::not_signed_out);
+    }
+    for record in logins.iter().filter_map(|login| login.record()) {
+        // From an earlier or concurrent sign-out.
+        if state.has_pending_logout(&record) {
+            let written = state.until_logged_out(&record).await;
+            written.map_err(Reason::not_signed_out)?;
+        }
+    }
+    Ok(())
+}
+
+/// The URL at which the sign-out continues at the provider.
+async fn provider_sign_out_url(
+    route: &RouteState,
+    mounted: &MountedProvider,
+    hint: Option<&SecretString>,
+    request: &RequestAuth,
+    parts: &Parts,
 ) -> Option<Url> {
-    let state = context.sign_outs.state();
-    let return_url = context.site.url(entrance.paths.signed_out());
-    let request = SignOutRequest::new(&return_url, &state, hint);
-    let reason: BoxError = match context.admit_redirect(parts).await {
+    let shared = &route.shared;
+    let state = shared.sign_outs.state();
+    let return_url = route.site().url(mounted.paths.signed_out());
+    let sign_out = SignOutRequest::new(&return_url, &state, hint);
+    let reason: BoxError = match route.admit_redirect(parts).await {
         Some(_permit) => {
-            let url = entrance.provider.sign_out_url(&request);
+            let url = mounted.provider.sign_out_url(&sign_out);
             match answer(PROVIDER_LIMIT, url).await {
                 Ok(Ok(url)) => {
                     if url.is_some() {
-                        context.sign_outs.begin(cookies, &state);
+                        let cookies = request.cookies(&parts.headers);
+                        shared.sign_outs.begin(cookies, &state);
                     }
                     return url;
                 }
                 Ok(Err(error)) => error.into(),
-                Err(none) => none.into(),
+                Err(error) => error.into(),
             }
         }
         None => "too many calls to the provider are in progress".into(),
     };
-    if let Some(count) = context.log_limit.count(ClientEvent::SignOutNotContinued) {
+    if let Some(count) = shared.log_limit.count(ClientEvent::SignOutNotContinued) {
         let reason = Causes(&*reason);
-        tracing::warn!(%reason, count, "a sign-out could not go on at the provider");
+        tracing::warn!(%reason, count, "a sign-out could not continue at the provider");
     }
     None
+}
+
+#[derive(Deserialize)]
+pub(super) struct SignedOut {
+    state: Option<SecretString>,
+}
+
+pub(super) async fn signed_out(
+    State(route): State<RouteState>,
+    query: Result<Query<SignedOut>, QueryRejection>,
+    parts: Parts,
+) -> Response {
+    let state = query.ok().and_then(|Query(SignedOut { state })| state);
+    let auth = match route.request_auth(&parts) {
+        Ok(auth) => auth,
+        Err(reason) => return failure_response(&route, reason, None),
+    };
+    let cookies = auth.cookies(&parts.headers);
+    let begun_here = route.shared.sign_outs.end(cookies, state.as_ref());
+    let event = ClientEvent::SignOutReturned { begun_here };
+    if let Some(count) = route.shared.log_limit.count(event) {
+        if begun_here {
+            tracing::info!(count, "signed out at the provider too");
+        } else {
+            tracing::info!(
+                count,
+                "a browser returned from a sign-out that it did not start"
+            );
+        }
+    }
+    Redirect::to(&route.shared.after_sign_out).into_response()
 }

@@ -1,4 +1,4 @@
-//! `GET /clef/login?next=`: begins a login.
+//! `GET /clef/login?next=`: starts a login.
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -8,10 +8,11 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    EXCHANGE_LIMIT, LoginFailure, LoginFailureKind, RouteState, failure::Reason,
-    return_path::ReturnPath, session_and_cookies,
+    failure::{LoginFailureKind, Reason},
+    page::failure_response,
+    state::{EXCHANGE_LIMIT, RouteState},
 };
-use crate::{provider::LoginRequest, time_limit::answer};
+use crate::{provider::LoginRequest, site::ReturnPath, time_limit::answer};
 
 #[derive(Deserialize)]
 pub(super) struct Start {
@@ -25,43 +26,47 @@ pub(super) async fn start(
 ) -> Response {
     let next = match next(&route, query) {
         Ok(next) => next,
-        Err(reason) => return LoginFailure::answer(&route, reason, None),
+        Err(reason) => return failure_response(&route, reason, None),
     };
     match begin(&route, &next, &parts).await {
         Ok(response) => response,
-        Err(reason) => LoginFailure::answer(&route, reason, Some(&next)),
+        Err(reason) => failure_response(&route, reason, Some(&next)),
     }
 }
 
-/// Where the login is to lead.
+/// The path to return to after the login.
 fn next(
     route: &RouteState,
     query: Result<Query<Start>, QueryRejection>,
 ) -> Result<ReturnPath, Reason> {
     let Query(Start { next }) = query.map_err(|error| Reason::bad_request(error.body_text()))?;
+    let site = route.site();
     let next = match next {
-        Some(next) if !next.is_empty() => ReturnPath::parse(&route.context.site, &next)
+        Some(next) if !next.is_empty() => ReturnPath::parse(site, &next)
             .ok_or_else(|| Reason::bad_request("`next` is not a path on this site"))?,
-        _ => ReturnPath::front(),
+        _ => ReturnPath::front(site),
     };
-    if route.context.leads_nowhere(next.path()) {
-        return Ok(ReturnPath::front());
+    if route.auth().leads_nowhere(next.path()) {
+        return Ok(ReturnPath::front(site));
     }
     Ok(next)
 }
 
 async fn begin(route: &RouteState, next: &ReturnPath, parts: &Parts) -> Result<Response, Reason> {
-    let (_, cookies) = session_and_cookies(parts).ok_or_else(Reason::layer_missing)?;
-    let admitted = route.context.admit_redirect(parts).await;
+    let auth = route.request_auth(parts)?;
+    let admitted = route.admit_redirect(parts).await;
     let _permit = admitted.ok_or_else(Reason::overloaded)?;
     let callback_url = route.callback_url();
-    let attempts = &route.context.attempts;
+    let attempts = &route.auth().attempts;
     let begun = attempts.begin(&callback_url, next);
     let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
-    let url = answer(EXCHANGE_LIMIT, route.entrance.provider.login_url(&login));
-    let url = url
-        .await
-        .map_err(|none| Reason::new(LoginFailureKind::ProviderUnavailable, none))??;
-    attempts.keep(cookies, &begun);
-    Ok(Redirect::to(url.as_str()).into_response())
+    let url = answer(EXCHANGE_LIMIT, route.mounted.provider.login_url(&login));
+    match url.await {
+        Ok(Ok(url)) => {
+            attempts.keep(auth.cookies(&parts.headers), &begun);
+            Ok(Redirect::to(url.as_str()).into_response())
+        }
+        Ok(Err(error)) => Err(Reason::from(error)),
+        Err(error) => Err(Reason::new(LoginFailureKind::ProviderUnavailable, error)),
+    }
 }

@@ -1,23 +1,29 @@
-//! The user of the ready stores.
+//! The user of the built-in stores.
 
 use std::{fmt, sync::Arc};
 
 use crate::{Profile, Timestamp, User};
 
-/// A user of a ready store: an id of this site's own, and what the provider told last.
+/// A user of a built-in store: an id of this site, and the latest profile from the provider.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     pub(super) id: i64,
-    /// Shared, for each request gets an account of its own.
+    /// Shared, since each request clones the account.
     pub(super) profile: Arc<Profile>,
-    /// No login of this user began later, by the clock of the store. A logout is raised above
-    /// it, so that not even a clock that steps back lets a login outlive a logout.
-    pub(super) last_login_at: Timestamp,
+    /// The latest login, by the clock of the store. A logout is written above it, so that a login
+    /// never outlives a logout, even if the clock steps back.
+    pub(super) last_login_at: Option<Timestamp>,
     pub(super) logged_out_at: Option<Timestamp>,
 }
 
 impl Account {
-    /// What the provider told: subject, names, e-mail address. Escape it where you show it.
+    /// Ends every login that began until now.
+    pub(super) fn log_out(&mut self, now: Timestamp) {
+        let previous = self.logged_out_at.max(self.last_login_at);
+        self.logged_out_at = Some(now.raised_above(previous));
+    }
+
+    /// The latest profile from the provider. It is untrusted: escape it in HTML.
     pub fn profile(&self) -> &Profile {
         &self.profile
     }

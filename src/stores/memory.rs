@@ -6,26 +6,31 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use async_trait::async_trait;
-
 use super::{Account, Clock};
 use crate::{
-    BoxError, LoginReference, Profile, ProviderSession, Standing, Subject, Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
+    Timestamp, UserStore,
 };
 
-/// Users in the memory of this process: for tests and trials. They are gone when it ends,
-/// and so are their logouts, so keep the sessions in memory too.
+/// The fewest revocations at which old ones are removed.
+const CLEANUP: usize = 1_024;
+
+/// A user store in the memory of this process, for tests.
+///
+/// A restart loses users and logouts, so keep the logins in memory too.
 ///
 /// ```
-/// use axum_clef::{Profile, Subject, User as _, UserStore as _, stores::MemoryUserStore};
+/// use axum_clef::{
+///     IdentityStore as _, Profile, Subject, User as _, UserStore as _, stores::MemoryUserStore,
+/// };
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let users = MemoryUserStore::new();
-/// let alex = Subject::new("https://clef.example.com", "12345");
-/// let user = users.log_in(&Profile::new(alex.clone())).await?.ok_or("turned away")?;
+/// let alex = Profile::new(Subject::new("https://clef.example", "12345"));
+/// let user = users.find_or_create(&alex).await?.ok_or("turned away")?;
 /// assert_eq!(user.logged_out_at(), None);
 ///
-/// assert!(users.log_out(&alex).await?);
+/// assert!(users.log_out(&user.id()).await?);
 /// let user = users.load(&user.id()).await?.ok_or("gone")?;
 /// assert!(user.logged_out_at().is_some());
 /// # Ok::<(), axum_clef::BoxError>(())
@@ -41,14 +46,27 @@ pub struct MemoryUserStore {
 struct Accounts {
     by_id: HashMap<i64, Account>,
     ids: HashMap<Subject, i64>,
-    /// When sessions at providers were logged out.
-    sessions: HashMap<ProviderSession, Timestamp>,
-    /// No login of anybody began later: a session may be anybody's.
+    revocations: HashMap<RevocationKey, Revocation>,
+    /// The number of revocations at which old ones are removed.
+    cleanup_at: usize,
+    /// The latest login of any user: a revocation may end any of them.
     last_login_at: Option<Timestamp>,
 }
 
+#[derive(Clone, Copy)]
+struct Revocation {
+    at: Timestamp,
+    keep_until: Timestamp,
+}
+
+impl Accounts {
+    fn revoked_at(&self, key: &RevocationKey) -> Option<Timestamp> {
+        self.revocations.get(key).map(|revocation| revocation.at)
+    }
+}
+
 impl MemoryUserStore {
-    /// A store without users.
+    /// Creates a store without users.
     pub fn new() -> Self {
         Self {
             accounts: Arc::default(),
@@ -56,7 +74,7 @@ impl MemoryUserStore {
         }
     }
 
-    /// Another clock than the system's, for tests.
+    /// Replaces the system clock, for tests.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -75,13 +93,102 @@ impl Default for MemoryUserStore {
     }
 }
 
-#[async_trait]
 impl UserStore for MemoryUserStore {
     type User = Account;
 
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        let Ok(id) = id.parse() else {
+            return Ok(None);
+        };
+        Ok(self.accounts().by_id.get(&id).cloned())
+    }
+
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        let Ok(id) = id.parse() else {
+            return Ok(None);
+        };
         let mut accounts = self.accounts();
         let now = (self.clock)();
+        let Some(account) = accounts.by_id.get_mut(&id) else {
+            return Ok(None);
+        };
+        account.last_login_at = account.last_login_at.max(Some(now));
+        let account = account.clone();
+        accounts.last_login_at = accounts.last_login_at.max(Some(now));
+        Ok(Some(account))
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        let Ok(id) = id.parse() else {
+            return Ok(false);
+        };
+        let mut accounts = self.accounts();
+        let Some(account) = accounts.by_id.get_mut(&id) else {
+            return Ok(false);
+        };
+        // The clock is read under the lock, so that no login comes in between.
+        account.log_out((self.clock)());
+        Ok(true)
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        Ok((self.clock)())
+    }
+
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        let Ok(id) = login.user_id.parse() else {
+            return Ok(None);
+        };
+        let accounts = self.accounts();
+        let Some(account) = accounts.by_id.get(&id).cloned() else {
+            return Ok(None);
+        };
+        let mut check = LoginCheck::new(account, (self.clock)());
+        if !accounts.revocations.is_empty() {
+            let id = login.id.map(RevocationKey::Login);
+            check.revoked = id.is_some_and(|key| accounts.revocations.contains_key(&key));
+            let key = login.provider_key.map(RevocationKey::from);
+            check.provider_revoked_at = key.and_then(|key| accounts.revoked_at(&key));
+        }
+        Ok(Some(check))
+    }
+
+    fn keeps_revocations(&self) -> bool {
+        true
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        let mut accounts = self.accounts();
+        let now = (self.clock)();
+        if accounts.revocations.len() >= accounts.cleanup_at {
+            let kept = |_: &_, revocation: &mut Revocation| revocation.keep_until >= now;
+            accounts.revocations.retain(kept);
+            accounts.cleanup_at = CLEANUP.max(2 * accounts.revocations.len());
+        }
+        for key in keys {
+            let previous = accounts.revoked_at(key).max(accounts.last_login_at);
+            let earlier = accounts.revocations.get(key).copied();
+            let revocation = Revocation {
+                at: now.raised_above(previous),
+                keep_until: earlier
+                    .map_or(keep_until, |earlier| earlier.keep_until.max(keep_until)),
+            };
+            accounts.revocations.insert(key.clone(), revocation);
+        }
+        Ok(())
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        Ok(self.accounts().revoked_at(key))
+    }
+}
+
+impl IdentityStore for MemoryUserStore {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        let mut accounts = self.accounts();
         let profile = Arc::new(profile.clone());
         let next_id = i64::try_from(accounts.ids.len())? + 1;
         let id = *accounts
@@ -91,76 +198,21 @@ impl UserStore for MemoryUserStore {
         let account = accounts.by_id.entry(id).or_insert_with(|| Account {
             id,
             profile: Arc::clone(&profile),
-            last_login_at: now,
+            last_login_at: None,
             logged_out_at: None,
         });
         account.profile = profile;
-        account.last_login_at = account.last_login_at.max(now);
-        let account = account.clone();
-        accounts.last_login_at = accounts.last_login_at.max(Some(now));
-        Ok(Some(account))
+        Ok(Some(account.clone()))
     }
 
-    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let Ok(id) = id.parse() else {
-            return Ok(None);
-        };
-        Ok(self.accounts().by_id.get(&id).cloned())
-    }
-
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
         let mut accounts = self.accounts();
-        let Some(id) = accounts.ids.get(subject).copied() else {
-            return Ok(false);
+        let id = accounts.ids.get(subject).copied();
+        let Some(account) = id.and_then(|id| accounts.by_id.get_mut(&id)) else {
+            return Ok(Vec::new());
         };
-        let Some(account) = accounts.by_id.get_mut(&id) else {
-            return Ok(false);
-        };
-        // The clock is read under the lock: no login can slip in between.
-        let previous = account.logged_out_at.max(Some(account.last_login_at));
-        account.logged_out_at = Some((self.clock)().raised_above(previous));
-        Ok(true)
-    }
-
-    async fn now(&self) -> Result<Timestamp, BoxError> {
-        Ok((self.clock)())
-    }
-
-    async fn standing(
-        &self,
-        login: LoginReference<'_>,
-    ) -> Result<Option<Standing<Account>>, BoxError> {
-        let Ok(id) = login.user_id.parse() else {
-            return Ok(None);
-        };
-        let accounts = self.accounts();
-        let Some(account) = accounts.by_id.get(&id).cloned() else {
-            return Ok(None);
-        };
-        let session = login
-            .session
-            .and_then(|session| accounts.sessions.get(session));
-        let standing = Standing::new(account, (self.clock)());
-        Ok(Some(standing.with_session_logged_out_at(session.copied())))
-    }
-
-    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        let mut accounts = self.accounts();
-        let now = (self.clock)();
-        accounts
-            .sessions
-            .retain(|_, logged_out_at| now.since(*logged_out_at) < ProviderSession::KEPT);
-        let previous = accounts.sessions.get(session).copied();
-        let logged_out_at = now.raised_above(previous.max(accounts.last_login_at));
-        accounts.sessions.insert(session.clone(), logged_out_at);
-        Ok(true)
-    }
-
-    async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        Ok(self.accounts().sessions.get(session).copied())
+        account.log_out((self.clock)());
+        Ok(vec![account.id.to_string()])
     }
 }
 

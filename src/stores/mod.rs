@@ -1,8 +1,8 @@
-//! Ready user stores: in memory for tests and trials, in SQLite (feature `sqlite`) for a
-//! site on one machine, in PostgreSQL (feature `postgres`) for a site on several.
+//! Built-in user stores: in memory for tests, in SQLite (feature `sqlite`) for a site on one
+//! machine, in PostgreSQL (feature `postgres`) for a site on several.
 //!
-//! An application with a users table of its own implements [`UserStore`](crate::UserStore)
-//! for it; the SQLite store shows how.
+//! An application with its own users table implements [`UserStore`](crate::UserStore) for it. The
+//! SQLite store is a complete example.
 
 mod account;
 mod memory;
@@ -20,5 +20,5 @@ pub use self::sqlite::SqliteUserStore;
 pub use self::{account::Account, memory::MemoryUserStore};
 use crate::Timestamp;
 
-/// A clock that a test can hold still.
+/// A clock that tests can replace.
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

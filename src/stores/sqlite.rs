@@ -1,5 +1,6 @@
-//! Users in SQLite, and the worked example of a store over a table of one's own: one table,
-//! one statement a method; and another table for the sessions of providers that name them.
+//! Users in SQLite: one table for users, one for revocations, one transaction per method.
+//!
+//! It is also the example for a store over an application's own tables.
 
 use std::{
     fmt,
@@ -10,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use sqlx::{
     ConnectOptions as _, Connection as _, Row as _, Sqlite, SqlitePool, Transaction,
     sqlite::{
@@ -23,19 +23,21 @@ use tokio::{
 };
 
 use super::{Account, Clock};
-use crate::{BoxError, Profile, ProviderSession, Subject, Timestamp, UserStore};
+use crate::{
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
+    Timestamp, UserStore,
+};
 
-/// How long to wait for a free connection.
+/// How long to wait for a connection from the pool.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(4);
-/// How long to wait for another process that is writing. Less than the five seconds that
-/// an attempt to write a logout may take.
+/// How long to wait for another process that writes. Less than the five seconds that an attempt to
+/// write a logout may take.
 const BUSY_LIMIT: Duration = Duration::from_secs(4);
 
-/// The columns that the promise rests on are the subject, unique, and `logged_out_at`, in
-/// microseconds since the Unix epoch. `last_login_at` makes up for a clock that steps back.
-/// The rest is what this site wants to know. `autoincrement`: the id of a user who is deleted
-/// is in sessions still, and must never be another's.
-const SCHEMA: &str = "
+/// `logged_out_at` and `last_login_at` are microseconds since the Unix epoch. A logout is written
+/// above the last login, so a clock that steps back does no harm. `autoincrement` never reuses the
+/// id of a deleted user, which logins may still carry.
+const USERS: &str = "
     create table if not exists clef_users (
         id            integer primary key autoincrement,
         issuer        text not null,
@@ -44,101 +46,136 @@ const SCHEMA: &str = "
         last_name     text,
         email         text,
         phone_number  text,
-        last_login_at integer not null,
+        last_login_at integer,
         logged_out_at integer,
         unique (issuer, subject)
     ) strict
 ";
 
-/// Sessions at providers that were logged out, each for a month.
-const SESSIONS_SCHEMA: &str = "
-    create table if not exists clef_provider_sessions (
-        issuer        text not null,
-        session       text not null,
-        logged_out_at integer not null,
-        primary key (issuer, session)
+/// Logouts of single logins, each kept until those logins have ended anyway.
+const REVOCATIONS: &str = "
+    create table if not exists clef_revocations (
+        kind       text not null,
+        issuer     text not null,
+        id         text not null,
+        revoked_at integer not null,
+        keep_until integer not null,
+        primary key (kind, issuer, id)
     ) strict, without rowid
 ";
 
-/// For the latest login of all, which a session's logout is raised above, and for the moment
-/// from which they are forgotten.
+/// For the latest login of all users, above which a revocation is written, and for old revocations.
 const INDEXES: [&str; 2] = [
     "create index if not exists clef_users_last_login_at on clef_users (last_login_at)",
-    "create index if not exists clef_provider_sessions_logged_out_at
-        on clef_provider_sessions (logged_out_at)",
+    "create index if not exists clef_revocations_keep_until on clef_revocations (keep_until)",
 ];
 
-/// Finds or creates in one statement, so that two first logins at once make one user. What
-/// the provider does not tell this time stays as it was.
-const LOG_IN: &str = "
-    insert into clef_users
-        (issuer, subject, first_name, last_name, email, phone_number, last_login_at)
-    values (?, ?, ?, ?, ?, ?, ?)
+/// One statement, so that two concurrent first logins create one user. Fields that the provider
+/// omits are kept.
+const FIND_OR_CREATE: &str = "
+    insert into clef_users (issuer, subject, first_name, last_name, email, phone_number)
+    values (?, ?, ?, ?, ?, ?)
     on conflict (issuer, subject) do update set
         first_name   = coalesce(excluded.first_name, first_name),
         last_name    = coalesce(excluded.last_name, last_name),
         email        = coalesce(excluded.email, email),
-        phone_number = coalesce(excluded.phone_number, phone_number),
-        last_login_at = max(excluded.last_login_at, last_login_at)
+        phone_number = coalesce(excluded.phone_number, phone_number)
     returning *
 ";
 
 const LOAD: &str = "select * from clef_users where id = ?";
 
-/// The rule of `Timestamp::raised_above`: it only rises, and above the last login too. (The
-/// `min` keeps SQLite from turning the largest integer into a floating-point number.)
-const LOG_OUT: &str = "
-    update clef_users
-    set logged_out_at = max(
-        ?1,
-        min(max(coalesce(logged_out_at, last_login_at), last_login_at), 9223372036854775806) + 1
-    )
-    where issuer = ?2 and subject = ?3
+const LOG_IN: &str = "
+    update clef_users set last_login_at = max(?1, coalesce(last_login_at, ?1))
+    where id = ?2
+    returning *
 ";
 
-/// As a user's, above the latest login of all, for a session may be anybody's.
-const LOG_OUT_SESSION: &str = "
-    insert into clef_provider_sessions (issuer, session, logged_out_at)
+/// `Timestamp::raised_above`, also above the last login. The inner `min` avoids that SQLite
+/// converts the largest integer to a floating-point number.
+macro_rules! log_out {
+    ($condition:literal) => {
+        concat!(
+            "update clef_users
+             set logged_out_at = max(?1, coalesce(min(max(
+                coalesce(logged_out_at, last_login_at), coalesce(last_login_at, logged_out_at)
+             ), 9223372036854775806) + 1, ?1))
+             where ",
+            $condition,
+            " returning id"
+        )
+    };
+}
+
+const LOG_OUT: &str = log_out!("id = ?2");
+
+const LOG_OUT_SUBJECT: &str = log_out!("issuer = ?2 and subject = ?3");
+
+/// The user and both kinds of revocation in one snapshot.
+const CHECK_LOGIN: &str = "
+    select clef_users.*,
+        exists (
+            select 1 from clef_revocations where kind = 'login' and issuer = '' and id = ?2
+        ) as revoked,
+        (
+            select revoked_at from clef_revocations
+            where kind = ?3 and issuer = ?4 and clef_revocations.id = ?5
+        ) as provider_revoked_at
+    from clef_users where id = ?1
+";
+
+/// Like a logout of a user, but above the latest login of all users.
+const REVOKE: &str = "
+    insert into clef_revocations (kind, issuer, id, revoked_at, keep_until)
     values (
-        ?2, ?3,
-        max(?1, coalesce(min((select max(last_login_at) from clef_users), 9223372036854775806) + 1, ?1))
+        ?2, ?3, ?4,
+        max(?1, coalesce(min((select max(last_login_at) from clef_users), 9223372036854775806) + 1, ?1)),
+        ?5
     )
-    on conflict (issuer, session) do update set
-        logged_out_at = max(excluded.logged_out_at, min(logged_out_at, 9223372036854775806) + 1)
+    on conflict (kind, issuer, id) do update set
+        revoked_at = max(excluded.revoked_at, min(revoked_at, 9223372036854775806) + 1),
+        keep_until = max(excluded.keep_until, keep_until)
 ";
 
-/// A write that changes nothing, for the write lock.
+/// Removes more than a call adds, but never so many that a logout takes long.
+const REMOVE_OLD: &str = "
+    delete from clef_revocations where (kind, issuer, id) in (
+        select kind, issuer, id from clef_revocations where keep_until < ?
+        order by keep_until limit 100
+    )
+";
+
+const REVOKED_AT: &str =
+    "select revoked_at from clef_revocations where kind = ? and issuer = ? and id = ?";
+
+/// A write without an effect, which takes the write lock.
 const LOCK: &str = "update clef_users set id = id where false";
 
-const FORGET_SESSIONS: &str = "delete from clef_provider_sessions where logged_out_at < ?";
-
-const SESSION_LOGGED_OUT_AT: &str =
-    "select logged_out_at from clef_provider_sessions where issuer = ? and session = ?";
-
-/// The latest moment in the tables, of those that a clock can have shown. (Somebody may have
-/// written one far ahead by hand, to keep a user out.)
+/// The latest time in the tables that a clock can have shown. An administrator may have written one
+/// far in the future to lock a user out.
 const LATEST: &str = "
     select max(moment) from (
         select last_login_at as moment from clef_users
         union all
         select logged_out_at from clef_users
         union all
-        select logged_out_at from clef_provider_sessions
+        select revoked_at from clef_revocations
     ) where moment <= ?
 ";
-/// How far a clock may have been set back between two runs, to go on from where it was.
+/// How far a clock may have been set back between two runs.
 const MOST_SET_BACK: Duration = Duration::from_secs(60 * 60);
 
-/// Users in a SQLite database, in the tables `clef_users` and `clef_provider_sessions`. Several
-/// processes of one machine may share it: they share its clock.
+/// A user store in SQLite, with the tables `clef_users` and `clef_revocations`.
+///
+/// Several processes on one machine can share a database, since they share the clock.
 ///
 /// ```
-/// use axum_clef::{Profile, Subject, UserStore as _, stores::SqliteUserStore};
+/// use axum_clef::{IdentityStore as _, Profile, Subject, stores::SqliteUserStore};
 ///
 /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
 /// let users = SqliteUserStore::connect("sqlite::memory:").await?;
 /// let alex = Profile::new(Subject::new("https://clef.example.com", "12345"));
-/// let user = users.log_in(&alex).await?.ok_or("turned away")?;
+/// let user = users.find_or_create(&alex).await?.ok_or("turned away")?;
 /// assert_eq!(user.profile().subject, alex.subject);
 /// # Ok::<(), axum_clef::BoxError>(())
 /// # }).unwrap();
@@ -150,30 +187,29 @@ pub struct SqliteUserStore {
     /// pause, while it holds a connection, and some wait too long.
     writing: Arc<Mutex<()>>,
     clock: Clock,
-    /// The latest moment that was in the table at the start, and every one given since while
-    /// the clock was not past it: a clock that was set back between two runs goes on from here.
+    /// The latest time in the tables at the start. A clock that was set back between two runs
+    /// counts from here until it has caught up.
     floor: Arc<AtomicI64>,
 }
 
 impl SqliteUserStore {
-    /// Opens the database at a URL such as `sqlite://users.db`, and makes file and table
-    /// where they are missing.
+    /// Opens the database at a URL such as `sqlite://users.db`. Creates missing files and tables.
     ///
     /// # Errors
     ///
-    /// When the URL is none, or the file cannot be opened or is no database: correct the
-    /// path or its permissions.
+    /// Returns a [`sqlx::Error`] if the URL is invalid, or the file cannot be opened or is not a
+    /// database. Correct the path or its permissions.
     pub async fn connect(url: &str) -> Result<Self, sqlx::Error> {
         let options: SqliteConnectOptions = url.parse()?;
         let options = options
             .create_if_missing(true)
             .busy_timeout(BUSY_LIMIT)
-            // An acknowledged logout must survive a power cut.
+            // An acknowledged logout must survive a power failure.
             .synchronous(SqliteSynchronous::Full);
         write_ahead(&options).await?;
         let pool = SqlitePoolOptions::new()
             .acquire_timeout(ACQUIRE_LIMIT)
-            // A database in memory lives as long as a connection to it.
+            // An in-memory database lives as long as its connection.
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
@@ -182,14 +218,14 @@ impl SqliteUserStore {
         Self::new(pool).await
     }
 
-    /// Keeps users in a database that the application opened itself, and makes the table
-    /// where it is missing.
+    /// Creates a store over an existing pool. Creates missing tables.
     ///
     /// # Errors
     ///
-    /// When the table cannot be made: the database is read-only or not SQLite 3.37 or newer.
+    /// Returns a [`sqlx::Error`] if the tables cannot be created: the database is read-only, or
+    /// older than SQLite 3.37.
     pub async fn new(pool: SqlitePool) -> Result<Self, sqlx::Error> {
-        for statement in [SCHEMA, SESSIONS_SCHEMA].into_iter().chain(INDEXES) {
+        for statement in [USERS, REVOCATIONS].into_iter().chain(INDEXES) {
             sqlx::query(statement).execute(&pool).await?;
         }
         let latest: Option<i64> = sqlx::query(LATEST)
@@ -205,7 +241,7 @@ impl SqliteUserStore {
         })
     }
 
-    /// Another clock than the system's, for tests.
+    /// Replaces the system clock, for tests.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -221,47 +257,28 @@ impl SqliteUserStore {
         Timestamp::from_micros(last.saturating_add(1))
     }
 
-    /// Begins a transaction that holds the write lock, when it is its turn. The turn ends after it.
+    /// Begins a transaction with the write lock. Writes of this process queue for it in order.
     ///
-    /// `begin_with("begin immediate")` awaits once more after it has the lock. Dropped there, it
-    /// returns the connection to the pool with the lock held, for good.
+    /// Not `begin_with("begin immediate")`: dropped after it has the lock, it returns the
+    /// connection to the pool with the lock held for good.
     async fn begin_write(
         &self,
     ) -> Result<(MutexGuard<'_, ()>, Transaction<'static, Sqlite>), sqlx::Error> {
-        let turn = timeout(ACQUIRE_LIMIT, self.writing.lock()).await;
-        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        let guard = timeout(ACQUIRE_LIMIT, self.writing.lock()).await;
+        let guard = guard.map_err(|_| sqlx::Error::PoolTimedOut)?;
         let mut transaction = self.pool.begin().await?;
         sqlx::query(LOCK).execute(&mut *transaction).await?;
-        Ok((turn, transaction))
+        Ok((guard, transaction))
     }
 
-    /// The connections, to keep sessions or other tables in the same database.
+    /// The connection pool, for sessions or other tables in the same database.
     pub fn pool(&self) -> &SqlitePool {
         &self.pool
     }
 }
 
-#[async_trait]
 impl UserStore for SqliteUserStore {
     type User = Account;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        // Committed before anybody is told: a statement alone, of which one row is read, says
-        // nothing of a commit that fails, and the id of a user who is not kept is another's next.
-        let (_turn, mut transaction) = self.begin_write().await?;
-        let row = sqlx::query(LOG_IN)
-            .bind(profile.subject.issuer())
-            .bind(profile.subject.id())
-            .bind(&profile.first_name)
-            .bind(&profile.last_name)
-            .bind(&profile.email)
-            .bind(&profile.phone_number)
-            .bind(self.time().as_micros())
-            .fetch_one(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(Some(account(&row)?))
-    }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
         let Ok(id) = id.parse::<i64>() else {
@@ -274,55 +291,129 @@ impl UserStore for SqliteUserStore {
         Ok(row.as_ref().map(account).transpose()?)
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        // SQLite's own clock counts milliseconds, too coarse to tell a login from a logout.
-        // So the time comes from here, and the write lock is taken before it is read: else
-        // a login made while this waits for the lock would be later than the logout.
-        let (_turn, mut transaction) = self.begin_write().await?;
-        let now = self.time();
-        let written = sqlx::query(LOG_OUT)
-            .bind(now.as_micros())
-            .bind(subject.issuer())
-            .bind(subject.id())
-            .execute(&mut *transaction)
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        let Ok(id) = id.parse::<i64>() else {
+            return Ok(None);
+        };
+        // A statement without a transaction returns its row before the commit, which may fail.
+        let (_guard, mut transaction) = self.begin_write().await?;
+        let row = sqlx::query(LOG_IN)
+            .bind(self.time().as_micros())
+            .bind(id)
+            .fetch_optional(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(written.rows_affected() > 0)
+        Ok(row.as_ref().map(account).transpose()?)
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        let Ok(id) = id.parse::<i64>() else {
+            return Ok(false);
+        };
+        // SQLite's clock has milliseconds only, so this clock is used. It is read under the write
+        // lock: a login during the wait for the lock must be earlier than the logout.
+        let (_guard, mut transaction) = self.begin_write().await?;
+        let user = sqlx::query(LOG_OUT)
+            .bind(self.time().as_micros())
+            .bind(id)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(user.is_some())
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         Ok(self.time())
     }
 
-    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        let (_turn, mut transaction) = self.begin_write().await?;
-        let now = self.time();
-        sqlx::query(LOG_OUT_SESSION)
-            .bind(now.as_micros())
-            .bind(session.issuer())
-            .bind(session.id())
-            .execute(&mut *transaction)
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        let Ok(id) = login.user_id.parse::<i64>() else {
+            return Ok(None);
+        };
+        let key = login.provider_key.map(RevocationKey::from);
+        let row = sqlx::query(CHECK_LOGIN)
+            .bind(id)
+            .bind(login.id.map(|id| id.to_string()))
+            .bind(key.as_ref().map(RevocationKey::kind))
+            .bind(key.as_ref().map(RevocationKey::issuer))
+            .bind(key.as_ref().map(RevocationKey::id))
+            .fetch_optional(&self.pool)
             .await?;
-        let kept = i64::try_from(ProviderSession::KEPT.as_micros()).unwrap_or(i64::MAX);
-        sqlx::query(FORGET_SESSIONS)
-            .bind(now.as_micros().saturating_sub(kept))
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let provider_revoked_at: Option<i64> = row.try_get("provider_revoked_at")?;
+        let check = LoginCheck::new(account(&row)?, self.time())
+            .revoked(row.try_get("revoked")?)
+            .with_provider_revoked_at(provider_revoked_at.map(Timestamp::from_micros));
+        Ok(Some(check))
+    }
+
+    fn keeps_revocations(&self) -> bool {
+        true
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        let (_guard, mut transaction) = self.begin_write().await?;
+        let now = self.time().as_micros();
+        for key in keys {
+            sqlx::query(REVOKE)
+                .bind(now)
+                .bind(key.kind())
+                .bind(key.issuer())
+                .bind(key.id())
+                .bind(keep_until.as_micros())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        sqlx::query(REMOVE_OLD)
+            .bind(now)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(())
     }
 
-    async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        let row = sqlx::query(SESSION_LOGGED_OUT_AT)
-            .bind(session.issuer())
-            .bind(session.id())
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        let micros: Option<i64> = sqlx::query_scalar(REVOKED_AT)
+            .bind(key.kind())
+            .bind(key.issuer())
+            .bind(key.id())
             .fetch_optional(&self.pool)
             .await?;
-        let micros: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
         Ok(micros.map(Timestamp::from_micros))
+    }
+}
+
+impl IdentityStore for SqliteUserStore {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        let (_guard, mut transaction) = self.begin_write().await?;
+        let row = sqlx::query(FIND_OR_CREATE)
+            .bind(profile.subject.issuer())
+            .bind(profile.subject.id())
+            .bind(&profile.first_name)
+            .bind(&profile.last_name)
+            .bind(&profile.email)
+            .bind(&profile.phone_number)
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Some(account(&row)?))
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        let (_guard, mut transaction) = self.begin_write().await?;
+        let user: Option<i64> = sqlx::query_scalar(LOG_OUT_SUBJECT)
+            .bind(self.time().as_micros())
+            .bind(subject.issuer())
+            .bind(subject.id())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(user.iter().map(i64::to_string).collect())
     }
 }
 
@@ -331,18 +422,18 @@ fn micros_after(moment: Timestamp, later: Duration) -> i64 {
     moment.as_micros().saturating_add(later)
 }
 
-/// Switches the database to a write-ahead log, so that readers and the writer do not wait for
-/// each other. It stays so.
+/// Switches the database to a write-ahead log permanently, so that readers and the writer do not
+/// block each other.
 ///
-/// By one connection before all others, and again if another process is at it: the switch
-/// needs the database for itself, and does not wait for it.
+/// The switch needs exclusive access and ignores the busy timeout. So one connection does it before
+/// all others, and retries while another process does the same.
 async fn write_ahead(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
     let options = options.clone().journal_mode(SqliteJournalMode::Wal);
-    let begun_at = Instant::now();
+    let started_at = Instant::now();
     loop {
         match options.connect().await {
             Ok(connection) => return connection.close().await,
-            Err(error) if is_busy(&error) && begun_at.elapsed() < BUSY_LIMIT => {
+            Err(error) if is_busy(&error) && started_at.elapsed() < BUSY_LIMIT => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Err(error) => return Err(error),
@@ -350,7 +441,7 @@ async fn write_ahead(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> 
     }
 }
 
-/// `SQLITE_BUSY`, of which the extended codes keep the lowest byte.
+/// Whether it is `SQLITE_BUSY`, which is the lowest byte of the extended codes.
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     let code: Option<i32> = code.and_then(|code| code.parse().ok());
@@ -367,12 +458,12 @@ fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
     profile.last_name = row.try_get("last_name")?;
     profile.email = row.try_get("email")?;
     profile.phone_number = row.try_get("phone_number")?;
-    let logged_out_at: Option<i64> = row.try_get("logged_out_at")?;
+    let micros = |column| row.try_get::<Option<i64>, _>(column);
     Ok(Account {
         id: row.try_get("id")?,
         profile: profile.into(),
-        last_login_at: Timestamp::from_micros(row.try_get("last_login_at")?),
-        logged_out_at: logged_out_at.map(Timestamp::from_micros),
+        last_login_at: micros("last_login_at")?.map(Timestamp::from_micros),
+        logged_out_at: micros("logged_out_at")?.map(Timestamp::from_micros),
     })
 }
 

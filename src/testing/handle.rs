@@ -1,10 +1,11 @@
-//! A store as the checks ask it: an error is a broken rule.
+//! A store as the checks call it: an error is a broken rule.
 
 use std::{error::Error, iter, sync::Arc};
 
-use super::{BrokenRule, Rule, person::profile};
+use super::{BrokenRule, Rule, made_up::profile};
 use crate::{
-    BoxError, LoginReference, ProviderSession, Standing, Subject, Timestamp, User as _, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, RevocationKey, Subject, Timestamp,
+    User as _, UserStore,
 };
 
 /// An opened store, for the checks to share with the tasks that they start.
@@ -32,7 +33,7 @@ impl<S> Clone for Handles<S> {
 }
 
 impl<S> Handles<S> {
-    /// Now the one, now the other.
+    /// One or the other by turns.
     pub(super) fn turn(&self, turn: usize) -> Handle<S> {
         let handles = [&self.one, &self.other];
         handles[turn % 2].clone()
@@ -49,73 +50,94 @@ impl<S: UserStore> Handle<S> {
         &self.0
     }
 
-    pub(super) async fn log_in(&self, person: &Subject) -> Result<S::User, BrokenRule> {
-        let user = self.0.log_in(&profile(person)).await;
-        user.map_err(|error| no_answer("log_in", error))?
-            .ok_or_else(|| {
-                let expected = "a user from `log_in`";
-                BrokenRule::new(Rule::LetsPeopleIn, expected, "`Ok(None)`")
-            })
-    }
-
     pub(super) async fn load(&self, id: &str) -> Result<Option<S::User>, BrokenRule> {
         let user = self.0.load(id).await;
         user.map_err(|error| no_answer("load", error))
     }
 
-    /// The stamp of a user who is there.
+    /// The stamp of a user who exists.
     pub(super) async fn logged_out_at(&self, id: &str) -> Result<Option<Timestamp>, BrokenRule> {
         match self.load(id).await? {
             Some(user) => Ok(user.logged_out_at()),
             None => Err(BrokenRule::new(
-                Rule::LoadFindsByUserId,
-                format!("`load` to find the user {id:?}, who has logged in"),
+                Rule::FindsByUserId,
+                format!("`load` to find the user {id:?}, who exists"),
                 "`Ok(None)`",
             )),
         }
     }
 
-    pub(super) async fn log_out(&self, person: &Subject) -> Result<bool, BrokenRule> {
-        let found = self.0.log_out(person).await;
+    /// A login of a user who exists.
+    pub(super) async fn log_in(&self, id: &str) -> Result<S::User, BrokenRule> {
+        let user = self.0.log_in(id).await;
+        user.map_err(|error| no_answer("log_in", error))?
+            .ok_or_else(|| {
+                let expected = format!("`log_in` to find the user {id:?}, who exists");
+                BrokenRule::new(Rule::AdmitsUsers, expected, "`Ok(None)`")
+            })
+    }
+
+    pub(super) async fn log_out(&self, id: &str) -> Result<bool, BrokenRule> {
+        let found = self.0.log_out(id).await;
         found.map_err(|error| no_answer("log_out", error))
-    }
-
-    pub(super) async fn log_out_session(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<bool, BrokenRule> {
-        let kept = self.0.log_out_session(session).await;
-        kept.map_err(|error| no_answer("log_out_session", error))
-    }
-
-    pub(super) async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BrokenRule> {
-        let stamp = self.0.session_logged_out_at(session).await;
-        stamp.map_err(|error| no_answer("session_logged_out_at", error))
-    }
-
-    pub(super) async fn standing(
-        &self,
-        login: LoginReference<'_>,
-    ) -> Result<Option<Standing<S::User>>, BrokenRule> {
-        let standing = self.0.standing(login).await;
-        standing.map_err(|error| no_answer("standing", error))
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp, BrokenRule> {
         let now = self.0.now().await;
         now.map_err(|error| no_answer("now", error))
     }
+
+    pub(super) async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<S::User>>, BrokenRule> {
+        let check = self.0.check_login(login).await;
+        check.map_err(|error| no_answer("check_login", error))
+    }
+
+    pub(super) async fn revoke(
+        &self,
+        keys: &[RevocationKey],
+        keep_until: Timestamp,
+    ) -> Result<(), BrokenRule> {
+        let revoked = self.0.revoke(keys, keep_until).await;
+        revoked.map_err(|error| no_answer("revoke", error))
+    }
+
+    pub(super) async fn revoked_at(
+        &self,
+        key: &RevocationKey,
+    ) -> Result<Option<Timestamp>, BrokenRule> {
+        let stamp = self.0.revoked_at(key).await;
+        stamp.map_err(|error| no_answer("revoked_at", error))
+    }
 }
 
-fn no_answer(method: &str, error: BoxError) -> BrokenRule {
+impl<S: IdentityStore> Handle<S> {
+    pub(super) async fn find_or_create(&self, subject: &Subject) -> Result<S::User, BrokenRule> {
+        let user = self.0.find_or_create(&profile(subject)).await;
+        user.map_err(|error| no_answer("find_or_create", error))?
+            .ok_or_else(|| {
+                let expected = "a user from `find_or_create`";
+                BrokenRule::new(Rule::AdmitsUsers, expected, "`Ok(None)`")
+            })
+    }
+
+    pub(super) async fn log_out_subject(
+        &self,
+        subject: &Subject,
+    ) -> Result<Vec<String>, BrokenRule> {
+        let users = self.0.log_out_subject(subject).await;
+        users.map_err(|error| no_answer("log_out_subject", error))
+    }
+}
+
+pub(super) fn no_answer(method: &str, error: BoxError) -> BrokenRule {
     let expected = format!("an answer from `{method}`");
     BrokenRule::new(Rule::Answers, expected, described(&error))
 }
 
-/// An error with all that is behind it.
+/// An error with its sources.
 pub(super) fn described(error: &BoxError) -> String {
     let first: &(dyn Error + 'static) = &**error;
     let errors = iter::successors(Some(first), |&error| error.source());

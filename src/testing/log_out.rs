@@ -3,71 +3,50 @@
 use super::{
     BrokenRule, Rule,
     handle::{Handle, Handles},
-    person::{fresh_issuer, fresh_person},
-    whose::Whose,
+    target::LogoutTarget,
 };
-use crate::{Subject, Timestamp, User as _, UserStore};
+use crate::{Timestamp, User as _, UserStore};
 
 /// How many logouts follow each other: a coarse clock shows only now and then.
 const ROUNDS: usize = 30;
 
-pub(super) async fn check_log_out_of_nobody<S: UserStore>(
+pub(super) async fn check_log_out<S: UserStore, T: LogoutTarget<S>>(
     handles: &Handles<S>,
+    target: &T,
 ) -> Result<(), BrokenRule> {
     let store = &handles.one;
-    let broken = |seen: String| {
-        let expected =
-            "`log_out` of somebody who never logged in to be `false`, and no trace of it";
-        Err(BrokenRule::new(Rule::LogOutOfNobody, expected, seen))
-    };
-    let nobody = fresh_person();
-    // The second time tells whether the first made somebody.
-    for time in ["first", "second"] {
-        if store.log_out(&nobody).await? {
-            return broken(format!("`true` the {time} time"));
-        }
-    }
-    match store.log_in(&nobody).await?.logged_out_at() {
-        None => Ok(()),
-        Some(stamp) => broken(format!("{stamp:?} at their first login later")),
-    }
-}
-
-pub(super) async fn check_log_out<S: UserStore>(
-    handles: &Handles<S>,
-    whose: &Whose,
-) -> Result<(), BrokenRule> {
-    let store = &handles.one;
-    let moment = whose.moment();
     let mut previous: Option<Timestamp> = None;
     for _ in 0..ROUNDS {
         let before = handles.other.now().await?;
-        let found = whose.log_out(store).await?;
-        let stamp = whose.logged_out_at(store).await?;
+        let found = target.log_out(store).await?;
+        let stamp = target.stamp(store).await?;
         let after = store.now().await?;
 
         if previous.is_some() && stamp <= previous {
             return Err(BrokenRule::new(
-                whose.only_rises(),
-                format!(
-                    "more than {} after the next logout",
-                    whose.written(previous)
-                ),
-                whose.written(stamp),
+                T::RULES.only_rises,
+                format!("more than {} after the next logout", T::written(previous)),
+                T::written(stamp),
             ));
         }
         if !found || stamp.is_none() || before.outlives(stamp) {
             return Err(BrokenRule::new(
-                whose.ends_logins_before(),
-                format!("`true` and {moment} at {before:?}, when it was called, or later"),
-                format!("`{found}` and {}", whose.written(stamp)),
+                T::RULES.ends_logins_before,
+                format!(
+                    "the target to be found, and {} at {before:?}, when the call began, or later",
+                    T::STAMP
+                ),
+                format!("`{found}` and {}", T::written(stamp)),
             ));
         }
         if !after.outlives(stamp) {
             return Err(BrokenRule::new(
-                whose.login_after_works(),
-                format!("{moment} before {after:?}, which `now` gave after the logout"),
-                whose.written(stamp),
+                T::RULES.login_after_works,
+                format!(
+                    "{} before {after:?}, which `now` returned after the logout",
+                    T::STAMP
+                ),
+                T::written(stamp),
             ));
         }
         previous = stamp;
@@ -77,47 +56,49 @@ pub(super) async fn check_log_out<S: UserStore>(
 
 pub(super) async fn check_login_keeps_log_out<S: UserStore>(
     handles: &Handles<S>,
+    id: &str,
 ) -> Result<(), BrokenRule> {
     let store = &handles.one;
-    let alex = fresh_person();
-    let id = store.log_in(&alex).await?.id();
-    store.log_out(&alex).await?;
-    let stamp = store.logged_out_at(&id).await?;
-    let answered = store.log_in(&alex).await?.logged_out_at();
-    let loaded = store.logged_out_at(&id).await?;
-    for (seen, whose) in [(answered, "log_in"), (loaded, "load")] {
-        if seen != stamp {
-            return Err(BrokenRule::new(
-                Rule::LoginKeepsLogOut,
-                format!("{} as it was before the next login", written(stamp)),
-                format!("{} in the user of `{whose}`", written(seen)),
-            ));
-        }
+    store.log_out(id).await?;
+    let stamp = store.logged_out_at(id).await?;
+    let answered = store.log_in(id).await?.logged_out_at();
+    let loaded = store.logged_out_at(id).await?;
+    for (seen, method) in [(answered, "log_in"), (loaded, "load")] {
+        kept(stamp, seen, method)?;
     }
     Ok(())
 }
 
-pub(super) async fn check_log_out_ends_one_person<S: UserStore>(
+/// A login leaves the stamp of the logout as it was.
+pub(super) fn kept(
+    stamp: Option<Timestamp>,
+    seen: Option<Timestamp>,
+    method: &str,
+) -> Result<(), BrokenRule> {
+    if seen == stamp {
+        return Ok(());
+    }
+    Err(BrokenRule::new(
+        Rule::LoginKeepsLogOut,
+        format!("{} as it was before the next login", written(stamp)),
+        format!("{} in the user of `{method}`", written(seen)),
+    ))
+}
+
+/// The logout of the target leaves these users logged in.
+pub(super) async fn check_log_out_ends_one_user<S: UserStore>(
     handles: &Handles<S>,
+    target: &impl LogoutTarget<S>,
+    others: &[String],
 ) -> Result<(), BrokenRule> {
     let store = &handles.one;
-    let alex = fresh_person();
-    let others = [
-        Subject::new(alex.issuer(), "67890"),
-        Subject::new(fresh_issuer(), alex.id()),
-    ];
-    store.log_in(&alex).await?;
-    let mut ids = Vec::new();
-    for other in &others {
-        ids.push(store.log_in(other).await?.id());
-    }
-    store.log_out(&alex).await?;
-    for (id, other) in ids.iter().zip(&others) {
+    target.log_out(store).await?;
+    for id in others {
         let stamp = store.logged_out_at(id).await?;
         if stamp.is_some() {
             return Err(BrokenRule::new(
-                Rule::LogOutEndsOnePerson,
-                format!("`logged_out_at` of {other:?} to stay `None` when {alex:?} is logged out"),
+                Rule::LogOutEndsOneUser,
+                format!("`logged_out_at` of the user {id:?} to stay `None` after another's logout"),
                 written(stamp),
             ));
         }
@@ -125,21 +106,21 @@ pub(super) async fn check_log_out_ends_one_person<S: UserStore>(
     Ok(())
 }
 
-/// A handle that was there before sees the logout, and so does one that is opened after it.
-pub(super) async fn check_every_handle_sees_log_out<S: UserStore>(
+/// A handle that was open before sees the logout, and so does one that is opened after it.
+pub(super) async fn check_every_handle_sees_log_out<S: UserStore, T: LogoutTarget<S>>(
     handles: &Handles<S>,
     open: impl AsyncFn() -> Result<Handle<S>, BrokenRule>,
-    whose: &Whose,
+    target: &T,
 ) -> Result<(), BrokenRule> {
     let Handles { one, other } = handles;
-    // Before the logout too: a store that keeps what it loaded has it now.
+    // Before the logout too: a store with a cache has it now.
     for handle in [one, other] {
-        whose.logged_out_at(handle).await?;
+        target.stamp(handle).await?;
     }
-    whose.log_out(one).await?;
-    let seen_by_other = whose.logged_out_at(other).await?;
-    let stamp = whose.logged_out_at(one).await?;
-    let seen_later = whose.logged_out_at(&open().await?).await?;
+    target.log_out(one).await?;
+    let seen_by_other = target.stamp(other).await?;
+    let stamp = target.stamp(one).await?;
+    let seen_later = target.stamp(&open().await?).await?;
     for (seen, by) in [
         (seen_by_other, "another handle"),
         (stamp, "the handle that logged out"),
@@ -147,16 +128,16 @@ pub(super) async fn check_every_handle_sees_log_out<S: UserStore>(
     ] {
         if seen.is_none() || seen != stamp {
             return Err(BrokenRule::new(
-                whose.every_handle_sees(),
-                format!("the new {} from {by}", whose.moment()),
-                whose.written(seen),
+                T::RULES.every_handle_sees,
+                format!("the new {} from {by}", T::STAMP),
+                T::written(seen),
             ));
         }
     }
     Ok(())
 }
 
-/// A stamp as a message shows it.
+/// A stamp of a user as a message shows it.
 pub(super) fn written(logged_out_at: Option<Timestamp>) -> String {
     match logged_out_at {
         Some(stamp) => format!("`logged_out_at` at {stamp:?}"),

@@ -1,4 +1,4 @@
-//! Logouts of one person or session at once, and logins in the middle of a person's.
+//! Logouts of one target at once, and logins in the middle of a user's.
 
 use std::sync::{
     Arc,
@@ -9,28 +9,26 @@ use super::{
     BrokenRule, Rule,
     handle::{Handle, Handles},
     log_out::written,
-    person::fresh_person,
     rising::RisingStamp,
+    target::LogoutTarget,
     tasks::at_once,
-    whose::Whose,
 };
 use crate::{User as _, UserStore};
 
-/// How many log the same out at once.
+/// How many calls log the same target out at once.
 const WRITERS: usize = 100;
-/// How many look on meanwhile.
+/// How many read the stamp meanwhile.
 const WATCHERS: usize = 2;
 /// How often one logout meets logins in its middle.
 const ROUNDS: usize = 20;
 /// How many logins each of them meets.
 const LOGINS: usize = 8;
 
-pub(super) async fn check_log_outs_at_once<S: UserStore>(
+pub(super) async fn check_log_outs_at_once<S: UserStore, T: LogoutTarget<S>>(
     handles: &Handles<S>,
-    whose: Whose,
+    target: T,
 ) -> Result<(), BrokenRule> {
-    let rule = whose.at_once();
-    let stamp = RisingStamp::new(&handles.one, whose, rule).await?;
+    let stamp = RisingStamp::new(&handles.one, target, T::RULES.at_once).await?;
     let first = stamp.highest();
     let crowd = Arc::new(Crowd {
         stamp,
@@ -48,7 +46,7 @@ pub(super) async fn check_log_outs_at_once<S: UserStore>(
     });
     at_once(tasks).await?;
 
-    let last = crowd.stamp.look(&handles.one).await?;
+    let last = crowd.stamp.read(&handles.one).await?;
     let risen = last.as_micros().saturating_sub(first.as_micros());
     if usize::try_from(risen).is_ok_and(|risen| risen >= WRITERS) {
         return Ok(());
@@ -59,23 +57,23 @@ pub(super) async fn check_log_outs_at_once<S: UserStore>(
     ))
 }
 
-/// Those who log the same out at once, and those who look on.
-struct Crowd {
-    stamp: RisingStamp,
+/// The calls that log the same target out at once, and those that read.
+struct Crowd<S, T> {
+    stamp: RisingStamp<S, T>,
     /// How many are not done yet.
     writing: AtomicUsize,
 }
 
-impl Crowd {
-    /// One logout, which must end above all that was there before it.
-    async fn write<S: UserStore>(&self, handle: &Handle<S>) -> Result<(), BrokenRule> {
+impl<S: UserStore, T: LogoutTarget<S>> Crowd<S, T> {
+    /// One logout, which must end above every stamp from before it.
+    async fn write(&self, handle: &Handle<S>) -> Result<(), BrokenRule> {
         let rising = &self.stamp;
         let highest = rising.highest();
         let before = handle.now().await?;
-        if !rising.whose.log_out(handle).await? {
-            return Err(rising.broken("`true` from each of the logouts", "`false`"));
+        if !rising.target.log_out(handle).await? {
+            return Err(rising.broken("each of the logouts to find its target", "`false`"));
         }
-        let stamp = rising.look(handle).await?;
+        let stamp = rising.read(handle).await?;
         if stamp <= highest {
             let expected = format!("a logout to raise the stamp above {highest:?}");
             return Err(rising.broken(expected, format!("{stamp:?}")));
@@ -88,10 +86,10 @@ impl Crowd {
         Ok(())
     }
 
-    /// Looks on until the last writer is done.
-    async fn watch<S: UserStore>(&self, handle: &Handle<S>) -> Result<(), BrokenRule> {
+    /// Reads until the last writer is done.
+    async fn watch(&self, handle: &Handle<S>) -> Result<(), BrokenRule> {
         while self.writing.load(Ordering::Acquire) > 0 {
-            self.stamp.look(handle).await?;
+            self.stamp.read(handle).await?;
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -101,32 +99,31 @@ impl Crowd {
 /// Logins that a logout finds: those whose user had the stamp from before it.
 pub(super) async fn check_logins_that_a_log_out_finds<S: UserStore>(
     handles: &Handles<S>,
+    id: &str,
 ) -> Result<(), BrokenRule> {
-    let alex = fresh_person();
-    let id = handles.one.log_in(&alex).await?.id();
     for _ in 0..ROUNDS {
         // The first of them logs out.
         let tasks = (0..1 + LOGINS).map(|number| {
-            let (handle, alex) = (handles.turn(number), alex.clone());
+            let (handle, id) = (handles.turn(number), id.to_owned());
             async move {
                 if number == 0 {
-                    handle.log_out(&alex).await?;
+                    handle.log_out(&id).await?;
                     return Ok(None);
                 }
                 let logged_in_at = handle.now().await?;
-                let found = handle.log_in(&alex).await?.logged_out_at();
+                let found = handle.log_in(&id).await?.logged_out_at();
                 Ok(Some((logged_in_at, found)))
             }
         });
         let logins = at_once(tasks).await?;
-        let stamp = handles.one.logged_out_at(&id).await?;
+        let stamp = handles.one.logged_out_at(id).await?;
         for (logged_in_at, found) in logins.into_iter().flatten() {
-            // With the old stamp it was there before the logout wrote: it must be over.
+            // With the old stamp it was noted before the logout wrote: it must be over.
             if found != stamp && logged_in_at.outlives(stamp) {
                 return Err(BrokenRule::new(
                     Rule::LogOutEndsLoginsItFinds,
                     format!(
-                        "a login that began at {logged_in_at:?} and was written before the \
+                        "a login that began at {logged_in_at:?} and was noted before the \
                          logout to be over"
                     ),
                     written(stamp),

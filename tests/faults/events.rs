@@ -27,13 +27,12 @@ async fn what_goes_well_says_so_once() {
         log::listen();
         route.ask(&mut scene).await;
         let said: &[_] = match route {
-            Route::FirstLogin | Route::LoginAgain | Route::LoginOverAnother => {
-                &[" INFO ", "logged in user="]
-            }
+            route if route.is_login() => &[" INFO ", "logged in user="],
+            route if route.is_sign_out() => &[" INFO ", "signed out on this device"],
             Route::Notice => &[" INFO ", "logged out everywhere subject=", "12345"],
-            Route::Everywhere => &[" INFO ", "logged out everywhere, by the application"],
-            Route::NoticeForAStranger => &[" INFO ", "a logout notice is for nobody here"],
-            Route::SignOut => &[" INFO ", "signed out on this device"],
+            Route::NoticeForASession => &[" INFO ", "a session at the provider has ended"],
+            Route::Everywhere => &[" INFO ", "a logout by the application"],
+            Route::NoticeForAStranger => &[" INFO ", "a logout notice is for an unknown user"],
             _ => &[],
         };
         if said.is_empty() {
@@ -89,13 +88,13 @@ async fn a_request_that_is_refused_says_why_once() {
             post("/clef/logout").header("content-type", "text/plain"),
             text("logout_token=SECRET-TOKEN"),
             415,
-            "a logout notice was refused cause=NotANotice",
+            "a logout notice was rejected cause=NotANotice",
         ),
         (
             post("/clef/logout").header("content-type", form),
             text("logout_token="),
             400,
-            "There is no logout_token",
+            "The logout_token is missing",
         ),
         (
             post("/clef/logout").header("content-type", form),
@@ -113,7 +112,7 @@ async fn a_request_that_is_refused_says_why_once() {
             post("/clef/logout").header("content-type", form),
             text("logout_token=SECRET-TOKEN"),
             400,
-            "a logout notice was refused cause=Some(\"not good\")",
+            "a logout notice was rejected cause=Some(\"not good\")",
         ),
         (
             post("/clef/sign-out").header("origin", "https://evil.example"),
@@ -145,12 +144,12 @@ async fn a_request_that_is_refused_says_why_once() {
         (
             "SECRET-CODE",
             403,
-            "kind=Refused reason=the provider refuses this code",
+            "kind=Refused reason=the provider rejects this code",
         ),
         (
             "x&error=access_denied",
             403,
-            "kind=Declined reason=the provider came back",
+            "kind=Declined reason=the provider returned an error",
         ),
     ] {
         let mut browser = Browser::default();
@@ -171,9 +170,9 @@ async fn a_request_that_is_refused_says_why_once() {
 
     let nobody = Subject::new("https://clef.test", "nobody");
     log::listen();
-    assert_eq!(layer.logouts().log_out(&nobody).await, Ok(false));
+    assert_eq!(layer.logouts().log_out_subject(&nobody).await, Ok(false));
     log::assert_one(
-        &[" INFO ", "by the application is for nobody here"],
+        &[" INFO ", "a logout by the application", "UnknownUser"],
         "nobody",
     );
 }
@@ -227,8 +226,8 @@ async fn a_logout_that_finds_no_place_says_so_once() {
     a_second_later().await;
     log::listen();
     let another = Subject::new("https://clef.test", "257");
-    let refused = layer.logouts().log_out(&another).await;
-    assert_eq!(refused, Err(LogoutError::NoPlace));
+    let refused = layer.logouts().log_out_subject(&another).await;
+    assert_eq!(refused, Err(LogoutError::QueueFull));
     log::assert_one(&[" ERROR ", "too many logouts"], "a button");
 }
 
@@ -237,8 +236,8 @@ async fn a_clef_that_is_wrong_is_told_of_once() {
     let nowhere = "127.0.0.1:1".parse().unwrap();
     for (wrong, reason) in [
         (Wrong::ClosesAtOnce, "Clef cannot be reached"),
-        (Wrong::TruncatedJson, "something that is not JSON"),
-        (Wrong::Page, "something that is not JSON"),
+        (Wrong::TruncatedJson, "a body that is not JSON"),
+        (Wrong::Page, "a body that is not JSON"),
         (Wrong::EndlessBody, "larger than 65536 bytes"),
         (Wrong::Redirects(307), "answered with a redirect"),
     ] {
@@ -260,7 +259,7 @@ async fn a_clef_that_is_wrong_is_told_of_once() {
                 visitor.logs_out_in_vain(&why).await;
                 let words = [
                     " WARN ",
-                    "a logout notice could not be checked cause=",
+                    "a logout notice could not be verified cause=",
                     reason,
                 ];
                 log::assert_one(&words, &why);
@@ -316,19 +315,19 @@ async fn what_any_client_can_send_is_counted_and_logged_once_a_second() {
     let requests: [Attack; 8] = [
         (
             " INFO ",
-            "a logout notice was refused",
+            "a logout notice was rejected",
             || post("/clef/logout"),
             "x",
         ),
         (
             " INFO ",
-            "a logout notice was refused",
+            "a logout notice was rejected",
             || post("/clef/logout").header("content-type", "application/x-www-form-urlencoded"),
             "logout_token=forged",
         ),
         (
             " WARN ",
-            "a logout notice could not be checked",
+            "a logout notice could not be verified",
             || post("/clef/logout").header("content-type", "application/x-www-form-urlencoded"),
             "logout_token=unknown-key",
         ),
@@ -359,7 +358,7 @@ async fn what_any_client_can_send_is_counted_and_logged_once_a_second() {
         (
             " INFO ",
             "signed out at the provider too",
-            || Request::get("/clef/signed-out?state=x").header("cookie", "clef-sign-out-9=x"),
+            || Request::get("/clef/signed-out?state=x").header("cookie", "auth-9-sign-out=x"),
             "",
         ),
     ];
@@ -393,11 +392,11 @@ async fn what_any_client_can_send_is_counted_and_logged_once_a_second() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_notice_of_a_known_provider_is_a_warning_with_its_reason() {
     let site = Site::new();
-    let layer = site.node().layer.client_address(|request| {
+    let node = site.node_behind(|request| {
         let address = request.headers.get("x-real-ip")?.to_str().ok()?;
         address.parse().ok()
     });
-    let app = crate::site::pages(layer.routes()).layer(layer);
+    let app = node.app;
     let from = async |address: &str, token: &str| {
         let request = post("/clef/logout")
             .header("content-type", "application/x-www-form-urlencoded")
@@ -411,12 +410,12 @@ async fn a_refused_notice_of_a_known_provider_is_a_warning_with_its_reason() {
         (
             "forged",
             400,
-            "a notice of the provider was refused cause=Some(\"not good\")",
+            "a logout notice from the provider was rejected cause=Some(\"not good\")",
         ),
         (
             "unknown-key",
             503,
-            "could not be checked cause=Some(\"the key is not known\")",
+            "could not be verified cause=Some(\"the key is not known\")",
         ),
     ] {
         a_second_later().await;
@@ -441,7 +440,7 @@ async fn a_layer_that_never_sees_an_address_says_so_once() {
     let site = Site::new();
     // Once for each layer.
     for _ in 0..2 {
-        let layer = site.node().layer.client_address(|_| None);
+        let layer = site.node_behind(|_| None).layer;
         let app = layer.routes::<()>().layer(layer);
         log::listen();
         for _ in 0..3 {

@@ -10,9 +10,14 @@ use tokio::sync::Notify;
 /// A call of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
+    FindOrCreate,
     LogIn,
     LoadUser,
+    CheckLogin,
     LogOut,
+    LogOutSubject,
+    Revoke,
+    RevokedAt,
     Now,
     Create,
     Save,

@@ -3,7 +3,6 @@
 
 mod browser;
 mod clef_down;
-mod configured;
 mod events;
 mod fault;
 mod hang_ups;

@@ -1,6 +1,6 @@
 //! A provider without a network: the code `code:12345` is person 12345, and so is the logout
-//! token `token:12345:…`. A token is good for one exchange, as Clef's are. The token `unknown-key`
-//! cannot be checked.
+//! token `token:12345:…`. Behind an `@` either names a session of the provider. A token is good for
+//! one exchange, as Clef's are. The token `unknown-key` cannot be checked.
 
 use std::{
     collections::HashSet,
@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use axum_clef::{
-    Profile, Subject,
+    Profile, ProviderSession, Subject,
     clef::Clef,
     provider::{
         CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope,
@@ -49,7 +49,11 @@ impl Provider for OnceOnly {
 
     async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
         self.works();
-        Ok(Profile::new(subject(code.code)?).into())
+        let login = ProviderLogin::new(Profile::new(subject(code.code)?));
+        Ok(match session(code.code) {
+            Some(session) => login.in_session(session),
+            None => login,
+        })
     }
 
     async fn logout_notice(&self, token: &SecretString) -> Result<LogoutNotice, ProviderError> {
@@ -63,7 +67,11 @@ impl Provider for OnceOnly {
             let kind = ProviderErrorKind::Refused;
             return Err(ProviderError::new(kind, "exchanged before"));
         }
-        Ok(LogoutNotice::new(LogoutScope::Person(subject(token)?)))
+        let person = subject(token)?;
+        Ok(LogoutNotice::new(match session(token) {
+            Some(session) => LogoutScope::session(session, Some(person)),
+            None => LogoutScope::Person(person),
+        }))
     }
 
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
@@ -72,9 +80,16 @@ impl Provider for OnceOnly {
     }
 }
 
+const ISSUER: &str = "https://clef.test";
+
+fn session(secret: &SecretString) -> Option<ProviderSession> {
+    let (_, session) = secret.expose_secret().split_once('@')?;
+    Some(ProviderSession::new(ISSUER, session))
+}
+
 fn subject(secret: &SecretString) -> Result<Subject, ProviderError> {
-    match secret.expose_secret().split(':').nth(1) {
-        Some(person) => Ok(Subject::new("https://clef.test", person)),
+    match secret.expose_secret().split([':', '@']).nth(1) {
+        Some(person) => Ok(Subject::new(ISSUER, person)),
         None => Err(ProviderError::new(ProviderErrorKind::Refused, "not good")),
     }
 }

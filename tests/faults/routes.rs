@@ -14,26 +14,38 @@ pub enum Route {
     Start,
     /// `GET /clef/callback` in a fresh browser.
     FirstLogin,
-    /// The same, over a login of the same person.
+    /// The same, where the provider names a session.
+    LoginInASession,
+    /// The same, over a login of the same user.
     LoginAgain,
-    /// The same, over a login of somebody else.
+    /// The same, over a login of another user.
     LoginOverAnother,
+    /// The same, over a login of the same user, where logins are sealed.
+    SealedLoginAgain,
     /// `POST /clef/logout`.
     Notice,
-    /// The same, for somebody who is no user.
+    /// The same, for a session at the provider.
+    NoticeForASession,
+    /// The same, for an unknown subject.
     NoticeForAStranger,
     /// `POST /clef/sign-out`.
     SignOut,
+    /// The same, where logins are sealed.
+    SealedSignOut,
+    /// A handler that signs out with `SignOut`.
+    Leave,
     /// A page with `LoggedIn`.
     Guarded,
-    /// The same, when the session is to be renewed.
+    /// The same, over a store that answers the check in parts.
+    GuardedInParts,
+    /// The same, where logins are sealed.
+    SealedGuarded,
+    /// The same, when the login is to be renewed.
     Renewal,
     /// A page with `Option<LoggedIn>`.
     Perhaps,
     /// A button that is pressed by `Logouts`.
     Everywhere,
-    /// A handler that changes the session and asks for nobody.
-    Cart,
 }
 
 /// A site, and a browser before the request.
@@ -49,29 +61,37 @@ pub const PERSON: &str = "12345";
 pub const ANOTHER: &str = "67890";
 pub const CODE: &str = "code:12345";
 pub const TOKEN: &str = "token:12345:once";
+const CODE_IN_A_SESSION: &str = "code:12345@home";
+const TOKEN_OF_A_SESSION: &str = "token:12345:once@home";
 const STRANGERS_TOKEN: &str = "token:77777:once";
 
 impl Route {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::Start,
         Self::FirstLogin,
+        Self::LoginInASession,
         Self::LoginAgain,
         Self::LoginOverAnother,
+        Self::SealedLoginAgain,
         Self::Notice,
+        Self::NoticeForASession,
         Self::NoticeForAStranger,
         Self::SignOut,
+        Self::SealedSignOut,
+        Self::Leave,
         Self::Guarded,
+        Self::GuardedInParts,
+        Self::SealedGuarded,
         Self::Renewal,
         Self::Perhaps,
         Self::Everywhere,
-        Self::Cart,
     ];
 
     /// The status of an answer when all is well.
     pub fn good(self) -> u16 {
         match self {
-            Self::Start | Self::SignOut => 303,
-            Self::FirstLogin | Self::LoginAgain | Self::LoginOverAnother => 303,
+            Self::Start | Self::SignOut | Self::SealedSignOut => 303,
+            route if route.is_login() => 303,
             Self::NoticeForAStranger => 404,
             _ => 200,
         }
@@ -79,44 +99,67 @@ impl Route {
 
     /// What it asks of the stores when all is well.
     pub fn calls(self) -> &'static [Call] {
-        use Call::{Create, Delete, LoadSession, LoadUser, LogIn, LogOut, Now, Save};
+        use Call::{
+            CheckLogin, Create, Delete, FindOrCreate, LoadSession, LoadUser, LogIn, LogOut,
+            LogOutSubject, Now, Revoke, RevokedAt, Save,
+        };
         match self {
             Self::Start => &[],
-            Self::FirstLogin => &[Now, LogIn, Now, Create],
-            Self::LoginAgain | Self::LoginOverAnother => {
-                &[Now, LogIn, Now, LoadSession, Delete, Create]
-            }
-            Self::Notice => &[LogOut],
-            Self::NoticeForAStranger => &[LogOut, Now],
-            Self::SignOut => &[LoadSession, Delete],
-            Self::Guarded | Self::Perhaps => &[LoadSession, LoadUser, Now],
-            Self::Renewal => &[LoadSession, LoadUser, Now, LoadSession, Save],
-            Self::Everywhere => &[LoadSession, LoadUser, Now, LogOut],
-            Self::Cart => &[LoadSession, Save],
+            Self::FirstLogin => &[Now, FindOrCreate, LogIn, Now, RevokedAt, Create],
+            Self::LoginInASession => &[Now, FindOrCreate, LogIn, Now, RevokedAt, RevokedAt, Create],
+            Self::LoginAgain | Self::LoginOverAnother => &[
+                Now,
+                FindOrCreate,
+                LogIn,
+                Now,
+                RevokedAt,
+                LoadSession,
+                Create,
+                Revoke,
+                Delete,
+            ],
+            Self::SealedLoginAgain => &[Now, FindOrCreate, LogIn, Now, RevokedAt, Revoke],
+            Self::Notice => &[LogOutSubject],
+            Self::NoticeForASession => &[Now, Revoke],
+            Self::NoticeForAStranger => &[LogOutSubject, Now, Now, Revoke, LogOutSubject, Now],
+            Self::SignOut | Self::Leave => &[LoadSession, Revoke, Delete],
+            Self::SealedSignOut => &[Revoke],
+            Self::Guarded | Self::Perhaps => &[LoadSession, CheckLogin],
+            Self::GuardedInParts => &[LoadSession, LoadUser, RevokedAt, Now],
+            Self::SealedGuarded => &[CheckLogin],
+            Self::Renewal => &[LoadSession, CheckLogin, Save],
+            Self::Everywhere => &[LoadSession, CheckLogin, LogOut],
         }
     }
 
-    /// The calls that are the crate's to answer for: the first of them.
-    pub fn first_of_ours(self) -> usize {
+    /// Another node of the same site, with the same settings.
+    pub fn node(self, site: &Site) -> Node {
         match self {
-            // The handler loads the session itself.
-            Self::Cart => 1,
-            _ => 0,
+            Self::GuardedInParts => site.node_in_parts(),
+            Self::SealedLoginAgain | Self::SealedSignOut | Self::SealedGuarded => {
+                site.sealed_node()
+            }
+            _ => site.node(),
         }
     }
 
     pub async fn scene(self) -> Scene {
         let site = Site::new();
-        let node = site.node();
+        let node = self.node(&site);
         let mut browser = Browser::default();
         let mut callback = String::new();
         match self {
-            Self::Start | Self::FirstLogin => {}
+            Self::Start | Self::FirstLogin | Self::LoginInASession => {}
             Self::LoginOverAnother => browser.log_in(&node.app, "code:67890").await,
+            Self::NoticeForASession => browser.log_in(&node.app, CODE_IN_A_SESSION).await,
             _ => browser.log_in(&node.app, CODE).await,
         }
         if self.is_login() {
-            callback = browser.begin(&node.app, CODE).await;
+            let code = match self {
+                Self::LoginInASession => CODE_IN_A_SESSION,
+                _ => CODE,
+            };
+            callback = browser.begin(&node.app, code).await;
         }
         if self == Self::Renewal {
             site.advance(Duration::from_secs(2 * 60 * 60));
@@ -133,25 +176,44 @@ impl Route {
     pub fn is_login(self) -> bool {
         matches!(
             self,
-            Self::FirstLogin | Self::LoginAgain | Self::LoginOverAnother
+            Self::FirstLogin
+                | Self::LoginInASession
+                | Self::LoginAgain
+                | Self::LoginOverAnother
+                | Self::SealedLoginAgain
         )
+    }
+
+    pub fn is_sign_out(self) -> bool {
+        matches!(self, Self::SignOut | Self::SealedSignOut | Self::Leave)
+    }
+
+    /// The logout token, where a notice is sent for a user.
+    pub fn token(self) -> Option<&'static str> {
+        match self {
+            Self::Notice => Some(TOKEN),
+            Self::NoticeForASession => Some(TOKEN_OF_A_SESSION),
+            _ => None,
+        }
     }
 
     /// Makes the request.
     pub async fn ask(self, scene: &mut Scene) -> Answer {
         let (app, browser) = (&scene.node.app, &mut scene.browser);
+        if self.is_login() {
+            return browser.get(app, &scene.callback).await;
+        }
         match self {
             Self::Start => browser.get(app, "/clef/login?next=/account").await,
-            Self::FirstLogin | Self::LoginAgain | Self::LoginOverAnother => {
-                browser.get(app, &scene.callback).await
-            }
-            Self::Notice => notice(app, TOKEN).await,
             Self::NoticeForAStranger => notice(app, STRANGERS_TOKEN).await,
-            Self::SignOut => browser.post(app, "/clef/sign-out").await,
-            Self::Guarded | Self::Renewal => browser.get(app, "/account").await,
+            Self::SignOut | Self::SealedSignOut => browser.post(app, "/clef/sign-out").await,
+            Self::Leave => browser.post(app, "/leave").await,
             Self::Perhaps => browser.get(app, "/").await,
             Self::Everywhere => browser.post(app, "/everywhere").await,
-            Self::Cart => browser.post(app, "/cart").await,
+            route => match route.token() {
+                Some(token) => notice(app, token).await,
+                None => browser.get(app, "/account").await,
+            },
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum_clef::SessionStore;
+use serde_json::Value;
 use tower_sessions::{
     MemoryStore,
     session::{Id, Record},
@@ -29,7 +30,7 @@ impl FaultySessions {
         }
     }
 
-    /// The ids of the users whose logins are in a session.
+    /// The ids of the users whose logins are stored.
     pub async fn logged_in(&self) -> Vec<String> {
         let ids = self.ids.lock().unwrap().clone();
         let mut users = Vec::new();
@@ -37,8 +38,8 @@ impl FaultySessions {
             let record = self.inner.load(&id).await.unwrap();
             let login = record.and_then(|record| record.data.get("axum-clef.login").cloned());
             let user = login.map(|login| {
-                let mut lines = login.as_str().unwrap().lines();
-                lines.nth(1).unwrap().to_owned()
+                let login: Value = serde_json::from_str(login.as_str().unwrap()).unwrap();
+                login["user"].as_str().unwrap().to_owned()
             });
             users.extend(user);
         }

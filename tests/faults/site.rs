@@ -1,7 +1,7 @@
 //! A site over stores with faults.
 
 use std::{
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering::SeqCst},
@@ -11,17 +11,22 @@ use std::{
 
 use axum::{
     Router,
-    http::StatusCode,
+    http::{StatusCode, request::Parts},
     routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, ClefSessions, LoggedIn, Login, LogoutError, Logouts, Timestamp,
+    ClefLayer, IdentityStore, LoggedIn, Login, LogoutError, Logouts, SessionKey, Sessions, SignOut,
+    SignOutError, Timestamp,
     provider::Provider,
     stores::{Account, MemoryUserStore},
 };
-use tower_sessions::Session;
 
-use crate::{fault::Faults, provider::OnceOnly, sessions::FaultySessions, users::FaultyUsers};
+use crate::{
+    fault::Faults,
+    provider::OnceOnly,
+    sessions::FaultySessions,
+    users::{FaultyUsers, InParts},
+};
 
 /// Everything that the nodes of the site share.
 pub struct Site {
@@ -35,10 +40,8 @@ pub struct Site {
 /// One process of the site.
 pub struct Node {
     pub app: Router,
-    pub layer: Layer,
+    pub layer: ClefLayer,
 }
-
-type Layer = ClefLayer<ClefSessions>;
 
 impl Site {
     pub fn new() -> Self {
@@ -67,24 +70,66 @@ impl Site {
         self.node_with(self.provider.clone())
     }
 
-    /// A node whose people come from another provider.
+    /// A node whose users log in at another provider.
     pub fn node_with(&self, provider: impl Provider) -> Node {
-        let layer = ClefLayer::new(
-            "http://127.0.0.1:9",
-            provider,
-            self.users.clone(),
+        let users = self.users.clone();
+        node(users, self.sessions.clone(), provider, loopback)
+    }
+
+    /// A node that finds the client address of a request so.
+    pub fn node_behind(
+        &self,
+        find: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Node {
+        let (users, sessions) = (self.users.clone(), self.sessions.clone());
+        node(users, sessions, self.provider.clone(), find)
+    }
+
+    /// A node that checks a login by several questions to the user store.
+    pub fn node_in_parts(&self) -> Node {
+        let users = InParts(self.users.clone());
+        node(
+            users,
             self.sessions.clone(),
+            self.provider.clone(),
+            loopback,
         )
-        .unwrap()
-        .client_address(|_| Some(Ipv4Addr::LOCALHOST.into()));
-        Node {
-            app: app(&layer),
-            layer,
-        }
+    }
+
+    /// A node whose logins are sealed.
+    pub fn sealed_node(&self) -> Node {
+        let sessions = Sessions::sealed([SessionKey::from_bytes([7; 32])]);
+        node(
+            self.users.clone(),
+            sessions,
+            self.provider.clone(),
+            loopback,
+        )
     }
 }
 
-fn app(layer: &Layer) -> Router {
+fn loopback(_: &Parts) -> Option<IpAddr> {
+    Some(Ipv4Addr::LOCALHOST.into())
+}
+
+fn node(
+    users: impl IdentityStore,
+    sessions: impl Into<Sessions>,
+    provider: impl Provider,
+    client_address: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
+) -> Node {
+    let layer = ClefLayer::builder("http://127.0.0.1:9", users, sessions)
+        .provider(provider)
+        .client_address(client_address)
+        .build()
+        .unwrap();
+    Node {
+        app: app(&layer),
+        layer,
+    }
+}
+
+fn app(layer: &ClefLayer) -> Router {
     pages(layer.routes()).layer(layer.clone())
 }
 
@@ -94,7 +139,7 @@ pub fn pages(routes: Router) -> Router {
         .route("/", get(home))
         .route("/account", get(account))
         .route("/everywhere", post(everywhere))
-        .route("/cart", post(fill_cart))
+        .route("/leave", post(leave))
         .merge(routes)
 }
 
@@ -111,17 +156,16 @@ fn id(LoggedIn(user): LoggedIn<Account>) -> String {
 }
 
 async fn everywhere(login: Login, logouts: Logouts) -> Result<(), StatusCode> {
-    match logouts.log_out(login.subject()).await {
+    match logouts.log_out_user(login.user_id()).await {
         Ok(known) => {
             assert!(known);
             Ok(())
         }
-        Err(LogoutError::Owed) => Err(StatusCode::SERVICE_UNAVAILABLE),
+        Err(LogoutError::Pending) => Err(StatusCode::SERVICE_UNAVAILABLE),
         Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
 
-async fn fill_cart(session: Session) -> Result<(), StatusCode> {
-    let filled = session.insert("cart", "a book").await;
-    filled.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+async fn leave(sign_out: SignOut) -> Result<(), SignOutError> {
+    sign_out.end().await
 }

@@ -33,7 +33,7 @@ impl Attacker {
         let number: i64 = sqlx::query_scalar(
             "select pg_class.oid::bigint from pg_class
              join pg_namespace on pg_namespace.oid = relnamespace
-             where relname = 'clef_seats' and nspname = $1",
+             where relname = 'clef_members' and nspname = $1",
         )
         .bind(&database.schema)
         .fetch_one(&mut connection)

@@ -18,10 +18,10 @@ type Listening = (LogoutListener, Arc<AtomicBool>);
 #[derive(Clone, Default)]
 pub struct Wire {
     pub listeners: Arc<Mutex<Vec<Listening>>>,
-    /// Tells, and cannot say who has heard it.
+    /// Publishes, and cannot say which nodes have received it.
     pub proves_nothing: Arc<AtomicBool>,
     pub panics: Arc<AtomicBool>,
-    pub told: Arc<AtomicUsize>,
+    pub published: Arc<AtomicUsize>,
 }
 
 /// The end of it at one node.
@@ -30,7 +30,7 @@ pub struct End {
     wire: Wire,
     /// Nothing comes or goes here.
     pub cut: Arc<AtomicBool>,
-    pub may_keep: Arc<AtomicBool>,
+    pub may_cache: Arc<AtomicBool>,
 }
 
 impl Wire {
@@ -38,7 +38,7 @@ impl Wire {
         End {
             wire: self.clone(),
             cut: Arc::default(),
-            may_keep: Arc::new(AtomicBool::new(true)),
+            may_cache: Arc::new(AtomicBool::new(true)),
         }
     }
 }
@@ -54,26 +54,26 @@ impl LogoutBus for End {
 
     async fn publish(&self, news: &str) -> Result<Reach, BoxError> {
         assert!(!self.wire.panics.load(SeqCst), "the bus panics");
-        self.wire.told.fetch_add(1, SeqCst);
+        self.wire.published.fetch_add(1, SeqCst);
         if self.cut.load(SeqCst) {
             return Err("the bus is cut".into());
         }
-        let mut everybody = !self.wire.proves_nothing.load(SeqCst);
+        let mut every_node = !self.wire.proves_nothing.load(SeqCst);
         for (listener, cut) in &*self.wire.listeners.lock().unwrap() {
             if cut.load(SeqCst) {
-                everybody = false;
+                every_node = false;
             } else {
                 assert!(listener.receive(news));
             }
         }
-        Ok(if everybody {
+        Ok(if every_node {
             Reach::EveryNode
         } else {
             Reach::Unknown
         })
     }
 
-    fn may_keep(&self) -> bool {
-        self.may_keep.load(SeqCst)
+    fn may_cache(&self) -> bool {
+        self.may_cache.load(SeqCst)
     }
 }

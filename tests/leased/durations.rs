@@ -1,4 +1,4 @@
-//! How long a logout waits, and who is patient.
+//! How long a logout waits, and what is patient with it.
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     users::Users,
-    world::{LEASE, MILLISECOND, WAIT, World, pass, person},
+    world::{LEASE, MILLISECOND, WAIT, World, pass},
 };
 
 const LONGEST: Duration = Leased::<Users>::LONGEST_LEASE;
@@ -36,7 +36,7 @@ async fn the_webhook_is_patient_with_the_longest_lease() {
     }
     assert_eq!(notice.await.unwrap().status, 200);
     assert!(began_at.elapsed() >= LONGEST);
-    // A stranger is looked for twice.
+    // An unknown subject is looked up twice.
     let began_at = Instant::now();
     let notice = node.notice("2");
     while !notice.is_finished() {
@@ -73,11 +73,11 @@ async fn a_logout_that_fails_is_not_answered_for_the_lease() {
     let browser = node.browser_of("1").await;
     assert!(node.serves(&browser).await);
     node.users.failing.store(true, SeqCst);
-    assert!(node.leased.log_out(&person("1")).await.is_err());
+    assert!(node.leased.log_out("1").await.is_err());
     let notice = node.notice("1");
     while !notice.is_finished() {
         pass(10 * MILLISECOND).await;
     }
     assert_eq!(notice.await.unwrap().status, 503);
-    assert!(!node.serves(&browser).await, "it is owed");
+    assert!(!node.serves(&browser).await, "it is pending");
 }

@@ -5,9 +5,8 @@
 use std::{collections::HashSet, sync::Arc, thread};
 
 use axum_clef::{
-    LogoutNews, Profile, ProviderSession, UserStore as _,
+    IdentityStore as _, ProviderSession, RevocationKey, Timestamp, UserStore as _,
     leased::{Leased, PostgresLogoutBus},
-    provider::LogoutScope,
     stores::PostgresUserStore,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -19,13 +18,16 @@ use tokio::{
 use crate::{
     attacker::{Attacker, Role, open},
     database::Database,
-    postgres::{LONGEST, keeps, log_in, log_out, memberships, node, pool_of, serves, until},
-    world::person,
+    postgres::{
+        LONGEST, keeps, kept_login, log_out, memberships, node, pool_of, serves, until,
+        user_logged_out,
+    },
+    world::subject,
 };
 
 /// The names of the members, which no attacker knows.
 async fn member_names(pool: &sqlx::PgPool) -> Vec<String> {
-    let names = sqlx::query_scalar("select seat from clef_seats");
+    let names = sqlx::query_scalar("select member from clef_members");
     names.fetch_all(pool).await.unwrap()
 }
 
@@ -35,30 +37,34 @@ async fn a_role_without_rights_sees_no_subject() {
     let database = Database::create().await;
     let here = node(&database, LONGEST).await;
     let mut attacker = Attacker::new(&database).await;
-    let subject = "alex.of.paradise.street@example.com";
-    let alex = person(subject);
-    log_in(&[&here], &alex).await;
-    log_out(&here, &alex).await;
-    log_out(&here, &alex).await;
-    let session = ProviderSession::new(alex.issuer(), subject);
-    here.log_out_session(&session).await.unwrap();
+    let name = "alex.of.paradise.street@example.com";
+    let alex = subject(name);
+    let (_, id) = kept_login(&[&here], name).await;
+    log_out(&here, &id).await;
+    here.log_out_subject(&alex).await.unwrap();
+    let session = RevocationKey::Session(ProviderSession::new(alex.issuer(), name));
+    let keep_until = Timestamp::from_micros(i64::MAX);
+    here.revoke(&[session], keep_until).await.unwrap();
+    // Of a subject without a user the subject itself is published.
+    let unknown = subject(&format!("not {name}"));
+    here.log_out_subject(&unknown).await.unwrap();
     let mut seen = HashSet::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         let (_, payload) = attacker.next().await;
         let mut bytes = payload.clone().into_bytes();
         bytes.extend(URL_SAFE_NO_PAD.decode(&payload).unwrap_or_default());
         let bytes = String::from_utf8_lossy(&bytes);
-        for clear in [subject, "clef.test", "issuer", "person", "session"] {
+        for clear in [name, "clef.test", "issuer", "user", "subject", "session"] {
             assert!(!bytes.contains(clear), "{clear} in {payload}");
         }
         assert!(seen.insert(payload), "logouts of one user are linkable");
     }
     // Nor does the length tell who it was.
-    log_in(&[&here], &person("7")).await;
-    log_out(&here, &person("7")).await;
+    let (_, seven) = kept_login(&[&here], "7").await;
+    log_out(&here, &seven).await;
     let (_, short) = attacker.next().await;
     assert!(seen.iter().any(|long| long.len() == short.len()));
-    for table in ["clef_bus_secret", "clef_seats"] {
+    for table in ["clef_bus_secret", "clef_members"] {
         assert!(!attacker.may_read(&database, table).await, "{table}");
     }
 }
@@ -70,9 +76,9 @@ async fn forged_acknowledgements_answer_no_logout_early() {
     let here = node(&database, LONGEST).await;
     let pool = pool_of(&database).await;
     let mut attacker = Attacker::new(&database).await;
-    let (url, alex) = (database.url(), person("12345"));
+    let url = database.url();
 
-    // A node that still serves the login, as it hears nothing from the moment it is stopped.
+    // A node that still serves the login, as it receives nothing from the moment it is stopped.
     let (kept, mut is_kept) = mpsc::channel::<()>(1);
     let (stop, stops) = oneshot::channel::<()>();
     let (wake, sleeps) = std::sync::mpsc::channel::<()>();
@@ -87,30 +93,26 @@ async fn forged_acknowledgements_answer_no_logout_early() {
             until(async || memberships(&pool).await == 2).await;
             kept.send(()).await.unwrap();
             stops.await.unwrap();
-            let alex = person("12345");
-            let stamp = there.now().await.unwrap();
-            let user = there.log_in(&Profile::new(alex.clone())).await.unwrap();
-            let id = axum_clef::User::id(&user.unwrap());
-            assert!(serves(&there, &id, &alex, stamp).await);
+            let (stamp, id) = kept_login(&[&there], "12345").await;
             kept.send(()).await.unwrap();
             // The whole thread.
             sleeps.recv().unwrap();
-            serves(&there, &id, &alex, stamp).await
+            serves(&there, &id, stamp).await
         })
     });
     is_kept.recv().await.unwrap();
 
-    // Logouts that the other node acknowledges. The attacker is told the channel of the
-    // acknowledgements, and takes them down.
-    log_in(&[&here], &alex).await;
-    log_out(&here, &alex).await;
+    // Logouts that the other node acknowledges. The attacker is given the channel of the
+    // acknowledgements, and records them.
+    let (_, id) = kept_login(&[&here], "12345").await;
+    log_out(&here, &id).await;
     let (channel, payload) = attacker.next().await;
     let text = open(&pool, &channel, &payload).await.unwrap();
     let node_channel = format!("clef_node_{}", text.split(' ').nth(1).unwrap());
     attacker.listener.listen(&node_channel).await.unwrap();
     let mut captured = vec![payload];
     let mut acknowledged = 0;
-    log_out(&here, &alex).await;
+    log_out(&here, &id).await;
     while acknowledged < 1 {
         let (channel, payload) = attacker.next().await;
         let text = open(&pool, &channel, &payload).await.unwrap();
@@ -122,8 +124,8 @@ async fn forged_acknowledgements_answer_no_logout_early() {
     is_kept.recv().await.unwrap();
     let members = member_names(&pool).await;
     let logout = tokio::spawn({
-        let here = Arc::clone(&here);
-        async move { log_out(&here, &person("12345")).await }
+        let (here, id) = (Arc::clone(&here), id.clone());
+        async move { log_out(&here, &id).await }
     });
     // Everything that the attacker has, for the logout that waits now.
     loop {
@@ -171,19 +173,18 @@ async fn forged_news_changes_nothing_and_replayed_news_loosens_nothing() {
     );
     let pool = pool_of(&database).await;
     let mut attacker = Attacker::new(&database).await;
-    let (alex, sam) = (person("12345"), person("2"));
-    log_in(&[&here, &there], &alex).await;
-    log_in(&[&here, &there], &sam).await;
-    log_out(&here, &alex).await;
+    let (_, id) = kept_login(&[&here, &there], "12345").await;
+    let (_, sam) = kept_login(&[&here, &there], "2").await;
+    log_out(&here, &id).await;
     let (channel, real) = attacker.next().await;
 
-    let (stamp, id) = log_in(&[&here, &there], &alex).await;
+    let (stamp, _) = kept_login(&[&here, &there], "12345").await;
     let mut news = there.logout_news().unwrap();
     let node_name = "f".repeat(32);
-    let clear = r#"{"from":"x","ended":{"person":{"issuer":"https://clef.test","id":"12345"}}}"#;
-    let everybody = r#"{"from":"x","ended":{"anybody":{}}}"#;
+    let clear = format!(r#"{{"from":"x","ended":{{"logins":[{{"user":{{"id":"{id}"}}}}]}}}}"#);
+    let any = r#"{"from":"x","ended":"any"}"#;
     let mut forged = Vec::new();
-    for text in [clear, everybody] {
+    for text in [&*clear, any] {
         forged.push(format!("{node_name} 1 {text}"));
         forged.push(format!("news {node_name} {node_name} {text}"));
         let sealed = format!("{:028}news {node_name} {node_name} {text}", 0);
@@ -203,24 +204,22 @@ async fn forged_news_changes_nothing_and_replayed_news_loosens_nothing() {
     }
     // Seen by way of what comes after.
     log_out(&here, &sam).await;
-    let scope = LogoutScope::Person(sam);
-    assert_eq!(news.recv().await, Ok(LogoutNews::LoggedOut(scope)));
-    // Unless the number of the other user is by chance that of this one.
-    assert!(keeps(&there, &pool, &id, &alex).await, "it was dropped");
-    assert!(serves(&there, &id, &alex, stamp).await);
+    assert_eq!(news.recv().await, Ok(user_logged_out(&sam)));
+    // Unless the counter of the other user is by chance that of this one.
+    assert!(keeps(&there, &pool, &id).await, "it was invalidated");
+    assert!(serves(&there, &id, stamp).await);
 
-    // A real one again costs reads, and logs out nobody.
+    // A real one again costs reads, and logs out no user.
     for _ in 0..50 {
         attacker.notify(&channel, &real).await;
     }
-    let scope = LogoutScope::Person(alex.clone());
-    assert_eq!(news.recv().await, Ok(LogoutNews::LoggedOut(scope)));
-    assert!(serves(&there, &id, &alex, stamp).await);
-    assert!(serves(&here, &id, &alex, stamp).await);
-    let took = log_out(&here, &alex).await;
+    assert_eq!(news.recv().await, Ok(user_logged_out(&id)));
+    assert!(serves(&there, &id, stamp).await);
+    assert!(serves(&here, &id, stamp).await);
+    let took = log_out(&here, &id).await;
     assert!(took < LONGEST, "{took:?}");
     for node in [&here, &there] {
-        assert!(!serves(node, &id, &alex, stamp).await);
+        assert!(!serves(node, &id, stamp).await);
     }
 }
 
@@ -228,7 +227,7 @@ async fn forged_news_changes_nothing_and_replayed_news_loosens_nothing() {
 fn documented_grants(role: &str) -> String {
     let files = [
         include_str!("../../migrations/postgres/0001_users.sql"),
-        include_str!("../../migrations/postgres/0002_seats.sql"),
+        include_str!("../../migrations/postgres/0002_members.sql"),
         include_str!("../../migrations/postgres/0003_bus_secret.sql"),
     ];
     let lines = files.iter().flat_map(|file| file.lines());
@@ -254,7 +253,7 @@ async fn a_node_needs_the_documented_rights_and_the_secret_is_one() {
         "grant usage on schema {} to {};",
         database.schema, role.name
     );
-    let grants = usage + &documented_grants(&role.name);
+    let grants = format!("{usage}{}", documented_grants(&role.name));
     assert!(grants.contains("clef_bus_secret"), "{grants}");
     sqlx::raw_sql(&grants).execute(&pool).await.unwrap();
     let url = role.of(database.url());
@@ -267,21 +266,20 @@ async fn a_node_needs_the_documented_rights_and_the_secret_is_one() {
     };
     let (here, there) = (open_node().await, open_node().await);
     until(async || memberships(&pool).await == 2).await;
-    let alex = person("12345");
-    let (stamp, id) = log_in(&[&here, &there], &alex).await;
-    let took = log_out(&here, &alex).await;
+    let (stamp, id) = kept_login(&[&here, &there], "12345").await;
+    let took = log_out(&here, &id).await;
     assert!(took < LONGEST, "{took:?}");
-    assert!(!serves(&there, &id, &alex, stamp).await);
+    assert!(!serves(&there, &id, stamp).await);
 
     let revoke = format!("revoke select on clef_bus_secret from {}", role.name);
     sqlx::raw_sql(&revoke).execute(&pool).await.unwrap();
     let third = open_node().await;
-    let (stamp, id) = log_in(&[&third], &alex).await;
-    assert!(!keeps(&third, &pool, &id, &alex).await);
+    let (stamp, id) = kept_login(&[&third], "12345").await;
+    assert!(!keeps(&third, &pool, &id).await);
     // It cannot publish, and waits.
-    let took = log_out(&third, &alex).await;
+    let took = log_out(&third, &id).await;
     assert!(took >= LONGEST, "{took:?}");
     for node in [&here, &there, &third] {
-        assert!(!serves(node, &id, &alex, stamp).await);
+        assert!(!serves(node, &id, stamp).await);
     }
 }

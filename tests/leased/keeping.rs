@@ -1,13 +1,16 @@
-//! What is kept, for how long and for whom.
+//! What is kept, for how long and for which requests.
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::{LoginReference, Profile, Timestamp, User as _, UserStore as _, leased::Leased};
+use axum_clef::{
+    IdentityStore as _, LoginReference, Profile, Timestamp, User as _, UserStore as _,
+    leased::Leased,
+};
 
-use crate::world::{LEASE, MILLISECOND, World, pass, person, settle};
+use crate::world::{LEASE, MILLISECOND, World, log_in, pass, settle, subject};
 
 #[tokio::test(start_paused = true)]
-async fn a_user_is_read_once_a_lease() {
+async fn a_login_is_read_once_a_lease() {
     let world = World::new();
     let node = world.node();
     let browser = node.browser_of("1").await;
@@ -53,7 +56,7 @@ async fn a_lease_counts_from_before_the_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_requests_for_one_cold_user_make_one_read() {
+async fn a_thousand_requests_for_one_cold_login_make_one_read() {
     let world = World::new();
     let node =
         world.node_of(|users| Leased::new(users, Leased::<crate::users::Users>::LONGEST_LEASE));
@@ -70,7 +73,7 @@ async fn a_thousand_requests_for_one_cold_user_make_one_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_that_fails_is_for_those_who_waited_for_it() {
+async fn a_read_that_fails_is_for_the_requests_that_waited_for_it() {
     let world = World::new();
     let node = world.node();
     let browser = node.browser_of("1").await;
@@ -89,7 +92,7 @@ async fn a_read_that_fails_is_for_those_who_waited_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_stops_waiting_for_a_read_does_not_stop_it_for_others() {
+async fn a_request_that_stops_waiting_for_a_read_does_not_stop_it_for_others() {
     let world = World::new();
     let node = world.node();
     let browser = node.browser_of("1").await;
@@ -106,59 +109,59 @@ async fn whoever_stops_waiting_for_a_read_does_not_stop_it_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_not_kept() {
+async fn each_login_is_read_by_itself() {
     let world = World::new();
     let node = world.node();
-    let alex = person("1");
-    let login = LoginReference::new("1", &alex);
-    assert!(node.leased.standing(login).await.unwrap().is_none());
+    let browsers = [node.browser_of("1").await, node.browser_of("1").await];
+    for _ in 0..2 {
+        for browser in &browsers {
+            assert!(node.serves(browser).await);
+        }
+    }
+    assert_eq!(node.users.reads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_user_is_not_kept() {
+    let world = World::new();
+    let node = world.node();
+    let login = LoginReference::new("1");
+    assert!(node.leased.check_login(login).await.unwrap().is_none());
     // At another node.
-    world
-        .store
-        .log_in(&Profile::new(alex.clone()))
-        .await
-        .unwrap();
-    let standing = node.leased.standing(login).await.unwrap();
-    assert_eq!(standing.unwrap().user.id(), "1");
+    assert_eq!(log_in(&world.store, &subject("1")).await, "1");
+    let check = node.leased.check_login(login).await.unwrap();
+    assert_eq!(check.unwrap().user.id(), "1");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_login_shows_the_user_as_they_are_now() {
     let world = World::new();
     let node = world.node();
-    let mut profile = Profile::new(person("1"));
-    let user = node.leased.log_in(&profile).await.unwrap().unwrap();
-    let (id, alex) = (user.id(), person("1"));
-    let login = LoginReference::new(&id, &alex);
+    let mut profile = Profile::new(subject("1"));
+    let id = log_in(&*node.leased, &profile.subject).await;
     let held = node.users.holds.prepare("read");
-    let (leased, known) = (node.leased.clone(), id.clone());
+    let (leased, user_id) = (node.leased.clone(), id.clone());
     let slow = tokio::spawn(async move {
-        let alex = person("1");
-        leased
-            .standing(LoginReference::new(&known, &alex))
-            .await
-            .unwrap();
+        let check = leased.check_login(LoginReference::new(&user_id)).await;
+        check.map(drop).unwrap();
     });
     held.reached.await.unwrap();
     profile.first_name = Some("Alex".to_owned());
-    node.leased.log_in(&profile).await.unwrap();
+    node.leased.find_or_create(&profile).await.unwrap();
     held.go.send(()).unwrap();
     slow.await.unwrap();
-    let standing = node.leased.standing(login).await.unwrap().unwrap();
-    assert_eq!(standing.user.profile().name().unwrap(), "Alex");
+    let check = node.leased.check_login(LoginReference::new(&id)).await;
+    let user = check.unwrap().unwrap().user;
+    assert_eq!(user.profile().name().unwrap(), "Alex");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_clock_of_the_store_goes_on_while_it_is_kept() {
     let world = World::new();
     let node = world.node();
-    let alex = person("1");
-    node.leased
-        .log_in(&Profile::new(alex.clone()))
-        .await
-        .unwrap();
-    let login = LoginReference::new("1", &alex);
-    let now = async || node.leased.standing(login).await.unwrap().unwrap().now;
+    let id = log_in(&*node.leased, &subject("1")).await;
+    let login = LoginReference::new(&id);
+    let now = async || node.leased.check_login(login).await.unwrap().unwrap().now;
     let first = now().await;
     pass(LEASE / 2).await;
     let half = i64::try_from((LEASE / 2).as_micros()).unwrap();
@@ -170,47 +173,39 @@ async fn the_clock_of_the_store_goes_on_while_it_is_kept() {
 async fn what_was_read_before_a_login_began_says_nothing_of_it() {
     let world = World::new();
     let node = world.node();
-    let alex = person("1");
-    node.leased
-        .log_in(&Profile::new(alex.clone()))
-        .await
-        .unwrap();
-    let login = LoginReference::new("1", &alex);
-    let now = node.leased.standing(login).await.unwrap().unwrap().now;
-    node.leased.standing(login.begun_at(now)).await.unwrap();
+    let id = log_in(&*node.leased, &subject("1")).await;
+    let login = LoginReference::new(&id);
+    let now = node.leased.check_login(login).await.unwrap().unwrap().now;
+    let check = async |login| node.leased.check_login(login).await.map(drop).unwrap();
+    check(login.begun_at(now)).await;
     assert_eq!(node.users.reads(), 1);
-    // At another node, which the clock of the store told so: it may have been set forward by far
-    // more than the lease.
+    // At another node, by the clock of the store: it may have been set forward by far more than
+    // the lease.
     let later = Timestamp::from_micros(now.as_micros() + 1);
-    node.leased.standing(login.begun_at(later)).await.unwrap();
+    check(login.begun_at(later)).await;
     assert_eq!(node.users.reads(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_is_kept_than_there_is_room_for() {
     const ROOM: usize = 100;
-    const PEOPLE: usize = 5_000;
+    const USERS: usize = 5_000;
     let world = World::new();
     let node = world.node_of(|users| Leased::new(users, LEASE).capacity(ROOM as u64));
-    let people: Vec<_> = (1..=PEOPLE).map(|id| person(&id.to_string())).collect();
-    for alex in &people {
-        world
-            .store
-            .log_in(&Profile::new(alex.clone()))
-            .await
-            .unwrap();
+    let mut ids = Vec::new();
+    for number in 1..=USERS {
+        ids.push(log_in(&world.store, &subject(&number.to_string())).await);
     }
     for _ in 0..2 {
-        for (index, alex) in people.iter().enumerate() {
-            let id = (index + 1).to_string();
-            let login = LoginReference::new(&id, alex);
-            assert!(node.leased.standing(login).await.unwrap().is_some());
+        for id in &ids {
+            let check = node.leased.check_login(LoginReference::new(id)).await;
+            assert!(check.unwrap().is_some());
         }
     }
-    assert_eq!(node.users.reads(), 2 * PEOPLE, "the first are long gone");
+    assert_eq!(node.users.reads(), 2 * USERS, "the first are long gone");
     for _ in 0..10 {
-        let login = LoginReference::new("7", &people[6]);
-        node.leased.standing(login).await.unwrap();
+        let check = node.leased.check_login(LoginReference::new("7")).await;
+        assert!(check.unwrap().is_some());
     }
-    assert_eq!(node.users.reads(), 2 * PEOPLE + 1, "and the last is there");
+    assert_eq!(node.users.reads(), 2 * USERS + 1, "and the last is there");
 }

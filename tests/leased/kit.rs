@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use axum_clef::{
     leased::Leased,
     stores::{MemoryUserStore, SqliteUserStore},
-    testing::check_user_store,
+    testing::check_identity_store,
 };
 
 const LEASE: Duration = Duration::from_millis(20);
@@ -14,7 +14,7 @@ const LEASE: Duration = Duration::from_millis(20);
 async fn leased_users_in_memory_keep_the_contract() {
     let users = MemoryUserStore::new();
     let open = async || Ok::<_, Infallible>(Leased::new(users.clone(), LEASE));
-    check_user_store(open).await.unwrap();
+    check_identity_store(open).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,5 +25,5 @@ async fn leased_users_in_sqlite_keep_the_contract() {
         let users = SqliteUserStore::connect(&url).await;
         users.map(|users| Leased::new(users, LEASE))
     };
-    check_user_store(open).await.unwrap();
+    check_identity_store(open).await.unwrap();
 }

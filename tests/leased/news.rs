@@ -1,12 +1,15 @@
-//! What a node tells of logouts at others.
+//! The news of a node of logouts at others.
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::{LogoutNews, UserStore as _, provider::LogoutScope};
+use axum_clef::{
+    IdentityStore as _, LogoutKey, LogoutNews, ProviderSession, RevocationKey, Timestamp,
+    UserStore as _,
+};
 
 use crate::{
     bus::Wire,
-    world::{World, pass, person, settle, two_nodes_on},
+    world::{World, log_in, pass, settle, subject, two_nodes_on},
 };
 
 #[tokio::test(start_paused = true)]
@@ -15,31 +18,47 @@ async fn a_logout_at_one_node_is_news_at_the_other_alone() {
     let (_world, [here, there], [_, there_end]) = two_nodes_on(&wire).await;
     let mut here_news = here.leased.logout_news().unwrap();
     let mut there_news = there.leased.logout_news().unwrap();
-    here.leased.log_out(&person("1")).await.unwrap();
-    let scope = LogoutScope::Person(person("1"));
-    assert_eq!(there_news.try_recv(), Ok(LogoutNews::LoggedOut(scope)));
+    let user = || LogoutNews::LoggedOut(LogoutKey::User("1".to_owned()));
+    here.leased.log_out("1").await.unwrap();
+    assert_eq!(there_news.try_recv(), Ok(user()));
+    // A subject by its users, if it stands for any.
+    let subject = subject("1");
+    here.leased.log_out_subject(&subject).await.unwrap();
+    let unknown = LogoutNews::LoggedOut(LogoutKey::Subject(subject.clone()));
+    assert_eq!(there_news.try_recv(), Ok(unknown));
+    assert_eq!(log_in(&*here.leased, &subject).await, "1");
+    here.leased.log_out_subject(&subject).await.unwrap();
+    assert_eq!(there_news.try_recv(), Ok(user()));
+    let session = ProviderSession::new("https://clef.test", "abc");
+    let keys = [
+        RevocationKey::Session(session),
+        RevocationKey::Subject(subject),
+    ];
+    let keep_until = Timestamp::from_micros(i64::MAX);
+    here.leased.revoke(&keys, keep_until).await.unwrap();
+    for key in keys {
+        let key = LogoutKey::Revocation(key);
+        assert_eq!(there_news.try_recv(), Ok(LogoutNews::LoggedOut(key)));
+    }
     assert!(here_news.try_recv().is_err(), "its own is no news");
     there_end.cut.store(true, SeqCst);
-    here.leased.log_out(&person("1")).await.unwrap();
+    here.leased.log_out("1").await.unwrap();
     assert!(there_news.try_recv().is_err());
-    assert_eq!(wire.told.load(SeqCst), 2);
+    assert_eq!(wire.published.load(SeqCst), 5);
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_that_are_too_long_for_a_bus_are_anybody() {
+async fn keys_that_are_too_long_for_a_bus_are_any_login() {
     let wire = Wire::default();
     let (_world, [here, there], _) = two_nodes_on(&wire).await;
     let mut news = there.leased.logout_news().unwrap();
     let browser = there.browser_of("1").await;
     assert!(there.serves(&browser).await);
     let reads = there.users.reads();
-    here.leased
-        .log_out(&person(&"long ".repeat(2_000)))
-        .await
-        .unwrap();
-    assert_eq!(news.try_recv(), Ok(LogoutNews::Missed));
+    here.leased.log_out(&"long ".repeat(2_000)).await.unwrap();
+    assert_eq!(news.try_recv(), Ok(LogoutNews::Lagged));
     assert!(there.serves(&browser).await);
-    assert_eq!(there.users.reads(), reads + 1, "everybody was dropped");
+    assert_eq!(there.users.reads(), reads + 1, "everything was invalidated");
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,10 +70,10 @@ async fn a_bus_that_panics_is_listened_to_again() {
     settle().await;
     wire.panics.store(false, SeqCst);
     pass(Duration::from_secs(1)).await;
-    here.leased.log_out(&person("1")).await.unwrap();
-    assert_eq!(news.try_recv(), Ok(LogoutNews::Missed));
-    let scope = LogoutScope::Person(person("1"));
-    assert_eq!(news.try_recv(), Ok(LogoutNews::LoggedOut(scope)));
+    here.leased.log_out("1").await.unwrap();
+    assert_eq!(news.try_recv(), Ok(LogoutNews::Lagged));
+    let key = LogoutKey::User("1".to_owned());
+    assert_eq!(news.try_recv(), Ok(LogoutNews::LoggedOut(key)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,21 +2,28 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::{LoginReference, ProviderSession, UserStore as _, leased::Leased};
+use axum::http::Method;
+use axum_clef::{
+    IdentityStore as _, LoginId, LoginReference, ProviderSession, RevocationKey, Timestamp,
+    UserStore as _, leased::Leased,
+};
 use tokio::time::Instant;
 
 use crate::{
+    browser::send,
     bus::Wire,
-    users::Users,
-    world::{LEASE, MILLISECOND, WAIT, World, pass, person, settle, two_nodes_on},
+    users::{AT_WORK, Users},
+    world::{LEASE, MILLISECOND, WAIT, World, log_in, pass, settle, subject, two_nodes_on},
 };
+
+const LATEST: Timestamp = Timestamp::from_micros(i64::MAX);
 
 #[tokio::test(start_paused = true)]
 async fn a_logout_is_answered_when_no_node_serves_it_any_more() {
     // Both as far from the true rate as is allowed, either way; and both right.
-    for (teller, keeper) in [(1_010, 990), (990, 1_010), (1_000, 1_000)] {
+    for (publisher, keeper) in [(1_010, 990), (990, 1_010), (1_000, 1_000)] {
         let world = World::new();
-        let [here, there] = [teller, keeper]
+        let [here, there] = [publisher, keeper]
             .map(|rate| world.node_of(|users| Leased::new(users, LEASE).clock_at(rate)));
         let browser = here.browser_of("1").await;
         assert!(there.serves(&browser).await);
@@ -26,7 +33,7 @@ async fn a_logout_is_answered_when_no_node_serves_it_any_more() {
         while !notice.is_finished() {
             if there.serves(&browser).await {
                 served_until = began_at.elapsed();
-                assert!(!notice.is_finished(), "{served_until:?} after it was told");
+                assert!(!notice.is_finished(), "{served_until:?} after the notice");
             }
             pass(MILLISECOND).await;
         }
@@ -39,7 +46,7 @@ async fn a_logout_is_answered_when_no_node_serves_it_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_node_that_is_told_forgets_at_once() {
+async fn the_node_that_receives_the_notice_invalidates_at_once() {
     let world = World::new();
     let node = world.node();
     let browser = node.browser_of("1").await;
@@ -68,7 +75,7 @@ async fn others_stay_logged_in_and_are_not_read_again() {
     for other in &others[1..] {
         assert!(node.serves(other).await);
     }
-    // One in sixteen thousand shares the number of the person who is logged out.
+    // One in sixteen thousand shares the counter of the user who is logged out.
     assert!(node.users.reads() <= 4 + 1);
     pass(WAIT + MILLISECOND).await;
     assert_eq!(notice.await.unwrap().status, 200);
@@ -107,7 +114,7 @@ async fn over_a_bus_that_proves_it_a_logout_is_answered_at_once() {
 async fn a_bus_that_is_cut_costs_the_lease_and_nothing_else() {
     let wire = Wire::default();
     let (_world, [here, there], [here_end, there_end]) = two_nodes_on(&wire).await;
-    // At the other node, at this one, both; a bus that cannot say who has heard it, or panics.
+    // At the other node, at this one, both; a bus that proves nothing, or panics.
     for case in 0..5 {
         let flags = [
             &there_end.cut,
@@ -144,10 +151,10 @@ async fn a_node_that_may_not_keep_asks_each_time() {
     let browser = here.browser_of("1").await;
     assert!(there.serves(&browser).await && there.serves(&browser).await);
     assert_eq!(there.users.reads(), 1);
-    // As one that slept, and whose place the others have given away meanwhile.
-    there_end.may_keep.store(false, SeqCst);
+    // As a node that slept, and whose membership the others have ended meanwhile.
+    there_end.may_cache.store(false, SeqCst);
     there_end.cut.store(true, SeqCst);
-    here.leased.log_out(&person("1")).await.unwrap();
+    here.leased.log_out("1").await.unwrap();
     assert!(!there.serves(&browser).await);
     assert!(!there.serves(&browser).await);
     assert_eq!(there.users.reads(), 3);
@@ -158,63 +165,180 @@ async fn a_read_that_is_under_way_is_not_shared_by_a_node_that_may_not_keep() {
     let wire = Wire::default();
     let (world, [_, there], [_, there_end]) = two_nodes_on(&wire).await;
     let browser = there.browser_of("1").await;
-    there_end.may_keep.store(false, SeqCst);
+    there_end.may_cache.store(false, SeqCst);
     let held = there.users.holds.prepare("read");
     let slow = there.request(&browser);
     held.reached.await.unwrap();
     // By a node that does not wait for this one.
-    world.store.log_out(&person("1")).await.unwrap();
+    world.store.log_out("1").await.unwrap();
     assert!(!there.serves(&browser).await);
     held.go.send(()).unwrap();
     assert_eq!(slow.await.unwrap().status, 200, "it came before the logout");
 }
 
-/// Whether a login of person 1 in this session has ended, as the node has it.
-async fn has_ended(users: &Leased<Users>, session: &ProviderSession) -> bool {
-    let alex = person("1");
-    let login = LoginReference::new("1", &alex).in_session(Some(session));
-    let standing = users.standing(login).await.unwrap().unwrap();
-    standing.session_logged_out_at.is_some()
+/// Whether a login of user 1 under this key has ended, as the node has it.
+async fn has_ended(users: &Leased<Users>, key: &RevocationKey) -> bool {
+    let mut login = LoginReference::new("1").with_provider_key(key.provider_key());
+    if let RevocationKey::Login(id) = key {
+        login = login.with_id(*id);
+    }
+    let check = users.check_login(login).await.unwrap().unwrap();
+    check.revoked || check.provider_revoked_at.is_some()
+}
+
+fn session(id: &str) -> RevocationKey {
+    RevocationKey::Session(ProviderSession::new("https://clef.test", id))
+}
+
+fn login(id: &str) -> RevocationKey {
+    let id: LoginId = format!("AAECAwQFBgcICQoLDA0O{id}").parse().unwrap();
+    RevocationKey::Login(id)
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_session_at_the_provider_waits_too() {
+async fn a_revocation_waits_for_the_lease_too() {
     let world = World::new();
     let nodes = [world.node(), world.node()];
     nodes[0].browser_of("1").await;
-    let session = ProviderSession::new("https://clef.test", "abc");
-    for node in &nodes {
-        assert!(!has_ended(&node.leased, &session).await);
-    }
-    let began_at = Instant::now();
-    assert!(nodes[0].leased.log_out_session(&session).await.unwrap());
-    assert_eq!(began_at.elapsed().as_millis(), WAIT.as_millis() + 1);
-    for node in &nodes {
-        assert!(has_ended(&node.leased, &session).await);
+    for key in [
+        session("abc"),
+        RevocationKey::Subject(subject("1")),
+        login("Dw"),
+    ] {
+        for node in &nodes {
+            assert!(!has_ended(&node.leased, &key).await);
+        }
+        let began_at = Instant::now();
+        let keys = [key.clone()];
+        nodes[0].leased.revoke(&keys, LATEST).await.unwrap();
+        assert_eq!(began_at.elapsed().as_millis(), WAIT.as_millis() + 1);
+        for node in &nodes {
+            assert!(has_ended(&node.leased, &key).await);
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_session_is_told_too_and_drops_no_other() {
+async fn a_revocation_is_published_with_all_its_keys_and_drops_no_other() {
     let wire = Wire::default();
     let (_world, nodes, _) = two_nodes_on(&wire).await;
     nodes[0].browser_of("1").await;
-    let sessions = ["abc", "d", "e", "f"].map(|id| ProviderSession::new("https://clef.test", id));
-    let (session, others) = sessions.split_first().unwrap();
+    let keys = [
+        session("abc"),
+        RevocationKey::Subject(subject("1")),
+        login("Dw"),
+        session("d"),
+        session("e"),
+        login("DQ"),
+    ];
+    let (revoked, others) = keys.split_at(3);
     for node in &nodes {
-        for session in &sessions {
-            assert!(!has_ended(&node.leased, session).await);
+        for key in &keys {
+            assert!(!has_ended(&node.leased, key).await);
         }
     }
     let began_at = Instant::now();
-    assert!(nodes[0].leased.log_out_session(session).await.unwrap());
+    nodes[0].leased.revoke(revoked, LATEST).await.unwrap();
     assert_eq!(began_at.elapsed(), Duration::ZERO);
+    assert_eq!(wire.published.load(SeqCst), 1);
     for node in &nodes {
-        assert!(has_ended(&node.leased, session).await);
+        for key in revoked {
+            assert!(has_ended(&node.leased, key).await);
+        }
         let reads = node.users.reads();
         for other in others {
             assert!(!has_ended(&node.leased, other).await);
         }
         assert!(node.users.reads() <= reads + 1, "but for one by chance");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_subject_is_revoked_without_a_wait() {
+    let wire = Wire::default();
+    let (_world, [here, _], _) = two_nodes_on(&wire).await;
+    let began_at = Instant::now();
+    let keys = [RevocationKey::UnknownSubject(subject("1"))];
+    here.leased.revoke(&keys, LATEST).await.unwrap();
+    assert_eq!(began_at.elapsed(), Duration::ZERO);
+    assert_eq!(wire.published.load(SeqCst), 0);
+    assert!(here.leased.revoked_at(&keys[0]).await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_with_two_subjects_is_one_user_on_every_node() {
+    let wire = Wire::default();
+    let (_world, [here, there], _) = two_nodes_on(&wire).await;
+    let at_work = format!("1{AT_WORK}");
+    for logged_out in ["1", &at_work] {
+        let browsers = [
+            here.browser_of("1").await,
+            here.browser_of("1%20at%20work").await,
+        ];
+        for browser in &browsers {
+            assert!(there.serves(browser).await && here.serves(browser).await);
+        }
+        let began_at = Instant::now();
+        let users = here.leased.log_out_subject(&subject(logged_out)).await;
+        assert_eq!(users.unwrap(), ["1"]);
+        assert_eq!(began_at.elapsed(), Duration::ZERO);
+        for browser in &browsers {
+            assert!(!there.serves(browser).await && !here.serves(browser).await);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subject_that_is_no_user_any_more_waits_for_the_lease_over_any_bus() {
+    let wire = Wire::default();
+    let (_world, [here, _], _) = two_nodes_on(&wire).await;
+    let began_at = Instant::now();
+    let users = here.leased.log_out_subject(&subject("1")).await.unwrap();
+    assert!(users.is_empty());
+    assert_eq!(began_at.elapsed().as_millis(), WAIT.as_millis() + 1);
+    // An id is found by the bus also where its user is gone.
+    let began_at = Instant::now();
+    assert!(!here.leased.log_out("1").await.unwrap());
+    assert_eq!(began_at.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_out_is_answered_when_no_node_serves_a_copy_of_the_cookie() {
+    let world = World::new();
+    let (here, there) = (world.node(), world.node());
+    let browser = here.browser_of("1").await;
+    let other = here.browser_of("1").await;
+    for node in [&here, &there] {
+        assert!(node.serves(&browser).await && node.serves(&other).await);
+    }
+    let began_at = Instant::now();
+    let answer = send(&here, browser.request(Method::POST, "/clef/sign-out")).await;
+    assert_eq!(answer.status, 303);
+    assert!(began_at.elapsed() >= LEASE, "{:?}", began_at.elapsed());
+    for node in [&here, &there] {
+        assert!(!node.serves(&browser).await);
+        assert!(node.serves(&other).await, "one login alone has ended");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_logout_by_subject_is_not_answered_before_its_write() {
+    let world = World::new();
+    let node = world.node();
+    let id = log_in(&*node.leased, &subject("1")).await;
+    let login = LoginReference::new(&id);
+    let logged_out_at = async || {
+        let check = node.leased.check_login(login).await.unwrap().unwrap();
+        axum_clef::User::logged_out_at(&check.user)
+    };
+    assert_eq!(logged_out_at().await, None);
+    let written = node.users.holds.prepare("written");
+    let leased = node.leased.clone();
+    let logout = tokio::spawn(async move { leased.log_out_subject(&subject("1")).await });
+    written.reached.await.unwrap();
+    assert!(!logout.is_finished());
+    // Dropped like this, it is seen after a lease at the latest.
+    logout.abort();
+    pass(LEASE).await;
+    assert!(logged_out_at().await.is_some());
 }

@@ -1,10 +1,10 @@
 //! Reads that a logout overlaps.
 
-use axum_clef::{Profile, UserStore as _};
+use axum_clef::UserStore as _;
 
 use crate::{
     bus::Wire,
-    world::{LEASE, MILLISECOND, WAIT, World, pass, person, settle, two_nodes_on},
+    world::{LEASE, MILLISECOND, WAIT, World, pass, settle, two_nodes_on},
 };
 
 #[tokio::test(start_paused = true)]
@@ -27,7 +27,7 @@ async fn a_read_at_another_node_that_ends_after_the_answer_is_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_a_read_that_takes_longer_than_a_lease_reads_anew() {
+async fn a_request_that_waits_for_a_read_of_longer_than_a_lease_reads_anew() {
     let world = World::new();
     let (here, there) = (world.node(), world.node());
     let browser = here.browser_of("1").await;
@@ -76,8 +76,8 @@ async fn what_was_kept_is_dropped_first_and_what_is_read_meanwhile_too() {
     assert_eq!(here.users.reads(), 1);
     let held = here.users.holds.prepare("write");
     let leased = here.leased.clone();
-    // Not by the webhook, which refuses the person meanwhile.
-    let logout = tokio::spawn(async move { leased.log_out(&person("1")).await.unwrap() });
+    // Not by the webhook, which refuses the user meanwhile.
+    let logout = tokio::spawn(async move { leased.log_out("1").await.unwrap() });
     held.reached.await.unwrap();
     assert!(here.serves(&browser).await, "it is not written yet");
     assert_eq!(here.users.reads(), 2, "what was kept is dropped already");
@@ -87,13 +87,13 @@ async fn what_was_kept_is_dropped_first_and_what_is_read_meanwhile_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_logout_dropped_after_its_write_forgets_what_was_read_before() {
+async fn a_logout_dropped_after_its_write_invalidates_what_was_read_before() {
     let world = World::new();
     let node = world.node();
     let browser = node.browser_of("1").await;
     let held = node.users.holds.prepare("write");
     let leased = node.leased.clone();
-    let logout = tokio::spawn(async move { leased.log_out(&person("1")).await.unwrap() });
+    let logout = tokio::spawn(async move { leased.log_out("1").await.unwrap() });
     held.reached.await.unwrap();
     assert!(node.serves(&browser).await, "it is not written yet");
     let written = node.users.holds.prepare("written");
@@ -105,14 +105,13 @@ async fn a_logout_dropped_after_its_write_forgets_what_was_read_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_login_dropped_after_its_write_forgets_what_was_read_before() {
+async fn a_login_dropped_after_its_write_invalidates_what_was_read_before() {
     let world = World::new();
     let node = world.node();
     let browser = node.browser_of("1").await;
     let held = node.users.holds.prepare("written");
     let leased = node.leased.clone();
-    let profile = Profile::new(person("1"));
-    let login = tokio::spawn(async move { leased.log_in(&profile).await.map(drop).unwrap() });
+    let login = tokio::spawn(async move { leased.log_in("1").await.map(drop).unwrap() });
     held.reached.await.unwrap();
     assert!(node.serves(&browser).await && node.serves(&browser).await);
     assert_eq!(node.users.reads(), 1);

@@ -6,16 +6,20 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use axum_clef::{
-    BoxError, LoginReference, LogoutNews, Profile, Subject, Timestamp, User as _, UserStore as _,
+    BoxError, IdentityStore as _, LoginReference, LogoutKey, LogoutNews, Timestamp, User as _,
+    UserStore as _,
     leased::{Leased, PostgresLogoutBus},
-    provider::LogoutScope,
-    stores::{Account, PostgresUserStore},
-    testing::check_user_store,
+    stores::PostgresUserStore,
+    testing::check_identity_store,
 };
 use sqlx::PgPool;
 use tokio::{runtime, sync::oneshot, time::Instant};
 
-use crate::{database::Database, users::Users, world::person};
+use crate::{
+    database::Database,
+    users::Users,
+    world::{log_in, subject},
+};
 
 pub type Node = Arc<Leased<PostgresUserStore>>;
 
@@ -47,7 +51,7 @@ pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
 }
 
 pub async fn memberships(pool: &PgPool) -> i64 {
-    let count = sqlx::query_scalar("select count(*) from clef_seats");
+    let count = sqlx::query_scalar("select count(*) from clef_members");
     count.fetch_one(pool).await.unwrap()
 }
 
@@ -56,43 +60,39 @@ async fn execute(pool: &PgPool, statement: &str) -> u64 {
     done.rows_affected()
 }
 
-/// Logs somebody in, and has every node keep them: the stamp of the login and the id.
-pub async fn log_in(nodes: &[&Node], person: &Subject) -> (Timestamp, String) {
+/// A login of this subject that every node keeps: its stamp and the id of the user.
+pub async fn kept_login(nodes: &[&Node], id: &str) -> (Timestamp, String) {
     let stamp = nodes[0].now().await.unwrap();
-    let user = nodes[0]
-        .log_in(&Profile::new(person.clone()))
-        .await
-        .unwrap();
-    let id = user.unwrap().id();
+    let id = log_in(&**nodes[0], &subject(id)).await;
     for node in nodes {
-        assert!(serves(node, &id, person, stamp).await);
+        assert!(serves(node, &id, stamp).await);
     }
     (stamp, id)
 }
 
 /// What the check of a request asks.
-pub async fn serves(node: &Node, id: &str, person: &Subject, stamp: Timestamp) -> bool {
-    let standing = node
-        .standing(LoginReference::new(id, person))
-        .await
-        .unwrap();
-    let user: Account = standing.unwrap().user;
-    stamp.outlives(user.logged_out_at())
+pub async fn serves(node: &Node, id: &str, stamp: Timestamp) -> bool {
+    let check = node.check_login(LoginReference::new(id)).await;
+    stamp.outlives(check.unwrap().unwrap().user.logged_out_at())
 }
 
 /// How long a logout takes.
-pub async fn log_out(node: &Node, person: &Subject) -> Duration {
+pub async fn log_out(node: &Node, id: &str) -> Duration {
     let began_at = Instant::now();
-    assert!(node.log_out(person).await.unwrap());
+    assert!(node.log_out(id).await.unwrap());
     began_at.elapsed()
 }
 
+pub fn user_logged_out(id: &str) -> LogoutNews {
+    LogoutNews::LoggedOut(LogoutKey::User(id.to_owned()))
+}
+
 /// Whether the node keeps what it reads: the row is changed behind its back.
-pub async fn keeps(node: &Node, pool: &PgPool, id: &str, person: &Subject) -> bool {
+pub async fn keeps(node: &Node, pool: &PgPool, id: &str) -> bool {
     let name = async || {
-        let login = LoginReference::new(id, person);
-        let standing = node.standing(login).await.unwrap().unwrap();
-        standing.user.profile().first_name.clone()
+        let check = node.check_login(LoginReference::new(id)).await;
+        let user = check.unwrap().unwrap().user;
+        user.profile().first_name.clone()
     };
     let before = name().await;
     let text = format!("{:x}", rand::random::<u64>());
@@ -104,19 +104,21 @@ pub async fn keeps(node: &Node, pool: &PgPool, id: &str, person: &Subject) -> bo
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn a_logout_is_answered_as_soon_as_every_node_has_forgotten() {
+async fn a_logout_is_answered_as_soon_as_every_node_has_invalidated() {
     let database = Database::create().await;
     let mut nodes = Vec::new();
     for _ in 0..3 {
         nodes.push(node(&database, LONGEST).await);
     }
-    for id in ["12345", "a \"name\" in several\nlines \u{1F30A}"] {
-        let alex = person(id);
-        let (stamp, id) = log_in(&[&nodes[0], &nodes[1], &nodes[2]], &alex).await;
-        let took = log_out(&nodes[0], &alex).await;
+    for name in ["12345", "a \"name\" in several\nlines \u{1F30A}"] {
+        let (stamp, id) = kept_login(&[&nodes[0], &nodes[1], &nodes[2]], name).await;
+        let began_at = Instant::now();
+        let users = nodes[0].log_out_subject(&subject(name)).await.unwrap();
+        assert_eq!(users, [&*id]);
+        let took = began_at.elapsed();
         assert!(took < LONGEST, "{took:?}");
         for node in &nodes {
-            assert!(!serves(node, &id, &alex, stamp).await);
+            assert!(!serves(node, &id, stamp).await);
         }
     }
 }
@@ -127,9 +129,9 @@ async fn a_node_that_is_stopped_and_wakes_hands_out_nothing_old() {
     let database = Database::create().await;
     let here = node(&database, SHORT).await;
     let pool = pool_of(&database).await;
-    let (url, alex) = (database.url(), person("12345"));
-    let stamp = here.now().await.unwrap();
-    here.log_in(&Profile::new(alex.clone())).await.unwrap();
+    let url = database.url();
+    let (stamp, id) = kept_login(&[&here], "12345").await;
+    assert_eq!(id, "1");
 
     // A process of its own, as far as it takes one: nothing in it goes on while it is stopped.
     let (kept, is_kept) = oneshot::channel();
@@ -144,25 +146,22 @@ async fn a_node_that_is_stopped_and_wakes_hands_out_nothing_old() {
             let there = Arc::new(Leased::new(users, SHORT).bus(bus));
             there.logout_news();
             until(async || memberships(&pool).await == 2).await;
-            let alex = person("12345");
-            assert!(serves(&there, "1", &alex, stamp).await);
+            assert!(serves(&there, "1", stamp).await);
             kept.send(()).unwrap();
             // The whole thread.
             sleeps.recv().unwrap();
-            let serves_it = serves(&there, "1", &alex, stamp).await;
+            let serves_it = serves(&there, "1", stamp).await;
             stops.recv().unwrap();
             serves_it
         })
     });
     is_kept.await.unwrap();
-    // The first logout waits for it. Then its seat is taken away, and no logout waits any more.
-    let took = log_out(&here, &person("12345")).await;
+    // The first logout waits for it. Then its membership is ended, and no logout waits any more.
+    let took = log_out(&here, &id).await;
     assert!(took >= SHORT, "{took:?}");
-    let again = here.now().await.unwrap();
-    here.log_in(&Profile::new(alex.clone())).await.unwrap();
-    assert!(serves(&here, "1", &alex, again).await);
+    kept_login(&[&here], "12345").await;
     until(async || memberships(&pool).await == 1).await;
-    log_out(&here, &alex).await;
+    log_out(&here, &id).await;
     wake.send(()).unwrap();
     stop.send(()).unwrap();
     assert!(
@@ -177,15 +176,14 @@ pub async fn pool_of(database: &Database) -> PgPool {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn a_node_whose_seat_is_gone_forgets_and_takes_another() {
+async fn a_node_whose_membership_is_gone_invalidates_and_joins_anew() {
     let database = Database::create().await;
     let (here, pool) = (node(&database, SHORT).await, pool_of(&database).await);
-    let alex = person("12345");
-    let (_, id) = log_in(&[&here], &alex).await;
-    until(async || keeps(&here, &pool, &id, &alex).await).await;
-    // Nobody can take one meanwhile.
+    let (_, id) = kept_login(&[&here], "12345").await;
+    until(async || keeps(&here, &pool, &id).await).await;
+    // No node can join meanwhile.
     let mut transaction = pool.begin().await.unwrap();
-    let lock = sqlx::query("delete from clef_seats");
+    let lock = sqlx::query("delete from clef_members");
     assert_eq!(
         lock.execute(&mut *transaction)
             .await
@@ -194,52 +192,47 @@ async fn a_node_whose_seat_is_gone_forgets_and_takes_another() {
         1
     );
     tokio::time::sleep(SHORT * 2).await;
-    assert!(
-        !keeps(&here, &pool, &id, &alex).await,
-        "it cannot find its row"
-    );
+    assert!(!keeps(&here, &pool, &id).await, "it cannot find its row");
     transaction.commit().await.unwrap();
     until(async || memberships(&pool).await == 1).await;
-    until(async || keeps(&here, &pool, &id, &alex).await).await;
+    until(async || keeps(&here, &pool, &id).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn a_node_whose_seat_was_taken_away_keeps_nothing_without_another() {
+async fn a_node_whose_membership_was_ended_keeps_nothing_without_another() {
     let database = Database::create().await;
     let (here, pool) = (node(&database, SHORT).await, pool_of(&database).await);
-    let alex = person("12345");
-    let (_, id) = log_in(&[&here], &alex).await;
-    until(async || keeps(&here, &pool, &id, &alex).await).await;
-    // Whoever sits there now has another lease, so it gets none.
-    let taken = "with gone as (delete from clef_seats)
-        insert into clef_seats (seat, lease) values ('other', 60000000)";
+    let (_, id) = kept_login(&[&here], "12345").await;
+    until(async || keeps(&here, &pool, &id).await).await;
+    // The member now has another lease, so this one cannot join.
+    let taken = "with gone as (delete from clef_members)
+        insert into clef_members (member, lease) values ('other', 60000000)";
     execute(&pool, taken).await;
     tokio::time::sleep(SHORT * 11 / 10).await;
     for _ in 0..20 {
-        assert!(!keeps(&here, &pool, &id, &alex).await);
+        assert!(!keeps(&here, &pool, &id).await);
         tokio::time::sleep(SHORT / 20).await;
     }
-    execute(&pool, "delete from clef_seats where seat = 'other'").await;
-    until(async || keeps(&here, &pool, &id, &alex).await).await;
+    execute(&pool, "delete from clef_members where member = 'other'").await;
+    until(async || keeps(&here, &pool, &id).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn a_dead_nodes_seat_is_waited_for_and_then_taken_away() {
+async fn a_dead_nodes_membership_is_waited_for_and_then_ended() {
     let database = Database::create().await;
     let (here, pool) = (node(&database, SHORT).await, pool_of(&database).await);
-    let alex = person("12345");
-    log_in(&[&here], &alex).await;
+    let (_, id) = kept_login(&[&here], "12345").await;
     let micros = SHORT.as_micros();
     let died_at = Instant::now();
-    let dead = format!("insert into clef_seats (seat, lease) values ('dead', {micros})");
+    let dead = format!("insert into clef_members (member, lease) values ('dead', {micros})");
     assert_eq!(execute(&pool, &dead).await, 1);
-    let took = log_out(&here, &alex).await;
+    let took = log_out(&here, &id).await;
     assert!(took >= SHORT, "{took:?}");
     until(async || {
-        let beats = "update clef_seats set beat = beat where seat = 'dead'";
-        execute(&pool, beats).await == 0
+        let heartbeat = "update clef_members set heartbeat = heartbeat where member = 'dead'";
+        execute(&pool, heartbeat).await == 0
     })
     .await;
     assert!(died_at.elapsed() >= SHORT * 3, "{:?}", died_at.elapsed());
@@ -248,15 +241,14 @@ async fn a_dead_nodes_seat_is_waited_for_and_then_taken_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn a_node_that_goes_leaves_its_seat() {
+async fn a_node_that_stops_ends_its_membership() {
     let database = Database::create().await;
     let (here, pool) = (node(&database, LONGEST).await, pool_of(&database).await);
     let there = node(&database, LONGEST).await;
-    let alex = person("12345");
-    log_in(&[&here, &there], &alex).await;
+    let (_, id) = kept_login(&[&here, &there], "12345").await;
     drop(there);
     until(async || memberships(&pool).await == 1).await;
-    assert!(log_out(&here, &alex).await < LONGEST);
+    assert!(log_out(&here, &id).await < LONGEST);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,13 +260,12 @@ async fn a_node_whose_connection_breaks_listens_again() {
         node(&database, LONGEST).await,
     );
     let pool = pool_of(&database).await;
-    let alex = person("12345");
     let listeners = format!(
         "select pg_terminate_backend(pid) from pg_stat_activity
          where application_name = '{}' and query like 'LISTEN%'",
         database.schema
     );
-    let names = "select string_agg(seat, ' ' order by seat) from clef_seats";
+    let names = "select string_agg(member, ' ' order by member) from clef_members";
     let names = async || -> String {
         let names = sqlx::query_scalar(names)
             .fetch_optional(&pool)
@@ -287,13 +278,13 @@ async fn a_node_whose_connection_breaks_listens_again() {
     assert_eq!(execute(&pool, &listeners).await, 2);
     until(async || {
         let now = names().await;
-        memberships(&pool).await == 2 && before.split(' ').all(|seat| !now.contains(seat))
+        memberships(&pool).await == 2 && before.split(' ').all(|member| !now.contains(member))
     })
     .await;
-    let (stamp, id) = log_in(&[&here, &there], &alex).await;
-    let took = log_out(&here, &alex).await;
+    let (stamp, id) = kept_login(&[&here, &there], "12345").await;
+    let took = log_out(&here, &id).await;
     assert!(took < LONGEST, "{took:?}");
-    assert!(!serves(&there, &id, &alex, stamp).await);
+    assert!(!serves(&there, &id, stamp).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,24 +295,23 @@ async fn a_node_with_another_lease_keeps_nothing_until_it_is_alone() {
     let users = database.open().await;
     let bus = PostgresLogoutBus::new(users.pool().clone());
     let other = Arc::new(Leased::new(users, SHORT).bus(bus));
-    let alex = person("12345");
-    let (_, id) = log_in(&[&here], &alex).await;
+    let (_, id) = kept_login(&[&here], "12345").await;
     for _ in 0..20 {
-        assert!(!keeps(&other, &pool, &id, &alex).await);
+        assert!(!keeps(&other, &pool, &id).await);
         tokio::time::sleep(SHORT / 10).await;
     }
     assert_eq!(memberships(&pool).await, 1);
     drop(here);
-    until(async || keeps(&other, &pool, &id, &alex).await).await;
+    until(async || keeps(&other, &pool, &id).await).await;
     // Also where the other died and left its row.
     drop(other);
     until(async || memberships(&pool).await == 0).await;
-    let dead = "insert into clef_seats (seat, lease) values ('dead', 100000)";
+    let dead = "insert into clef_members (member, lease) values ('dead', 100000)";
     execute(&pool, dead).await;
     let users = database.open().await;
     let bus = PostgresLogoutBus::new(pool.clone());
     let another = Arc::new(Leased::new(users, SHORT).bus(bus));
-    until(async || keeps(&another, &pool, &id, &alex).await).await;
+    until(async || keeps(&another, &pool, &id).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -330,11 +320,12 @@ async fn a_logout_at_a_node_with_a_shorter_lease_waits_for_the_longer() {
     for lease in [SHORT, Duration::ZERO] {
         let database = Database::create().await;
         let here = database.open().await;
-        let (url, alex) = (database.url(), person("12345"));
+        let url = database.url();
         let stamp = here.now().await.unwrap();
-        here.log_in(&Profile::new(alex.clone())).await.unwrap();
+        let id = log_in(&here, &subject("12345")).await;
+        assert_eq!(id, "1");
 
-        // A node that does not hear anything while it is stopped.
+        // A node that receives nothing while it is stopped.
         let (kept, is_kept) = oneshot::channel();
         let (wake, sleeps) = std::sync::mpsc::channel::<()>();
         let stopped = thread::spawn(move || {
@@ -346,18 +337,17 @@ async fn a_logout_at_a_node_with_a_shorter_lease_waits_for_the_longer() {
                 let there = Arc::new(there);
                 there.logout_news();
                 until(async || memberships(&pool).await == 1).await;
-                let alex = person("12345");
-                until(async || keeps(&there, &pool, "1", &alex).await).await;
-                assert!(serves(&there, "1", &alex, stamp).await);
+                until(async || keeps(&there, &pool, "1").await).await;
+                assert!(serves(&there, "1", stamp).await);
                 kept.send(()).unwrap();
                 sleeps.recv().unwrap();
-                serves(&there, "1", &alex, stamp).await
+                serves(&there, "1", stamp).await
             })
         });
         is_kept.await.unwrap();
         let bus = PostgresLogoutBus::new(here.pool().clone());
         let here = Arc::new(Leased::new(here, lease).bus(bus));
-        log_out(&here, &alex).await;
+        log_out(&here, &id).await;
         wake.send(()).unwrap();
         assert!(!stopped.join().unwrap(), "{lease:?}");
     }
@@ -365,7 +355,7 @@ async fn a_logout_at_a_node_with_a_shorter_lease_waits_for_the_longer() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn a_node_that_keeps_nothing_takes_no_seat_and_hears_all_the_same() {
+async fn a_node_that_keeps_nothing_is_no_member_and_receives_news() {
     let database = Database::create().await;
     let users = database.open().await;
     let pool = users.pool().clone();
@@ -381,57 +371,51 @@ async fn a_node_that_keeps_nothing_takes_no_seat_and_hears_all_the_same() {
     })
     .await;
     let there = node(&database, LONGEST).await;
-    let alex = person("12345");
-    let (_, id) = log_in(&[&there], &alex).await;
-    until(async || keeps(&there, &pool, &id, &alex).await).await;
+    let (_, id) = kept_login(&[&there], "12345").await;
+    until(async || keeps(&there, &pool, &id).await).await;
     assert_eq!(memberships(&pool).await, 1);
-    assert!(log_out(&there, &alex).await < LONGEST);
-    let scope = LogoutScope::Person(alex.clone());
-    assert_eq!(news.recv().await, Ok(LogoutNews::LoggedOut(scope)));
-    assert!(log_out(&nothing, &alex).await < LONGEST);
+    assert!(log_out(&there, &id).await < LONGEST);
+    assert_eq!(news.recv().await, Ok(user_logged_out(&id)));
+    assert!(log_out(&nothing, &id).await < LONGEST);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn what_is_read_before_there_is_a_seat_is_not_kept() {
+async fn what_is_read_before_a_membership_is_not_kept() {
     let database = Database::create().await;
     let users = database.open().await;
     let pool = users.pool().clone();
-    // Nobody can take one for now.
+    // No node can join for now.
     let mut transaction = pool.begin().await.unwrap();
-    let lock = sqlx::query("lock table clef_seats in access exclusive mode");
+    let lock = sqlx::query("lock table clef_members in access exclusive mode");
     lock.execute(&mut *transaction).await.unwrap();
     let bus = PostgresLogoutBus::new(pool.clone());
     let here = Arc::new(Leased::new(users, LONGEST).bus(bus));
-    let alex = person("12345");
-    let (_, id) = log_in(&[&here], &alex).await;
-    assert!(!keeps(&here, &pool, &id, &alex).await);
+    let (_, id) = kept_login(&[&here], "12345").await;
+    assert!(!keeps(&here, &pool, &id).await);
     transaction.rollback().await.unwrap();
-    until(async || keeps(&here, &pool, &id, &alex).await).await;
+    until(async || keeps(&here, &pool, &id).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn a_site_of_another_schema_is_not_heard_and_garbage_is_no_news() {
+async fn news_of_another_schema_does_not_arrive_and_garbage_is_no_news() {
     let (database, other) = (Database::create().await, Database::create().await);
     let here = node(&database, LONGEST).await;
     let there = node(&other, LONGEST).await;
     let pool = pool_of(&database).await;
-    let alex = person("12345");
-    log_in(&[&here], &alex).await;
-    log_in(&[&there], &alex).await;
+    let (_, id) = kept_login(&[&here], "12345").await;
+    let (_, id_there) = kept_login(&[&there], "12345").await;
     let mut news = here.logout_news().unwrap();
-    let took = log_out(&there, &alex).await;
+    let took = log_out(&there, &id_there).await;
     assert!(took < LONGEST, "{took:?}");
-    let garbage = "select pg_notify('clef_logouts_' || 'clef_seats'::regclass::oid, text) from
+    let garbage = "select pg_notify('clef_logouts_' || 'clef_members'::regclass::oid, text) from
         unnest(array['', 'x', 'x 1 y', repeat('f', 32) || ' 1 {}', repeat('f', 7000)]) as text";
     execute(&pool, garbage).await;
     // Seen by way of what comes after: another node of this site.
     let third = node(&database, LONGEST).await;
-    log_out(&third, &alex).await;
-    let scope = LogoutScope::Person(alex);
-    let heard = news.recv().await.unwrap();
-    assert_eq!(heard, LogoutNews::LoggedOut(scope));
+    log_out(&third, &id).await;
+    assert_eq!(news.recv().await, Ok(user_logged_out(&id)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -443,20 +427,20 @@ async fn no_node_serves_a_login_once_its_logout_is_answered() {
         node(&database, LONGEST).await,
     ];
     for round in 0..50 {
-        let alex = person(&round.to_string());
-        let (stamp, id) = log_in(&[&nodes[0], &nodes[1]], &alex).await;
+        let name = round.to_string();
+        let (stamp, id) = kept_login(&[&nodes[0], &nodes[1]], &name).await;
         let there = Arc::clone(&nodes[1]);
         // Asks all along, so that reads overlap the logout in every way.
-        let (asks_for, asked_by) = (id.clone(), alex.clone());
+        let asked_id = id.clone();
         let asking = tokio::spawn(async move {
             loop {
-                serves(&there, &asks_for, &asked_by, stamp).await;
+                serves(&there, &asked_id, stamp).await;
                 tokio::task::yield_now().await;
             }
         });
-        log_out(&nodes[0], &alex).await;
+        log_out(&nodes[0], &id).await;
         for node in &nodes {
-            assert!(!serves(node, &id, &alex, stamp).await);
+            assert!(!serves(node, &id, stamp).await);
         }
         asking.abort();
     }
@@ -471,5 +455,5 @@ async fn leased_users_keep_the_contract() {
         let bus = PostgresLogoutBus::new(users.pool().clone());
         Ok(Leased::new(users, Duration::from_secs(1)).bus(bus))
     };
-    check_user_store(open).await.unwrap();
+    check_identity_store(open).await.unwrap();
 }

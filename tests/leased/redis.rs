@@ -3,9 +3,9 @@
 use std::{env, thread, time::Duration};
 
 use axum_clef::{
-    LoginReference, LogoutNews, Profile, Timestamp, UserStore as _,
+    IdentityStore as _, LoginReference, LogoutKey, LogoutNews, Timestamp, User as _,
+    UserStore as _,
     leased::{Leased, RedisLogoutBus},
-    provider::LogoutScope,
     stores::MemoryUserStore,
 };
 use tokio::{
@@ -21,15 +21,19 @@ use tower_sessions_redis_store::fred::{
     types::{ClusterHash, CustomCommand, FromValue},
 };
 
-use crate::world::person;
+use crate::world::{log_in, subject};
 
-/// In which nobody else has anything, one for each test. News goes through all of them.
+/// Databases that nothing else uses, one for each test. News goes through all of them.
 const DATABASES: [u8; 3] = [12, 13, 14];
 const LEASE: Duration = Duration::from_secs(1);
 /// Longer than anything here takes.
 const ETERNITY: Duration = Duration::from_secs(30);
 
 type Node = Leased<MemoryUserStore>;
+
+fn user_logged_out(id: &str) -> LogoutNews {
+    LogoutNews::LoggedOut(LogoutKey::User(id.to_owned()))
+}
 
 async fn client(database: u8) -> Client {
     let url = env::var("REDIS_URL")
@@ -55,7 +59,7 @@ async fn node(
     let node = Leased::new(users.clone(), LEASE).bus(bus);
     let mut news = node.logout_news().unwrap();
     let begins = timeout(ETERNITY, news.recv()).await.expect("it listens");
-    assert_eq!(begins, Ok(LogoutNews::Missed), "what came before");
+    assert_eq!(begins, Ok(LogoutNews::Lagged), "what came before");
     (node, news)
 }
 
@@ -70,27 +74,24 @@ async fn a_logout_is_seen_before_it_is_answered_and_waits_for_the_lease() {
     let (users, channel) = (MemoryUserStore::new(), channel());
     let (here, _) = node(&users, (DATABASES[0], &channel)).await;
     let (there, mut news) = node(&users, (DATABASES[0], &channel)).await;
-    let alex = person("12345");
-    let login = LoginReference::new("1", &alex);
-    here.log_in(&Profile::new(alex.clone())).await.unwrap();
+    let alex = subject("12345");
+    let id = log_in(&here, &alex).await;
+    let login = LoginReference::new(&id);
     let logged_out_at = async || {
-        let standing = there.standing(login).await.unwrap().unwrap();
-        axum_clef::User::logged_out_at(&standing.user)
+        let check = there.check_login(login).await.unwrap().unwrap();
+        check.user.logged_out_at()
     };
     assert_eq!(logged_out_at().await, None);
     let began_at = Instant::now();
-    let logout = here.log_out(&alex);
-    let heard = async {
-        let heard = timeout(ETERNITY, news.recv()).await.unwrap();
+    let logout = here.log_out_subject(&alex);
+    let received = async {
+        let received = timeout(ETERNITY, news.recv()).await.unwrap();
         assert!(logged_out_at().await.is_some());
-        heard
+        received
     };
-    let (logged_out, heard) = tokio::join!(logout, heard);
-    assert!(logged_out.unwrap());
-    assert_eq!(
-        heard,
-        Ok(LogoutNews::LoggedOut(LogoutScope::Person(alex.clone())))
-    );
+    let (logged_out, received) = tokio::join!(logout, received);
+    assert_eq!(logged_out.unwrap(), [&*id]);
+    assert_eq!(received, Ok(user_logged_out(&id)));
     assert!(began_at.elapsed() >= LEASE, "Redis proves nothing");
 }
 
@@ -104,8 +105,8 @@ async fn garbage_is_no_news_and_a_lost_connection_is_made_again() {
     let (_there, mut news) = node(&users, (DATABASES[1], &channel)).await;
     let redis = client(DATABASES[1]).await;
     for garbage in ["", "x", "{}", &"x".repeat(100_000)] {
-        let heard_by: i64 = command(&redis, &["PUBLISH", &channel, garbage]).await;
-        assert_eq!(heard_by, 2);
+        let receivers: i64 = command(&redis, &["PUBLISH", &channel, garbage]).await;
+        assert_eq!(receivers, 2);
     }
     let clients: String = command(&redis, &["CLIENT", "LIST", "TYPE", "pubsub"]).await;
     let ours = clients.lines().filter(|client| client.contains(&database));
@@ -118,25 +119,23 @@ async fn garbage_is_no_news_and_a_lost_connection_is_made_again() {
     }
     for _ in 0..2 {
         // Once when it is lost, and once when it listens again.
-        let missed = timeout(ETERNITY, news.recv()).await.unwrap();
-        assert_eq!(missed, Ok(LogoutNews::Missed));
+        let lagged = timeout(ETERNITY, news.recv()).await.unwrap();
+        assert_eq!(lagged, Ok(LogoutNews::Lagged));
     }
-    let alex = person("12345");
-    here.log_in(&Profile::new(alex.clone())).await.unwrap();
-    let told = async {
+    let id = log_in(&here, &subject("12345")).await;
+    let published = async {
         loop {
-            here.log_out(&alex).await.unwrap();
+            here.log_out(&id).await.unwrap();
         }
     };
-    let scope = LogoutScope::Person(alex.clone());
-    let heard = async { while news.recv().await != Ok(LogoutNews::LoggedOut(scope.clone())) {} };
-    let heard = async {
+    let received = async { while news.recv().await != Ok(user_logged_out(&id)) {} };
+    let received = async {
         tokio::select! {
-            () = told => {}
-            () = heard => {}
+            () = published => {}
+            () = received => {}
         }
     };
-    timeout(ETERNITY, heard).await.unwrap();
+    timeout(ETERNITY, received).await.unwrap();
 }
 
 /// A user of Redis that may publish on one channel, and has no other right. It is deleted when this
@@ -201,25 +200,27 @@ async fn a_client_that_may_only_publish_loosens_nothing() {
     for refused in [["SUBSCRIBE", &channel], ["GET", "x"]] {
         assert!(attacker.send(&refused).await.starts_with("-NOPERM"));
     }
-    let alex = person("12345");
-    let login = LoginReference::new("1", &alex);
-    let log_in = async || {
+    let alex = subject("12345");
+    let id = log_in(&here, &alex).await;
+    let login = LoginReference::new(&id);
+    let new_login = async || {
         let stamp = here.now().await.unwrap();
-        here.log_in(&Profile::new(alex.clone())).await.unwrap();
+        log_in(&here, &alex).await;
         stamp
     };
     let serves = async |node: &Node, stamp: Timestamp| {
-        let standing = node.standing(login).await.unwrap().unwrap();
-        stamp.outlives(axum_clef::User::logged_out_at(&standing.user))
+        let check = node.check_login(login).await.unwrap().unwrap();
+        stamp.outlives(check.user.logged_out_at())
     };
-    let stamp = log_in().await;
+    let stamp = new_login().await;
     assert!(serves(&there, stamp).await);
 
     let names = r#"{"issuer":"https://clef.test","id":"12345"}"#;
     let forged = [
-        format!(r#"{{"from":"x","ended":{{"person":{names}}}}}"#),
-        format!(r#"{{"from":"x","ended":{{"session":{names}}}}}"#),
-        r#"{"from":"x","ended":{"anybody":{}}}"#.to_owned(),
+        format!(r#"{{"from":"x","ended":{{"logins":[{{"user":{{"id":"{id}"}}}}]}}}}"#),
+        format!(r#"{{"from":"x","ended":{{"logins":[{{"subject":{names}}}]}}}}"#),
+        format!(r#"{{"from":"x","ended":{{"logins":[{{"session":{names}}}]}}}}"#),
+        r#"{"from":"x","ended":"any"}"#.to_owned(),
         "x".to_owned(),
         String::new(),
     ];
@@ -227,11 +228,10 @@ async fn a_client_that_may_only_publish_loosens_nothing() {
         attacker.send(&["PUBLISH", &channel, &forged[0]]).await,
         ":2"
     );
-    let scope = LogoutScope::Person(alex.clone());
-    let heard = timeout(ETERNITY, news.recv()).await.unwrap();
-    assert_eq!(heard, Ok(LogoutNews::LoggedOut(scope)));
+    let received = timeout(ETERNITY, news.recv()).await.unwrap();
+    assert_eq!(received, Ok(user_logged_out(&id)));
     for node in [&here, &there] {
-        assert!(serves(node, stamp).await, "it logs nobody out");
+        assert!(serves(node, stamp).await, "it logs no user out");
     }
 
     // A flood of everything, from before the logout until after it was answered.
@@ -244,12 +244,12 @@ async fn a_client_that_may_only_publish_loosens_nothing() {
         }
     });
     let began_at = Instant::now();
-    assert!(here.log_out(&alex).await.unwrap());
+    assert!(here.log_out(&id).await.unwrap());
     assert!(began_at.elapsed() >= LEASE, "{:?}", began_at.elapsed());
     for node in [&here, &there] {
         assert!(!serves(node, stamp).await);
     }
-    let stamp = log_in().await;
+    let stamp = new_login().await;
     for node in [&here, &there] {
         assert!(serves(node, stamp).await);
     }

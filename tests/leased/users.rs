@@ -1,13 +1,13 @@
-//! A user store that counts its reads, fails, and holds whoever passes.
+//! A user store that counts its reads, fails, and holds calls.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
 };
 
-use async_trait::async_trait;
 use axum_clef::{
-    BoxError, LoginReference, Profile, ProviderSession, Standing, Subject, Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
+    Timestamp, UserStore,
     stores::{Account, MemoryUserStore},
 };
 
@@ -44,55 +44,83 @@ impl Users {
         }
         Ok(())
     }
+
+    async fn write<T>(
+        &self,
+        write: impl Future<Output = Result<T, BoxError>> + Send,
+    ) -> Result<T, BoxError> {
+        self.holds.pass("write", String::new()).await;
+        self.works()?;
+        let written = write.await;
+        self.holds.pass("written", String::new()).await;
+        written
+    }
 }
 
-#[async_trait]
+/// What comes after the id of a subject that stands for the same user as the one without.
+pub const AT_WORK: &str = " at work";
+
+/// The subject by which the store below knows the user.
+fn known(subject: &Subject) -> Subject {
+    Subject::new(subject.issuer(), subject.id().trim_end_matches(AT_WORK))
+}
+
 impl UserStore for Users {
     type User = Account;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        let user = self.inner.log_in(profile).await;
-        self.holds.pass("written", String::new()).await;
-        user
-    }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
         self.inner.load(id).await
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        self.holds.pass("write", String::new()).await;
-        self.works()?;
-        let found = self.inner.log_out(subject).await;
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        let user = self.inner.log_in(id).await;
         self.holds.pass("written", String::new()).await;
-        found
+        user
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.write(self.inner.log_out(id)).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         self.inner.now().await
     }
 
-    async fn standing(
+    async fn check_login(
         &self,
         login: LoginReference<'_>,
-    ) -> Result<Option<Standing<Account>>, BoxError> {
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
         self.reads.fetch_add(1, SeqCst);
-        let standing = match self.works() {
-            Ok(()) => self.inner.standing(login).await,
+        let check = match self.works() {
+            Ok(()) => self.inner.check_login(login).await,
             Err(error) => Err(error),
         };
         self.holds.pass("read", String::new()).await;
-        standing
+        check
     }
 
-    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        self.inner.log_out_session(session).await
+    fn keeps_revocations(&self) -> bool {
+        true
     }
 
-    async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        self.inner.session_logged_out_at(session).await
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        self.write(self.inner.revoke(keys, keep_until)).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        self.inner.revoked_at(key).await
+    }
+}
+
+impl IdentityStore for Users {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        let mut profile = profile.clone();
+        profile.subject = known(&profile.subject);
+        self.inner.find_or_create(&profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.write(self.inner.log_out_subject(&known(subject)))
+            .await
     }
 }

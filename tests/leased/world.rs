@@ -9,7 +9,7 @@ use axum::{
     routing::get,
 };
 use axum_clef::{
-    ClefLayer, LoggedIn, Subject, UserStore,
+    ClefLayer, IdentityStore, LoggedIn, Profile, Subject, User as _, UserStore as _,
     leased::Leased,
     stores::{Account, MemoryUserStore},
 };
@@ -73,9 +73,11 @@ impl World {
         }
     }
 
-    pub fn router(&self, users: impl UserStore<User = Account>) -> Router {
-        let provider = self.provider.clone();
-        let layer = ClefLayer::new(SITE, provider, users, self.sessions.clone()).unwrap();
+    pub fn router(&self, users: impl IdentityStore<User = Account>) -> Router {
+        let layer = ClefLayer::builder(SITE, users, self.sessions.clone())
+            .provider(self.provider.clone())
+            .build();
+        let layer = layer.unwrap();
         Router::new()
             .route("/account", get(account))
             .merge(layer.routes())
@@ -101,26 +103,34 @@ async fn account(LoggedIn(user): LoggedIn<Account>) -> String {
     user.profile().subject.id().to_owned()
 }
 
-pub fn person(id: &str) -> Subject {
+pub fn subject(id: &str) -> Subject {
     Subject::new("https://clef.test", id)
+}
+
+/// A user of this subject who has just logged in, without a browser: the id.
+pub async fn log_in(users: &impl IdentityStore, subject: &Subject) -> String {
+    let user = users.find_or_create(&Profile::new(subject.clone())).await;
+    let id = user.unwrap().unwrap().id();
+    users.log_in(&id).await.unwrap().unwrap();
+    id
 }
 
 impl Node {
     /// To the provider and back.
-    pub async fn log_in(&self, browser: &mut Browser, person: &str) {
+    pub async fn log_in(&self, browser: &mut Browser, subject: &str) {
         let answer = send(self, browser.request(Method::GET, "/clef/login")).await;
         browser.take(&answer);
         let (_, state) = answer.location.split_once('?').unwrap();
-        let uri = format!("/clef/callback?code=code:{person}&state={state}");
+        let uri = format!("/clef/callback?code=code:{subject}&state={state}");
         let answer = send(self, browser.request(Method::GET, &uri)).await;
-        assert_eq!(answer.status, 303, "the login of {person}");
+        assert_eq!(answer.status, 303, "the login of {subject}");
         browser.take(&answer);
     }
 
-    /// A browser of somebody who has just logged in.
-    pub async fn browser_of(&self, person: &str) -> Browser {
+    /// A browser of a user who has just logged in.
+    pub async fn browser_of(&self, subject: &str) -> Browser {
         let mut browser = Browser::default();
-        self.log_in(&mut browser, person).await;
+        self.log_in(&mut browser, subject).await;
         browser
     }
 
@@ -145,11 +155,11 @@ impl Node {
     }
 
     /// A new logout notice, which is answered some time.
-    pub fn notice(&self, person: &str) -> JoinHandle<Answer> {
+    pub fn notice(&self, subject: &str) -> JoinHandle<Answer> {
         let request = Request::post("/clef/logout")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(format!(
-                "logout_token=token:{person}:{:x}",
+                "logout_token=token:{subject}:{:x}",
                 rand::random::<u64>()
             )))
             .unwrap();

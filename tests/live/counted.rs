@@ -1,6 +1,7 @@
-//! A user store that takes its time, counts who asks at once, and tells news.
+//! A user store that takes its time, counts its questions, and brings news.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -8,23 +9,26 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use axum_clef::{
-    BoxError, LoginReference, LogoutNews, Profile, ProviderSession, Standing, Subject, Timestamp,
-    UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutNews, Profile, RevocationKey,
+    Subject, Timestamp, User as _, UserStore,
     stores::{Account, MemoryUserStore},
 };
 use tokio::sync::broadcast;
 
-use crate::support::{Pause, TestClock, TestUsers, World};
+use crate::support::{Pause, TestClock, World};
 
 #[derive(Clone)]
 pub struct Counted {
     inner: Arc<MemoryUserStore>,
     /// How long a question takes.
     pub takes: Arc<Mutex<Duration>>,
-    /// Who was asked about, in order.
+    /// The subjects of the users that were asked about, in order.
     pub asked: Arc<Mutex<Vec<String>>>,
+    /// Questions about one login's revocation, beside those about its user.
+    pub revocations_asked: Arc<AtomicUsize>,
+    /// The subjects by the ids of the users.
+    people: Arc<Mutex<HashMap<String, String>>>,
     at_once: Arc<AtomicUsize>,
     pub most_at_once: Arc<AtomicUsize>,
     pub panics: Arc<AtomicBool>,
@@ -44,6 +48,8 @@ pub fn world(news: Option<broadcast::Sender<LogoutNews>>) -> (World, Counted) {
         inner: Arc::new(inner),
         takes: Arc::default(),
         asked: Arc::default(),
+        revocations_asked: Arc::default(),
+        people: Arc::default(),
         at_once: Arc::default(),
         most_at_once: Arc::default(),
         panics: Arc::default(),
@@ -54,7 +60,6 @@ pub fn world(news: Option<broadcast::Sender<LogoutNews>>) -> (World, Counted) {
     };
     let mut world = World::new();
     world.clock = clock;
-    world.users = TestUsers::new(MemoryUserStore::new());
     (world, counted)
 }
 
@@ -88,65 +93,85 @@ impl Drop for AtOnce<'_> {
     }
 }
 
-#[async_trait]
 impl UserStore for Counted {
     type User = Account;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.inner.log_in(profile).await
-    }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
         self.inner.load(id).await
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        self.inner.log_out(subject).await
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.inner.log_in(id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.inner.log_out(id).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         self.inner.now().await
     }
 
-    async fn standing(
+    async fn check_login(
         &self,
         login: LoginReference<'_>,
-    ) -> Result<Option<Standing<Account>>, BoxError> {
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
         assert!(!self.panics.load(SeqCst), "the user store panics");
         let at_once = self.at_once.fetch_add(1, SeqCst) + 1;
         let _at_once = AtOnce(&self.at_once);
         self.most_at_once.fetch_max(at_once, SeqCst);
-        self.asked
-            .lock()
-            .unwrap()
-            .push(login.subject.id().to_owned());
+        let person = self.people.lock().unwrap()[login.user_id].clone();
+        self.asked.lock().unwrap().push(person.clone());
         let takes = *self.takes.lock().unwrap();
         if !takes.is_zero() {
             tokio::time::sleep(takes).await;
         }
-        if self.fails_for.lock().unwrap().as_deref() == Some(login.subject.id()) {
-            return Err("nobody can say".into());
+        if self.fails_for.lock().unwrap().as_ref() == Some(&person) {
+            return Err("there is no answer about this user".into());
         }
         if self.gone.load(SeqCst) {
             return Ok(None);
         }
-        let standing = self.inner.standing(login).await;
+        let check = self.inner.check_login(login).await;
         self.answered.here().await;
-        standing
+        check
     }
 
-    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        self.inner.log_out_session(session).await
+    fn keeps_revocations(&self) -> bool {
+        true
     }
 
-    async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        self.inner.session_logged_out_at(session).await
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        self.inner.revoke(keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        self.revocations_asked.fetch_add(1, SeqCst);
+        self.inner.revoked_at(key).await
     }
 
     fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
         self.news.as_ref().map(broadcast::Sender::subscribe)
     }
+}
+
+/// The subjects `12345` and `12345.work` are one user.
+impl IdentityStore for Counted {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        let profile = Profile::new(person(&profile.subject));
+        let user = self.inner.find_or_create(&profile).await?;
+        if let Some(user) = &user {
+            let person = user.profile().subject.id().to_owned();
+            self.people.lock().unwrap().insert(user.id(), person);
+        }
+        Ok(user)
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.inner.log_out_subject(&person(subject)).await
+    }
+}
+
+fn person(subject: &Subject) -> Subject {
+    Subject::new(subject.issuer(), subject.id().trim_end_matches(".work"))
 }

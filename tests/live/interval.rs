@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use axum_clef::{ClefLayer, LoginEnding};
+use axum_clef::{ClefLayer, ClefLayerBuilder, LoginEnding};
 use tokio::time::Instant;
 
 use crate::{
     counted::{Counted, world},
-    place::{Browser, Layer, Node},
+    place::{Browser, Node},
     support::World,
 };
 
@@ -19,9 +19,9 @@ const SECOND: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-fn layer(world: &World, users: &Counted) -> Layer {
-    let (provider, sessions) = (world.provider.clone(), world.sessions.clone());
-    ClefLayer::new(World::SITE, provider, users.clone(), sessions).unwrap()
+fn layer(world: &World, users: &Counted) -> ClefLayerBuilder<Counted> {
+    let layer = ClefLayer::builder(World::SITE, users.clone(), world.stored());
+    layer.provider(world.provider.clone())
 }
 
 #[tokio::test(start_paused = true)]
@@ -29,32 +29,103 @@ async fn what_another_node_ends_shows_within_the_interval() {
     for (interval, what) in [
         (INTERVAL, "token:12345"),
         (INTERVAL, "session:abc"),
+        (INTERVAL, "/everywhere"),
         (INTERVAL, "/clef/sign-out"),
-        (INTERVAL, "/flush"),
+        (INTERVAL, "/leave"),
+        (INTERVAL, "a login"),
         (SECOND, "token:12345"),
     ] {
+        for sealed in [false, true] {
+            let world = World::new();
+            let sessions = || match sealed {
+                true => world.sealed(),
+                false => world.stored(),
+            };
+            let builder = world.builder_over(sessions());
+            let here = Node::with(&world, builder.live_interval(interval));
+            let elsewhere = Node::with(&world, world.builder_over(sessions()));
+            let mut browser = Browser::of(&here, "code:12345:sid:abc").await;
+            let mut page = browser.open(&here).await;
+            page.is_in().await;
+            let mut other = Browser::of(&here, "code:67890:sid:def").await;
+            let others = here.end(&mut other).await;
+            page.hears_nothing_within(HOUR).await;
+            let looks_again = match what {
+                "a login" => {
+                    browser.log_in(&elsewhere, "code:12345:sid:ghi").await;
+                    true
+                }
+                path if path.starts_with('/') => {
+                    assert!(
+                        !browser
+                            .post(&elsewhere, path)
+                            .await
+                            .status()
+                            .is_server_error()
+                    );
+                    path != "/everywhere"
+                }
+                token => {
+                    assert_eq!(elsewhere.notice(token).await, 200);
+                    false
+                }
+            };
+            let begun = Instant::now();
+            let event = page.event().await;
+            let what = format!("{what}, sealed: {sealed}");
+            assert!(begun.elapsed() <= interval, "{what}: {:?}", begun.elapsed());
+            match looks_again {
+                true => assert_eq!(event, None, "{what}"),
+                false => assert_eq!(event.as_deref(), Some("logged-out"), "{what}"),
+            }
+            here.pass(HOUR).await;
+            assert!(!others.has_ended());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_several_logins_of_a_user_ends_alone_at_another_node() {
+    for sealed in [false, true] {
         let world = World::new();
-        let here = Node::with(&world, world.layer().live_interval(interval));
-        let elsewhere = Node::of(&world);
-        let mut browser = Browser::of(&here, "code:12345:sid:abc").await;
-        let mut page = browser.open(&here).await;
-        page.is_in().await;
-        let mut other = Browser::of(&here, "code:67890:sid:def").await;
-        let others = here.end(&mut other).await;
-        page.hears_nothing_within(HOUR).await;
-        match what.starts_with('/') {
-            true => drop(browser.post(&elsewhere, what).await),
-            false => assert_eq!(elsewhere.notice(what).await, 200),
-        }
-        let begun = Instant::now();
-        let event = page.event().await;
-        assert!(begun.elapsed() <= interval, "{what}: {:?}", begun.elapsed());
-        match what.starts_with('/') {
-            true => assert_eq!(event, None, "{what}"),
-            false => assert_eq!(event.as_deref(), Some("logged-out"), "{what}"),
-        }
+        let node = || {
+            let sessions = match sealed {
+                true => world.sealed(),
+                false => world.stored(),
+            };
+            Node::with(&world, world.builder_over(sessions))
+        };
+        let (here, elsewhere) = (node(), node());
+        let mut phone = Browser::of(&here, "code:12345").await;
+        let mut desk = Browser::of(&here, "code:12345").await;
+        let (phones, desks) = (here.end(&mut phone).await, here.end(&mut desk).await);
+        phone.post(&elsewhere, "/clef/sign-out").await;
+        here.pass(INTERVAL).await;
+        assert_eq!(phones.ending(), Some(LoginEnding::SessionGone), "{sealed}");
         here.pass(HOUR).await;
-        assert!(!others.has_ended());
+        assert!(!desks.has_ended(), "{sealed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_saved_back_after_a_sign_out_keeps_no_page_open() {
+    for browsers in [1, 2] {
+        let world = World::new();
+        let (here, elsewhere) = (Node::of(&world), Node::of(&world));
+        let mut browser = Browser::of(&here, "code:12345").await;
+        let record = world.sessions.last_saved();
+        let end = here.end(&mut browser).await;
+        let mut others = Vec::new();
+        for _ in 1..browsers {
+            let mut other = Browser::of(&here, "code:12345").await;
+            others.push(here.end(&mut other).await);
+        }
+        browser.post(&elsewhere, "/clef/sign-out").await;
+        // By a renewal that ran late.
+        world.sessions.inner.save(&record).await.unwrap();
+        here.pass(INTERVAL).await;
+        assert_eq!(end.ending(), Some(LoginEnding::SessionGone));
+        assert!(others.iter().all(|other| !other.has_ended()));
     }
 }
 
@@ -83,10 +154,13 @@ async fn there_is_one_question_for_all_listeners_of_a_user() {
     for _ in 0..5 {
         node.pass(INTERVAL).await;
         users.asked();
+        users.revocations_asked.store(0, SeqCst);
         world.sessions.calls.store(0, SeqCst);
         node.pass(INTERVAL).await;
         assert_eq!(users.asked(), ["12345"]);
-        assert_eq!(world.sessions.calls.load(SeqCst), 3, "one for each session");
+        let revocations = users.revocations_asked.load(SeqCst);
+        let records = world.sessions.calls.load(SeqCst);
+        assert_eq!((revocations, records), (3, 3), "one for each login");
     }
 }
 
@@ -174,8 +248,11 @@ async fn nobody_is_asked_for_nobody() {
         let end = node.end(&mut browser).await;
         let page = browser.open(&node).await;
         users.asked();
+        users.revocations_asked.store(0, SeqCst);
         node.pass(INTERVAL).await;
         assert_eq!(users.asked().len(), 1);
+        let revocations = users.revocations_asked.load(SeqCst);
+        assert_eq!(revocations, 0, "of one login it is asked along");
         assert_eq!(tasks(), idle + 1, "one for all");
         drop(end);
         node.pass(INTERVAL).await;
@@ -341,9 +418,8 @@ async fn the_layer_may_go_before_its_listeners_and_leaves_nothing_behind() {
     let (world, users) = world(None);
     let users = Arc::new(users);
     let node = |users: &Arc<Counted>| {
-        let (provider, sessions) = (world.provider.clone(), world.sessions.clone());
-        let layer = ClefLayer::new(World::SITE, provider, Arc::clone(users), sessions);
-        Node::with(&world, layer.unwrap())
+        let layer = ClefLayer::builder(World::SITE, Arc::clone(users), world.stored());
+        Node::with(&world, layer.provider(world.provider.clone()))
     };
     let (here, elsewhere) = (node(&users), node(&users));
     let mut browser = Browser::of(&here, "code:12345").await;

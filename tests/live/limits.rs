@@ -67,7 +67,7 @@ async fn one_login_has_16_pages_and_one_user_64() {
 #[tokio::test(start_paused = true)]
 async fn the_limits_are_settings() {
     let world = World::new();
-    let layer = world.layer();
+    let layer = world.builder();
     let layer = layer
         .most_live_pages_per_login(2)
         .most_live_pages_per_user(5);
@@ -82,7 +82,7 @@ async fn the_limits_are_settings() {
 #[tokio::test(start_paused = true)]
 async fn one_account_leaves_a_quarter_of_the_places_to_others() {
     let world = World::new();
-    let node = Node::with(&world, world.layer().most_live_pages(50));
+    let node = Node::with(&world, world.builder().most_live_pages(50));
     let taken = open_by_many_logins(&node, "code:12345", 10).await;
     assert_eq!(taken.len(), 37);
     let mut others = Vec::new();
@@ -102,7 +102,7 @@ async fn one_account_leaves_a_quarter_of_the_places_to_others() {
 #[tokio::test(start_paused = true)]
 async fn a_page_without_a_login_takes_no_place() {
     let world = World::new();
-    let node = Node::with(&world, world.layer().most_live_pages(1));
+    let node = Node::with(&world, world.builder().most_live_pages(1));
     let mut open = Vec::new();
     for _ in 0..3 {
         let page = Browser::default().open(&node).await;
@@ -116,7 +116,7 @@ async fn a_page_without_a_login_takes_no_place() {
 #[tokio::test(start_paused = true)]
 async fn a_page_that_connects_anew_takes_over_its_own_place() {
     let world = World::new();
-    let node = Node::with(&world, world.layer().most_live_pages_per_login(2));
+    let node = Node::with(&world, world.builder().most_live_pages_per_login(2));
     let mut browser = Browser::of(&node, "code:12345").await;
     let elsewhere = Browser::of(&node, "code:12345").await;
     let other = Browser::of(&node, "code:67890").await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum_clef::ClefLayer;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
 use crate::{
@@ -20,14 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn every_page_of_whoever_is_logged_out_is_told_and_no_other() {
     let (world, users) = world(None);
     // No question comes in between: what is told is told at once.
-    let layer = axum_clef::ClefLayer::new(
-        World::SITE,
-        world.provider.clone(),
-        users.clone(),
-        world.sessions.clone(),
-    );
-    let layer = layer.unwrap().live_interval(Duration::from_secs(60 * 60));
-    let node = world.node_with(layer).await;
+    let layer = ClefLayer::builder(World::SITE, users.clone(), world.stored())
+        .provider(world.provider.clone())
+        .live_interval(Duration::from_secs(60 * 60));
+    let node = world.node_with(layer.build().unwrap()).await;
 
     let (told, mut who) = mpsc::unbounded_channel();
     let mut opening = JoinSet::new();

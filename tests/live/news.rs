@@ -3,13 +3,13 @@
 use std::{collections::HashSet, sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum_clef::{
-    ClefLayer, LoginEnding, LogoutNews, ProviderSession, Subject, provider::LogoutScope,
+    ClefLayer, LoginEnding, LogoutKey, LogoutNews, ProviderSession, RevocationKey, Subject,
 };
 use tokio::sync::broadcast::{self, Sender};
 
 use crate::{
     counted::{Counted, world},
-    place::{Browser, Node},
+    place::{Browser, Node, text},
     support::{World, provider::ISSUER},
 };
 
@@ -30,9 +30,8 @@ impl Site {
         let news = Sender::new(4);
         let (world, users) = world(Some(news.clone()));
         let node = || {
-            let (provider, sessions) = (world.provider.clone(), world.sessions.clone());
-            let layer = ClefLayer::new(World::SITE, provider, users.clone(), sessions).unwrap();
-            Node::with(&world, layer)
+            let layer = ClefLayer::builder(World::SITE, users.clone(), world.stored());
+            Node::with(&world, layer.provider(world.provider.clone()))
         };
         let (here, elsewhere) = (node(), node());
         Self {
@@ -51,18 +50,18 @@ impl Site {
 }
 
 fn person(id: &str) -> LogoutNews {
-    LogoutNews::LoggedOut(LogoutScope::Person(Subject::new(ISSUER, id)))
+    LogoutNews::LoggedOut(LogoutKey::Subject(Subject::new(ISSUER, id)))
 }
 
 #[tokio::test(start_paused = true)]
 async fn news_of_a_logout_is_looked_into_at_once() {
-    let session = |id| {
-        let session = ProviderSession::new(ISSUER, id);
-        LogoutNews::LoggedOut(LogoutScope::session(session, None))
-    };
+    let user = LogoutNews::LoggedOut(LogoutKey::User("1".to_owned()));
+    let session = RevocationKey::Session(ProviderSession::new(ISSUER, "abc"));
+    let session = LogoutNews::LoggedOut(LogoutKey::Revocation(session));
     for (notice, news) in [
         ("token:12345", person("12345")),
-        ("session:abc", session("abc")),
+        ("token:12345", user),
+        ("session:abc", session),
     ] {
         let site = Site::new();
         let mut browser = Browser::of(&site.here, "code:12345:sid:abc").await;
@@ -78,6 +77,24 @@ async fn news_of_a_logout_is_looked_into_at_once() {
         assert!(!others.has_ended());
         assert_eq!(site.users.asked(), ["12345"], "about nobody else");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_of_a_sign_out_is_looked_into_at_once() {
+    let site = Site::new();
+    let mut phone = Browser::of(&site.here, "code:12345").await;
+    let mut desk = Browser::of(&site.here, "code:12345").await;
+    let id = text(phone.get(&site.here, "/id").await).await;
+    let end = site.here.end(&mut phone).await;
+    let others = site.here.end(&mut desk).await;
+    site.here.pass(2 * INTERVAL).await;
+    phone.post(&site.elsewhere, "/clef/sign-out").await;
+    let key = LogoutKey::Revocation(RevocationKey::Login(id.parse().unwrap()));
+    site.news.send(LogoutNews::LoggedOut(key)).unwrap();
+    site.moment().await;
+    assert_eq!(end.ending(), Some(LoginEnding::SessionGone));
+    site.here.pass(INTERVAL).await;
+    assert!(!others.has_ended());
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,7 +169,7 @@ async fn where_news_was_missed_everybody_is_asked_about_soon() {
                 site.news.send(person("nobody here")).unwrap();
             }
         } else {
-            site.news.send(LogoutNews::Missed).unwrap();
+            site.news.send(LogoutNews::Lagged).unwrap();
         }
         site.here.pass(SECOND + Duration::from_millis(100)).await;
         let asked: HashSet<_> = site.users.asked().into_iter().collect();

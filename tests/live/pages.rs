@@ -3,12 +3,10 @@
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::http::Request;
-use axum_clef::ClefLayer;
 use tokio::{net::TcpListener, sync::oneshot, time::Instant};
-use tower_sessions::{SessionManagerLayer, cookie::SameSite};
 
 use crate::{
-    place::{Browser, Node, Page},
+    place::{Browser, Node},
     support::World,
 };
 
@@ -112,7 +110,7 @@ async fn a_store_that_cannot_answer_is_503() {
 #[tokio::test(start_paused = true)]
 async fn pages_have_a_limit_and_a_place_comes_back() {
     let world = World::new();
-    let node = Node::with(&world, world.layer().most_live_pages(2));
+    let node = Node::with(&world, world.builder().most_live_pages(2));
     let mut browser = Browser::of(&node, "code:12345").await;
     let mut other = Browser::of(&node, "code:67890").await;
     let mut pages = vec![browser.open(&node).await, other.open(&node).await];
@@ -157,7 +155,7 @@ async fn a_server_that_stops_does_not_wait_for_open_pages() {
         closing.close_live_pages();
     });
     let server = tokio::spawn(server.into_future());
-    let node = Node::with(&world, layer);
+    let node = Node::over(&world, layer);
     let browser = Browser::of(&node, "code:12345").await;
     let mut page = crate::page::Page::open(address, &browser.cookies())
         .await
@@ -167,28 +165,4 @@ async fn a_server_that_stops_does_not_wait_for_open_pages() {
     let ended = tokio::time::timeout(Duration::from_secs(60), server).await;
     ended.expect("it waits for the page").unwrap().unwrap();
     assert_eq!(page.event().await.unwrap(), None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_page_comes_back_where_nobody_else_looks_at_sessions() {
-    let world = World::new();
-    let sessions = SessionManagerLayer::new(world.sessions.clone())
-        .with_same_site(SameSite::Lax)
-        .with_secure(false);
-    let (provider, users) = (world.provider.clone(), world.users.clone());
-    let layer = ClefLayer::with_session_layer(World::SITE, provider, users, sessions).unwrap();
-    let mut node = Node::of(&world);
-    node.app = world.pages(layer.routes()).layer(layer);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
-    page.hears_nothing_within(Duration::from_secs(299)).await;
-    let begun = Instant::now();
-    assert_eq!(page.event().await, None);
-    assert_eq!(begun.elapsed(), Duration::from_secs(1));
-
-    let mut page: Page = browser.open(&node).await;
-    page.is_in().await;
-    browser.post(&node, "/clef/sign-out").await;
-    page.hears_at_once().await;
 }

@@ -12,35 +12,39 @@ use axum::{
     extract::FromRequestParts as _,
     http::{HeaderMap, Request, request::Parts},
     response::Response,
-    routing::{get, post},
+    routing::get,
 };
-use axum_clef::{ClefLayer, ClefSessions, LoggedIn, LoginEnd, stores::Account};
+use axum_clef::{
+    ClefLayer, ClefLayerBuilder, LoggedIn, Login, LoginEnd, UserStore, stores::Account,
+};
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
-use tower_sessions::Session;
 
 use crate::support::World;
 
 /// For what never comes; the time is turned.
 pub const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
 
-pub type Layer = ClefLayer<ClefSessions>;
-
 /// One process of the site.
 pub struct Node {
     pub app: Router,
-    pub layer: Layer,
+    pub layer: ClefLayer,
     world: World,
     ends: Arc<Mutex<Vec<LoginEnd>>>,
 }
 
 impl Node {
     pub fn of(world: &World) -> Self {
-        Self::with(world, world.layer())
+        Self::with(world, world.builder())
     }
 
-    pub fn with(world: &World, layer: Layer) -> Self {
+    /// With these settings.
+    pub fn with<S: UserStore>(world: &World, builder: ClefLayerBuilder<S>) -> Self {
+        Self::over(world, builder.build().unwrap())
+    }
+
+    pub fn over(world: &World, layer: ClefLayer) -> Self {
         let ends = Arc::<Mutex<Vec<LoginEnd>>>::default();
         let (kept, kept_late) = (Arc::clone(&ends), Arc::clone(&ends));
         let late = world.slow.clone();
@@ -64,8 +68,8 @@ impl Node {
                 get(|end: Option<LoginEnd>| async move { end.is_some().to_string() }),
             )
             .route(
-                "/flush",
-                post(|session: Session| async move { session.flush().await.unwrap() }),
+                "/id",
+                get(|login: Login| async move { login.id().to_string() }),
             );
         Self {
             app: world.pages(routes).layer(layer.clone()),

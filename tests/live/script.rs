@@ -1,7 +1,7 @@
 //! The script of open pages, and how it knows whose page it is on.
 
 use axum::http::Request;
-use axum_clef::Paths;
+use axum_clef::{ClefLayer, Paths};
 
 use crate::{
     place::{Browser, Node, text},
@@ -65,7 +65,8 @@ async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
         assert_eq!(answer.headers()["etag"], headers["etag"]);
     }
 
-    let layer = world.layer().paths(Paths::under("/auth").unwrap());
+    let layer = ClefLayer::builder(World::SITE, world.users.clone(), world.stored())
+        .provider_at(Paths::under("/auth").unwrap(), world.provider.clone());
     let node = Node::with(&world, layer.login_page("/who"));
     let script = text(stranger.get(&node, "/auth/live.js").await).await;
     let places = r#"["/auth/live","/who?next=%2Fauth%2Flive%2Fback"]"#;
@@ -76,9 +77,9 @@ async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
 async fn each_script_leads_back_to_its_own_provider() {
     let world = World::new();
     let staff = Paths::under("/staff").unwrap();
-    let layer = world.layer();
-    let layer = layer.with_provider(staff, ScriptedProvider::other());
-    let node = Node::with(&world, layer.unwrap());
+    let layer = world.builder();
+    let layer = layer.provider_at(staff, ScriptedProvider::other());
+    let node = Node::with(&world, layer);
     for under in ["clef", "staff"] {
         let script = format!("/{under}/live.js");
         let script = text(Browser::default().get(&node, &script).await).await;

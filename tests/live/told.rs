@@ -2,18 +2,31 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::LoginEnding;
+use axum_clef::{ClefLayer, LoginEnding, Subject};
 use tokio::time::Instant;
 
 use crate::{
-    place::{Browser, Node, PATIENCE},
-    support::World,
+    counted,
+    place::{Browser, Node, PATIENCE, Page},
+    support::{World, provider::ISSUER},
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const INTERVAL: Duration = Duration::from_secs(10);
 /// Far less than the interval.
 const MOMENT: Duration = Duration::from_millis(1);
+
+/// A site with logins in a store or in cookies.
+fn site(sealed: bool) -> (World, Node) {
+    let world = World::new();
+    let sessions = match sealed {
+        true => world.sealed(),
+        false => world.stored(),
+    };
+    let node = Node::with(&world, world.builder_over(sessions));
+    (world, node)
+}
 
 /// Awaits an end that is there, or nearly.
 async fn ending(end: axum_clef::LoginEnd) -> LoginEnding {
@@ -52,22 +65,6 @@ async fn the_webhook_tells_every_listener_of_the_person_and_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layer_that_is_set_up_after_its_routes_are_taken_is_told_at_once_too() {
-    let world = World::new();
-    let layer = world.layer();
-    let mut node = Node::with(&world, layer.clone());
-    let routes = world.pages(layer.routes());
-    let layer = layer.live_interval(DAY).most_live_pages(1);
-    node.app = routes.layer(layer);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
-    assert_eq!(browser.status(&node, "/clef/live").await, 503);
-    node.notice("token:12345").await;
-    page.hears_at_once().await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_waiting_future_and_its_clones_end() {
     let world = World::new();
     let node = Node::of(&world);
@@ -87,13 +84,46 @@ async fn a_waiting_future_and_its_clones_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_logout_by_the_application_is_told_too() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
-    browser.post(&node, "/everywhere").await;
-    page.hears_at_once().await;
+    for sealed in [false, true] {
+        let (world, node) = site(sealed);
+        for by_user in [true, false] {
+            let mut browser = Browser::of(&node, "code:12345").await;
+            let mut page = browser.open(&node).await;
+            page.is_in().await;
+            match by_user {
+                true => drop(browser.post(&node, "/everywhere").await),
+                false => {
+                    let subject = Subject::new(ISSUER, "12345");
+                    let known = node.layer.logouts().log_out_subject(&subject).await;
+                    assert_eq!(known, Ok(true));
+                }
+            }
+            page.hears_at_once().await;
+        }
+        drop(world);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_logout_by_one_subject_is_told_to_logins_by_the_users_other_one() {
+    let (world, users) = counted::world(None);
+    let layer = ClefLayer::builder(World::SITE, users, world.stored());
+    let node = Node::with(&world, layer.provider(world.provider.clone()));
+    for (by, token) in [
+        ("code:12345", "token:12345.work"),
+        ("code:12345.work", "token:12345:again"),
+        ("code:12345.work", "token:12345.work:again"),
+    ] {
+        let mut browser = Browser::of(&node, by).await;
+        let mut other = Browser::of(&node, "code:67890").await;
+        let mut page = browser.open(&node).await;
+        let mut others = other.open(&node).await;
+        page.is_in().await;
+        others.is_in().await;
+        assert_eq!(node.notice(token).await, 200);
+        page.hears_at_once().await;
+        others.hears_nothing_within(HOUR).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,67 +140,122 @@ async fn a_logout_that_cannot_be_written_yet_is_told_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sign_out_is_told_to_this_browser_alone() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut phone = Browser::of(&node, "code:12345").await;
-    let mut desk = Browser::of(&node, "code:12345").await;
-    let mut page = phone.open(&node).await;
-    let mut others = desk.open(&node).await;
-    page.is_in().await;
-    others.is_in().await;
-    let end = node.end(&mut phone).await;
-    phone.post(&node, "/clef/sign-out").await;
-    page.hears_at_once().await;
-    assert_eq!(ending(end).await, LoginEnding::SignedOut);
-    others.hears_nothing_within(HOUR).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_page_whose_session_is_gone_looks_again() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    for (how, then) in [("/flush", "logged-out"), ("a login", "logged-in")] {
-        if how == "a login" {
-            browser.log_in(&node, "code:12345").await;
+    for sealed in [false, true] {
+        for path in ["/clef/sign-out", "/leave"] {
+            let (_world, node) = site(sealed);
+            let mut phone = Browser::of(&node, "code:12345").await;
+            let mut desk = Browser::of(&node, "code:12345").await;
+            let mut page = phone.open(&node).await;
+            let mut others = desk.open(&node).await;
+            page.is_in().await;
+            others.is_in().await;
+            let end = node.end(&mut phone).await;
+            phone.post(&node, path).await;
+            page.hears_at_once().await;
+            assert_eq!(ending(end).await, LoginEnding::SignedOut);
+            others.hears_nothing_within(HOUR).await;
         }
-        let mut page = browser.open(&node).await;
-        page.is_in().await;
-        let end = node.end(&mut browser).await;
-        match how {
-            "a login" => browser.log_in(&node, "code:12345").await,
-            path => drop(browser.post(&node, path).await),
-        }
-        assert_eq!(ending(end).await, LoginEnding::SessionGone);
-        let begun = Instant::now();
-        assert_eq!(page.event().await, None, "{how}");
-        assert_eq!(begun.elapsed(), Duration::ZERO);
-        assert!(page.text.ends_with("retry: 100\n\n"), "{}", page.text);
-        let event = browser.open(&node).await.event().await;
-        assert_eq!(event.as_deref(), Some(then));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_session_at_the_provider_is_told_to_its_own_logins() {
+async fn a_sign_out_that_cannot_be_written_yet_is_told_at_once() {
+    for sealed in [false, true] {
+        let (world, node) = site(sealed);
+        let mut browser = Browser::of(&node, "code:12345").await;
+        let mut page = browser.open(&node).await;
+        page.is_in().await;
+        world.users.revoke_fails.store(true, SeqCst);
+        let begun = Instant::now();
+        let answer = browser.post(&node, "/clef/sign-out").await;
+        assert_eq!(answer.status(), 503);
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        page.hears_at_once().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_whose_login_is_replaced_looks_again() {
+    for sealed in [false, true] {
+        let (_world, node) = site(sealed);
+        let mut browser = Browser::of(&node, "code:12345").await;
+        let mut page = browser.open(&node).await;
+        page.is_in().await;
+        let end = node.end(&mut browser).await;
+        browser.log_in(&node, "code:12345").await;
+        assert_eq!(ending(end).await, LoginEnding::SessionGone);
+        looks_again(&mut page).await;
+        browser.open(&node).await.is_in().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_whose_record_is_gone_looks_again() {
     let world = World::new();
     let node = Node::of(&world);
-    let mut phone = Browser::of(&node, "code:12345:sid:abc").await;
-    let mut desk = Browser::of(&node, "code:12345:sid:def").await;
-    let mut page = phone.open(&node).await;
-    let mut others = desk.open(&node).await;
+    let mut browser = Browser::of(&node, "code:12345").await;
+    let mut page = browser.open(&node).await;
     page.is_in().await;
-    others.is_in().await;
-    assert_eq!(node.notice("session:abc").await, 200);
+    let end = node.end(&mut browser).await;
+    let record = world.sessions.last_saved();
+    world.sessions.inner.delete(&record.id).await.unwrap();
+    node.pass(INTERVAL).await;
+    assert_eq!(end.ending(), Some(LoginEnding::SessionGone));
+    looks_again(&mut page).await;
+    browser.open(&node).await.hears_at_once().await;
+}
+
+/// The page is told now to connect again soon, and not that it is logged out.
+async fn looks_again(page: &mut Page) {
+    let begun = Instant::now();
+    assert_eq!(page.event().await, None);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert!(page.text.ends_with("retry: 100\n\n"), "{}", page.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_session_at_the_provider_is_told_to_its_own_logins() {
+    for sealed in [false, true] {
+        let (world, node) = site(sealed);
+        world.provider.names_sessions.store(true, SeqCst);
+        let mut phone = Browser::of(&node, "code:12345:sid:abc").await;
+        let mut desk = Browser::of(&node, "code:12345:sid:def").await;
+        let mut without = Browser::of(&node, "code:12345").await;
+        let mut page = phone.open(&node).await;
+        let mut others = desk.open(&node).await;
+        let mut without = without.open(&node).await;
+        for page in [&mut page, &mut others, &mut without] {
+            page.is_in().await;
+        }
+        assert_eq!(node.notice("session:abc").await, 200);
+        hears_soon(&mut page).await;
+        others.hears_nothing_within(HOUR).await;
+        without.hears_nothing_within(HOUR).await;
+
+        // With its subject, the logins that have no session too.
+        assert_eq!(node.notice("session:unknown:of:12345").await, 200);
+        hears_soon(&mut without).await;
+        others.hears_nothing_within(HOUR).await;
+    }
+}
+
+/// The page is told once the stores are asked, which they are at once.
+async fn hears_soon(page: &mut Page) {
     let begun = Instant::now();
     assert_eq!(page.event().await.as_deref(), Some("logged-out"));
     assert!(begun.elapsed() <= MOMENT);
-    others.hears_nothing_within(HOUR).await;
+}
 
-    // Where the store keeps no such sessions the whole person is logged out.
-    world.users.no_sessions.store(true, SeqCst);
+#[tokio::test(start_paused = true)]
+async fn without_revocations_the_end_of_a_session_is_told_to_the_whole_user() {
+    let world = World::new();
+    world.users.no_revocations.store(true, SeqCst);
+    let node = Node::of(&world);
+    let mut browser = Browser::of(&node, "code:12345:sid:def").await;
+    let mut page = browser.open(&node).await;
+    page.is_in().await;
     assert_eq!(node.notice("session:other:of:12345").await, 200);
-    others.hears_at_once().await;
+    page.hears_at_once().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,30 +277,42 @@ async fn a_login_from_after_the_logout_is_not_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_logout_between_the_check_and_the_listening_is_not_missed() {
-    for what in ["token:12345", "session:abc", "/clef/sign-out", "/flush"] {
-        let world = World::new();
-        let node = Node::of(&world);
-        let mut browser = Browser::of(&node, "code:12345:sid:abc").await;
-        // Somebody listens already, so that what follows is no new watch.
-        let mut other = Browser::of(&node, "code:67890").await;
-        let _others = node.end(&mut other).await;
-        node.pass(Duration::from_secs(1)).await;
-        world.slow.set();
-        let request = browser.request(axum::http::Request::get("/late"));
-        let late = tokio::spawn(tower::ServiceExt::oneshot(node.app.clone(), request));
-        world.slow.reached().await;
-        if what.starts_with('/') {
-            browser.post(&node, what).await;
-        } else {
-            assert_eq!(node.notice(what).await, 200);
+    for sealed in [false, true] {
+        for what in [
+            "token:12345",
+            "session:abc",
+            "/clef/sign-out",
+            "/leave",
+            "a login",
+        ] {
+            let (world, node) = site(sealed);
+            let mut browser = Browser::of(&node, "code:12345:sid:abc").await;
+            // There is a listener already, so that what follows starts no watch.
+            let mut other = Browser::of(&node, "code:67890").await;
+            let _others = node.end(&mut other).await;
+            node.pass(Duration::from_secs(1)).await;
+            world.slow.set();
+            let request = browser.request(axum::http::Request::get("/late"));
+            let late = tokio::spawn(tower::ServiceExt::oneshot(node.app.clone(), request));
+            world.slow.reached().await;
+            let expected = match what {
+                "a login" => {
+                    browser.log_in(&node, "code:12345:sid:abc").await;
+                    LoginEnding::SessionGone
+                }
+                path if path.starts_with('/') => {
+                    browser.post(&node, path).await;
+                    LoginEnding::SessionGone
+                }
+                token => {
+                    assert_eq!(node.notice(token).await, 200);
+                    LoginEnding::LoggedOut
+                }
+            };
+            world.slow.go();
+            assert_eq!(late.await.unwrap().unwrap().status(), 200);
+            assert_eq!(ending(node.taken()).await, expected, "{what}, {sealed}");
         }
-        world.slow.go();
-        assert_eq!(late.await.unwrap().unwrap().status(), 200);
-        let expected = match what.starts_with('/') {
-            true => LoginEnding::SessionGone,
-            false => LoginEnding::LoggedOut,
-        };
-        assert_eq!(ending(node.taken()).await, expected, "{what}");
     }
 }
 
@@ -240,7 +337,7 @@ async fn whoever_begins_to_listen_while_a_logout_is_owed_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_login_ends_with_its_lifetime() {
     let world = World::new();
-    let node = Node::with(&world, world.layer().lifetime(HOUR));
+    let node = Node::with(&world, world.builder().lifetime(HOUR));
     let mut browser = Browser::of(&node, "code:12345").await;
     node.pass(HOUR / 2).await;
     let end = node.end(&mut browser).await;
@@ -258,7 +355,7 @@ async fn a_login_ends_with_its_lifetime() {
 async fn a_login_that_ends_before_it_is_first_asked_about_does_so() {
     let world = World::new();
     let lifetime = Duration::from_secs(2);
-    let node = Node::with(&world, world.layer().lifetime(lifetime));
+    let node = Node::with(&world, world.builder().lifetime(lifetime));
     let mut browser = Browser::of(&node, "code:12345").await;
     let end = node.end(&mut browser).await;
     node.pass(lifetime + Duration::from_millis(50)).await;
@@ -268,7 +365,7 @@ async fn a_login_that_ends_before_it_is_first_asked_about_does_so() {
 #[tokio::test(start_paused = true)]
 async fn a_page_that_is_left_open_goes_idle_and_a_use_keeps_it() {
     let world = World::new();
-    let node = Node::with(&world, world.layer().idle_expiry(DAY));
+    let node = Node::with(&world, world.builder().idle_expiry(DAY));
     let mut browser = Browser::of(&node, "code:12345").await;
     let mut page = browser.open(&node).await;
     page.is_in().await;
@@ -286,5 +383,30 @@ async fn a_page_that_is_left_open_goes_idle_and_a_use_keeps_it() {
     node.pass(DAY / 4 + Duration::from_secs(2)).await;
     assert_eq!(end.ending(), Some(LoginEnding::Expired));
     page.hears_at_once().await;
+    assert_eq!(browser.status(&node, "/account").await, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_with_a_sealed_login_looks_again_when_it_may_be_idle() {
+    let world = World::new();
+    let node = Node::with(&world, world.builder_over(world.sealed()).idle_expiry(DAY));
+    let mut browser = Browser::of(&node, "code:12345").await;
+    let mut page = browser.open(&node).await;
+    page.is_in().await;
+    let end = node.end(&mut browser).await;
+    node.pass(DAY * 3 / 4).await;
+    page.hears_nothing_within(MOMENT).await;
+    // The browser alone has the time of this use.
+    assert_eq!(browser.status(&node, "/account").await, 200);
+    node.pass(DAY / 4 + Duration::from_secs(2)).await;
+    assert_eq!(end.ending(), Some(LoginEnding::SessionGone));
+    looks_again(&mut page).await;
+    let mut page = browser.open(&node).await;
+    page.is_in().await;
+
+    // Without a use it is idle, though the page was open.
+    node.pass(DAY * 3 / 4).await;
+    looks_again(&mut page).await;
+    browser.open(&node).await.hears_at_once().await;
     assert_eq!(browser.status(&node, "/account").await, 401);
 }

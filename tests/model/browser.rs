@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 
 use crate::world::Node;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Browser {
     cookies: BTreeMap<String, String>,
 }

@@ -42,6 +42,11 @@ fn the_promise_holds_whatever_happens_over_memory() {
 }
 
 #[test]
+fn the_promise_holds_whatever_happens_in_sealed_cookies() {
+    check(Stores::Sealed);
+}
+
+#[test]
 fn the_promise_holds_whatever_happens_over_sqlite() {
     check(Stores::Sqlite);
 }
@@ -86,7 +91,7 @@ fn check(stores: Stores) {
     let seed = from_env("MODEL_SEED").unwrap_or_else(rand::random);
     let cases = from_env("MODEL_CASES").map_or(DEFAULT_RUNS, |cases| cases.try_into().unwrap());
     let cases = match stores {
-        Stores::Memory | Stores::LeasedMemory => cases,
+        Stores::Memory | Stores::Sealed | Stores::LeasedMemory => cases,
         Stores::Sqlite | Stores::LeasedSqlite => (cases / 10).max(1),
     };
     say(&format!("{stores:?}: {cases} runs of MODEL_SEED={seed}"));

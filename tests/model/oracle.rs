@@ -11,24 +11,29 @@ const MOST_AHEAD: i64 = 5 * 60 * SECOND;
 /// What must come of a request or a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nobody gets in.
+    /// It is unauthenticated.
     Refuse(&'static str),
-    /// This person gets in.
+    /// It is this person's.
     Accept(usize),
-    /// This person or nobody.
+    /// This person's or unauthenticated.
     Either(usize),
 }
 
+/// The number of a login.
+pub type LoginNumber = usize;
+
 /// A login, from the callback on.
 #[derive(Debug, Clone)]
-pub struct Login {
+struct Login {
     person: usize,
     node: usize,
+    /// The login whose cookie came with the callback: it ends with the success of this one.
+    replaces: Option<LoginNumber>,
     /// Its stamp is no earlier than the one and no later than the other.
     earliest: i64,
     latest: i64,
-    /// The logout of the person was written, or the like: over for good.
-    ended: bool,
+    /// Why it is over for good.
+    ended: Option<&'static str>,
     /// Something later than its stamp is written already, because the clock has stepped back or
     /// another is ahead: it may be refused, to be sure.
     late: bool,
@@ -39,77 +44,94 @@ pub struct Login {
 #[derive(Default)]
 pub struct Oracle {
     /// The login that each browser had last, until it signed out.
-    browsers: [Option<Login>; BROWSERS],
-    /// An answer to a request from before the last login came after it. It may have brought
-    /// the session of then back, which is nobody's.
-    muddled: [bool; BROWSERS],
-    in_flight: HashMap<usize, Login>,
+    browsers: [Option<LoginNumber>; BROWSERS],
+    /// Those whose cookie was ever set.
+    logins: HashMap<LoginNumber, Login>,
+    in_flight: HashMap<LoginNumber, Login>,
     /// Who has logged in before.
     known: HashSet<usize>,
     /// Nothing that is written of a person is later than this.
     written: HashMap<usize, i64>,
+    /// No login of any person was noted later.
+    latest_login: Option<i64>,
     /// Logouts that a node knows of and could not write: node and person.
-    owed: Vec<(usize, usize)>,
+    pending: Vec<(usize, usize)>,
+    /// The same for the ends of single logins.
+    pending_ends: Vec<(usize, LoginNumber)>,
 }
 
 impl Oracle {
-    pub fn verdict(&self, browser: usize, node: usize, reading: i64) -> Verdict {
-        let Some(login) = &self.browsers[browser] else {
-            return Verdict::Refuse("nobody is logged in");
+    /// Of a request with the cookie of a login.
+    pub fn verdict(&self, number: Option<LoginNumber>, node: usize, reading: i64) -> Verdict {
+        let Some((number, login)) =
+            number.and_then(|number| Some((number, self.logins.get(&number)?)))
+        else {
+            return Verdict::Refuse("no login");
         };
-        if login.ended {
-            return Verdict::Refuse("the person was logged out since");
+        if let Some(why) = login.ended {
+            return Verdict::Refuse(why);
         }
-        if self.owed.contains(&(node, login.person)) {
-            return Verdict::Refuse("a logout of the person is owed here");
+        if self.pending.contains(&(node, login.person)) {
+            return Verdict::Refuse("a logout of the person is pending here");
+        }
+        if self.pending_ends.contains(&(node, number)) {
+            return Verdict::Refuse("the end of the login is pending here");
         }
         let too_far_ahead = login.latest > reading + MOST_AHEAD;
-        if login.in_doubt || too_far_ahead || self.muddled[browser] || self.owes(login.person) {
+        let elsewhere = self.pending_ends.iter().any(|(_, ended)| *ended == number);
+        if login.in_doubt || too_far_ahead || elsewhere || self.is_pending(login.person) {
             return Verdict::Either(login.person);
         }
         Verdict::Accept(login.person)
     }
 
-    /// Who was logged in last by this browser.
-    pub fn person(&self, browser: usize) -> Option<usize> {
-        self.browsers[browser].as_ref().map(|login| login.person)
+    /// The last login of a browser, until it signs out.
+    pub fn login(&self, browser: usize) -> Option<LoginNumber> {
+        self.browsers[browser]
+    }
+
+    /// Whose login it is.
+    pub fn person(&self, number: LoginNumber) -> Option<usize> {
+        self.logins.get(&number).map(|login| login.person)
     }
 
     pub fn knows(&self, person: usize) -> bool {
         self.known.contains(&person)
     }
 
-    fn owes(&self, person: usize) -> bool {
-        self.owed.iter().any(|(_, owed)| *owed == person)
+    fn is_pending(&self, person: usize) -> bool {
+        self.pending.iter().any(|(_, pending)| *pending == person)
     }
 
     /// A browser has come back, and the clock has shown something from `earliest` to `latest`.
     pub fn login_begins(
         &mut self,
-        id: usize,
+        number: LoginNumber,
         person: usize,
         node: usize,
+        replaces: Option<LoginNumber>,
         (earliest, latest): (i64, i64),
     ) {
         let login = Login {
             person,
             node,
+            replaces,
             earliest,
             latest,
-            ended: false,
+            ended: None,
             late: self.written.get(&person).is_some_and(|at| *at >= earliest),
             in_doubt: false,
         };
-        self.in_flight.insert(id, login);
+        self.in_flight.insert(number, login);
     }
 
-    pub fn login_verdict(&self, id: usize) -> Verdict {
-        let login = &self.in_flight[&id];
-        if login.ended {
+    pub fn login_verdict(&self, number: LoginNumber) -> Verdict {
+        let login = &self.in_flight[&number];
+        if login.ended.is_some() {
             Verdict::Refuse("the person was logged out meanwhile")
-        } else if self.owed.contains(&(login.node, login.person)) {
-            Verdict::Refuse("a logout of the person is owed here")
-        } else if login.late || login.in_doubt || self.owes(login.person) {
+        } else if self.pending.contains(&(login.node, login.person)) {
+            Verdict::Refuse("a logout of the person is pending here")
+        } else if login.late || login.in_doubt || self.is_pending(login.person) {
             Verdict::Either(login.person)
         } else {
             Verdict::Accept(login.person)
@@ -118,72 +140,91 @@ impl Oracle {
 
     /// Whether the clock, which shows `reading` at the latest, has stepped back behind the stamp
     /// of a login for sure; and whether it may have, having shown `first` at the earliest.
-    pub fn stepped_back(&self, id: usize, (first, reading): (i64, i64)) -> (bool, bool) {
-        let login = &self.in_flight[&id];
+    pub fn stepped_back(&self, number: LoginNumber, (first, reading): (i64, i64)) -> (bool, bool) {
+        let login = &self.in_flight[&number];
         (reading < login.earliest, first < login.latest)
     }
 
-    /// A login has ended, and `browser` is in if it `succeeded`.
-    pub fn login_ends(&mut self, id: usize, browser: usize, succeeded: bool, reading: i64) {
-        let login = self.in_flight.remove(&id).unwrap();
+    /// A login has ended, and `browser` is in if it `succeeded`; the login that it replaces is over
+    /// then, and `written` if the store has taken its end.
+    pub fn login_ends(
+        &mut self,
+        number: LoginNumber,
+        browser: usize,
+        (succeeded, written): (bool, bool),
+        reading: i64,
+    ) {
+        let login = self.in_flight.remove(&number).unwrap();
         self.known.insert(login.person);
-        let written = self.written.entry(login.person).or_insert(i64::MIN);
-        *written = reading.max(*written);
+        let latest = self.written.entry(login.person).or_insert(i64::MIN);
+        *latest = reading.max(*latest);
+        self.latest_login = self.latest_login.max(Some(reading));
         if succeeded {
-            self.browsers[browser] = Some(login);
-            self.muddled[browser] = false;
+            let (node, replaces) = (login.node, login.replaces);
+            self.logins.insert(number, login);
+            self.browsers[browser] = Some(number);
+            if let Some(replaced) = replaces {
+                self.end(replaced, node, "the browser has logged in since", written);
+            }
         }
     }
 
     /// The provider took too long: as if the login had never been.
-    pub fn login_vanishes(&mut self, id: usize) {
-        self.in_flight.remove(&id);
+    pub fn login_vanishes(&mut self, number: LoginNumber) {
+        self.in_flight.remove(&number);
     }
 
-    pub fn signs_out(&mut self, browser: usize) {
-        self.browsers[browser] = None;
+    /// A browser has signed out, and the end of its login is `written` or pending.
+    pub fn signs_out(&mut self, browser: usize, node: usize, written: bool) {
+        if let Some(number) = self.browsers[browser].take() {
+            self.end(number, node, "it was signed out", written);
+        }
     }
 
-    pub fn old_answer_arrives(&mut self, browser: usize) {
-        self.muddled[browser] = true;
+    fn end(&mut self, number: LoginNumber, node: usize, why: &'static str, written: bool) {
+        if !written {
+            self.pending_ends.push((node, number));
+        } else if let Some(login) = self.logins.get_mut(&number) {
+            login.ended = login.ended.or(Some(why));
+        }
     }
 
-    pub fn logout_is_owed(&mut self, node: usize, person: usize) {
-        self.owed.push((node, person));
+    pub fn logout_is_pending(&mut self, node: usize, person: usize) {
+        self.pending.push((node, person));
     }
 
-    /// Every logout that was owed is written.
-    pub fn nothing_is_owed(&mut self) {
-        self.owed.clear();
+    /// Everything that was pending is written.
+    pub fn nothing_is_pending(&mut self) {
+        self.pending.clear();
+        for (node, number) in std::mem::take(&mut self.pending_ends) {
+            self.end(number, node, "its end was written later", true);
+        }
     }
 
     /// A logout is written, by a clock that showed something from `earliest` to `latest`.
-    pub fn logout_is_written(
-        &mut self,
-        person: usize,
-        node: usize,
-        (earliest, latest): (i64, i64),
-    ) {
-        let known = self.known.contains(&person);
+    pub fn logout_is_written(&mut self, person: usize, (earliest, latest): (i64, i64)) {
         for login in self.in_flight.values_mut() {
             if login.person != person {
                 continue;
             }
-            // A stranger's logout is known to the node that was told; a login that is under
-            // way at a node whose clock is ahead is later by its stamp.
-            if earliest > login.latest && (known || login.node == node) {
-                login.ended = true;
+            // A login that is under way at a node whose clock is ahead is later by its stamp.
+            if earliest > login.latest {
+                login.ended = Some("the person was logged out since");
             } else {
                 login.in_doubt = true;
             }
         }
-        for login in self.browsers.iter_mut().flatten() {
-            if login.person != person {
-                continue;
+        for login in self.logins.values_mut() {
+            if login.person == person {
+                login.ended = login.ended.or(Some("the person was logged out since"));
             }
-            login.ended = true;
         }
+        let known = self.known.contains(&person);
         let written = self.written.entry(person).or_insert(i64::MIN);
         *written = latest.max(written.saturating_add(1));
+        if let (false, Some(login)) = (known, self.latest_login) {
+            // What is noted of an unknown subject is later than the logins of all others.
+            *written = (*written).max(login + 1);
+        }
     }
 }

@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 use crate::{
     browser::{Answer, Browser, send, spawn},
     holds::Hold,
-    oracle::{Oracle, Verdict},
+    oracle::{LoginNumber, Oracle, Verdict},
     steps::{BROWSERS, NODES, Run, Step},
     tally::Tally,
-    world::{Stores, World, settle},
+    world::{Node, Stores, World, settle},
 };
 
 /// A violation, in words.
@@ -26,7 +26,7 @@ const MOST_ATTEMPTS: usize = 4;
 const LONGEST_TIME: i64 = 20 * 60 * 60;
 /// How far the clock is ever behind the latest that it showed, in seconds.
 const FURTHEST_BACK: i64 = 240;
-/// Longer than whoever asks for a logout waits for the store.
+/// Longer than a request waits for its logout.
 const PATIENCE: u64 = 3;
 /// Longer than the longest pause before the next attempt to write a logout.
 const LONGEST_PAUSE: u64 = 6;
@@ -36,13 +36,14 @@ struct Play {
     oracle: Oracle,
     people: [Person; BROWSERS],
     logins: Vec<HeldLogin>,
-    changes: Vec<HeldChange>,
+    works: Vec<HeldWork>,
+    copies: Vec<(Browser, Option<LoginNumber>)>,
     notices: Vec<HeldNotice>,
     tokens: Vec<Token>,
     /// What each node has done with each token: the status from now on.
     applied: HashMap<(usize, usize), u16>,
-    /// Nodes and tokens whose logouts are owed.
-    owed: Vec<(usize, usize)>,
+    /// Nodes and tokens whose logouts are pending.
+    pending: Vec<(usize, usize)>,
     names: usize,
     /// How far the clock was moved, in seconds.
     time: i64,
@@ -51,7 +52,7 @@ struct Play {
     tally: Tally,
 }
 
-/// Somebody at a browser.
+/// A person at a browser.
 #[derive(Default)]
 struct Person {
     browser: Browser,
@@ -74,7 +75,7 @@ struct HeldLogin {
     answer: JoinHandle<Answer>,
 }
 
-struct HeldChange {
+struct HeldWork {
     browser: usize,
     epoch: usize,
     hold: Hold,
@@ -95,11 +96,12 @@ pub async fn play(stores: Stores, run: &Run) -> Result<Tally, String> {
         oracle: Oracle::default(),
         people: Default::default(),
         logins: Vec::new(),
-        changes: Vec::new(),
+        works: Vec::new(),
+        copies: Vec::new(),
         notices: Vec::new(),
         tokens: Vec::new(),
         applied: HashMap::new(),
-        owed: Vec::new(),
+        pending: Vec::new(),
         names: 0,
         time: 0,
         behind: 0,
@@ -138,8 +140,17 @@ impl Play {
             }
             Step::FinishLogin { which } => self.finish_login(which).await,
             Step::Ask { browser, node } => self.ask(browser, node).await,
-            Step::Change { browser, node } => self.change(browser, node).await,
-            Step::FinishChange { which } => self.finish_change(which).await,
+            Step::Work { browser, node } => self.work(browser, node).await,
+            Step::FinishWork { which } => self.finish_work(which).await,
+            Step::Copy { browser } => {
+                let cookies = self.people[browser].browser.clone();
+                self.copies.push((cookies, self.oracle.login(browser)));
+                Ok(())
+            }
+            Step::AskWithCopy { which, node } => match which.checked_rem(self.copies.len()) {
+                Some(which) => self.ask_with_copy(which, node).await,
+                None => Ok(()),
+            },
             Step::SignOut { browser, node } => self.sign_out(browser, node).await,
             Step::Notice { person, node, held } => {
                 let text = format!("token:{person}:{}", self.name());
@@ -180,8 +191,8 @@ impl Play {
         while !self.logins.is_empty() {
             self.finish_login(0).await?;
         }
-        while !self.changes.is_empty() {
-            self.finish_change(0).await?;
+        while !self.works.is_empty() {
+            self.finish_work(0).await?;
         }
         self.ask_everywhere(None).await
     }
@@ -217,6 +228,7 @@ impl Play {
         let mut hold = self.world.holds.prepare(&code);
         let uri = format!("/clef/callback?code={code}&state={state}");
         let request = self.people[browser].browser.request(Method::GET, &uri);
+        let replaces = self.oracle.login(browser);
         let earliest = self.world.nodes[node].reading();
         let answer = self.spawn(node, request);
         if (&mut hold.reached).await.is_err() {
@@ -224,7 +236,7 @@ impl Play {
         }
         let latest = self.world.nodes[node].reading() - 1;
         self.oracle
-            .login_begins(id, person, node, (earliest, latest));
+            .login_begins(id, person, node, replaces, (earliest, latest));
         self.logins.push(HeldLogin {
             id,
             browser,
@@ -245,6 +257,9 @@ impl Play {
         let login = self.logins.remove(which);
         let first = self.world.nodes[login.node].reading();
         let in_time = login.hold.go.send(()).is_ok();
+        let fails = self.world.logouts_fail.load(SeqCst);
+        // The end of the login that it replaces may wait for the store, or for leases.
+        self.settle_logout(&login.answer, fails).await;
         let answer = login.answer.await.unwrap();
         self.people[login.browser].browser.take(&answer);
         if !in_time {
@@ -266,51 +281,77 @@ impl Play {
         };
         self.tally.login(verdict);
         self.oracle
-            .login_ends(login.id, login.browser, succeeded, reading);
+            .login_ends(login.id, login.browser, (succeeded, !fails), reading);
         if succeeded {
             self.people[login.browser].epoch += 1;
         }
         self.ask(login.browser, login.node).await
     }
 
+    /// Waits for an answer that may wait for a logout.
+    async fn settle_logout(&self, answer: &JoinHandle<Answer>, fails: bool) {
+        settle().await;
+        if fails && !answer.is_finished() {
+            self.world.wait(PATIENCE).await;
+        }
+        self.world.until(|| answer.is_finished()).await;
+    }
+
     async fn ask(&mut self, browser: usize, node: usize) -> Outcome {
-        let (world, somebody) = (&self.world, &mut self.people[browser]);
-        let reading = world.nodes[node].reading();
-        let verdict = self.oracle.verdict(browser, node, reading);
-        let request = somebody.browser.request(Method::GET, "/account");
-        let answer = send(&world.nodes[node], request).await;
-        somebody.browser.take(&answer);
-        let who = match answer.status.as_u16() {
-            200 => answer.body.as_str(),
-            401 => "nobody",
-            status => return Err(format!("browser {browser} at node {node} hears {status}")),
-        };
-        judge(who, verdict)
+        let reading = self.world.nodes[node].reading();
+        let login = self.oracle.login(browser);
+        let verdict = self.oracle.verdict(login, node, reading);
+        let jar = &mut self.people[browser].browser;
+        let who = who_is(&self.world.nodes[node], jar).await?;
+        judge(&who, verdict)
             .map_err(|wrong| format!("browser {browser} at node {node}: {wrong}"))?;
         self.tally.request(verdict);
         Ok(())
     }
 
-    /// Every browser, or those of one person, at every node.
+    async fn ask_with_copy(&mut self, which: usize, node: usize) -> Outcome {
+        let reading = self.world.nodes[node].reading();
+        let (jar, login) = &mut self.copies[which];
+        let verdict = self.oracle.verdict(*login, node, reading);
+        let who = who_is(&self.world.nodes[node], jar).await?;
+        judge(&who, verdict).map_err(|wrong| format!("copy {which} at node {node}: {wrong}"))?;
+        self.tally.copy(verdict);
+        Ok(())
+    }
+
+    /// Every browser and every copy, or those of one person, at every node.
     async fn ask_everywhere(&mut self, person: Option<usize>) -> Outcome {
-        for browser in 0..BROWSERS {
-            if person.is_some() && self.oracle.person(browser) != person {
-                continue;
+        let oracle = &self.oracle;
+        let concerns = |login: Option<LoginNumber>| {
+            person.is_none() || login.and_then(|login| oracle.person(login)) == person
+        };
+        let browsers: Vec<_> = (0..BROWSERS)
+            .filter(|browser| concerns(oracle.login(*browser)))
+            .collect();
+        let copies = self.copies.iter().enumerate();
+        let copies: Vec<_> = copies
+            .filter(|(_, (_, login))| concerns(*login))
+            .map(|(which, _)| which)
+            .collect();
+        for node in 0..NODES {
+            for browser in &browsers {
+                self.ask(*browser, node).await?;
             }
-            for node in 0..NODES {
-                self.ask(browser, node).await?;
+            for copy in &copies {
+                self.ask_with_copy(*copy, node).await?;
             }
         }
         Ok(())
     }
 
-    async fn change(&mut self, browser: usize, node: usize) -> Outcome {
-        let name = format!("change:{}", self.name());
+    async fn work(&mut self, browser: usize, node: usize) -> Outcome {
+        let name = format!("work:{}", self.name());
         let mut hold = self.world.holds.prepare(&name);
         let reading = self.world.nodes[node].reading();
-        let verdict = self.oracle.verdict(browser, node, reading);
+        let login = self.oracle.login(browser);
+        let verdict = self.oracle.verdict(login, node, reading);
         let somebody = &self.people[browser];
-        let mut request = somebody.browser.request(Method::POST, "/change");
+        let mut request = somebody.browser.request(Method::POST, "/work");
         request
             .headers_mut()
             .insert("x-hold", name.parse().unwrap());
@@ -319,7 +360,7 @@ impl Play {
         let who = (&mut hold.reached).await.unwrap_or_default();
         judge(&who, verdict)
             .map_err(|wrong| format!("browser {browser} at node {node}: {wrong}"))?;
-        self.changes.push(HeldChange {
+        self.works.push(HeldWork {
             browser,
             epoch,
             hold,
@@ -328,35 +369,55 @@ impl Play {
         Ok(())
     }
 
-    async fn finish_change(&mut self, which: usize) -> Outcome {
-        let Some(which) = which.checked_rem(self.changes.len()) else {
+    async fn finish_work(&mut self, which: usize) -> Outcome {
+        let Some(which) = which.checked_rem(self.works.len()) else {
             return Ok(());
         };
-        let change = self.changes.remove(which);
-        let _ = change.hold.go.send(());
-        let answer = change.answer.await.unwrap();
+        let work = self.works.remove(which);
+        let _ = work.hold.go.send(());
+        let answer = work.answer.await.unwrap();
         expect(&answer, 200)?;
-        let somebody = &mut self.people[change.browser];
+        let somebody = &mut self.people[work.browser];
+        // It may bring a renewal, of the login from before too, and nothing else.
         somebody.browser.take(&answer);
-        if change.epoch != somebody.epoch {
-            self.oracle.old_answer_arrives(change.browser);
+        if work.epoch != somebody.epoch {
             self.tally.old_answers += 1;
         }
         for node in 0..NODES {
-            self.ask(change.browser, node).await?;
+            self.ask(work.browser, node).await?;
         }
         Ok(())
     }
 
     async fn sign_out(&mut self, browser: usize, node: usize) -> Outcome {
+        let login = self.oracle.login(browser);
+        let request = self.people[browser]
+            .browser
+            .request(Method::POST, "/clef/sign-out");
+        let fails = self.world.logouts_fail.load(SeqCst);
+        let answer = self.spawn(node, request);
+        self.settle_logout(&answer, fails).await;
+        let answer = answer.await.unwrap();
         let somebody = &mut self.people[browser];
-        let request = somebody.browser.request(Method::POST, "/clef/sign-out");
-        let answer = send(&self.world.nodes[node], request).await;
-        expect(&answer, 303)?;
         somebody.browser.take(&answer);
         somebody.epoch += 1;
-        self.oracle.signs_out(browser);
-        self.ask(browser, node).await
+        let written = match (answer.status.as_u16(), fails && login.is_some()) {
+            (303, false) => true,
+            (503, true) => false,
+            (status, _) => return Err(format!("the sign-out is answered {status}")),
+        };
+        self.oracle.signs_out(browser, node, written);
+        self.tally.sign_outs += usize::from(login.is_some());
+        self.ask(browser, node).await?;
+        let copies = self.copies.iter().enumerate();
+        let copies = copies.filter(|(_, (_, copied))| login.is_some() && *copied == login);
+        let copies: Vec<_> = copies.map(|(which, _)| which).collect();
+        for copy in copies {
+            for node in 0..NODES {
+                self.ask_with_copy(copy, node).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn notice(&mut self, token: usize, node: usize, held: bool) -> Outcome {
@@ -372,7 +433,7 @@ impl Play {
             self.tally.replays += 1;
             return self.ask_everywhere(Some(person)).await;
         }
-        if self.owed.contains(&(node, token)) {
+        if self.pending.contains(&(node, token)) {
             return self.notice_in_vain(node, request).await;
         }
         let is_this = |notice: &HeldNotice| (notice.node, notice.token) == (node, token);
@@ -441,8 +502,8 @@ impl Play {
             return Ok(());
         }
         if fails {
-            self.owed.push((node, token));
-            self.oracle.logout_is_owed(node, person);
+            self.pending.push((node, token));
+            self.oracle.logout_is_pending(node, person);
         } else {
             self.logout_is_written(node, token, earliest);
             self.tally.logouts += 1;
@@ -455,13 +516,13 @@ impl Play {
         let latest = self.world.nodes[node].reading() - 1;
         let status = if self.oracle.knows(person) { 200 } else { 404 };
         self.applied.insert((node, token), status);
-        self.oracle
-            .logout_is_written(person, node, (earliest, latest));
+        self.oracle.logout_is_written(person, (earliest, latest));
     }
 
     async fn recover(&mut self) -> Outcome {
         self.world.logouts_fail.store(false, SeqCst);
-        if self.owed.is_empty() {
+        let nodes = &self.world.nodes;
+        if nodes.iter().all(|node| node.pending_logouts() == 0) {
             return Ok(());
         }
         let readings: Vec<_> = self.world.nodes.iter().map(|node| node.reading()).collect();
@@ -469,10 +530,10 @@ impl Play {
         let nodes = &self.world.nodes;
         let written = || nodes.iter().all(|node| node.pending_logouts() == 0);
         self.world.until(written).await;
-        self.oracle.nothing_is_owed();
-        for (node, token) in mem::take(&mut self.owed) {
+        self.oracle.nothing_is_pending();
+        for (node, token) in mem::take(&mut self.pending) {
             self.logout_is_written(node, token, readings[node]);
-            self.tally.owed += 1;
+            self.tally.pending += 1;
         }
         self.ask_everywhere(None).await
     }
@@ -489,6 +550,18 @@ impl Play {
 
     fn spawn(&self, node: usize, request: Request<Body>) -> JoinHandle<Answer> {
         spawn(&self.world.nodes[node], request)
+    }
+}
+
+/// The person that a request with these cookies is taken for.
+async fn who_is(node: &Node, jar: &mut Browser) -> Result<String, String> {
+    let request = jar.request(Method::GET, "/account");
+    let answer = send(node, request).await;
+    jar.take(&answer);
+    match answer.status.as_u16() {
+        200 => Ok(answer.body),
+        401 => Ok("nobody".to_owned()),
+        status => Err(format!("a request is answered {status}")),
     }
 }
 

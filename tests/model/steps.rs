@@ -52,14 +52,23 @@ pub enum Step {
         browser: usize,
         node: usize,
     },
-    /// A request changes the session, and hangs before it saves.
-    Change {
+    /// A request that is checked, which may renew its login, and then hangs.
+    Work {
         browser: usize,
         node: usize,
     },
-    /// One of them saves, and its answer reaches the browser.
-    FinishChange {
+    /// One of them ends, and its answer reaches the browser.
+    FinishWork {
         which: usize,
+    },
+    /// A thief copies the cookies of a browser.
+    Copy {
+        browser: usize,
+    },
+    /// A request with one of the copies.
+    AskWithCopy {
+        which: usize,
+        node: usize,
     },
     SignOut {
         browser: usize,
@@ -127,8 +136,11 @@ fn step() -> impl Strategy<Value = Step> {
         8 => login.prop_map(|((browser, node), person)| Step::LogIn { browser, node, person }),
         5 => which.clone().prop_map(|which| Step::FinishLogin { which }),
         8 => at.clone().prop_map(|(browser, node)| Step::Ask { browser, node }),
-        6 => at.clone().prop_map(|(browser, node)| Step::Change { browser, node }),
-        5 => which.clone().prop_map(|which| Step::FinishChange { which }),
+        6 => at.clone().prop_map(|(browser, node)| Step::Work { browser, node }),
+        5 => which.clone().prop_map(|which| Step::FinishWork { which }),
+        3 => (0..BROWSERS).prop_map(|browser| Step::Copy { browser }),
+        4 => (which.clone(), node.clone())
+            .prop_map(|(which, node)| Step::AskWithCopy { which, node }),
         3 => at.prop_map(|(browser, node)| Step::SignOut { browser, node }),
         6 => (person, node.clone(), prop::bool::weighted(0.4))
             .prop_map(|(person, node, held)| Step::Notice { person, node, held }),

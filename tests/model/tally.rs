@@ -14,7 +14,10 @@ pub struct Tally {
     pub logins_refused: usize,
     pub logins_either: usize,
     pub logouts: usize,
-    pub owed: usize,
+    pub pending: usize,
+    pub sign_outs: usize,
+    pub copies_refused: usize,
+    pub copies_accepted: usize,
     pub replays: usize,
     pub old_answers: usize,
 }
@@ -23,10 +26,19 @@ impl Tally {
     pub fn request(&mut self, verdict: Verdict) {
         *match verdict {
             Verdict::Accept(_) => &mut self.accepted,
-            Verdict::Refuse("nobody is logged in") => return,
+            Verdict::Refuse("no login") => return,
             Verdict::Refuse(_) => &mut self.refused,
             Verdict::Either(_) => &mut self.either,
         } += 1;
+    }
+
+    pub fn copy(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Accept(_) => self.copies_accepted += 1,
+            Verdict::Refuse("no login") => {}
+            Verdict::Refuse(_) => self.copies_refused += 1,
+            Verdict::Either(_) => self.either += 1,
+        }
     }
 
     pub fn login(&mut self, verdict: Verdict) {
@@ -37,7 +49,7 @@ impl Tally {
         } += 1;
     }
 
-    fn counts(self) -> [(&'static str, usize); 11] {
+    fn counts(self) -> [(&'static str, usize); 14] {
         [
             ("steps", self.steps),
             ("requests that had to get in", self.accepted),
@@ -47,7 +59,10 @@ impl Tally {
             ("that had to fail", self.logins_refused),
             ("that could do either", self.logins_either),
             ("logouts", self.logouts),
-            ("owed and written later", self.owed),
+            ("pending and written later", self.pending),
+            ("sign-outs", self.sign_outs),
+            ("copies that had to be refused", self.copies_refused),
+            ("copies that had to get in", self.copies_accepted),
             ("replays", self.replays),
             ("old answers", self.old_answers),
         ]
@@ -71,7 +86,10 @@ impl AddAssign for Tally {
         self.logins_refused += other.logins_refused;
         self.logins_either += other.logins_either;
         self.logouts += other.logouts;
-        self.owed += other.owed;
+        self.pending += other.pending;
+        self.sign_outs += other.sign_outs;
+        self.copies_refused += other.copies_refused;
+        self.copies_accepted += other.copies_accepted;
         self.replays += other.replays;
         self.old_answers += other.old_answers;
     }

@@ -8,19 +8,19 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use axum::{
     Router,
     http::HeaderMap,
     routing::{get, post},
 };
 use axum_clef::{
-    BoxError, ClefLayer, LoggedIn, Profile, SessionStore, Subject, Timestamp, UserStore,
+    BoxError, ClefLayer, IdentityStore, LoggedIn, LoginCheck, LoginReference, Profile,
+    RevocationKey, SessionKey, Sessions, Subject, Timestamp, UserStore,
     leased::Leased,
     stores::{Account, MemoryUserStore, SqliteUserStore},
 };
 use tempfile::TempDir;
-use tower_sessions::{MemoryStore, Session};
+use tower_sessions::MemoryStore;
 use tower_sessions_sqlx_store::SqliteStore;
 
 use crate::{bus::Wire, holds::Holds, provider::HeldProvider, steps::Run};
@@ -30,11 +30,13 @@ pub const SECOND: i64 = 1_000_000;
 const STEP: Duration = Duration::from_millis(4);
 const SITE: &str = "http://127.0.0.1:9";
 
-/// Where users and sessions are kept. Both session stores upsert when they save, so a session
-/// that was deleted comes back with a request that still had it.
+/// Where users and logins are kept. Both session stores upsert when they save, so a record
+/// that was deleted comes back with a renewal that still had it.
 #[derive(Debug, Clone, Copy)]
 pub enum Stores {
     Memory,
+    /// Users in memory, and logins sealed in cookies.
+    Sealed,
     Sqlite,
     /// The same, and every node keeps what it reads for a lease.
     LeasedMemory,
@@ -45,12 +47,12 @@ impl Stores {
     /// Whether time is turned; over SQLite it is waited for. So it passes nowhere while a machine
     /// is busy, and no patience is over that the run has not let pass.
     pub fn in_turned_time(self) -> bool {
-        matches!(self, Self::Memory | Self::LeasedMemory)
+        matches!(self, Self::Memory | Self::Sealed | Self::LeasedMemory)
     }
 
     pub fn lease(self) -> Option<Duration> {
         match self {
-            Self::Memory | Self::Sqlite => None,
+            Self::Memory | Self::Sealed | Self::Sqlite => None,
             Self::LeasedMemory => Some(Duration::from_millis(500)),
             Self::LeasedSqlite => Some(Duration::from_millis(20)),
         }
@@ -92,8 +94,12 @@ impl World {
         world.wire.proves_nothing.store(!proves, SeqCst);
         let nodes = run.skews.iter().zip(run.rates);
         match stores {
-            Stores::Memory | Stores::LeasedMemory => {
-                let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
+            Stores::Memory | Stores::Sealed | Stores::LeasedMemory => {
+                let users = MemoryUserStore::new();
+                let sessions = match stores {
+                    Stores::Sealed => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
+                    _ => MemoryStore::default().into(),
+                };
                 for (skew, rate) in nodes {
                     let users = users.clone().with_clock(world.clock(*skew));
                     world.add_node(*skew, (rate, run.bus), users, sessions.clone());
@@ -105,6 +111,7 @@ impl World {
                 let users = SqliteUserStore::connect(&url).await.unwrap();
                 let sessions = SqliteStore::new(users.pool().clone());
                 sessions.migrate().await.unwrap();
+                let sessions = Sessions::from(sessions);
                 for (skew, rate) in nodes {
                     let users = users.clone().with_clock(world.clock(*skew));
                     world.add_node(*skew, (rate, run.bus), users, sessions.clone());
@@ -125,8 +132,8 @@ impl World {
         &mut self,
         skew: i64,
         (rate, bus): (u32, Option<bool>),
-        users: impl UserStore<User = Account>,
-        sessions: impl SessionStore + Clone,
+        users: impl IdentityStore<User = Account>,
+        sessions: Sessions,
     ) {
         let users = FailingUsers {
             inner: users,
@@ -149,14 +156,16 @@ impl World {
         &mut self,
         skew: i64,
         cut: Arc<AtomicBool>,
-        users: impl UserStore<User = Account>,
-        sessions: impl SessionStore + Clone,
+        users: impl IdentityStore<User = Account>,
+        sessions: Sessions,
     ) {
         let provider = HeldProvider(self.holds.clone());
-        let layer = ClefLayer::new(SITE, provider, users, sessions).unwrap();
+        let layer = ClefLayer::builder(SITE, users, sessions)
+            .provider(provider)
+            .build()
+            .unwrap();
         let holds = self.holds.clone();
-        let change = |user: Option<LoggedIn<Account>>, session: Session, headers: HeaderMap| async move {
-            session.insert("changed", true).await.unwrap();
+        let work = |user: Option<LoggedIn<Account>>, headers: HeaderMap| async move {
             let who = user.map_or("nobody".to_owned(), |LoggedIn(user)| id(&user));
             let hold = headers["x-hold"].to_str().unwrap();
             holds.pass(hold, who.clone()).await;
@@ -167,7 +176,7 @@ impl World {
                 "/account",
                 get(|LoggedIn(user): LoggedIn<Account>| async move { id(&user) }),
             )
-            .route("/change", post(change))
+            .route("/work", post(work))
             .merge(layer.routes())
             .layer(layer.clone());
         self.nodes.push(Node {
@@ -239,26 +248,63 @@ struct FailingUsers<S> {
     logouts_fail: Arc<AtomicBool>,
 }
 
-#[async_trait]
-impl<S: UserStore<User = Account>> UserStore for FailingUsers<S> {
-    type User = Account;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.inner.log_in(profile).await
+impl<S> FailingUsers<S> {
+    fn works(&self) -> Result<(), BoxError> {
+        match self.logouts_fail.load(SeqCst) {
+            true => Err("the store takes no logouts".into()),
+            false => Ok(()),
+        }
     }
+}
+
+impl<S: IdentityStore<User = Account>> UserStore for FailingUsers<S> {
+    type User = Account;
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
         self.inner.load(id).await
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        if self.logouts_fail.load(SeqCst) {
-            return Err("the store takes no logouts".into());
-        }
-        self.inner.log_out(subject).await
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.inner.log_in(id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.works()?;
+        self.inner.log_out(id).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         self.inner.now().await
+    }
+
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        self.inner.check_login(login).await
+    }
+
+    fn keeps_revocations(&self) -> bool {
+        self.inner.keeps_revocations()
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        self.works()?;
+        self.inner.revoke(keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        self.inner.revoked_at(key).await
+    }
+}
+
+impl<S: IdentityStore<User = Account>> IdentityStore for FailingUsers<S> {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        self.inner.find_or_create(profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.works()?;
+        self.inner.log_out_subject(subject).await
     }
 }

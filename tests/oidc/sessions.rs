@@ -1,6 +1,6 @@
 //! Whose logins end: those of one session at the provider, or all of a person's.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, atomic::Ordering::SeqCst};
 
 use serde_json::{Value, json};
 
@@ -49,6 +49,28 @@ impl Scene {
         Self::with(site, nodes).await
     }
 
+    /// Browsers of Alex and of Kim, with logins for which the provider has named no session.
+    async fn log_in_without_session(&self) -> [Browser; 2] {
+        let provider = &self.site.provider;
+        provider.script().id_token = Arc::new(without("sid"));
+        let browsers = [Browser::new(), Browser::new()];
+        browsers[0].log_in(&self.nodes[0], provider, PHONE).await;
+        browsers[1].log_in(&self.nodes[1], provider, KIM).await;
+        provider.script().id_token = Arc::new(|_| {});
+        browsers
+    }
+
+    /// Which of these browsers are still in, on both nodes.
+    async fn are_in<const N: usize>(&self, browsers: &[Browser; N]) -> [bool; N] {
+        let mut are_in = [false; N];
+        for (is_in, browser) in are_in.iter_mut().zip(browsers) {
+            *is_in = browser.is(&self.nodes[0]).await.is_some();
+            let elsewhere = browser.is(&self.nodes[1]).await.is_some();
+            assert_eq!(*is_in, elsewhere, "on every node");
+        }
+        are_in
+    }
+
     async fn notice(&self, person: Person, change: impl FnOnce(&mut Value)) -> u16 {
         let mut claims = self.site.provider.logout_claims(person);
         change(&mut claims);
@@ -70,7 +92,7 @@ impl Scene {
     }
 }
 
-fn without(name: &'static str) -> impl FnOnce(&mut Value) {
+fn without(name: &'static str) -> impl Fn(&mut Value) + Send + Sync {
     move |claims| {
         claims.as_object_mut().unwrap().remove(name);
     }
@@ -108,9 +130,9 @@ async fn by_setting_the_whole_person_is_logged_out() {
 }
 
 #[tokio::test]
-async fn where_sessions_are_not_kept_the_person_is_logged_out_or_the_sender_told() {
+async fn without_revocations_the_user_is_logged_out_or_the_notice_refused() {
     let scene = Scene::new().await;
-    scene.site.users.without_sessions.store(true, SeqCst);
+    scene.site.users.without_revocations.store(true, SeqCst);
     assert_eq!(scene.notice(PHONE, without("sub")).await, 400);
     assert_eq!(scene.who_is_in().await, [true, true, true]);
     assert_eq!(scene.notice(PHONE, |_| {}).await, 200);
@@ -118,9 +140,58 @@ async fn where_sessions_are_not_kept_the_person_is_logged_out_or_the_sender_told
 }
 
 #[tokio::test]
-async fn a_session_of_nobody_here_is_nobodys() {
+async fn an_unknown_session_ends_no_login_of_another_one() {
+    for leaves_out in ["", "sub"] {
+        let scene = Scene::new().await;
+        let change = |claims: &mut Value| {
+            claims["sid"] = json!("another");
+            without(leaves_out)(claims);
+        };
+        assert_eq!(scene.notice(PHONE, change).await, 200);
+        assert_eq!(scene.who_is_in().await, [true, true, true]);
+    }
+}
+
+#[tokio::test]
+async fn a_session_with_its_subject_ends_the_logins_without_a_session_too() {
+    for session in ["phone", "another"] {
+        let scene = Scene::new().await;
+        let without_session = scene.log_in_without_session().await;
+        let change = |claims: &mut Value| claims["sid"] = json!(session);
+        assert_eq!(scene.notice(PHONE, change).await, 200);
+        assert_eq!(scene.are_in(&without_session).await, [false, true]);
+        let phone = session != "phone";
+        assert_eq!(scene.who_is_in().await, [phone, true, true], "{session}");
+
+        let again = scene.log_in_without_session().await;
+        assert_eq!(scene.are_in(&again).await, [true, true], "{session}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_alone_ends_no_login_without_a_session() {
     let scene = Scene::new().await;
-    let status = scene.notice(PHONE, |claims| claims["sid"] = json!("another"));
-    assert_eq!(status.await, 200);
-    assert_eq!(scene.who_is_in().await, [true, true, true]);
+    let without_session = scene.log_in_without_session().await;
+    assert_eq!(scene.notice(PHONE, without("sub")).await, 200);
+    assert_eq!(scene.are_in(&without_session).await, [true, true]);
+    assert_eq!(scene.who_is_in().await, [false, true, true]);
+}
+
+#[tokio::test]
+async fn a_subject_alone_ends_the_logins_without_a_session_too() {
+    let scene = Scene::new().await;
+    let without_session = scene.log_in_without_session().await;
+    assert_eq!(scene.notice(DESK, without("sid")).await, 200);
+    assert_eq!(scene.are_in(&without_session).await, [false, true]);
+    assert_eq!(scene.who_is_in().await, [false, false, true]);
+}
+
+#[tokio::test]
+async fn logins_last_thirty_days_with_a_session_and_without() {
+    let scene = Scene::new().await;
+    let [without_session, _] = scene.log_in_without_session().await;
+    for browser in [&scene.phone, &without_session] {
+        let lasts = browser.get(&scene.nodes[0], "/lasts").await;
+        assert_eq!(lasts.text().await.unwrap(), "2592000 s");
+    }
 }

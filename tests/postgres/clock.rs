@@ -1,8 +1,8 @@
 //! Stamps, by a clock to set: `clef_now()` is replaced.
 
 use axum_clef::{
-    Profile, ProviderSession, Subject, Timestamp, User as _, UserStore as _,
-    stores::{Account, PostgresUserStore},
+    IdentityStore as _, Profile, ProviderSession, RevocationKey, Subject, Timestamp, User as _,
+    UserStore as _, stores::PostgresUserStore,
 };
 use tokio::task::JoinSet;
 
@@ -10,7 +10,7 @@ use crate::database::Database;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// A store whose clock stands still until it is told.
+/// A store whose clock stands still until it is set.
 async fn with_clock(database: &Database) -> PostgresUserStore {
     let store = database.open().await;
     let replace = "
@@ -33,22 +33,31 @@ fn alex() -> Subject {
     Subject::new("https://clef.test", "12345")
 }
 
-async fn log_in(store: &PostgresUserStore) -> Account {
-    let profile = Profile::new(alex());
-    store.log_in(&profile).await.unwrap().unwrap()
+/// The id of a user who has just logged in.
+async fn log_in(store: &PostgresUserStore) -> String {
+    let user = store.find_or_create(&Profile::new(alex())).await;
+    let id = user.unwrap().unwrap().id();
+    store.log_in(&id).await.unwrap().unwrap();
+    id
 }
 
-async fn logged_out_at(store: &PostgresUserStore) -> Option<i64> {
-    let stamp = log_in(store).await.logged_out_at();
-    stamp.map(Timestamp::as_micros)
+async fn logged_out_at(store: &PostgresUserStore, id: &str) -> Option<i64> {
+    let user = store.load(id).await.unwrap().unwrap();
+    user.logged_out_at().map(Timestamp::as_micros)
 }
 
-fn session(id: &str) -> ProviderSession {
-    ProviderSession::new("https://id.test", id)
+fn session(id: &str) -> RevocationKey {
+    RevocationKey::Session(ProviderSession::new("https://id.test", id))
 }
 
-async fn ended_at(store: &PostgresUserStore, id: &str) -> Option<i64> {
-    let stamp = store.session_logged_out_at(&session(id)).await.unwrap();
+async fn revoke(store: &PostgresUserStore, ids: &[&str], keep_until: i64) {
+    let keys: Vec<_> = ids.iter().map(|id| session(id)).collect();
+    let keep_until = Timestamp::from_micros(keep_until);
+    store.revoke(&keys, keep_until).await.unwrap();
+}
+
+async fn revoked_at(store: &PostgresUserStore, id: &str) -> Option<i64> {
+    let stamp = store.revoked_at(&session(id)).await.unwrap();
     stamp.map(Timestamp::as_micros)
 }
 
@@ -57,14 +66,28 @@ async fn ended_at(store: &PostgresUserStore, id: &str) -> Option<i64> {
 async fn a_logout_is_now_or_later_and_never_earlier() {
     let database = Database::create().await;
     let store = with_clock(&database).await;
-    assert_eq!(logged_out_at(&store).await, None);
-    // The logins that look are at the same time or earlier, and the first one was at 0.
+    let id = log_in(&store).await;
+    assert_eq!(logged_out_at(&store, &id).await, None);
+    // The login was at 0.
     for (now, stamp) in [(0, 1), (500, 500), (500, 501), (100, 502), (900, 900)] {
         set_clock(&store, now).await;
-        assert!(store.log_out(&alex()).await.unwrap());
-        set_clock(&store, 0).await;
-        assert_eq!(logged_out_at(&store).await, Some(stamp));
+        assert!(store.log_out(&id).await.unwrap());
+        assert_eq!(logged_out_at(&store, &id).await, Some(stamp));
     }
+    assert_eq!(store.log_out_subject(&alex()).await.unwrap(), [&*id]);
+    assert_eq!(logged_out_at(&store, &id).await, Some(901));
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_user_who_never_logged_in_can_be_logged_out() {
+    let database = Database::create().await;
+    let store = with_clock(&database).await;
+    set_clock(&store, -5).await;
+    let user = store.find_or_create(&Profile::new(alex())).await;
+    let id = user.unwrap().unwrap().id();
+    assert!(store.log_out(&id).await.unwrap());
+    assert_eq!(logged_out_at(&store, &id).await, Some(-5));
 }
 
 #[tokio::test]
@@ -76,9 +99,9 @@ async fn a_clock_that_steps_back_lets_no_login_outlive_a_logout() {
     log_in(&store).await;
     // Another login, by the clock that stepped back, hides nothing of the first.
     set_clock(&store, 1_000_000).await;
-    log_in(&store).await;
-    assert!(store.log_out(&alex()).await.unwrap());
-    assert_eq!(logged_out_at(&store).await, Some(60_000_001));
+    let id = log_in(&store).await;
+    assert!(store.log_out(&id).await.unwrap());
+    assert_eq!(logged_out_at(&store, &id).await, Some(60_000_001));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,65 +110,98 @@ async fn a_hundred_logouts_at_once_raise_the_stamp_a_hundred_times() {
     let database = Database::create().await;
     let (here, there) = (with_clock(&database).await, database.open().await);
     set_clock(&here, 1_000).await;
-    log_in(&here).await;
-    assert!(here.log_out_session(&session("a")).await.unwrap());
+    let id = log_in(&here).await;
+    revoke(&here, &["a", "b"], DAY).await;
     let mut logouts = JoinSet::new();
     for number in 0..100 {
         let store = if number % 2 == 0 { &here } else { &there }.clone();
+        let id = id.clone();
         logouts.spawn(async move {
-            assert!(store.log_out(&alex()).await.unwrap());
-            assert!(store.log_out_session(&session("a")).await.unwrap());
+            if number % 3 == 0 {
+                assert_eq!(store.log_out_subject(&alex()).await.unwrap(), [id]);
+            } else {
+                assert!(store.log_out(&id).await.unwrap());
+            }
+            // In any order: the rows are locked in one.
+            let ids = if number % 2 == 0 {
+                ["a", "b"]
+            } else {
+                ["b", "a"]
+            };
+            revoke(&store, &ids, DAY).await;
         });
     }
     while let Some(logout) = logouts.join_next().await {
         logout.unwrap();
     }
     // The clock stands still since the login, so each had to be one above the one before.
-    assert_eq!(logged_out_at(&here).await, Some(1_100));
-    assert_eq!(ended_at(&here, "a").await, Some(1_101));
+    assert_eq!(logged_out_at(&here, &id).await, Some(1_100));
+    for id in ["a", "b"] {
+        assert_eq!(revoked_at(&here, id).await, Some(1_101));
+    }
 }
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn the_logout_of_a_session_is_later_than_every_login() {
+async fn a_revocation_is_later_than_every_login() {
     let database = Database::create().await;
     let store = with_clock(&database).await;
-    assert_eq!(ended_at(&store, "a").await, None);
+    assert_eq!(revoked_at(&store, "a").await, None);
     set_clock(&store, 60_000_000).await;
-    assert!(store.log_out_session(&session("a")).await.unwrap());
-    assert_eq!(ended_at(&store, "a").await, Some(60_000_000), "nobody here");
+    revoke(&store, &["a"], DAY).await;
+    assert_eq!(revoked_at(&store, "a").await, Some(60_000_000), "no users");
 
     set_clock(&store, 70_000_000).await;
     log_in(&store).await;
     set_clock(&store, 1_000_000).await;
-    // One that has not ended before, and one that has.
+    // One that was not revoked before, and one that was.
+    revoke(&store, &["b", "a"], DAY).await;
     for id in ["b", "a"] {
-        assert!(store.log_out_session(&session(id)).await.unwrap());
-        assert_eq!(ended_at(&store, id).await, Some(70_000_001));
+        assert_eq!(revoked_at(&store, id).await, Some(70_000_001));
     }
 
     // However far ahead the clock was.
     let ahead = sqlx::query("update clef_users set last_login_at = $1").bind(400 * DAY);
     ahead.execute(store.pool()).await.unwrap();
-    assert!(store.log_out_session(&session("c")).await.unwrap());
-    assert_eq!(ended_at(&store, "c").await, Some(400 * DAY + 1));
+    revoke(&store, &["c"], DAY).await;
+    assert_eq!(revoked_at(&store, "c").await, Some(400 * DAY + 1));
 }
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn the_end_of_a_session_is_kept_for_31_days() {
+async fn a_revocation_is_kept_until_its_time() {
     let database = Database::create().await;
     let store = with_clock(&database).await;
-    for (now, id) in [(0, "old"), (0, "again"), (1, "kept")] {
-        set_clock(&store, now).await;
-        assert!(store.log_out_session(&session(id)).await.unwrap());
+    revoke(&store, &["old", "again"], DAY).await;
+    revoke(&store, &["kept"], DAY + 1).await;
+    revoke(&store, &["kept"], 1).await;
+    set_clock(&store, DAY + 1).await;
+    assert_eq!(revoked_at(&store, "old").await, Some(0));
+    revoke(&store, &["again"], 2 * DAY).await;
+    assert_eq!(revoked_at(&store, "old").await, None);
+    assert_eq!(revoked_at(&store, "again").await, Some(DAY + 1));
+    assert_eq!(revoked_at(&store, "kept").await, Some(1));
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_call_removes_a_bounded_number_of_old_revocations() {
+    let database = Database::create().await;
+    let store = with_clock(&database).await;
+    let old = "insert into clef_revocations (kind, issuer, id, revoked_at, keep_until)
+        select 'session', 'https://id.test', number::text, 0, 0
+        from generate_series(1, 1000) as number";
+    sqlx::raw_sql(old).execute(store.pool()).await.unwrap();
+    set_clock(&store, 1).await;
+    let count = async || -> i64 {
+        let count =
+            sqlx::query_scalar("select count(*) from clef_revocations where keep_until = 0");
+        count.fetch_one(store.pool()).await.unwrap()
+    };
+    for left in [900, 800] {
+        revoke(&store, &["new"], DAY).await;
+        assert_eq!(count().await, left);
     }
-    set_clock(&store, 31 * DAY + 1).await;
-    assert_eq!(ended_at(&store, "old").await, Some(0));
-    assert!(store.log_out_session(&session("again")).await.unwrap());
-    assert_eq!(ended_at(&store, "old").await, None);
-    assert_eq!(ended_at(&store, "again").await, Some(31 * DAY + 1));
-    assert_eq!(ended_at(&store, "kept").await, Some(1));
 }
 
 #[tokio::test]
@@ -153,18 +209,19 @@ async fn the_end_of_a_session_is_kept_for_31_days() {
 async fn the_largest_stamp_does_not_break_the_store() {
     let database = Database::create().await;
     let store = database.open().await;
-    log_in(&store).await;
-    assert!(store.log_out_session(&session("a")).await.unwrap());
+    let id = log_in(&store).await;
+    revoke(&store, &["a"], i64::MAX).await;
     let spoil = "
         update clef_users
             set logged_out_at = 9223372036854775807, last_login_at = 9223372036854775807;
-        update clef_provider_sessions set logged_out_at = 9223372036854775807
+        update clef_revocations set revoked_at = 9223372036854775807
     ";
     sqlx::raw_sql(spoil).execute(store.pool()).await.unwrap();
-    assert!(store.log_out(&alex()).await.unwrap());
+    store.log_in(&id).await.unwrap();
+    assert!(store.log_out(&id).await.unwrap());
     for id in ["a", "b"] {
-        assert!(store.log_out_session(&session(id)).await.unwrap());
-        assert_eq!(ended_at(&store, id).await, Some(i64::MAX));
+        revoke(&store, &[id], i64::MAX).await;
+        assert_eq!(revoked_at(&store, id).await, Some(i64::MAX));
     }
-    assert_eq!(logged_out_at(&store).await, Some(i64::MAX));
+    assert_eq!(logged_out_at(&store, &id).await, Some(i64::MAX));
 }

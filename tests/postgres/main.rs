@@ -8,11 +8,11 @@ mod clock;
 mod connection;
 mod database;
 mod migrations;
-mod people;
 mod round_trips;
+mod users;
 mod waiting;
 
-use axum_clef::testing::check_user_store;
+use axum_clef::testing::check_identity_store;
 
 use self::database::Database;
 
@@ -21,5 +21,5 @@ use self::database::Database;
 async fn the_store_keeps_the_contract() {
     let database = Database::create().await;
     let open = async || Ok::<_, sqlx::Error>(database.open().await);
-    check_user_store(open).await.unwrap();
+    check_identity_store(open).await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! The tables, however they come.
 
-use axum_clef::{Profile, Subject, UserStore as _, stores::PostgresUserStore};
+use axum_clef::{IdentityStore as _, Profile, Subject, stores::PostgresUserStore};
 use tokio::task::JoinSet;
 
 use crate::database::Database;
@@ -14,7 +14,7 @@ async fn without_tables(database: &Database) -> PostgresUserStore {
 
 async fn works(store: &PostgresUserStore) {
     let profile = Profile::new(Subject::new("https://clef.test", "12345"));
-    assert!(store.log_in(&profile).await.unwrap().is_some());
+    assert!(store.find_or_create(&profile).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,10 +51,10 @@ async fn a_file_that_was_applied_by_hand_is_not_applied_again() {
 async fn a_migration_that_fails_leaves_the_database_as_it_was() {
     let database = Database::create().await;
     let store = without_tables(&database).await;
-    let in_the_way = sqlx::raw_sql("create table clef_provider_sessions (x int)");
+    let in_the_way = sqlx::raw_sql("create table clef_revocations (x int)");
     in_the_way.execute(store.pool()).await.unwrap();
     assert!(store.migrate().await.is_err());
-    let out_of_the_way = sqlx::raw_sql("drop table clef_provider_sessions");
+    let out_of_the_way = sqlx::raw_sql("drop table clef_revocations");
     out_of_the_way.execute(store.pool()).await.unwrap();
     store.migrate().await.unwrap();
     works(&store).await;

@@ -1,11 +1,14 @@
-//! What a call costs: each statement is a round trip, and sqlx tells of each.
+//! What a call costs: each statement is a round trip, and sqlx logs each.
 
 use std::{
     cell::RefCell,
     io::{self, Write},
 };
 
-use axum_clef::{LoginReference, Profile, ProviderSession, Subject, User as _, UserStore as _};
+use axum_clef::{
+    IdentityStore as _, LoginId, LoginReference, Profile, ProviderSession, RevocationKey, Subject,
+    Timestamp, User as _, UserStore as _,
+};
 
 use crate::database::Database;
 
@@ -39,7 +42,8 @@ async fn each_call_is_one_statement() {
     let database = Database::create().await;
     let store = database.open().await;
     let alex = Profile::new(Subject::new("https://clef.test", "12345"));
-    let session = ProviderSession::new("https://id.test", "08a5019c");
+    let login_id: LoginId = "AAECAwQFBgcICQoLDA0ODw".parse().unwrap();
+    let session = RevocationKey::Session(ProviderSession::new("https://id.test", "08a5019c"));
 
     // For the whole process: what one thread alone listens to, tracing may take for unheard
     // when another thread comes by it first.
@@ -49,16 +53,28 @@ async fn each_call_is_one_statement() {
         .init();
     statements();
 
-    let id = store.log_in(&alex).await.unwrap().unwrap().id();
+    let id = store.find_or_create(&alex).await.unwrap().unwrap().id();
+    assert_eq!(statements(), 1, "find_or_create");
+    store.log_in(&id).await.unwrap().unwrap();
     assert_eq!(statements(), 1, "log_in");
-    assert!(store.log_out(&alex.subject).await.unwrap());
+    assert!(store.log_out(&id).await.unwrap());
     assert_eq!(statements(), 1, "log_out");
-    assert!(store.log_out_session(&session).await.unwrap());
-    assert_eq!(statements(), 1, "log_out_session");
-    for session in [None, Some(&session)] {
-        let login = LoginReference::new(&id, &alex.subject).in_session(session);
-        let standing = store.standing(login).await.unwrap().unwrap();
-        assert_eq!(standing.session_logged_out_at.is_some(), session.is_some());
-        assert_eq!(statements(), 1, "standing");
+    assert_eq!(store.log_out_subject(&alex.subject).await.unwrap().len(), 1);
+    assert_eq!(statements(), 1, "log_out_subject");
+    let keys = [session.clone(), RevocationKey::Login(login_id)];
+    let keep_until = Timestamp::from_micros(i64::MAX);
+    store.revoke(&keys, keep_until).await.unwrap();
+    assert_eq!(statements(), 1, "revoke");
+    let login = LoginReference::new(&id);
+    for login in [
+        login,
+        login
+            .with_id(login_id)
+            .with_provider_key(session.provider_key()),
+    ] {
+        let check = store.check_login(login).await.unwrap().unwrap();
+        assert_eq!(check.revoked, login.id.is_some());
+        assert_eq!(check.provider_revoked_at.is_some(), login.id.is_some());
+        assert_eq!(statements(), 1, "check_login");
     }
 }

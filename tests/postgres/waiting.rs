@@ -1,10 +1,10 @@
-//! Logouts that wait for somebody else who has the row.
+//! Logouts that wait for another transaction that has the row.
 
 use std::time::{Duration, Instant};
 
 use axum_clef::{
-    Profile, ProviderSession, Subject, Timestamp, User as _, UserStore as _,
-    stores::PostgresUserStore,
+    IdentityStore as _, Profile, ProviderSession, RevocationKey, Subject, Timestamp, User as _,
+    UserStore as _, stores::PostgresUserStore,
 };
 use sqlx::{Postgres, Transaction};
 use tokio::task::JoinHandle;
@@ -15,30 +15,36 @@ fn alex() -> Subject {
     Subject::new("https://clef.test", "12345")
 }
 
-fn session() -> ProviderSession {
-    ProviderSession::new("https://id.test", "08a5019c")
+async fn new_user(store: &PostgresUserStore) -> String {
+    let user = store.find_or_create(&Profile::new(alex())).await;
+    user.unwrap().unwrap().id()
 }
 
-/// Whoever has the row, and how they go.
+/// Another transaction that has the row, and how it ends.
 #[derive(Clone, Copy, Debug)]
 enum Other {
     LocksAndLeaves,
-    ChangesAndTakesItBack,
+    ChangesAndRollsBack,
     ChangesAndCommits,
 }
 
 const OTHERS: [Other; 3] = [
     Other::LocksAndLeaves,
-    Other::ChangesAndTakesItBack,
+    Other::ChangesAndRollsBack,
     Other::ChangesAndCommits,
 ];
 
 impl Other {
-    async fn take(self, store: &PostgresUserStore, table: &str) -> Transaction<'static, Postgres> {
+    /// Takes the row, of which `column` is one.
+    async fn take(
+        self,
+        store: &PostgresUserStore,
+        (table, column): (&str, &str),
+    ) -> Transaction<'static, Postgres> {
         let mut transaction = store.pool().begin().await.unwrap();
         let statement = match self {
             Self::LocksAndLeaves => format!("select 1 from {table} for update"),
-            _ => format!("update {table} set logged_out_at = logged_out_at"),
+            _ => format!("update {table} set {column} = {column}"),
         };
         let taken = sqlx::query(&statement).execute(&mut *transaction).await;
         assert_eq!(taken.unwrap().rows_affected(), 1);
@@ -54,8 +60,8 @@ impl Other {
     }
 }
 
-/// Waits until somebody waits for a lock in this database.
-async fn somebody_waits(database: &Database, store: &PostgresUserStore) {
+/// Waits until one statement waits for a lock in this database.
+async fn one_waits(database: &Database, store: &PostgresUserStore) {
     let waiting = "select count(*) from pg_stat_activity
                    where application_name = $1 and wait_event_type = 'Lock'";
     let begun_at = Instant::now();
@@ -67,20 +73,20 @@ async fn somebody_waits(database: &Database, store: &PostgresUserStore) {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    panic!("nobody waits for the lock");
+    panic!("no statement waits for the lock");
 }
 
-/// Lets a logout wait for somebody else. Gives when somebody logged in meanwhile.
+/// Lets a logout wait for another transaction. Returns the stamp of a login made meanwhile.
 async fn meanwhile(
     database: &Database,
     store: &PostgresUserStore,
-    table: &str,
+    row: (&str, &str),
     other: Other,
     log_out: impl Future<Output = bool> + Send + 'static,
 ) -> Timestamp {
-    let transaction = other.take(store, table).await;
+    let transaction = other.take(store, row).await;
     let logout: JoinHandle<bool> = tokio::spawn(log_out);
-    somebody_waits(database, store).await;
+    one_waits(database, store).await;
     let logged_in_at = store.now().await.unwrap();
     assert!(!logout.is_finished());
     other.go(transaction).await;
@@ -93,38 +99,53 @@ async fn meanwhile(
 async fn a_logout_that_waits_ends_the_logins_made_meanwhile() {
     let database = Database::create().await;
     let store = database.open().await;
-    let profile = Profile::new(alex());
-    let id = store.log_in(&profile).await.unwrap().unwrap().id();
+    let id = new_user(&store).await;
     for other in OTHERS {
-        let log_out = {
-            let store = store.clone();
-            async move { store.log_out(&alex()).await.unwrap() }
-        };
-        let logged_in_at = meanwhile(&database, &store, "clef_users", other, log_out).await;
-        let stamp = store.load(&id).await.unwrap().unwrap().logged_out_at();
-        assert!(!logged_in_at.outlives(stamp), "{other:?}");
-        let now = store.now().await.unwrap();
-        assert!(now.outlives(stamp), "a new login works: {other:?}");
+        for by_subject in [false, true] {
+            let log_out = {
+                let (store, id) = (store.clone(), id.clone());
+                async move {
+                    match by_subject {
+                        false => store.log_out(&id).await.unwrap(),
+                        true => store.log_out_subject(&alex()).await.unwrap() == [id],
+                    }
+                }
+            };
+            let row = ("clef_users", "logged_out_at");
+            let logged_in_at = meanwhile(&database, &store, row, other, log_out).await;
+            let stamp = store.load(&id).await.unwrap().unwrap().logged_out_at();
+            assert!(!logged_in_at.outlives(stamp), "{other:?}");
+            let now = store.now().await.unwrap();
+            assert!(now.outlives(stamp), "a new login works: {other:?}");
+        }
     }
 }
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn the_logout_of_a_session_that_waits_ends_the_logins_made_meanwhile() {
+async fn a_revocation_that_waits_ends_the_logins_made_meanwhile() {
     let database = Database::create().await;
     let store = database.open().await;
-    assert!(store.log_out_session(&session()).await.unwrap());
+    // The row of one is waited for; the others are new, and before and after it.
+    let keys = ["a", "b", "c"]
+        .map(|id| RevocationKey::Session(ProviderSession::new("https://id.test", id)));
+    let keep_until = Timestamp::from_micros(i64::MAX);
     for other in OTHERS {
-        let log_out = {
-            let store = store.clone();
-            async move { store.log_out_session(&session()).await.unwrap() }
+        let clear = sqlx::query("delete from clef_revocations");
+        clear.execute(store.pool()).await.unwrap();
+        store.revoke(&keys[1..2], keep_until).await.unwrap();
+        let revoke = {
+            let (store, keys) = (store.clone(), keys.clone());
+            async move { store.revoke(&keys, keep_until).await.is_ok() }
         };
-        let table = "clef_provider_sessions";
-        let logged_in_at = meanwhile(&database, &store, table, other, log_out).await;
-        let stamp = store.session_logged_out_at(&session()).await.unwrap();
-        assert!(!logged_in_at.outlives(stamp), "{other:?}");
-        let now = store.now().await.unwrap();
-        assert!(now.outlives(stamp), "a new login works: {other:?}");
+        let row = ("clef_revocations", "revoked_at");
+        let logged_in_at = meanwhile(&database, &store, row, other, revoke).await;
+        for key in &keys {
+            let stamp = store.revoked_at(key).await.unwrap();
+            assert!(!logged_in_at.outlives(stamp), "{other:?}");
+            let now = store.now().await.unwrap();
+            assert!(now.outlives(stamp), "a new login works: {other:?}");
+        }
     }
 }
 
@@ -133,21 +154,15 @@ async fn the_logout_of_a_session_that_waits_ends_the_logins_made_meanwhile() {
 async fn a_logout_that_is_given_up_is_not_written_later() {
     let database = Database::create().await;
     let store = database.open().await;
-    let profile = Profile::new(alex());
-    let id = store.log_in(&profile).await.unwrap().unwrap().id();
-    let transaction = Other::LocksAndLeaves.take(&store, "clef_users").await;
-    // As whoever writes a logout gives an attempt up.
+    let id = new_user(&store).await;
+    let row = ("clef_users", "logged_out_at");
+    let transaction = Other::LocksAndLeaves.take(&store, row).await;
     let logout = tokio::spawn({
-        let store = store.clone();
-        async move {
-            store
-                .log_out(&alex())
-                .await
-                .map_err(|error| error.to_string())
-        }
+        let (store, id) = (store.clone(), id.clone());
+        async move { store.log_out(&id).await.map_err(|error| error.to_string()) }
     });
-    somebody_waits(&database, &store).await;
-    // No attempt takes longer than these five seconds, from its very beginning.
+    one_waits(&database, &store).await;
+    // No attempt takes longer than the five seconds of the caller, from its very beginning.
     let error = tokio::time::timeout(Duration::from_millis(2_500), logout).await;
     let error = error.expect("the server gives up").unwrap().unwrap_err();
     assert!(error.contains("statement timeout"), "{error}");

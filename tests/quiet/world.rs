@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Router, response::IntoResponse as _, routing::get};
 use axum_clef::{
-    ClefButton, ClefLayer, LoggedIn, Login, LoginEnd, LoginFailure, Logouts, Rejection, SameOrigin,
+    ClefButton, ClefLayer, LoggedIn, LoggedInRejection, Login, LoginEnd, LoginFailure, Logouts,
+    SameOrigin, SessionKey, Sessions, SignOut,
     clef::Clef,
     stores::{Account, SqliteUserStore},
 };
@@ -53,22 +54,26 @@ impl Said {
 }
 
 impl World {
-    pub async fn start() -> Self {
+    pub async fn start(sealed: bool) -> Self {
         let clef = ClefService::start("127.0.0.1:0".parse().unwrap())
             .await
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let site = format!("http://{}", listener.local_addr().unwrap());
         let users = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
-        let sessions = SqliteStore::new(users.pool().clone());
-        sessions.migrate().await.unwrap();
+        let store = SqliteStore::new(users.pool().clone());
+        store.migrate().await.unwrap();
+        let sessions = match sealed {
+            true => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
+            false => store.into(),
+        };
         let application = &TEST_APPLICATIONS[0];
         let provider = Clef::new(&clef.url(), application.id(), application.secret()).unwrap();
         let said = Said::default();
         let (rejected, failed, asked) = (said.clone(), said.clone(), said.clone());
-        let auth = ClefLayer::new(&site, provider, users, sessions)
-            .unwrap()
-            .render_rejections(move |rejection: &Rejection| {
+        let auth = ClefLayer::builder(&site, users, sessions)
+            .provider(provider)
+            .render_rejections(move |rejection: &LoggedInRejection| {
                 rejected.by_error(rejection);
                 rejection.default_response()
             })
@@ -77,13 +82,18 @@ impl World {
                 failed.by(&failure.kind());
                 (failure.status(), failure.to_string()).into_response()
             });
-        let extractors = async move |user: LoggedIn<Account>,
+        said.by(&auth);
+        let auth = auth.build().unwrap();
+        let extractors = async move |same_origin: SameOrigin,
+                                     user: LoggedIn<Account>,
                                      login: Login,
                                      logouts: Logouts,
                                      end: LoginEnd,
-                                     button: ClefButton,
-                                     same_origin: SameOrigin| {
+                                     sign_out: SignOut,
+                                     button: ClefButton| {
             let html = button.html();
+            asked.by(&login.id());
+            asked.by(&sign_out);
             asked.by(&user);
             asked.by(&login);
             asked.by(&logouts);
@@ -151,9 +161,14 @@ impl World {
         for cookie in cookies.split("; ").filter(|cookie| !cookie.is_empty()) {
             let (_, value) = cookie.split_once('=').unwrap();
             self.secrets.push(value.to_owned());
-            // As `Debug` of tower-sessions has it.
-            if let Ok(id) = value.parse::<tower_sessions::session::Id>() {
-                self.secrets.push(id.0.to_string());
+            // The id of a record, the secret of a login and that of an attempt.
+            let parts = value.split('.').filter(|part| part.len() > 20);
+            for part in parts {
+                self.secrets.push(part.to_owned());
+                // As `Debug` of tower-sessions has it.
+                if let Ok(id) = part.parse::<tower_sessions::session::Id>() {
+                    self.secrets.push(id.0.to_string());
+                }
             }
         }
     }

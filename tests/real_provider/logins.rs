@@ -67,7 +67,7 @@ async fn who_cancels_at_the_provider_sees_so_and_can_begin_again() {
     let response = visitor.get(&callback).await;
     assert_eq!(response.status(), 403);
     let page = response.text().await.unwrap();
-    assert!(page.contains("The login was not finished"), "{page}");
+    assert!(page.contains("The login was not completed"), "{page}");
     let retry = format!("href=\"{}/clef/login?next=%2Faccount\"", site.url);
     assert!(page.contains(&retry), "{page}");
     assert!(!visitor.is_in(&site).await);
@@ -100,7 +100,7 @@ async fn the_secret_goes_in_the_header_or_in_the_form() {
         provider.register(metadata).await;
         let (status, page) = visitor.fail_to_log_in(site, MIRA).await;
         assert_eq!(status, 500, "a fault of the site's owner");
-        assert!(page.contains("This site is not set up right"), "{page}");
+        assert!(page.contains("This site is misconfigured"), "{page}");
         provider.take_requests().await;
     }
 }

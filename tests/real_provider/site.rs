@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use axum::{Json, Router, routing::get};
 use axum_clef::{
-    ClefLayer, ClefSessions, LoggedIn,
+    ClefLayer, ClefLayerBuilder, LoggedIn,
     oidc::Oidc,
     stores::{Account, MemoryUserStore},
 };
@@ -15,8 +15,6 @@ use crate::provider::RealProvider;
 pub const CLIENT_ID: &str = "the site:1";
 /// With all that a form encodes.
 pub const CLIENT_SECRET: &str = "se cret:+%/&";
-
-type Layer = ClefLayer<ClefSessions>;
 
 /// A site of two nodes over the same stores, each with an OpenID client of its own.
 ///
@@ -47,11 +45,15 @@ impl Site {
 
     /// Whose clients are set up in this way.
     pub async fn start_with(provider: &RealProvider, set_up: impl Fn(Oidc) -> Oidc) -> Self {
-        Self::build(async |ground| ground.layer(set_up(client(provider).await))).await
+        Self::build(async |ground| {
+            let client = set_up(client(provider).await);
+            ground.builder().provider(client).build().unwrap()
+        })
+        .await
     }
 
     /// Of layers of its own kind, one for each node.
-    pub async fn build(layer: impl AsyncFn(&Ground) -> Layer) -> Self {
+    pub async fn build(layer: impl AsyncFn(&Ground) -> ClefLayer) -> Self {
         let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let second = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ground = Ground {
@@ -101,14 +103,13 @@ pub async fn client(provider: &RealProvider) -> Oidc {
 }
 
 impl Ground {
-    pub fn layer(&self, provider: Oidc) -> Layer {
-        let (users, sessions) = (self.users.clone(), self.sessions.clone());
-        ClefLayer::new(&self.url, provider, users, sessions).unwrap()
+    pub fn builder(&self) -> ClefLayerBuilder<MemoryUserStore> {
+        ClefLayer::builder(&self.url, self.users.clone(), self.sessions.clone())
     }
 }
 
 impl Node {
-    fn start(listener: TcpListener, layer: Layer) -> Self {
+    fn start(listener: TcpListener, layer: ClefLayer) -> Self {
         let app = Router::new()
             .route("/", get(async || "the front page"))
             .route("/account", get(account))

@@ -13,13 +13,15 @@ const MIRA: &str = "mira-7c41";
 /// The site: customers come under `/clef`, staff under `/staff`, and a page lets people choose.
 async fn start(customers: &mut RealProvider, staff: &mut RealProvider) -> Site {
     let site = Site::build(async |ground| {
-        let layer = ground.layer(client(customers).await.name("Customers"));
+        let customers = client(customers).await.name("Customers");
         let staff = client(staff).await.name("Staff");
-        let paths = Paths::under("/staff").unwrap();
-        layer
-            .with_provider(paths, staff)
-            .unwrap()
+        ground
+            .builder()
+            .provider(customers)
+            .provider_at(Paths::under("/staff").unwrap(), staff)
             .login_page("/choose")
+            .build()
+            .unwrap()
     })
     .await;
     customers.register(site.metadata()).await;

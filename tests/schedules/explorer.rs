@@ -4,16 +4,23 @@ use std::future::Future;
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 
-use crate::{gates::Gates, world::World};
+use crate::{
+    gates::Gates,
+    world::{Kind, World},
+};
 
-/// What somebody does in a scenario.
+/// A request or several, one after the other.
 pub type Actor = BoxFuture<'static, ()>;
 
 /// Runs a scenario once for each order in which its actors can go on. `prepare` makes the world
 /// and what the actors do in it, `check` looks at what has become of it.
 ///
-/// Gives the number of schedules.
-pub fn explore<S, P, C>(prepare: impl Fn(World) -> P, check: impl Fn(World, S) -> C) -> usize
+/// Returns the number of schedules.
+pub fn explore<S, P, C>(
+    kind: Kind,
+    prepare: impl Fn(World) -> P,
+    check: impl Fn(World, S) -> C,
+) -> usize
 where
     P: Future<Output = (S, Vec<Actor>)>,
     C: Future<Output = ()>,
@@ -28,13 +35,13 @@ where
             .build()
             .unwrap();
         schedule = runtime.block_on(async {
-            let world = World::new();
+            let world = World::new(kind);
             let (state, actors) = prepare(world.clone()).await;
             let taken = run(&world.gates, actors, &schedule).await;
             let order = world.gates.passed();
             let checked = std::panic::AssertUnwindSafe(check(world, state));
             if let Err(panic) = checked.catch_unwind().await {
-                eprintln!("the order was: {order:#?}");
+                eprintln!("{kind:?}, the order was: {order:#?}");
                 std::panic::resume_unwind(panic);
             }
             taken

@@ -1,4 +1,4 @@
-//! Somebody begins to listen for the end of their login, while it ends.
+//! A handler begins to listen for the end of a login, while it ends.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 
 use crate::{
     explorer::{Actor, explore},
-    world::{Browser, World},
+    world::{Browser, Kind, World},
 };
 
 /// Long before the stores are asked again by themselves.
@@ -21,7 +21,7 @@ fn listens(world: &World, browser: &Browser) -> Actor {
     .boxed()
 }
 
-/// How it ended for whoever listens.
+/// How it ended for each listener.
 async fn endings(world: &World) -> Vec<Option<LoginEnding>> {
     tokio::time::sleep(SOON).await;
     let listeners = world.listeners.lock().unwrap();
@@ -29,7 +29,7 @@ async fn endings(world: &World) -> Vec<Option<LoginEnding>> {
 }
 
 #[test]
-fn a_logout_while_somebody_begins_to_listen() {
+fn a_logout_while_a_handler_begins_to_listen() {
     for code in ["alex", "alex:home"] {
         let prepare = async |world: World| {
             let browser = Browser::default();
@@ -45,13 +45,13 @@ fn a_logout_while_somebody_begins_to_listen() {
                 assert_eq!(ending, Some(LoginEnding::LoggedOut));
             }
         };
-        let schedules = explore(prepare, check);
+        let schedules = explore(Kind::Stored, prepare, check);
         assert!(schedules > 10, "{schedules}");
     }
 }
 
 #[test]
-fn a_sign_out_while_somebody_begins_to_listen() {
+fn a_sign_out_while_a_handler_begins_to_listen() {
     let prepare = async |world: World| {
         let browser = Browser::default();
         browser.log_in(&world, "alex").await;
@@ -68,7 +68,7 @@ fn a_sign_out_while_somebody_begins_to_listen() {
             assert!(ending.is_some());
         }
     };
-    let schedules = explore(prepare, check);
+    let schedules = explore(Kind::Stored, prepare, check);
     assert!(schedules > 10, "{schedules}");
 }
 
@@ -95,7 +95,7 @@ fn a_logout_of_before_does_not_end_what_a_new_login_listens_to() {
             let lasting = endings.iter().filter(|ending| ending.is_none()).count();
             assert_eq!(lasting, 1, "{endings:?}");
         };
-        let schedules = explore(prepare, check);
+        let schedules = explore(Kind::Stored, prepare, check);
         assert!(schedules > 100, "{schedules}");
     }
 }

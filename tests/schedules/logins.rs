@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use futures_util::FutureExt as _;
 
 use crate::{
-    explorer::explore,
-    world::{Browser, World},
+    explorer::{Actor, explore},
+    world::{Browser, Kind, World},
 };
 
 /// The login takes its stamp before its code is exchanged, so it is older than the logout
@@ -46,7 +46,7 @@ fn login_and_logout(first_ever: bool, code: &'static str, token: &'static str) -
         browser.log_in(&world, code).await;
         assert!(browser.is_served(&world).await, "a new login works");
     };
-    explore(prepare, check)
+    explore(Kind::Stored, prepare, check)
 }
 
 #[test]
@@ -64,6 +64,13 @@ fn a_logout_in_the_middle_of_a_first_login() {
 #[test]
 fn the_end_of_a_session_at_the_provider_in_the_middle_of_a_login() {
     let schedules = login_and_logout(false, "alex:home", "alex:home");
+    assert!(schedules > 20, "{schedules}");
+}
+
+/// It may be of that session.
+#[test]
+fn the_end_of_a_session_at_the_provider_in_the_middle_of_a_login_that_names_none() {
+    let schedules = login_and_logout(false, "alex", "alex:home");
     assert!(schedules > 20, "{schedules}");
 }
 
@@ -91,6 +98,72 @@ fn two_callbacks_of_one_login() {
         logins.sort_unstable();
         assert_eq!(logins, [303, 403], "a state is good for one login");
     };
-    let schedules = explore(prepare, check);
+    let schedules = explore(Kind::Stored, prepare, check);
     assert!(schedules > 3, "{schedules}");
+}
+
+/// A callback in one tab of a browser.
+fn comes_back(world: &World, browser: &Browser, callback: String) -> Actor {
+    let (world, browser) = (world.clone(), browser.clone());
+    async move {
+        let (status, _) = browser.send(&world, "GET", &callback).await;
+        assert_eq!(status, 303);
+    }
+    .boxed()
+}
+
+#[test]
+fn a_login_ends_the_one_before_while_that_is_renewed() {
+    for kind in Kind::ALL {
+        let prepare = async |world: World| {
+            let browser = Browser::default();
+            browser.log_in(&world, "alex").await;
+            let copy = browser.copy();
+            world.until_renewals_are_due();
+            let callback = browser.start(&world, "alex").await;
+            let works = {
+                let (world, browser) = (world.clone(), browser.clone());
+                async move {
+                    browser.send(&world, "POST", "/work").await;
+                }
+            };
+            let login = comes_back(&world, &browser, callback);
+            ((browser, copy), vec![login, works.boxed()])
+        };
+        let check = async |world: World, (browser, copy): (Browser, Browser)| {
+            assert!(browser.is_served(&world).await, "the new login works");
+            assert!(!copy.is_served(&world).await, "the earlier one has ended");
+        };
+        let schedules = explore(kind, prepare, check);
+        assert!(schedules > 20, "{schedules}");
+    }
+}
+
+#[test]
+fn two_logins_in_two_tabs_end_the_one_before() {
+    for kind in Kind::ALL {
+        let prepare = async |world: World| {
+            let browser = Browser::default();
+            browser.log_in(&world, "alex").await;
+            let copy = browser.copy();
+            let mut actors = Vec::new();
+            for _ in 0..2 {
+                let callback = browser.start(&world, "alex").await;
+                actors.push(comes_back(&world, &browser, callback));
+            }
+            world.gates.free(&[
+                "the code is exchanged",
+                "the store finds the user",
+                "the store answers the login",
+                "a revocation is looked up",
+            ]);
+            ((browser, copy), actors)
+        };
+        let check = async |world: World, (browser, copy): (Browser, Browser)| {
+            assert!(browser.is_served(&world).await, "the last one is in");
+            assert!(!copy.is_served(&world).await, "the earlier one has ended");
+        };
+        let schedules = explore(kind, prepare, check);
+        assert!(schedules > 5, "{schedules}");
+    }
 }

@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 
 use crate::{
     explorer::{Actor, explore},
-    world::{Browser, World},
+    world::{Browser, Kind, World},
 };
 
 type Statuses = Arc<Mutex<Vec<u16>>>;
@@ -20,11 +20,12 @@ fn notice(world: &World, token: &'static str, statuses: &Statuses) -> Actor {
     .boxed()
 }
 
-/// A request that is under way, and saves its session when it ends.
-fn change(world: &World, browser: &Browser) -> Actor {
+/// A request that is under way, and renews its login.
+fn work(world: &World, browser: &Browser) -> Actor {
+    world.until_renewals_are_due();
     let (world, browser) = (world.clone(), browser.clone());
     async move {
-        browser.send(&world, "POST", "/change").await;
+        browser.send(&world, "POST", "/work").await;
     }
     .boxed()
 }
@@ -33,7 +34,7 @@ fn change(world: &World, browser: &Browser) -> Actor {
 fn asks_after_the_answer(world: &World, browser: &Browser, statuses: &Statuses) -> Actor {
     let (world, browser, statuses) = (world.clone(), browser.clone(), Arc::clone(statuses));
     async move {
-        world.gates.pass("somebody asks").await;
+        world.gates.pass("a browser asks").await;
         let answered = !statuses.lock().unwrap().is_empty();
         let served = browser.is_served(&world).await;
         assert!(!(answered && served), "the logout was answered before");
@@ -42,19 +43,19 @@ fn asks_after_the_answer(world: &World, browser: &Browser, statuses: &Statuses) 
 }
 
 #[test]
-fn a_logout_while_a_request_saves_its_session() {
+fn a_logout_while_a_request_renews_its_login() {
     let prepare = async |world: World| {
         let browser = Browser::default();
         browser.log_in(&world, "alex").await;
         let statuses = Statuses::default();
-        let actors = vec![change(&world, &browser), notice(&world, "alex", &statuses)];
+        let actors = vec![work(&world, &browser), notice(&world, "alex", &statuses)];
         ((browser, statuses), actors)
     };
     let check = async |world: World, (browser, statuses): (Browser, Statuses)| {
         assert_eq!(*statuses.lock().unwrap(), [200]);
         assert!(!browser.is_served(&world).await);
     };
-    let schedules = explore(prepare, check);
+    let schedules = explore(Kind::Stored, prepare, check);
     assert!(schedules > 20, "{schedules}");
 }
 
@@ -74,7 +75,7 @@ fn a_logout_while_others_ask() {
     let check = async |world: World, (browser, _): (Browser, Statuses)| {
         assert!(!browser.is_served(&world).await);
     };
-    let schedules = explore(prepare, check);
+    let schedules = explore(Kind::Stored, prepare, check);
     assert!(schedules > 100, "{schedules}");
 }
 
@@ -97,7 +98,7 @@ fn a_logout_that_the_store_does_not_take_at_first() {
         browser.log_in(&world, "alex").await;
         assert!(browser.is_served(&world).await, "and then it is over");
     };
-    let schedules = explore(prepare, check);
+    let schedules = explore(Kind::Stored, prepare, check);
     assert!(schedules > 5, "{schedules}");
 }
 
@@ -120,7 +121,7 @@ fn one_notice_twice_at_once() {
         assert_eq!(*statuses.lock().unwrap(), [200, 200]);
         assert_eq!(world.users.logouts.load(SeqCst), 1, "one effect");
     };
-    let schedules = explore(prepare, check);
+    let schedules = explore(Kind::Stored, prepare, check);
     assert!(schedules > 3, "{schedules}");
 }
 
@@ -142,7 +143,7 @@ fn two_logouts_of_one_person_at_once() {
         assert!(world.users.logouts.load(SeqCst) >= 1);
         assert!(!browser.is_served(&world).await);
     };
-    let schedules = explore(prepare, check);
+    let schedules = explore(Kind::Stored, prepare, check);
     assert!(schedules > 10, "{schedules}");
 }
 
@@ -161,7 +162,7 @@ fn the_end_of_a_session_at_the_provider_while_others_ask() {
     let check = async |world: World, browser: Browser| {
         assert!(!browser.is_served(&world).await);
     };
-    let schedules = explore(prepare, check);
+    let schedules = explore(Kind::Stored, prepare, check);
     assert!(schedules > 10, "{schedules}");
 }
 
@@ -183,6 +184,6 @@ fn the_end_of_one_session_leaves_the_other_alone() {
         assert!(!home.is_served(&world).await);
         assert!(work.is_served(&world).await);
     };
-    let schedules = explore(prepare, check);
+    let schedules = explore(Kind::Stored, prepare, check);
     assert!(schedules > 5, "{schedules}");
 }

@@ -1,11 +1,12 @@
-//! One site: its stores and provider hold whoever comes before they answer.
+//! One site: its stores and provider hold each call before they answer it.
 
 use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -17,8 +18,9 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    BoxError, ClefLayer, LoggedIn, LoginEnd, Profile, ProviderSession, SessionStore, Subject,
-    Timestamp, UserStore,
+    BoxError, ClefLayer, IdentityStore, LoggedIn, LoginCheck, LoginEnd, LoginReference, Profile,
+    ProviderSession, RevocationKey, SessionKey, SessionStore, Sessions, Subject, Timestamp,
+    UserStore,
     clef::Clef,
     provider::{
         CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope,
@@ -29,7 +31,7 @@ use axum_clef::{
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::ServiceExt as _;
 use tower_sessions::{
-    MemoryStore, Session,
+    MemoryStore,
     session::{Id, Record},
     session_store,
 };
@@ -39,31 +41,53 @@ use crate::gates::Gates;
 
 const ISSUER: &str = "https://clef.test";
 
+/// Where logins are kept.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    Stored,
+    Sealed,
+}
+
+impl Kind {
+    pub const ALL: [Self; 2] = [Self::Stored, Self::Sealed];
+}
+
 #[derive(Clone)]
 pub struct World {
     pub gates: Gates,
     pub users: HeldUsers,
     pub router: Router,
-    /// Those who asked `/listen`.
+    /// Of the requests of `/listen`.
     pub listeners: Arc<Mutex<Vec<LoginEnd>>>,
+    clock: Arc<AtomicI64>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub fn new(kind: Kind) -> Self {
         let gates = Gates::default();
+        let clock = Arc::new(AtomicI64::new(Timestamp::now().as_micros()));
+        let reads = Arc::clone(&clock);
+        // A microsecond later at every look.
+        let inner = MemoryUserStore::new()
+            .with_clock(move || Timestamp::from_micros(reads.fetch_add(1, SeqCst)));
         let users = HeldUsers {
-            inner: MemoryUserStore::new(),
+            inner,
             gates: gates.clone(),
             logouts: Arc::default(),
             failures: Arc::default(),
         };
-        let sessions = HeldSessions {
-            inner: MemoryStore::default(),
-            gates: gates.clone(),
+        let sessions = match kind {
+            Kind::Stored => Sessions::stored(HeldSessions {
+                inner: MemoryStore::default(),
+                gates: gates.clone(),
+            }),
+            Kind::Sealed => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
         };
         let provider = HeldProvider(gates.clone());
-        let layer = ClefLayer::new("http://127.0.0.1:9", provider, users.clone(), sessions);
-        let layer = layer.unwrap();
+        let layer = ClefLayer::builder("http://127.0.0.1:9", users.clone(), sessions)
+            .provider(provider)
+            .build()
+            .unwrap();
         let slow = gates.clone();
         let late = gates.clone();
         let listeners = Arc::<Mutex<Vec<LoginEnd>>>::default();
@@ -71,18 +95,15 @@ impl World {
         let router = Router::new()
             .route("/account", get(|_: LoggedIn<Account>| async {}))
             .route(
-                "/change",
-                post(
-                    |_: Option<LoggedIn<Account>>, session: Session| async move {
-                        session.insert("changed", true).await.unwrap();
-                        slow.pass("the handler goes on").await;
-                    },
-                ),
+                "/work",
+                post(|_: Option<LoggedIn<Account>>| async move {
+                    slow.pass("the handler goes on").await;
+                }),
             )
             .route(
                 "/listen",
                 get(|_: LoggedIn<Account>, mut parts: Parts| async move {
-                    late.pass("somebody begins to listen").await;
+                    late.pass("a handler begins to listen").await;
                     let end = LoginEnd::from_request_parts(&mut parts, &()).await;
                     listening.lock().unwrap().push(end.unwrap());
                 }),
@@ -94,7 +115,14 @@ impl World {
             users,
             router,
             listeners,
+            clock,
         }
+    }
+
+    /// Moves the clock of the users on, so that the next request renews its login.
+    pub fn until_renewals_are_due(&self) {
+        let hours = Duration::from_secs(2 * 60 * 60).as_micros();
+        self.clock.fetch_add(i64::try_from(hours).unwrap(), SeqCst);
     }
 
     /// Sends a logout notice. Gives the status.
@@ -148,6 +176,11 @@ impl Browser {
         (response.status().as_u16(), location.unwrap_or_default())
     }
 
+    /// Another one with the same cookies.
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.0.lock().unwrap().clone())))
+    }
+
     /// Begins a login, up to the callback. Gives its path and query.
     pub async fn start(&self, world: &World, code: &str) -> String {
         let (_, location) = self.send(world, "GET", "/clef/login").await;
@@ -169,7 +202,7 @@ impl Browser {
     }
 }
 
-/// What is read is read before the wait: whoever reads may hold what is no longer so.
+/// What is read is read before the wait: the reader may hold what has changed since.
 #[derive(Clone)]
 pub struct HeldUsers {
     pub inner: MemoryUserStore,
@@ -184,9 +217,10 @@ impl HeldUsers {
     /// Before the effect of a logout, or its failure; after it, its answer is still to come.
     async fn log_out<T>(
         &self,
+        what: &str,
         effect: impl Future<Output = Result<T, BoxError>>,
     ) -> Result<T, BoxError> {
-        self.gates.pass("the logout reaches the store").await;
+        self.gates.pass(&format!("{what} reaches the store")).await;
         let fails = self
             .failures
             .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
@@ -195,20 +229,13 @@ impl HeldUsers {
         }
         let answer = effect.await?;
         self.logouts.fetch_add(1, SeqCst);
-        self.gates.pass("the store answers the logout").await;
+        self.gates.pass(&format!("the store answers {what}")).await;
         Ok(answer)
     }
 }
 
-#[async_trait]
 impl UserStore for HeldUsers {
     type User = Account;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        let user = self.inner.log_in(profile).await?;
-        self.gates.pass("the store answers the login").await;
-        Ok(user)
-    }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
         let user = self.inner.load(id).await?;
@@ -216,29 +243,64 @@ impl UserStore for HeldUsers {
         Ok(user)
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        self.log_out(self.inner.log_out(subject)).await
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        let user = self.inner.log_in(id).await?;
+        self.gates.pass("the store answers the login").await;
+        Ok(user)
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.log_out("the logout", self.inner.log_out(id)).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         self.inner.now().await
     }
 
-    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        self.log_out(self.inner.log_out_session(session)).await
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        let check = self.inner.check_login(login).await?;
+        self.gates.pass("the store answers the check").await;
+        Ok(check)
     }
 
-    async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        let logged_out_at = self.inner.session_logged_out_at(session).await?;
-        self.gates.pass("the session's end is looked up").await;
-        Ok(logged_out_at)
+    fn keeps_revocations(&self) -> bool {
+        true
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        let what = match keys {
+            [RevocationKey::Login(_)] => "the end of a login",
+            [RevocationKey::UnknownSubject(_)] => "the note of an unknown subject",
+            _ => "the logout",
+        };
+        self.log_out(what, self.inner.revoke(keys, keep_until))
+            .await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        let revoked_at = self.inner.revoked_at(key).await?;
+        self.gates.pass("a revocation is looked up").await;
+        Ok(revoked_at)
     }
 }
 
-/// Sessions that upsert when they are saved.
+impl IdentityStore for HeldUsers {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        let user = self.inner.find_or_create(profile).await?;
+        self.gates.pass("the store finds the user").await;
+        Ok(user)
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.log_out("the logout", self.inner.log_out_subject(subject))
+            .await
+    }
+}
+
+/// Records that are upserted when they are saved.
 #[derive(Debug, Clone)]
 struct HeldSessions {
     inner: MemoryStore,
@@ -248,23 +310,23 @@ struct HeldSessions {
 #[async_trait]
 impl SessionStore for HeldSessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        self.gates.pass("the new session is written").await;
+        self.gates.pass("the record is created").await;
         self.inner.create(record).await
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        self.gates.pass("the session is saved").await;
+        self.gates.pass("the record is saved").await;
         self.inner.save(record).await
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let record = self.inner.load(id).await?;
-        self.gates.pass("the session is read").await;
+        self.gates.pass("the record is read").await;
         Ok(record)
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        self.gates.pass("the session is deleted").await;
+        self.gates.pass("the record is deleted").await;
         self.inner.delete(id).await
     }
 }
@@ -289,6 +351,10 @@ fn read(text: &str) -> Result<(Subject, Option<ProviderSession>), ProviderError>
 impl Provider for HeldProvider {
     fn name(&self) -> &str {
         "Clef"
+    }
+
+    fn names_sessions(&self) -> bool {
+        true
     }
 
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {

@@ -44,7 +44,7 @@ async fn an_attempt_that_is_too_old_or_from_the_future_is_no_login() {
         let app = world.app(&world.layer());
         let (value, state) = made_up(World::SITE, begun_at, "/account");
         let path = format!("/clef/callback?code=code:12345&state={state}");
-        let cookie = format!("clef-attempt-9-2={value}");
+        let cookie = format!("auth-9-attempt-2={value}");
         let request = Request::get(path).header(header::COOKIE, cookie);
         let request = request.body(axum::body::Body::empty()).unwrap();
         let response = app.oneshot(request).await.unwrap();
@@ -67,7 +67,7 @@ async fn the_answer_to_a_flood_of_attempt_cookies_is_small() {
     let app = world.app(&world.layer());
     let (good, _) = made_up(World::SITE, Timestamp::now().as_micros(), "/account");
     for value in ["", "x", &good] {
-        let named = |name: String| format!("clef-attempt-9-{name}={value}");
+        let named = |name: String| format!("auth-9-attempt-{name}={value}");
         for cookies in [
             (0..16_500)
                 .map(|i| named(i.to_string()))
@@ -96,13 +96,7 @@ async fn the_answer_to_a_flood_of_attempt_cookies_is_small() {
 async fn a_browser_holds_less_than_3_kb_of_attempts_whatever_next_is() {
     for site in ["https://example.com", World::SITE] {
         let world = World::new();
-        let layer = axum_clef::ClefLayer::new(
-            site,
-            world.provider.clone(),
-            world.users.clone(),
-            world.sessions.clone(),
-        );
-        let app = world.app(&layer.unwrap());
+        let app = world.app_of(world.builder_at(site, world.stored()));
         for next in [
             "/".to_owned(),
             format!("/{}", "x".repeat(479)),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use axum::{Router, http::Method};
 use tower::ServiceExt as _;
 
-use crate::support::{Jar, Pause, World, clock::MINUTE};
+use crate::support::{Jar, Pause, World, clock::MINUTE, record::login_in};
 
 /// Sends a request and hangs up once it has come to `place`, which then goes on without it.
 async fn hang_up(app: &Router, jar: &Jar, method: Method, path: &str, place: &Pause) {
@@ -30,108 +30,90 @@ fn count(number: &AtomicUsize) -> usize {
 }
 
 #[tokio::test]
-async fn a_login_whose_client_hangs_up_is_noted_and_leaves_the_session_alone() {
+async fn a_login_whose_client_hangs_up_is_written_and_leaves_the_browser_alone() {
     let world = World::new();
     let app = world.app(&world.layer());
-    for place in [&world.provider.during_exchange, &world.users.before_log_in] {
-        for before in [None, Some("67890")] {
-            let mut jar = Jar::default();
-            if let Some(person) = before {
-                jar.log_in(&app, person).await;
-            }
-            let callback = jar.begin(&app, "12345").await;
-            let (log_ins, calls) = (count(&world.users.log_ins), count(&world.sessions.calls));
-            hang_up(&app, &jar, Method::GET, &callback, place).await;
-            settle().await;
-            assert_eq!(count(&world.users.log_ins), log_ins + 1, "it was noted");
-            assert_eq!(
-                count(&world.sessions.calls),
-                calls,
-                "no session was touched"
-            );
-            assert_eq!(jar.is_in(&app).await, before.is_some());
+    for place in [
+        &world.provider.during_exchange,
+        &world.users.before_find,
+        &world.sessions.before_write,
+    ] {
+        let mut jar = Jar::default();
+        let callback = jar.begin(&app, "12345").await;
+        let log_ins = count(&world.users.log_ins);
+        hang_up(&app, &jar, Method::GET, &callback, place).await;
+        settle().await;
+        assert_eq!(count(&world.users.log_ins), log_ins + 1, "it was noted");
+        assert!(!jar.is_in(&app).await);
 
-            // The state is burnt, and the next login works.
-            let again = jar.get(&app, &callback).await;
-            assert_eq!(again.status(), 403);
-            jar.log_in(&app, "12345").await;
-            assert!(jar.is_in(&app).await);
-        }
+        // Its record is whole; but its secret is known to no browser.
+        let record = world.sessions.last_saved();
+        assert_eq!(login_in(&record)["user"], "1");
+        let mut thief = Jar::default();
+        thief.around.0 = format!("auth-9={}", record.id).into_bytes();
+        assert!(!thief.is_in(&app).await);
+
+        // The state is burnt, and the next login works.
+        let again = jar.get(&app, &callback).await;
+        assert_eq!(again.status(), 403);
+        jar.log_in(&app, "12345").await;
+        assert!(jar.is_in(&app).await);
     }
 }
 
+/// As with a client that stays: the browser has logged in anew, whatever it hears of it.
 #[tokio::test]
-async fn a_session_whose_client_hangs_up_is_written_and_is_nobodys() {
+async fn a_login_whose_client_hangs_up_ends_the_earlier_one() {
     let world = World::new();
-    let app = world.app(&world.layer());
-    let mut jar = Jar::default();
-    let callback = jar.begin(&app, "12345").await;
-    hang_up(
-        &app,
-        &jar,
-        Method::GET,
-        &callback,
-        &world.sessions.before_write,
-    )
-    .await;
-    settle().await;
-
-    // It is whole; but its key is known to no browser, so that its id alone is worth nothing.
-    let record = world.sessions.last_saved();
-    assert!(record.data.contains_key("axum-clef.login"));
-    jar.around.0 = format!("clef-session-9={}; ", record.id).into_bytes();
-    assert!(!jar.is_in(&app).await);
-    jar.around.0.clear();
-    jar.log_in(&app, "12345").await;
-    assert!(jar.is_in(&app).await);
-}
-
-#[tokio::test]
-async fn a_session_that_a_login_replaces_is_gone_though_the_client_hangs_up() {
-    let world = World::new();
-    let app = world.app(&world.layer());
-    let mut jar = Jar::default();
-    jar.log_in(&app, "67890").await;
-    let before = world.sessions.last_saved().id;
-    let callback = jar.begin(&app, "12345").await;
-    hang_up(
-        &app,
-        &jar,
-        Method::GET,
-        &callback,
-        &world.sessions.before_write,
-    )
-    .await;
-    settle().await;
-    assert_eq!(world.sessions.inner.load(&before).await.unwrap(), None);
-    assert!(!jar.is_in(&app).await);
-    jar.log_in(&app, "12345").await;
-    assert!(jar.is_in(&app).await);
+    for (kind, sessions) in world.both() {
+        let app = world.app_over(sessions);
+        let mut jar = Jar::logged_in(&app, "67890").await;
+        let callback = jar.begin(&app, "12345").await;
+        hang_up(
+            &app,
+            &jar,
+            Method::GET,
+            &callback,
+            &world.users.before_revoke,
+        )
+        .await;
+        settle().await;
+        assert!(!jar.is_in(&app).await, "{kind}");
+        jar.log_in(&app, "12345").await;
+        assert!(jar.is_in(&app).await, "{kind}");
+    }
 }
 
 #[tokio::test]
 async fn a_sign_out_whose_client_hangs_up_is_done() {
     for everywhere in [false, true] {
-        let world = World::new();
-        let mut layer = world.layer();
-        if everywhere {
-            layer = layer.sign_out_everywhere();
-        }
-        let app = world.app(&layer);
-        let mut places = vec![&world.sessions.before_write];
-        if everywhere {
-            places.push(&world.users.after_log_out);
-        }
-        for place in places {
-            let (mut here, mut there) = (Jar::default(), Jar::default());
-            there.log_in(&app, "12345").await;
-            here.log_in(&app, "12345").await;
-            let id = world.sessions.last_saved().id;
-            hang_up(&app, &here, Method::POST, "/clef/sign-out", place).await;
-            settle().await;
-            assert_eq!(world.sessions.inner.load(&id).await.unwrap(), None);
-            assert!(!here.is_in(&app).await);
-            assert_eq!(there.is_in(&app).await, !everywhere);
+        for path in ["/clef/sign-out", "/leave"] {
+            let world = World::new();
+            let mut builder = world.builder();
+            if everywhere {
+                builder = builder.sign_out_everywhere();
+            }
+            let app = world.app_of(builder);
+            let mut places = vec![&world.sessions.before_write, &world.users.before_revoke];
+            let everywhere = everywhere && path == "/clef/sign-out";
+            if everywhere {
+                places.push(&world.users.after_log_out);
+            }
+            for place in places {
+                let mut there = Jar::logged_in(&app, "12345").await;
+                let mut here = Jar::logged_in(&app, "12345").await;
+                let after_log_out = std::ptr::eq(place, &world.users.after_log_out);
+                let id = world.sessions.last_saved().id;
+                hang_up(&app, &here, Method::POST, path, place).await;
+                settle().await;
+                assert!(!here.is_in(&app).await, "{path}");
+                assert_eq!(there.is_in(&app).await, !everywhere, "{path}");
+                // The logout of the user ended the login already.
+                if !after_log_out {
+                    let record = world.sessions.inner.load(&id).await.unwrap();
+                    assert_eq!(record, None, "{path}");
+                }
+            }
         }
     }
 }
@@ -140,11 +122,10 @@ async fn a_sign_out_whose_client_hangs_up_is_done() {
 async fn a_renewal_whose_client_hangs_up_is_written() {
     let world = World::new();
     let app = world.app(&world.layer());
-    let mut jar = Jar::default();
-    jar.log_in(&app, "12345").await;
-    world.clock.advance(120 * MINUTE);
-    let seen = || world.sessions.last_saved().data["axum-clef.seen"].clone();
+    let mut jar = Jar::logged_in(&app, "12345").await;
+    let seen = || login_in(&world.sessions.last_saved())["seen"].clone();
     let before = seen();
+    world.clock.advance(120 * MINUTE);
     hang_up(
         &app,
         &jar,
@@ -156,22 +137,4 @@ async fn a_renewal_whose_client_hangs_up_is_written() {
     settle().await;
     assert_ne!(seen(), before);
     assert!(jar.is_in(&app).await);
-}
-
-#[tokio::test]
-async fn a_session_that_a_handler_changed_is_saved_though_the_client_hangs_up() {
-    let world = World::new();
-    let app = world.app(&world.layer());
-    let mut jar = Jar::default();
-    jar.log_in(&app, "12345").await;
-    hang_up(
-        &app,
-        &jar,
-        Method::POST,
-        "/cart",
-        &world.sessions.before_write,
-    )
-    .await;
-    settle().await;
-    assert_eq!(world.sessions.last_saved().data["cart"], "a book");
 }

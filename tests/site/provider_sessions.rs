@@ -1,8 +1,8 @@
-//! Providers that name their sessions: a notice ends one of them, and leaves the person's others.
+//! Providers that name their sessions: a notice ends one of them, and leaves the user's others.
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::{ProviderSession, stores::SqliteUserStore};
+use axum_clef::stores::SqliteUserStore;
 
 use crate::support::{
     Browser, Node, TestUsers, World,
@@ -55,6 +55,34 @@ async fn a_notice_ends_one_session_on_every_node_and_no_other() {
     }
 }
 
+/// A provider that names its sessions, and has named none for a login.
+#[tokio::test]
+async fn a_notice_of_a_session_ends_the_logins_that_carry_none() {
+    let world = World::new();
+    world.provider.names_sessions.store(true, SeqCst);
+    let nodes = [world.node().await, world.node().await];
+    let in_session = logged_in(&nodes[0], "12345:sid:abc").await;
+    let in_another = logged_in(&nodes[0], "12345:sid:xyz").await;
+    let without = logged_in(&nodes[1], "12345").await;
+    let other = logged_in(&nodes[1], "67890").await;
+    assert_eq!(nodes[1].notice("session:abc:of:12345").await, 200);
+    for node in &nodes {
+        assert!(!in_session.is_in(node).await);
+        assert!(!without.is_in(node).await);
+        assert!(in_another.is_in(node).await);
+        assert!(other.is_in(node).await);
+    }
+    // An unknown session ends nothing else, and new logins work.
+    without.log_in(&nodes[0], "12345").await;
+    assert_eq!(nodes[0].notice("session:unknown").await, 200);
+    for node in &nodes {
+        assert!(without.is_in(node).await);
+        assert!(in_another.is_in(node).await);
+    }
+    assert_eq!(nodes[0].notice("token:12345").await, 200);
+    assert!(!in_another.is_in(&nodes[1]).await);
+}
+
 #[tokio::test]
 async fn a_session_that_ends_in_the_middle_of_a_login_refuses_it() {
     let world = World::new();
@@ -77,11 +105,11 @@ async fn a_session_that_ends_in_the_middle_of_a_login_refuses_it() {
 }
 
 #[tokio::test]
-async fn a_login_in_a_session_ends_after_thirty_days_for_nobody_keeps_its_end_longer() {
+async fn a_login_in_a_session_lasts_thirty_days_at_the_most() {
     let world = World::new();
     let a_year = Duration::from_secs(365 * 24 * 60 * 60);
-    let layer = world.layer().lifetime(a_year).idle_expiry(a_year);
-    let node = world.node_with(layer).await;
+    let layer = world.builder().lifetime(a_year).idle_expiry(a_year).build();
+    let node = world.node_with(layer.unwrap()).await;
     let in_session = logged_in(&node, "12345:sid:abc").await;
     let without = logged_in(&node, "12345").await;
     world.clock.advance(30 * DAY - MINUTE);
@@ -89,13 +117,12 @@ async fn a_login_in_a_session_ends_after_thirty_days_for_nobody_keeps_its_end_lo
     world.clock.advance(MINUTE);
     assert!(!in_session.is_in(&node).await);
     assert!(without.is_in(&node).await);
-    assert!(ProviderSession::KEPT > ProviderSession::LONGEST_LOGIN);
 }
 
 #[tokio::test]
-async fn a_store_without_sessions_logs_the_whole_person_out() {
+async fn a_store_without_revocations_logs_the_whole_user_out() {
     let world = World::new();
-    world.users.no_sessions.store(true, SeqCst);
+    world.users.no_revocations.store(true, SeqCst);
     let nodes = [world.node().await, world.node().await];
     let laptop = logged_in(&nodes[0], "12345:sid:abc").await;
     let phone = logged_in(&nodes[0], "12345:sid:xyz").await;
@@ -112,32 +139,33 @@ async fn a_store_without_sessions_logs_the_whole_person_out() {
         assert!(!phone.is_in(node).await);
         assert!(other.is_in(node).await);
     }
-    // Of somebody who is not here.
+    // Of an unknown subject.
     assert_eq!(nodes[0].notice("session:abc:of:11111").await, 404);
 }
 
 #[tokio::test]
-async fn a_session_whose_end_is_owed_is_refused_and_no_other() {
+async fn a_session_whose_end_is_pending_is_refused_and_no_other() {
     let world = World::new();
     let node = world.node().await;
     let laptop = logged_in(&node, "12345:sid:abc").await;
     let phone = logged_in(&node, "12345:sid:xyz").await;
     let other = logged_in(&node, "67890").await;
-    world.users.log_out_session_fails.store(true, SeqCst);
+    world.users.revoke_fails.store(true, SeqCst);
     assert_eq!(node.notice("session:abc:of:12345").await, 503);
-    assert_eq!(node.layer.pending_logouts(), 1);
+    // The session, and the user's logins that carry none.
+    assert_eq!(node.layer.pending_logouts(), 2);
 
     assert!(!laptop.is_in(&node).await);
     assert!(phone.is_in(&node).await);
     assert!(other.is_in(&node).await);
-    // Nor does anybody get in by it, while others do.
+    // No login in it begins, while others do.
     let newcomer = Browser::new();
     let state = newcomer.begin(&node, "/").await;
     let response = newcomer.come_back(&node, "code:12345:sid:abc", &state);
     assert_eq!(response.await.status(), 403);
     newcomer.log_in(&node, "12345:sid:new").await;
 
-    world.users.log_out_session_fails.store(false, SeqCst);
+    world.users.revoke_fails.store(false, SeqCst);
     while node.notice("session:abc:of:12345").await != 200 {}
     assert_eq!(node.layer.pending_logouts(), 0);
     assert!(!laptop.is_in(&node).await, "it is written now");
@@ -145,9 +173,9 @@ async fn a_session_whose_end_is_owed_is_refused_and_no_other() {
     laptop.log_in(&node, "12345:sid:abc").await;
 }
 
-/// The session of a login is looked up by the issuer of its person, so no logout would find it.
+/// A login carries the issuer of its subject alone, so no logout of the session would find it.
 #[tokio::test]
-async fn a_session_of_another_issuer_than_the_persons_is_no_login() {
+async fn a_session_of_another_issuer_than_the_subjects_is_no_login() {
     let world = World::new();
     let node = world.node().await;
     let browser = Browser::new();

@@ -1,8 +1,8 @@
-//! A site with two providers: each has paths of its own, and people and logins stay apart.
+//! A site with two providers: each has paths of its own, and users and logins stay apart.
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use axum_clef::{Paths, PathsError};
+use axum_clef::Paths;
 use reqwest::Response;
 use url::Url;
 
@@ -14,9 +14,12 @@ use crate::support::{
 
 /// A node whose second provider lies under `/other`.
 async fn node(world: &World, other: &ScriptedProvider) -> Node {
-    let layer = world.layer();
-    let layer = layer.with_provider(Paths::under("/other").unwrap(), other.clone());
-    world.node_with(layer.unwrap().login_page("/login")).await
+    let layer = world
+        .builder()
+        .provider_at(Paths::under("/other").unwrap(), other.clone())
+        .login_page("/login")
+        .build();
+    world.node_with(layer.unwrap()).await
 }
 
 /// Begins a login by the provider under this path: where the browser is sent.
@@ -49,7 +52,7 @@ async fn notice(node: &Node, under: &str, token: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn people_choose_on_a_page_of_the_application_and_log_in_by_either() {
+async fn users_choose_on_a_page_of_the_application_and_log_in_by_either() {
     let (world, other) = (World::new(), ScriptedProvider::other());
     let node = node(&world, &other).await;
     let response = Browser::new().open(&node, "/account?tab=1").await;
@@ -70,7 +73,7 @@ async fn people_choose_on_a_page_of_the_application_and_log_in_by_either() {
 }
 
 #[tokio::test]
-async fn who_is_not_let_in_by_one_can_choose_again() {
+async fn a_user_whom_one_refuses_can_choose_again() {
     let (world, other) = (World::new(), ScriptedProvider::other());
     let node = node(&world, &other).await;
     for under in ["/clef", "/other"] {
@@ -103,7 +106,7 @@ async fn what_one_provider_sends_to_the_callback_of_the_other_is_no_login() {
 }
 
 #[tokio::test]
-async fn the_same_id_at_two_providers_is_two_people() {
+async fn the_same_id_at_two_providers_is_two_users() {
     let (world, other) = (World::new(), ScriptedProvider::other());
     let node = node(&world, &other).await;
     let by_clef = logged_in(&node, "/clef").await;
@@ -123,7 +126,7 @@ async fn the_same_id_at_two_providers_is_two_people() {
     assert!(!by_other.is_in(&node).await);
 }
 
-/// Where a sign-out leads, whichever route it is asked of.
+/// Where a sign-out leads that is sent to the route under this path.
 async fn sign_out(browser: &Browser, node: &Node, under: &str) -> String {
     let request = browser.post(node, &format!("{under}/sign-out"));
     let response = request.send().await.unwrap();
@@ -150,10 +153,10 @@ async fn a_sign_out_goes_on_at_the_provider_that_the_login_came_by() {
             assert_eq!(given[2], ("hint".into(), "hint for code:12345".into()));
         }
     }
-    // Whoever is nobody here has nowhere to go on to.
+    // Without a login there is nowhere to go on to.
     assert_eq!(sign_out(&Browser::new(), &node, "/clef").await, "/");
 
-    // And whoever's provider cannot say where is signed out here all the same.
+    // A provider that cannot say where changes nothing about the sign-out here.
     let browser = logged_in(&node, "/other").await;
     other.down.store(true, SeqCst);
     assert_eq!(sign_out(&browser, &node, "/clef").await, "/");
@@ -189,21 +192,9 @@ async fn the_way_back_from_a_sign_out_leads_home_and_takes_its_cookie_away() {
         );
         assert!(!browser.cookies(&node).contains("sign-out"), "{back}");
     }
-    // Whoever did not sign out is sent home too, and stays who they are.
+    // A browser that did not sign out is sent home too, and stays logged in.
     let browser = logged_in(&node, "/other").await;
     let response = browser.open(&node, "/other/signed-out?state=x").await;
     assert_eq!(location(&response), "/");
     assert!(browser.is_in(&node).await);
-}
-
-#[tokio::test]
-async fn two_providers_cannot_share_a_path() {
-    let world = World::new();
-    let paths = Paths::under("/other").unwrap();
-    let clash = paths.with_callback("/clef/logout").unwrap();
-    let layer = world
-        .layer()
-        .with_provider(clash, ScriptedProvider::other());
-    let twice = PathsError::Twice("/clef/logout".to_owned());
-    assert_eq!(layer.unwrap_err(), twice);
 }

@@ -1,29 +1,26 @@
-/// What a store does wrong, and nothing else. `KeepsNoSessions` is no fault.
+/// What a store does wrong, and nothing else. `KeepsNoRevocations` is no fault.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
     None,
     CannotOpen,
     LoadFails,
     LogOutHangs,
-    TurnsStrangersAway,
+    TurnsNewUsersAway,
+    TurnsLoginsAway,
     NewUserIsLoggedOut,
     EachLoginMakesAUser,
     FindsByIssuerOnly,
     FindsByIdOnly,
+    FindsAndThenCreates,
+    UniqueIndexWithoutUpsert,
     LoadReadsAnotherForm,
+    LogInFindsTheFirst,
     UnknownIdIsAnError,
     ReadsTheNumberInFront,
     CutsIdsAtNul,
-    RefusesTheEmptyPerson,
-    OverlooksCase,
-    CutsPeopleShort,
-    CutsVeryLongPeople,
-    FindsAndThenCreates,
-    UniqueIndexWithoutUpsert,
     ClockOfMilliseconds,
     ClockOfEachHandle,
-    LogOutCreates,
-    LogOutOfNobodyIsTrue,
+    LogOutOfUnknownIdIsTrue,
     LogOutIsForgotten,
     LogOutIsNeverTrue,
     LogOutOfSeconds,
@@ -31,45 +28,62 @@ pub enum Fault {
     FirstLogOutStays,
     LoginClearsLogOut,
     LoginHidesLogOut,
+    FindHidesLogOut,
+    LogOutOfAllUsers,
     LogOutOfTheIssuer,
     LogOutOfTheId,
     HandleKeepsWhatItLoaded,
     ReadsAndThenWrites,
     WritesWithoutLooking,
     ReadsTheClockBeforeTheLock,
-    StandingHidesLogOut,
-    StandingHidesSession,
-    StandingHasAnotherClock,
-    StandingMakesSomebodyUp,
-    KeepsNoSessions,
-    OneHandleKeepsSessions,
-    SessionLogOutIsNeverTrue,
-    UnknownSessionHasEnded,
-    SessionLogOutIsForgotten,
-    SessionLogOutOfSeconds,
-    SessionLogOutLiesAhead,
-    FirstSessionLogOutStays,
-    SessionLogOutOfTheIssuer,
-    SessionLogOutOfTheId,
-    SessionLogOutOfThePerson,
-    LogOutOfSessions,
-    OverlooksCaseOfSessions,
-    CutsSessionsShort,
-    RefusesTheEmptySession,
-    HandleKeepsSessionsItSaw,
-    ReadsAndThenWritesSessions,
-    WritesSessionsWithoutLooking,
+    OneHandleKeepsRevocations,
+    KeepsRevocationsAfterAll,
+    CheckHidesLogOut,
+    CheckHidesRevokedLogin,
+    CheckHidesProviderKey,
+    CheckHasAnotherClock,
+    CheckMakesAUserUp,
+    UnknownKeyIsRevoked,
+    RevokesTheFirstKey,
+    RefusesDuplicateKeys,
+    RevocationOfSeconds,
+    RevocationLiesAhead,
+    FirstRevocationStays,
+    RevocationOfTheIssuer,
+    RevocationOfTheId,
+    RevocationOfAnyKind,
+    RevocationOfTheUser,
+    LogOutOfKeys,
+    SubjectLogOutRevokesTheKey,
+    OverlooksCaseOfKeys,
+    CutsKeysShort,
+    RefusesTheEmptyKey,
+    HandleKeepsKeysItSaw,
+    ReadsAndThenWritesKeys,
+    WritesKeysWithoutLooking,
+    KeepsUntilTheLatestCall,
+    SubjectLogOutCreates,
+    SubjectLogOutReturnsNothing,
+    SubjectLogOutReturnsUnknownUser,
+    RefusesTheEmptySubject,
+    OverlooksCase,
+    CutsSubjectsShort,
+    CutsVeryLongSubjects,
+    KeepsNoRevocations,
     LogInKeepsTheLock,
     LoadKeepsTheLock,
     LogOutKeepsTheLock,
     LogOutLosesAConnection,
     NowKeepsTheLock,
-    StandingKeepsTheLock,
-    SessionLogOutKeepsTheLock,
-    SessionLookKeepsTheLock,
-    LogInInTwoSteps,
+    CheckLoginKeepsTheLock,
+    RevokeKeepsTheLock,
+    RevokedAtKeepsTheLock,
+    FindOrCreateKeepsTheLock,
+    LogOutSubjectKeepsTheLock,
+    FindInTwoSteps,
     LogOutInTwoSteps,
-    SessionLogOutInTwoSteps,
+    RevokeInTwoSteps,
+    RevokesKeyByKey,
 }
 
 impl Fault {
@@ -81,12 +95,15 @@ impl Fault {
                 | Self::LoadKeepsTheLock
                 | Self::LogOutKeepsTheLock
                 | Self::NowKeepsTheLock
-                | Self::StandingKeepsTheLock
-                | Self::SessionLogOutKeepsTheLock
-                | Self::SessionLookKeepsTheLock
-                | Self::LogInInTwoSteps
+                | Self::CheckLoginKeepsTheLock
+                | Self::RevokeKeepsTheLock
+                | Self::RevokedAtKeepsTheLock
+                | Self::FindOrCreateKeepsTheLock
+                | Self::LogOutSubjectKeepsTheLock
+                | Self::FindInTwoSteps
                 | Self::LogOutInTwoSteps
-                | Self::SessionLogOutInTwoSteps
+                | Self::RevokeInTwoSteps
+                | Self::RevokesKeyByKey
         )
     }
 }

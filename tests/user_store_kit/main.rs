@@ -1,16 +1,17 @@
-//! The kit for store authors: our own stores pass it, and a wrong one for each rule does not.
+//! The kit for store authors: the ready stores pass it, and a wrong store for each rule does not.
 
 mod fault;
 mod locks;
 mod members;
 mod readme;
-mod sessions;
+mod revocations;
+mod users_alone;
 
 use std::{collections::HashSet, convert::Infallible, sync::Arc};
 
 use axum_clef::{
     stores::{MemoryUserStore, SqliteUserStore},
-    testing::{BrokenRule, Rule, check_user_store},
+    testing::{BrokenRule, Rule, check_identity_store},
 };
 
 use self::{
@@ -22,8 +23,8 @@ use self::{
 async fn the_store_in_memory_keeps_the_contract() {
     let store = Arc::new(MemoryUserStore::new());
     let open = async || Ok::<_, Infallible>(Arc::clone(&store));
-    check_user_store(open).await.unwrap();
-    check_user_store(open).await.expect("a full store too");
+    check_identity_store(open).await.unwrap();
+    check_identity_store(open).await.expect("a full store too");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,45 +32,42 @@ async fn the_store_in_sqlite_keeps_the_contract() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", directory.path().join("users.db").display());
     let open = async || SqliteUserStore::connect(&url).await;
-    check_user_store(open).await.unwrap();
+    check_identity_store(open).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_in_sqlite_in_memory_keeps_the_contract() {
     let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
     let open = async || Ok::<_, Infallible>(store.clone());
-    check_user_store(open).await.unwrap();
+    check_identity_store(open).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_test_of_one_thread_will_do() {
     let store = MemoryUserStore::new();
     let open = async || Ok::<_, Infallible>(store.clone());
-    check_user_store(open).await.unwrap();
+    check_identity_store(open).await.unwrap();
 }
 
 const FAULTS: &[(Fault, Rule)] = &[
     (Fault::CannotOpen, Rule::Answers),
     (Fault::LoadFails, Rule::Answers),
-    (Fault::TurnsStrangersAway, Rule::LetsPeopleIn),
+    (Fault::TurnsNewUsersAway, Rule::AdmitsUsers),
+    (Fault::TurnsLoginsAway, Rule::AdmitsUsers),
     (Fault::NewUserIsLoggedOut, Rule::NewUserWasNeverLoggedOut),
-    (Fault::EachLoginMakesAUser, Rule::SamePersonSameUser),
-    (Fault::FindsByIssuerOnly, Rule::OtherPersonOtherUser),
+    (Fault::EachLoginMakesAUser, Rule::SameSubjectSameUser),
+    (Fault::FindsByIssuerOnly, Rule::OtherSubjectOtherUser),
     (Fault::FindsByIdOnly, Rule::OtherIssuerOtherUser),
-    (Fault::LoadReadsAnotherForm, Rule::LoadFindsByUserId),
-    (Fault::UnknownIdIsAnError, Rule::UnknownIdIsNobody),
-    (Fault::ReadsTheNumberInFront, Rule::UnknownIdIsNobody),
-    (Fault::CutsIdsAtNul, Rule::UnknownIdIsNobody),
-    (Fault::RefusesTheEmptyPerson, Rule::AnySubject),
-    (Fault::OverlooksCase, Rule::AnySubject),
-    (Fault::CutsPeopleShort, Rule::AnySubject),
-    (Fault::CutsVeryLongPeople, Rule::AnySubject),
     (Fault::FindsAndThenCreates, Rule::FirstLoginsAtOnce),
     (Fault::UniqueIndexWithoutUpsert, Rule::FirstLoginsAtOnce),
+    (Fault::LoadReadsAnotherForm, Rule::FindsByUserId),
+    (Fault::LogInFindsTheFirst, Rule::FindsByUserId),
+    (Fault::UnknownIdIsAnError, Rule::UnknownIdIsNoUser),
+    (Fault::ReadsTheNumberInFront, Rule::UnknownIdIsNoUser),
+    (Fault::CutsIdsAtNul, Rule::UnknownIdIsNoUser),
     (Fault::ClockOfMilliseconds, Rule::ClockRises),
     (Fault::ClockOfEachHandle, Rule::OneClock),
-    (Fault::LogOutCreates, Rule::LogOutOfNobody),
-    (Fault::LogOutOfNobodyIsTrue, Rule::LogOutOfNobody),
+    (Fault::LogOutOfUnknownIdIsTrue, Rule::LogOutOfUnknownUser),
     (Fault::LogOutIsForgotten, Rule::LogOutEndsLoginsBefore),
     (Fault::LogOutIsNeverTrue, Rule::LogOutEndsLoginsBefore),
     (Fault::LogOutOfSeconds, Rule::LogOutEndsLoginsBefore),
@@ -77,8 +75,10 @@ const FAULTS: &[(Fault, Rule)] = &[
     (Fault::FirstLogOutStays, Rule::LogOutOnlyRises),
     (Fault::LoginClearsLogOut, Rule::LoginKeepsLogOut),
     (Fault::LoginHidesLogOut, Rule::LoginKeepsLogOut),
-    (Fault::LogOutOfTheIssuer, Rule::LogOutEndsOnePerson),
-    (Fault::LogOutOfTheId, Rule::LogOutEndsOnePerson),
+    (Fault::FindHidesLogOut, Rule::LoginKeepsLogOut),
+    (Fault::LogOutOfAllUsers, Rule::LogOutEndsOneUser),
+    (Fault::LogOutOfTheIssuer, Rule::LogOutEndsOneUser),
+    (Fault::LogOutOfTheId, Rule::LogOutEndsOneUser),
     (Fault::HandleKeepsWhatItLoaded, Rule::EveryHandleSeesLogOut),
     (Fault::ReadsAndThenWrites, Rule::LogOutsAtOnce),
     (Fault::WritesWithoutLooking, Rule::LogOutsAtOnce),
@@ -86,78 +86,72 @@ const FAULTS: &[(Fault, Rule)] = &[
         Fault::ReadsTheClockBeforeTheLock,
         Rule::LogOutEndsLoginsItFinds,
     ),
+    (Fault::OneHandleKeepsRevocations, Rule::RevocationsKeptOrNot),
+    (Fault::KeepsRevocationsAfterAll, Rule::RevocationsKeptOrNot),
+    (Fault::CheckHidesLogOut, Rule::CheckAgreesWithTheOthers),
     (
-        Fault::StandingHidesLogOut,
-        Rule::StandingAgreesWithTheOthers,
+        Fault::CheckHidesRevokedLogin,
+        Rule::CheckAgreesWithTheOthers,
+    ),
+    (Fault::CheckHidesProviderKey, Rule::CheckAgreesWithTheOthers),
+    (Fault::CheckHasAnotherClock, Rule::CheckAgreesWithTheOthers),
+    (Fault::CheckMakesAUserUp, Rule::CheckAgreesWithTheOthers),
+    (Fault::UnknownKeyIsRevoked, Rule::UnknownKeyIsNotRevoked),
+    (Fault::RevokesTheFirstKey, Rule::RevokesEveryKey),
+    (Fault::RefusesDuplicateKeys, Rule::RevokesEveryKey),
+    (Fault::RevocationOfSeconds, Rule::RevocationEndsLoginsBefore),
+    (Fault::RevocationLiesAhead, Rule::LoginAfterRevocationWorks),
+    (Fault::FirstRevocationStays, Rule::RevocationOnlyRises),
+    (Fault::RevocationOfTheIssuer, Rule::RevocationEndsOneKey),
+    (Fault::RevocationOfTheId, Rule::RevocationEndsOneKey),
+    (Fault::RevocationOfAnyKind, Rule::RevocationEndsOneKey),
+    (Fault::RevocationOfTheUser, Rule::RevocationEndsOneKey),
+    (Fault::LogOutOfKeys, Rule::RevocationEndsOneKey),
+    (
+        Fault::SubjectLogOutRevokesTheKey,
+        Rule::RevocationEndsOneKey,
+    ),
+    (Fault::OverlooksCaseOfKeys, Rule::AnyKey),
+    (Fault::CutsKeysShort, Rule::AnyKey),
+    (Fault::RefusesTheEmptyKey, Rule::AnyKey),
+    (Fault::HandleKeepsKeysItSaw, Rule::EveryHandleSeesRevocation),
+    (Fault::ReadsAndThenWritesKeys, Rule::RevocationsAtOnce),
+    (Fault::WritesKeysWithoutLooking, Rule::RevocationsAtOnce),
+    (Fault::KeepsUntilTheLatestCall, Rule::RevocationIsKept),
+    (
+        Fault::SubjectLogOutCreates,
+        Rule::LogOutSubjectReturnsItsUsers,
     ),
     (
-        Fault::StandingHidesSession,
-        Rule::StandingAgreesWithTheOthers,
+        Fault::SubjectLogOutReturnsNothing,
+        Rule::LogOutSubjectReturnsItsUsers,
     ),
     (
-        Fault::StandingHasAnotherClock,
-        Rule::StandingAgreesWithTheOthers,
+        Fault::SubjectLogOutReturnsUnknownUser,
+        Rule::LogOutSubjectReturnsItsUsers,
     ),
-    (
-        Fault::StandingMakesSomebodyUp,
-        Rule::StandingAgreesWithTheOthers,
-    ),
-    (Fault::OneHandleKeepsSessions, Rule::SessionsKeptOrNot),
-    (Fault::SessionLogOutIsNeverTrue, Rule::SessionsKeptOrNot),
-    (
-        Fault::UnknownSessionHasEnded,
-        Rule::UnknownSessionIsNotLoggedOut,
-    ),
-    (
-        Fault::SessionLogOutIsForgotten,
-        Rule::SessionLogOutEndsLoginsBefore,
-    ),
-    (
-        Fault::SessionLogOutOfSeconds,
-        Rule::SessionLogOutEndsLoginsBefore,
-    ),
-    (
-        Fault::SessionLogOutLiesAhead,
-        Rule::LoginAfterSessionLogOutWorks,
-    ),
-    (Fault::FirstSessionLogOutStays, Rule::SessionLogOutOnlyRises),
-    (Fault::SessionLogOutOfTheIssuer, Rule::SessionLogOutEndsOne),
-    (Fault::SessionLogOutOfTheId, Rule::SessionLogOutEndsOne),
-    (Fault::SessionLogOutOfThePerson, Rule::SessionLogOutEndsOne),
-    (Fault::LogOutOfSessions, Rule::SessionLogOutEndsOne),
-    (Fault::OverlooksCaseOfSessions, Rule::AnySession),
-    (Fault::CutsSessionsShort, Rule::AnySession),
-    (Fault::RefusesTheEmptySession, Rule::AnySession),
-    (
-        Fault::HandleKeepsSessionsItSaw,
-        Rule::EveryHandleSeesSessionLogOut,
-    ),
-    (
-        Fault::ReadsAndThenWritesSessions,
-        Rule::SessionLogOutsAtOnce,
-    ),
-    (
-        Fault::WritesSessionsWithoutLooking,
-        Rule::SessionLogOutsAtOnce,
-    ),
-    (Fault::LogInInTwoSteps, Rule::DroppedCallIsWholeOrUndone),
+    (Fault::RefusesTheEmptySubject, Rule::AnySubject),
+    (Fault::OverlooksCase, Rule::AnySubject),
+    (Fault::CutsSubjectsShort, Rule::AnySubject),
+    (Fault::CutsVeryLongSubjects, Rule::AnySubject),
+    (Fault::FindInTwoSteps, Rule::DroppedCallIsWholeOrUndone),
     (Fault::LogOutInTwoSteps, Rule::DroppedCallIsWholeOrUndone),
-    (
-        Fault::SessionLogOutInTwoSteps,
-        Rule::DroppedCallIsWholeOrUndone,
-    ),
+    (Fault::RevokeInTwoSteps, Rule::DroppedCallIsWholeOrUndone),
+    (Fault::RevokesKeyByKey, Rule::DroppedCallIsWholeOrUndone),
 ];
 
-/// Of these the calls that come later have no answer.
+/// Later calls to these stores get no answer.
 const LEAKS: &[(Fault, &str)] = &[
     (Fault::LogInKeepsTheLock, "`log_in`"),
     (Fault::LoadKeepsTheLock, "`load`"),
     (Fault::LogOutKeepsTheLock, "`log_out`"),
     (Fault::LogOutLosesAConnection, "`log_out`"),
     (Fault::NowKeepsTheLock, "`now`"),
-    (Fault::StandingKeepsTheLock, "`standing`"),
-    (Fault::SessionLogOutKeepsTheLock, "`log_out_session`"),
-    (Fault::SessionLookKeepsTheLock, "`session_logged_out_at`"),
+    (Fault::CheckLoginKeepsTheLock, "`check_login`"),
+    (Fault::RevokeKeepsTheLock, "`revoke`"),
+    (Fault::RevokedAtKeepsTheLock, "`revoked_at`"),
+    (Fault::FindOrCreateKeepsTheLock, "`find_or_create`"),
+    (Fault::LogOutSubjectKeepsTheLock, "`log_out_subject`"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,10 +170,9 @@ async fn each_wrong_store_is_noticed_by_the_rule_that_it_breaks() {
     }
 }
 
-/// As the methods of `UserStore` stand.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_keeps_no_sessions_is_right() {
-    check(Fault::KeepsNoSessions).await.unwrap();
+async fn a_store_that_keeps_no_revocations_is_right() {
+    check(Fault::KeepsNoRevocations).await.unwrap();
 }
 
 #[test]
@@ -192,7 +185,7 @@ fn there_is_a_wrong_store_for_each_rule() {
     assert_eq!(words.len(), Rule::ALL.len(), "each in words of its own");
 }
 
-/// The time stands still until everybody waits, and then jumps to the limit.
+/// The time stands still until every task waits, and then jumps to the limit.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_is_given_up() {
     let broken = check(Fault::LogOutHangs).await.unwrap_err();
@@ -216,7 +209,7 @@ async fn a_message_says_the_rule_what_was_expected_what_was_seen_and_what_to_do(
     let broken = check(Fault::FindsByIdOnly).await.unwrap_err();
     assert_eq!(
         broken.to_string(),
-        "broken rule: the same id at two issuers is two people. Expected: another user than \
+        "broken rule: the same id at two issuers is two users. Expected: another user than \
          \"0\" for the same id of another issuer. Seen: the same user. Make issuer and id unique \
          together, and look for both."
     );
@@ -232,5 +225,5 @@ async fn check(fault: Fault) -> Result<(), BrokenRule> {
         }
         Ok(Members::new(fault, &shared))
     };
-    check_user_store(open).await
+    check_identity_store(open).await
 }

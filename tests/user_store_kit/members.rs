@@ -1,4 +1,4 @@
-//! A store with a fault: its people.
+//! A store with a fault: its users.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,19 +9,19 @@ use std::{
     },
 };
 
-use async_trait::async_trait;
 use axum_clef::{
-    BoxError, LoginReference, Profile, ProviderSession, Standing, Subject, Timestamp, User,
-    UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
+    Timestamp, User, UserStore,
 };
 use tokio::task::yield_now;
 
-use crate::{fault::Fault, locks::Locks};
+use crate::{fault::Fault, locks::Locks, revocations::Revocation};
 
 #[derive(Clone)]
 pub struct Member {
     number: usize,
     pub subject: Subject,
+    last_login_at: Option<Timestamp>,
     pub logged_out_at: Option<Timestamp>,
 }
 
@@ -42,7 +42,7 @@ pub struct Members {
     pub shared: Arc<Shared>,
     /// What a handle keeps that should not.
     loaded: Mutex<HashMap<String, Member>>,
-    pub seen_sessions: Mutex<HashMap<ProviderSession, Option<Timestamp>>>,
+    pub seen_keys: Mutex<HashMap<RevocationKey, Option<Timestamp>>>,
 }
 
 #[derive(Default)]
@@ -50,7 +50,7 @@ pub struct Shared {
     handles: AtomicUsize,
     pub logouts: AtomicUsize,
     pub members: Mutex<Vec<Member>>,
-    pub sessions: Mutex<HashMap<ProviderSession, Timestamp>>,
+    pub revocations: Mutex<HashMap<RevocationKey, Revocation>>,
     pub locks: Locks,
     /// Users whose making was begun and not ended.
     unfinished: Mutex<HashSet<usize>>,
@@ -63,7 +63,7 @@ impl Members {
             handle: shared.handles.fetch_add(1, SeqCst),
             shared: Arc::clone(shared),
             loaded: Mutex::default(),
-            seen_sessions: Mutex::default(),
+            seen_keys: Mutex::default(),
         }
     }
 
@@ -71,7 +71,7 @@ impl Members {
         self.fault == fault
     }
 
-    /// Whom this store takes somebody for.
+    /// Which subject this store takes one for.
     fn key(&self, subject: &Subject) -> Subject {
         let (issuer, id) = (subject.issuer(), subject.id());
         let cut = |length| id.chars().take(length).collect::<String>();
@@ -79,8 +79,8 @@ impl Members {
             Fault::FindsByIssuerOnly => Subject::new(issuer, ""),
             Fault::FindsByIdOnly => Subject::new("", id),
             Fault::OverlooksCase => Subject::new(issuer, id.to_lowercase()),
-            Fault::CutsPeopleShort => Subject::new(issuer, cut(254)),
-            Fault::CutsVeryLongPeople => Subject::new(issuer, cut(255)),
+            Fault::CutsSubjectsShort => Subject::new(issuer, cut(254)),
+            Fault::CutsVeryLongSubjects => Subject::new(issuer, cut(255)),
             _ => subject.clone(),
         }
     }
@@ -95,6 +95,7 @@ impl Members {
         members.push(Member {
             number: members.len(),
             subject: self.key(subject),
+            last_login_at: None,
             logged_out_at,
         });
         members[members.len() - 1].clone()
@@ -110,7 +111,8 @@ impl Members {
     }
 
     /// What a logout at `now` writes.
-    fn stamp(&self, now: Timestamp, previous: Option<Timestamp>) -> Option<Timestamp> {
+    fn stamp(&self, now: Timestamp, member: &Member) -> Option<Timestamp> {
+        let previous = member.logged_out_at;
         let micros = now.as_micros();
         match self.fault {
             Fault::LogOutIsForgotten => previous,
@@ -120,7 +122,22 @@ impl Members {
             }
             Fault::FirstLogOutStays => previous.or(Some(now)),
             Fault::WritesWithoutLooking => Some(now),
-            _ => Some(now.raised_above(previous)),
+            // The logins that it misses are those that it should find.
+            Fault::ReadsTheClockBeforeTheLock => Some(now.raised_above(previous)),
+            _ => Some(now.raised_above(previous.max(member.last_login_at))),
+        }
+    }
+
+    /// The form in which this store reads an id.
+    fn read<'a>(&self, id: &'a str) -> Result<&'a str, BoxError> {
+        match self.fault {
+            Fault::UnknownIdIsAnError => {
+                id.parse::<usize>()?;
+                Ok(id)
+            }
+            Fault::ReadsTheNumberInFront => Ok(id.split(' ').next().unwrap_or_default()),
+            Fault::CutsIdsAtNul => Ok(id.split('\0').next().unwrap_or_default()),
+            _ => Ok(id),
         }
     }
 
@@ -128,10 +145,7 @@ impl Members {
         let id = match self.fault {
             Fault::LoadFails => return Err("the table is gone".into()),
             Fault::LoadReadsAnotherForm => id.strip_prefix("member ").unwrap_or_default(),
-            Fault::UnknownIdIsAnError => &id.parse::<usize>()?.to_string(),
-            Fault::ReadsTheNumberInFront => id.split(' ').next().unwrap_or_default(),
-            Fault::CutsIdsAtNul => id.split('\0').next().unwrap_or_default(),
-            _ => id,
+            _ => self.read(id)?,
         };
         let members = self.shared.members.lock().unwrap();
         let unfinished = self.shared.unfinished.lock().unwrap();
@@ -148,8 +162,8 @@ impl Members {
         Ok(found)
     }
 
-    /// Makes the user of a new person unfinished, and finishes it.
-    async fn log_in_in_two_steps(&self, subject: &Subject) {
+    /// Makes the user of a new subject unfinished, and finishes it.
+    async fn create_in_two_steps(&self, subject: &Subject) {
         let number = {
             let mut members = self.shared.members.lock().unwrap();
             if self.position(&members, subject).is_some() {
@@ -162,19 +176,149 @@ impl Members {
         yield_now().await;
         self.shared.unfinished.lock().unwrap().remove(&number);
     }
+
+    /// A logout of the member at this place, and of those that the fault takes along.
+    async fn log_out_at(&self, find: impl Fn(&[Member]) -> Option<usize>) -> Option<String> {
+        let too_early = self.time();
+        let reads_too_early =
+            self.is(Fault::ReadsTheClockBeforeTheLock) || self.is(Fault::WritesWithoutLooking);
+        if reads_too_early {
+            // As long as others may hold the lock: now longer, now shorter.
+            for _ in 0..20 + self.shared.logouts.fetch_add(1, SeqCst) % 7 {
+                yield_now().await;
+            }
+        }
+        if self.is(Fault::ReadsAndThenWrites) || self.is(Fault::LogOutInTwoSteps) {
+            let (found, member) = {
+                let members = self.shared.members.lock().unwrap();
+                let found = find(&members)?;
+                (found, members[found].clone())
+            };
+            let stamp = self.stamp(too_early, &member);
+            if self.is(Fault::LogOutInTwoSteps) {
+                self.shared.members.lock().unwrap()[found].logged_out_at = None;
+                yield_now().await;
+            }
+            for _ in 0..self.shared.logouts.fetch_add(1, SeqCst) % 7 {
+                yield_now().await;
+            }
+            self.shared.members.lock().unwrap()[found].logged_out_at = stamp;
+            return Some(member.id());
+        }
+
+        let mut members = self.shared.members.lock().unwrap();
+        let found = find(&members)?;
+        let now = if reads_too_early {
+            too_early
+        } else {
+            self.time()
+        };
+        let member = members[found].clone();
+        let stamp = self.stamp(now, &member);
+        for other in members.iter_mut() {
+            let ends = match self.fault {
+                Fault::LogOutOfAllUsers => true,
+                Fault::LogOutOfTheIssuer => other.subject.issuer() == member.subject.issuer(),
+                Fault::LogOutOfTheId => other.subject.id() == member.subject.id(),
+                _ => false,
+            };
+            if ends || other.number == member.number {
+                other.logged_out_at = stamp;
+            }
+        }
+        drop(members);
+        self.loaded.lock().unwrap().clear();
+        Some(member.id())
+    }
 }
 
-#[async_trait]
 impl UserStore for Members {
     type User = Member;
 
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
-        let subject = &profile.subject;
+    async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
+        let _lock = self.lock(&[Fault::LoadKeepsTheLock]).await;
+        self.find(id)
+    }
+
+    async fn log_in(&self, id: &str) -> Result<Option<Member>, BoxError> {
         let _lock = self.lock(&[Fault::LogInKeepsTheLock]).await;
-        if self.is(Fault::TurnsStrangersAway) {
+        let id = self.read(id)?;
+        let mut members = self.shared.members.lock().unwrap();
+        let mut found = members.iter().position(|member| member.id() == id);
+        match self.fault {
+            Fault::TurnsLoginsAway => found = None,
+            Fault::LogInFindsTheFirst => found = found.map(|_| 0),
+            _ => {}
+        }
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let member = &mut members[found];
+        member.last_login_at = member.last_login_at.max(Some(self.time()));
+        if self.is(Fault::LoginClearsLogOut) {
+            member.logged_out_at = None;
+        }
+        let mut member = member.clone();
+        if self.is(Fault::LoginHidesLogOut) {
+            member.logged_out_at = None;
+        }
+        Ok(Some(member))
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        if self.is(Fault::LogOutHangs) {
+            future::pending::<()>().await;
+        }
+        let leaks = [Fault::LogOutKeepsTheLock, Fault::LogOutLosesAConnection];
+        let _lock = self.lock(&leaks).await;
+        let id = self.read(id)?;
+        let find = |members: &[Member]| members.iter().position(|member| member.id() == id);
+        let found = self.log_out_at(find).await;
+        if self.is(Fault::LogOutOfKeys) {
+            self.revoke_all();
+        }
+        match found {
+            Some(_) => Ok(!self.is(Fault::LogOutIsNeverTrue)),
+            None => Ok(self.is(Fault::LogOutOfUnknownIdIsTrue)),
+        }
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        let _lock = self.lock(&[Fault::NowKeepsTheLock]).await;
+        Ok(self.time())
+    }
+
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Member>>, BoxError> {
+        let _lock = self.lock(&[Fault::CheckLoginKeepsTheLock]).await;
+        self.check(login)
+    }
+
+    fn keeps_revocations(&self) -> bool {
+        self.revokes() && !self.is(Fault::KeepsRevocationsAfterAll)
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        let _lock = self.lock(&[Fault::RevokeKeepsTheLock]).await;
+        self.revoke_keys(keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        let _lock = self.lock(&[Fault::RevokedAtKeepsTheLock]).await;
+        Ok(self.stamp_of(key))
+    }
+}
+
+impl IdentityStore for Members {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
+        let subject = &profile.subject;
+        let _lock = self.lock(&[Fault::FindOrCreateKeepsTheLock]).await;
+        if self.is(Fault::TurnsNewUsersAway) {
             return Ok(None);
         }
-        if self.is(Fault::RefusesTheEmptyPerson) && subject.id().is_empty() {
+        if self.is(Fault::RefusesTheEmptySubject) && subject.id().is_empty() {
             return Err("an id is not empty".into());
         }
         if self.is(Fault::FindsAndThenCreates) || self.is(Fault::UniqueIndexWithoutUpsert) {
@@ -192,118 +336,39 @@ impl UserStore for Members {
                 None => Ok(Some(self.create(&mut members, subject))),
             };
         }
-        if self.is(Fault::LogInInTwoSteps) {
-            self.log_in_in_two_steps(subject).await;
+        if self.is(Fault::FindInTwoSteps) {
+            self.create_in_two_steps(subject).await;
         }
         let mut members = self.shared.members.lock().unwrap();
         let found = self.position(&members, subject);
         let Some(found) = found.filter(|_| !self.is(Fault::EachLoginMakesAUser)) else {
             return Ok(Some(self.create(&mut members, subject)));
         };
-        if self.is(Fault::LoginClearsLogOut) {
-            members[found].logged_out_at = None;
-        }
         let mut member = members[found].clone();
-        if self.is(Fault::LoginHidesLogOut) {
+        if self.is(Fault::FindHidesLogOut) {
             member.logged_out_at = None;
         }
         Ok(Some(member))
     }
 
-    async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
-        let _lock = self.lock(&[Fault::LoadKeepsTheLock]).await;
-        self.find(id)
-    }
-
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        if self.is(Fault::LogOutHangs) {
-            future::pending::<()>().await;
-        }
-        let leaks = [Fault::LogOutKeepsTheLock, Fault::LogOutLosesAConnection];
-        let _lock = self.lock(&leaks).await;
-        let too_early = self.time();
-        let reads_too_early =
-            self.is(Fault::ReadsTheClockBeforeTheLock) || self.is(Fault::WritesWithoutLooking);
-        if reads_too_early {
-            // As long as others may hold the lock: now longer, now shorter.
-            for _ in 0..20 + self.shared.logouts.fetch_add(1, SeqCst) % 7 {
-                yield_now().await;
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        let _lock = self.lock(&[Fault::LogOutSubjectKeepsTheLock]).await;
+        let found = self.log_out_at(|members| self.position(members, subject));
+        let found = found.await;
+        match self.fault {
+            Fault::SubjectLogOutCreates if found.is_none() => {
+                self.create(&mut self.shared.members.lock().unwrap(), subject);
             }
-        }
-        if self.is(Fault::ReadsAndThenWrites) || self.is(Fault::LogOutInTwoSteps) {
-            let read = {
-                let members = self.shared.members.lock().unwrap();
-                self.position(&members, subject)
-                    .map(|found| (found, members[found].logged_out_at))
-            };
-            let Some((found, previous)) = read else {
-                return Ok(false);
-            };
-            let stamp = self.stamp(too_early, previous);
-            if self.is(Fault::LogOutInTwoSteps) {
-                self.shared.members.lock().unwrap()[found].logged_out_at = None;
-                yield_now().await;
+            Fault::SubjectLogOutReturnsNothing => return Ok(Vec::new()),
+            Fault::SubjectLogOutReturnsUnknownUser if found.is_none() => {
+                return Ok(vec!["0".to_owned()]);
             }
-            for _ in 0..self.shared.logouts.fetch_add(1, SeqCst) % 7 {
-                yield_now().await;
+            Fault::SubjectLogOutRevokesTheKey => {
+                let keys = [RevocationKey::Subject(subject.clone())];
+                self.revoke_keys(&keys, self.time()).await?;
             }
-            self.shared.members.lock().unwrap()[found].logged_out_at = stamp;
-            return Ok(true);
+            _ => {}
         }
-
-        let mut members = self.shared.members.lock().unwrap();
-        let Some(found) = self.position(&members, subject) else {
-            if self.is(Fault::LogOutCreates) {
-                self.create(&mut members, subject);
-            }
-            return Ok(self.is(Fault::LogOutOfNobodyIsTrue));
-        };
-        let now = if reads_too_early {
-            too_early
-        } else {
-            self.time()
-        };
-        let stamp = self.stamp(now, members[found].logged_out_at);
-        for member in members.iter_mut() {
-            let same_issuer = member.subject.issuer() == self.key(subject).issuer();
-            let same_id = member.subject.id() == self.key(subject).id();
-            if (same_issuer || self.is(Fault::LogOutOfTheId))
-                && (same_id || self.is(Fault::LogOutOfTheIssuer))
-            {
-                member.logged_out_at = stamp;
-            }
-        }
-        drop(members);
-        self.loaded.lock().unwrap().clear();
-        if self.is(Fault::LogOutOfSessions) {
-            self.end_sessions_of(subject.issuer());
-        }
-        Ok(!self.is(Fault::LogOutIsNeverTrue))
-    }
-
-    async fn now(&self) -> Result<Timestamp, BoxError> {
-        let _lock = self.lock(&[Fault::NowKeepsTheLock]).await;
-        Ok(self.time())
-    }
-
-    async fn standing(
-        &self,
-        login: LoginReference<'_>,
-    ) -> Result<Option<Standing<Member>>, BoxError> {
-        let _lock = self.lock(&[Fault::StandingKeepsTheLock]).await;
-        self.stands(login)
-    }
-
-    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        let _lock = self.lock(&[Fault::SessionLogOutKeepsTheLock]).await;
-        self.end_session(session).await
-    }
-
-    async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        let _lock = self.lock(&[Fault::SessionLookKeepsTheLock]).await;
-        self.session_ended_at(session)
+        Ok(found.into_iter().collect())
     }
 }

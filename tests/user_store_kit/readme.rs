@@ -1,7 +1,7 @@
 //! The store of the README keeps the contract. Its text is compiled from a copy, which a test
 //! compares.
 
-use axum_clef::testing::{BrokenRule, Rule, check_user_store};
+use axum_clef::testing::{BrokenRule, Rule, check_identity_store};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use tempfile::TempDir;
 
@@ -30,7 +30,13 @@ async fn a_logout_in_the_store_of_the_readme_is_later_than_the_last_login() {
     let alex = Subject::new("https://clef.test", "12345");
     let profile = Profile::new(alex.clone());
     let before = Timestamp::now();
-    let id = members.log_in(&profile).await.unwrap().unwrap().id();
+    let id = members
+        .find_or_create(&profile)
+        .await
+        .unwrap()
+        .unwrap()
+        .id();
+    members.log_in(&id).await.unwrap().unwrap();
     let noted: i64 = sqlx::query_scalar("select last_login_at from members")
         .fetch_one(&pool)
         .await
@@ -41,9 +47,12 @@ async fn a_logout_in_the_store_of_the_readme_is_later_than_the_last_login() {
     let ahead = before.as_micros() + 60_000_000;
     let set_ahead = sqlx::query("update members set last_login_at = ?").bind(ahead);
     set_ahead.execute(&pool).await.unwrap();
-    members.log_in(&profile).await.unwrap();
+    members.log_in(&id).await.unwrap();
     for logout in 1..=2 {
-        assert!(members.log_out(&alex).await.unwrap());
+        match logout {
+            1 => assert!(members.log_out(&id).await.unwrap()),
+            _ => assert_eq!(members.log_out_subject(&alex).await.unwrap(), [&*id]),
+        }
         let stamp = members.load(&id).await.unwrap().unwrap().logged_out_at();
         assert_eq!(stamp, Some(Timestamp::from_micros(ahead + logout)));
     }
@@ -52,32 +61,41 @@ async fn a_logout_in_the_store_of_the_readme_is_later_than_the_last_login() {
 /// The store with the transaction of `begin_with`, which leaves the lock behind.
 struct BeginsImmediately(Members);
 
-#[async_trait]
 impl UserStore for BeginsImmediately {
     type User = Member;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
-        self.0.log_in(profile).await
-    }
 
     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
         self.0.load(id).await
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
+    async fn log_in(&self, id: &str) -> Result<Option<Member>, BoxError> {
+        self.0.log_in(id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
         let Members(pool) = &self.0;
         let mut transaction = pool.begin_with("begin immediate").await?;
         let written = sqlx::query(
-            "update members set logged_out_at = max(?1, coalesce(logged_out_at + 1, ?1))
-             where issuer = ?2 and subject = ?3",
+            "update members set logged_out_at =
+                max(?1, coalesce(last_login_at + 1, ?1), coalesce(logged_out_at + 1, ?1))
+             where id = ?2",
         )
         .bind(Timestamp::now().as_micros())
-        .bind(subject.issuer())
-        .bind(subject.id())
+        .bind(id.parse::<i64>().ok())
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
         Ok(written.rows_affected() > 0)
+    }
+}
+
+impl IdentityStore for BeginsImmediately {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
+        self.0.find_or_create(profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.0.log_out_subject(subject).await
     }
 }
 
@@ -89,14 +107,14 @@ async fn a_transaction_begun_by_another_statement_is_noticed() {
 }
 
 /// Runs the kit over the table of the README.
-async fn check<S: UserStore>(store: impl Fn(SqlitePool) -> S) -> Result<(), BrokenRule> {
+async fn check<S: IdentityStore>(store: impl Fn(SqlitePool) -> S) -> Result<(), BrokenRule> {
     let directory = tempfile::tempdir().unwrap();
     let options = database(&directory).await;
     let open = async || {
         let pool = SqlitePool::connect_with(options.clone()).await;
         pool.map(&store)
     };
-    check_user_store(open).await
+    check_identity_store(open).await
 }
 
 /// A new database with the table of the README.

@@ -1,6 +1,5 @@
-use async_trait::async_trait;
-use axum_clef::{BoxError, Profile, Subject, Timestamp, User, UserStore};
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use axum_clef::{BoxError, IdentityStore, Profile, Subject, Timestamp, User, UserStore};
+use sqlx::{Row, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
 
 #[derive(Clone)]
 struct Member {
@@ -20,63 +19,98 @@ impl User for Member {
 
 struct Members(SqlitePool);
 
-#[async_trait]
 impl UserStore for Members {
     type User = Member;
 
-    // Find or create, in one statement. `Ok(None)` turns the person away.
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
-        let row = sqlx::query(
-            "insert into members (issuer, subject, email, last_login_at) values (?, ?, ?, ?)
-             on conflict (issuer, subject) do update set
-                email = excluded.email,
-                last_login_at = max(excluded.last_login_at, last_login_at)
-             returning id, logged_out_at",
-        )
-        .bind(profile.subject.issuer())
-        .bind(profile.subject.id())
-        .bind(&profile.email)
-        .bind(Timestamp::now().as_micros())
-        .fetch_one(&self.0)
-        .await?;
-        Ok(Some(member(&row)?))
-    }
-
     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
-        let Ok(id) = id.parse::<i64>() else {
-            return Ok(None); // nobody's id, which is no error
-        };
         let row = sqlx::query("select id, logged_out_at from members where id = ?")
-            .bind(id)
+            .bind(id.parse::<i64>().ok()) // any other id is unknown, which is no error
             .fetch_optional(&self.0)
             .await?;
         Ok(row.as_ref().map(member).transpose()?)
     }
 
-    // The stamp only rises, and is later than the last login.
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        // Not `begin_with("begin immediate")`: a client that hangs up could leave the lock behind.
+    // Notes the login, so that the next logout is later, and returns the user.
+    async fn log_in(&self, id: &str) -> Result<Option<Member>, BoxError> {
+        let mut transaction = self.write().await?;
+        let row = sqlx::query(
+            "update members set last_login_at = max(?1, coalesce(last_login_at, ?1))
+             where id = ?2
+             returning id, logged_out_at",
+        )
+        .bind(Timestamp::now().as_micros())
+        .bind(id.parse::<i64>().ok())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(row.as_ref().map(member).transpose()?)
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        let ended = self.end_logins(id.parse().ok(), None).await?;
+        Ok(!ended.is_empty())
+    }
+
+    // `now` is the system clock by default. A database that several machines share must answer
+    // with its own clock here and in both writes: one clock, or no promise.
+}
+
+impl IdentityStore for Members {
+    // One statement, so two first logins at once create one member. `Ok(None)` turns the user away.
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
+        let row = sqlx::query(
+            "insert into members (issuer, subject, email) values (?, ?, ?)
+             on conflict (issuer, subject) do update set email = excluded.email
+             returning id, logged_out_at",
+        )
+        .bind(profile.subject.issuer())
+        .bind(profile.subject.id())
+        .bind(&profile.email)
+        .fetch_one(&self.0)
+        .await?;
+        Ok(Some(member(&row)?))
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.end_logins(None, Some(subject)).await
+    }
+}
+
+impl Members {
+    // The stamp only rises, and is later than the latest login.
+    async fn end_logins(
+        &self,
+        id: Option<i64>,
+        subject: Option<&Subject>,
+    ) -> Result<Vec<String>, BoxError> {
+        let mut transaction = self.write().await?;
+        let rows = sqlx::query(
+            "update members set logged_out_at =
+                max(?1, coalesce(last_login_at + 1, ?1), coalesce(logged_out_at + 1, ?1))
+             where id = ?2 or (issuer = ?3 and subject = ?4)
+             returning id",
+        )
+        .bind(Timestamp::now().as_micros())
+        .bind(id)
+        .bind(subject.map(Subject::issuer))
+        .bind(subject.map(Subject::id))
+        .fetch_all(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        let ids = rows.iter().map(|row| row.try_get::<i64, _>("id"));
+        ids.map(|id| Ok(id?.to_string())).collect()
+    }
+
+    // A transaction that has the write lock before the time is read: a login made while it waits
+    // would be later than the logout. Not `begin_with("begin immediate")`: a client that hangs up
+    // could leave the lock behind.
+    async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         let mut transaction = self.0.begin().await?;
-        // Changes nothing, but takes the write lock. The time is read after that.
         sqlx::query("update members set id = id where false")
             .execute(&mut *transaction)
             .await?;
-        let written = sqlx::query(
-            "update members set logged_out_at =
-                max(?1, last_login_at + 1, coalesce(logged_out_at + 1, ?1))
-             where issuer = ?2 and subject = ?3",
-        )
-        .bind(Timestamp::now().as_micros())
-        .bind(subject.issuer())
-        .bind(subject.id())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(written.rows_affected() > 0)
+        Ok(transaction)
     }
-
-    // `now` is the system clock unless you say otherwise. A database that several machines
-    // share must answer with its own clock here and in `log_out`: one clock, or no promise.
 }
 
 fn member(row: &SqliteRow) -> Result<Member, sqlx::Error> {

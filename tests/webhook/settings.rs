@@ -13,7 +13,7 @@ use axum::{
 use axum_clef::AdmissionLimits;
 use tokio::time::sleep;
 
-use crate::site::{ATTACKER, Layer, Site, answer, attacker, notice};
+use crate::site::{ATTACKER, Builder, Site, answer, attacker, notice};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -57,7 +57,7 @@ async fn the_limits_are_those_that_are_set() {
         .queue(4)
         .queue_timeout(123 * MILLISECOND);
     // Slow, so that whoever waits does so for as long as they may.
-    let set_up = |layer: Layer| layer.notice_limits(limits).pending_logout_limit(5);
+    let set_up = |layer: Builder| layer.notice_limits(limits).pending_logout_limit(5);
     let site = Site::set_up(Duration::from_secs(1), set_up).await;
     let expected = (3, 4, 123 * MILLISECOND, 5);
     assert_eq!(measured(&site).await, expected);
@@ -90,7 +90,7 @@ fn peer(request: &Parts) -> Option<IpAddr> {
 #[tokio::test(start_paused = true)]
 async fn a_sender_is_known_by_the_header_that_the_application_names() {
     let limits = AdmissionLimits::default().concurrency(1).queue(0);
-    let by_header = |layer: Layer| {
+    let by_header = |layer: Builder| {
         layer.client_address(|request| {
             let address = request.headers.get("x-real-ip")?.to_str().ok()?;
             address.parse::<IpAddr>().ok()

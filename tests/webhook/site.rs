@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use axum::{
     Router,
     body::Body,
@@ -15,7 +14,8 @@ use axum::{
     http::{Request, Response, StatusCode, header},
 };
 use axum_clef::{
-    AdmissionLimits, BoxError, ClefLayer, ClefSessions, Profile, Subject, UserStore,
+    AdmissionLimits, BoxError, ClefLayer, ClefLayerBuilder, IdentityStore, LoginCheck,
+    LoginReference, Profile, RevocationKey, Subject, Timestamp, UserStore,
     stores::{Account, MemoryUserStore},
 };
 use tokio::time::Instant;
@@ -33,13 +33,14 @@ pub fn attacker(number: usize) -> IpAddr {
     IpAddr::from([10, b, c, d])
 }
 
-pub type Layer = ClefLayer<ClefSessions>;
+/// Its settings.
+pub type Builder = ClefLayerBuilder<Users>;
 
 /// A site, its provider and its users.
 pub struct Site {
     pub provider: CountingProvider,
     pub users: Users,
-    pub layer: Layer,
+    pub layer: ClefLayer,
     pub app: Router,
 }
 
@@ -58,17 +59,17 @@ impl Site {
         Self::set_up(takes, |layer| layer.notice_limits(limits)).await
     }
 
-    pub async fn set_up(takes: Duration, set_up: impl FnOnce(Layer) -> Layer) -> Self {
+    pub async fn set_up(takes: Duration, set_up: impl FnOnce(Builder) -> Builder) -> Self {
         let provider = CountingProvider::new(takes);
         let users = Users::default();
         for id in 0..100 {
             let profile = Profile::new(Subject::new(ISSUER, id.to_string()));
-            users.log_in(&profile).await.unwrap().unwrap();
+            users.find_or_create(&profile).await.unwrap().unwrap();
         }
         let sessions = MemoryStore::default();
         let site = "http://127.0.0.1:9";
-        let layer = ClefLayer::new(site, provider.clone(), users.clone(), sessions).unwrap();
-        let layer = set_up(layer);
+        let layer = ClefLayer::builder(site, users.clone(), sessions).provider(provider.clone());
+        let layer = set_up(layer).build().unwrap();
         Self {
             provider,
             users,
@@ -122,22 +123,59 @@ pub struct Users {
     pub failing: Arc<AtomicBool>,
 }
 
-#[async_trait]
+impl Users {
+    fn works(&self) -> Result<(), BoxError> {
+        match self.failing.load(SeqCst) {
+            true => Err("the user store is down".into()),
+            false => Ok(()),
+        }
+    }
+}
+
 impl UserStore for Users {
     type User = Account;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.inner.log_in(profile).await
-    }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
         self.inner.load(id).await
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        if self.failing.load(SeqCst) {
-            return Err("the user store is down".into());
-        }
-        self.inner.log_out(subject).await
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.inner.log_in(id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.works()?;
+        self.inner.log_out(id).await
+    }
+
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        self.inner.check_login(login).await
+    }
+
+    fn keeps_revocations(&self) -> bool {
+        true
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        self.works()?;
+        self.inner.revoke(keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        self.inner.revoked_at(key).await
+    }
+}
+
+impl IdentityStore for Users {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        self.inner.find_or_create(profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.works()?;
+        self.inner.log_out_subject(subject).await
     }
 }

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use axum_clef::{
-    BoxError, LoginReference, Profile, ProviderSession, SessionStore, Standing, Subject, Timestamp,
-    UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, SessionStore,
+    Subject, Timestamp, UserStore,
     stores::{Account, PostgresUserStore},
 };
 use tower_sessions::{
@@ -39,42 +39,52 @@ impl CountedUsers {
     }
 }
 
-#[async_trait]
 impl UserStore for CountedUsers {
     type User = Account;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.ask().log_in(profile).await
-    }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
         self.ask().load(id).await
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        self.ask().log_out(subject).await
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.ask().log_in(id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.ask().log_out(id).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         self.ask().now().await
     }
 
-    async fn standing(
+    async fn check_login(
         &self,
         login: LoginReference<'_>,
-    ) -> Result<Option<Standing<Account>>, BoxError> {
-        self.ask().standing(login).await
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        self.ask().check_login(login).await
     }
 
-    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        self.ask().log_out_session(session).await
+    fn keeps_revocations(&self) -> bool {
+        self.inner.keeps_revocations()
     }
 
-    async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        self.ask().session_logged_out_at(session).await
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        self.ask().revoke(keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        self.ask().revoked_at(key).await
+    }
+}
+
+impl IdentityStore for CountedUsers {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        self.ask().find_or_create(profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.ask().log_out_subject(subject).await
     }
 }
 

@@ -97,7 +97,8 @@ impl Node {
             .test_before_acquire(false);
         let bus = PostgresLogoutBus::new(pool.connect_lazy(&self.bus_url)?);
         let users = Leased::new(users, LEASE).bus(bus);
-        let layer = ClefLayer::new(SITE, Numbers, users, self.sessions.clone())?;
+        let layer = ClefLayer::builder(SITE, users, self.sessions.clone());
+        let layer = layer.provider(Numbers).build()?;
         let app = Router::new()
             .route(ACCOUNT, get(account))
             .merge(layer.routes())

@@ -16,7 +16,7 @@ use axum::{
     routing::get,
 };
 use axum_clef::{
-    BoxError, ClefLayer, ClefSessions, LoggedIn, LoginReference, Profile, Standing, Subject,
+    BoxError, ClefLayer, IdentityStore, LoggedIn, LoginCheck, LoginReference, Profile, Subject,
     UserStore,
     clef::Clef,
     provider::{
@@ -37,7 +37,7 @@ const ISSUER: &str = "https://id.example.com";
 
 pub struct Site {
     pub address: SocketAddr,
-    pub layer: ClefLayer<ClefSessions>,
+    pub layer: ClefLayer,
     app: Router,
     questions: Arc<AtomicU64>,
 }
@@ -52,11 +52,13 @@ impl Site {
             questions: Arc::clone(&questions),
         };
         let site = format!("http://{address}");
-        let layer = ClefLayer::new(&site, ByName, users, MemoryStore::default())?
+        let layer = ClefLayer::builder(&site, users, MemoryStore::default())
+            .provider(ByName)
             // With the reserve on top, for the pages of few people are many here.
             .most_live_pages(settings.pages.saturating_mul(2))
             .most_live_pages_per_user(settings.each)
-            .most_live_pages_per_login(settings.each);
+            .most_live_pages_per_login(settings.each)
+            .build()?;
         let app = Router::new()
             .route("/account", get(|_: LoggedIn<Account>| async { "yours" }))
             .merge(layer.routes())
@@ -119,28 +121,37 @@ struct Counted {
     questions: Arc<AtomicU64>,
 }
 
-#[async_trait]
 impl UserStore for Counted {
     type User = Account;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.inner.log_in(profile).await
-    }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
         self.inner.load(id).await
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        self.inner.log_out(subject).await
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.inner.log_in(id).await
     }
 
-    async fn standing(
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.inner.log_out(id).await
+    }
+
+    async fn check_login(
         &self,
         login: LoginReference<'_>,
-    ) -> Result<Option<Standing<Account>>, BoxError> {
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
         self.questions.fetch_add(1, Relaxed);
-        self.inner.standing(login).await
+        self.inner.check_login(login).await
+    }
+}
+
+impl IdentityStore for Counted {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        self.inner.find_or_create(profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.inner.log_out_subject(subject).await
     }
 }
 
@@ -172,6 +183,7 @@ impl Provider for ByName {
             None => Err(ProviderError::new(ProviderErrorKind::Refused, "no token")),
         }
     }
+
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
         let clef = Clef::new("https://clef.example", "", "").unwrap();
         clef.logout_answer(outcome)

@@ -54,9 +54,11 @@ async fn main() -> Result<(), Failure> {
         .await
         .map_err(|error| Failure(format!("OIDC_ISSUER is {issuer:?}: {error}")))?;
 
-    // Users and sessions in memory; for stores that last, see the README.
+    // Users and logins in memory; for stores that last, see the README.
     let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
-    let auth = ClefLayer::new(&site, provider, users, sessions)?;
+    let auth = ClefLayer::builder(&site, users, sessions)
+        .provider(provider)
+        .build()?;
 
     let app = Router::new()
         .route("/", get(home))

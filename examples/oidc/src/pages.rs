@@ -44,7 +44,8 @@ pub fn greeting(user: &Account) -> Html<String> {
 
 /// The page for members only.
 pub fn account(user: &Account, login: &Login) -> Html<String> {
-    let (profile, subject) = (user.profile(), login.subject());
+    let profile = user.profile();
+    let subject = &profile.subject;
     page(
         "Your account",
         &html! {

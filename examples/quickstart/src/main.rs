@@ -34,19 +34,21 @@ async fn main() -> Result<(), Failure> {
 }
 
 async fn run(surroundings: Surroundings) -> Result<(), Failure> {
-    // Users in a SQLite file (for your own table: implement `UserStore`), sessions in memory
-    // (or in any store for tower-sessions 0.14).
+    // Users in a SQLite file (for a table of your own, implement `UserStore`), logins in memory (or
+    // in any session store for tower-sessions 0.14).
     let users = surroundings.users().await?;
     let sessions = MemoryStore::default();
 
-    // Who vouches for people, and the layer that asks them.
+    // The provider that users log in at, and the layer around the site.
     let application = &TEST_APPLICATIONS[0];
     let clef = Clef::new(
         &surroundings.clef_url(),
         application.id(),
         application.secret(),
     )?;
-    let auth = ClefLayer::new(&surroundings.site_url(), clef, users, sessions)?;
+    let auth = ClefLayer::builder(surroundings.site_url(), users, sessions)
+        .provider(clef)
+        .build()?;
 
     let policy = pages::policy(&surroundings.clef_url())?;
 

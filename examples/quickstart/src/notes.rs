@@ -7,8 +7,8 @@ use std::{
 
 use axum_clef::{User as _, stores::Account};
 
-/// A note for each member, for as long as the quickstart runs. What belongs to a person is kept by
-/// the person and not in the session, which is the browser's.
+/// A note for each member, for as long as the quickstart runs. What belongs to a user is kept by the
+/// user's id; what belongs to one login is kept by `Login::id`.
 #[derive(Clone, Default)]
 pub struct Notes(Arc<Mutex<HashMap<String, String>>>);
 

@@ -89,7 +89,7 @@ pub fn account(user: &Account, login: &Login, note: &str) -> Html<String> {
                 dt { "Name" } dd { (name(user)) }
                 dt { "E-mail" } dd { (profile.email.as_deref().unwrap_or("–")) }
                 dt { "Member number" } dd { (user.id()) }
-                dt { "Clef id" } dd { (login.subject().id()) }
+                dt { "Clef id" } dd { (profile.subject.id()) }
                 dt { "Logged in" } dd { (moment(login)) }
             }
             form.note method="post" action="/account/note" {

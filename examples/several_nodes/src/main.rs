@@ -1,4 +1,4 @@
-//! One node of a site that runs on several: users in PostgreSQL, sessions in Redis.
+//! One node of a site that runs on several: users in PostgreSQL, logins in Redis.
 //!
 //! With a Clef to log in with (`cargo run -p clef-dev`) and both servers at hand:
 //!
@@ -49,7 +49,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let application = &TEST_APPLICATIONS[0];
     let clef = Clef::new(&clef, application.id(), application.secret())?;
     let site = or_else("SITE_URL", "http://127.0.0.1:3000");
-    let auth = ClefLayer::new(&site, clef, users, sessions)?;
+    let auth = ClefLayer::builder(&site, users, sessions)
+        .provider(clef)
+        .build()?;
 
     let app = Router::new()
         .route("/", get(home))
@@ -58,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(or_else("SITE_ADDR", "127.0.0.1:3000")).await?;
     println!("http://{} of {site}", listener.local_addr()?);
     // With the client's address, by which the login routes limit each client. Behind a load
-    // balancer, set `ClefLayer::client_address` too.
+    // balancer, set `ClefLayerBuilder::client_address` too.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).await?;
     Ok(())

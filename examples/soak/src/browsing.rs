@@ -28,7 +28,7 @@ impl Soak {
                 70..92 => self.open(&mut browser, HOME).await,
                 92..96 => self.open_in_background(number, &browser),
                 _ => {
-                    // The session that is about to go is saved back.
+                    // A request with this login is still in progress when it ends.
                     if chance.random_bool(0.5) {
                         self.open_in_background(number, &browser);
                     }
@@ -114,7 +114,6 @@ impl Soak {
             let mut verdict = logouts.request_ends(&under_way);
             if let Some(answer) = answer {
                 let mut browser = soak.browsers[number].lock().await;
-                let signed_out_since = browser.login.is_none();
                 if browser.changes != changes && verdict == Verdict::Serve {
                     verdict = Verdict::Either;
                 }
@@ -122,11 +121,8 @@ impl Soak {
                 if served == Some(true) {
                     soak.tally.count(|counts| counts.saved_back += 1);
                 }
-                // It can end a newer login in its browser, which is told in the README; so then
-                // the answer does not arrive. After a sign-out it does, old cookie and all.
-                if browser.changes == changes || signed_out_since {
-                    browser.take(&answer.headers);
-                }
+                // However late it arrives, it neither ends a newer login nor brings an old one back.
+                browser.take(&answer.headers);
             }
             drop(place);
         });
@@ -138,15 +134,17 @@ impl Soak {
             return;
         };
         browser.take(&answer.headers);
-        if answer.status != StatusCode::SEE_OTHER {
-            let status = answer.status;
-            return self
-                .tally
-                .error(format!("a sign-out was answered with {status}"));
+        match answer.status {
+            StatusCode::SEE_OTHER => self.tally.count(|counts| counts.sign_outs += 1),
+            // The site refuses the login from now on, and goes on writing that.
+            StatusCode::SERVICE_UNAVAILABLE => self.tally.count(|counts| counts.put_off += 1),
+            status => {
+                let error = format!("a sign-out was answered with {status}");
+                return self.tally.error(error);
+            }
         }
         browser.login = None;
         browser.changes += 1;
-        self.tally.count(|counts| counts.sign_outs += 1);
     }
 
     fn get(&self, path: &str) -> reqwest::RequestBuilder {

@@ -24,11 +24,11 @@ pub struct Counts {
     pub logins: u64,
     pub logouts: u64,
     pub sign_outs: u64,
-    /// Requests that saved their session back late.
+    /// Requests that saved the session of the application late.
     pub saved_back: u64,
     /// Notices that came again.
     pub repeated: u64,
-    /// Notices that the site could not write within a second, as on a busy disk.
+    /// Notices and sign-outs that the site could not write within a second, as on a busy disk.
     pub put_off: u64,
     pub stale_accepts: u64,
     pub false_refusals: u64,

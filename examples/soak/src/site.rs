@@ -6,13 +6,13 @@ use axum::{
     Router,
     body::{Bytes, to_bytes},
     extract::{Request, State},
-    http::StatusCode,
+    http::{StatusCode, request::Parts},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::get,
 };
 use axum_clef::{
-    BoxError, ClefLayer, LoggedIn, UserStore,
+    BoxError, ClefLayer, IdentityStore, LoggedIn, Login,
     clef::Clef,
     stores::{Account, MemoryUserStore, SqliteUserStore},
 };
@@ -22,7 +22,7 @@ use tokio::{
     net::TcpListener,
     sync::{Mutex, mpsc},
 };
-use tower_sessions::Session;
+use tower_sessions::{MemoryStore, Session, SessionManagerLayer, cookie::SameSite};
 
 use crate::{
     settings::{Settings, Users},
@@ -35,7 +35,7 @@ pub const HOME: &str = "/";
 pub const NOBODY: &str = "nobody";
 /// Guarded.
 pub const ACCOUNT: &str = "/account";
-/// Guarded, and writes to the session, slowly.
+/// Guarded, and writes to the application's own session, slowly.
 pub const BASKET: &str = "/basket";
 /// The webhook.
 pub const LOGOUT: &str = "/clef/logout";
@@ -43,6 +43,8 @@ pub const LOGOUT: &str = "/clef/logout";
 /// The header of a notice that comes again, which is not to come once more.
 pub const REPEATED: &str = "x-repeated";
 
+/// Short enough for renewals to run beside sign-outs, and far longer than a browser rests.
+const IDLE: Duration = Duration::from_secs(10 * 60);
 /// How long the basket takes, from the look at who is there to the session written back.
 const SLOWNESS: Duration = Duration::from_millis(150);
 /// How long the site may owe a logout: far longer than it gives one attempt.
@@ -126,19 +128,45 @@ pub async fn serve(settings: &Settings) -> Result<Site, BoxError> {
 fn app(
     url: &str,
     clef: &ClefService,
-    users: impl UserStore,
+    users: impl IdentityStore,
     sessions: &StoredSessions,
 ) -> Result<(Router, Owed), BoxError> {
     let application = &TEST_APPLICATIONS[0];
     let clef = Clef::new(&clef.url(), application.id(), application.secret())?;
-    let auth = ClefLayer::new(url, clef, users, sessions.clone())?;
+    let auth = ClefLayer::builder(url, users, sessions.clone())
+        .provider(clef)
+        .idle_expiry(IDLE)
+        .on_login(renew_basket)
+        .on_sign_out(clear_basket)
+        .build()?;
+    // The application's own sessions, in a store of their own.
+    let baskets = SessionManagerLayer::new(MemoryStore::default())
+        .with_name("basket")
+        .with_secure(false)
+        .with_same_site(SameSite::Lax);
     let app = Router::new()
         .route(HOME, get(home))
         .route(ACCOUNT, get(account))
         .route(BASKET, get(basket))
         .merge(auth.routes())
-        .layer(auth.clone());
+        .layer(auth.clone())
+        .layer(baskets);
     Ok((app, Box::new(move || auth.pending_logouts())))
+}
+
+/// What the browser put into the basket stays; the id of its session is new.
+async fn renew_basket(parts: Parts, _: Login) -> Result<(), BoxError> {
+    match parts.extensions.get::<Session>() {
+        Some(session) => Ok(session.cycle_id().await?),
+        None => Err("there is no session layer".into()),
+    }
+}
+
+async fn clear_basket(parts: Parts, _: Login) -> Result<(), BoxError> {
+    match parts.extensions.get::<Session>() {
+        Some(session) => Ok(session.flush().await?),
+        None => Err("there is no session layer".into()),
+    }
 }
 
 async fn home(user: Option<LoggedIn<Account>>) -> String {

@@ -1,4 +1,4 @@
-//! Sessions in memory, counted.
+//! Logins in memory, counted.
 
 use std::{
     collections::HashSet,
@@ -12,8 +12,8 @@ use tower_sessions::{
     session_store::Result,
 };
 
-/// tower-sessions' `MemoryStore`, which does not tell how many it has. It never drops one by
-/// itself, so a session that a request in flight saves back stays in it.
+/// tower-sessions' `MemoryStore`, which does not count its records. It never drops one by itself, so
+/// a record that a late renewal saves back stays in it.
 #[derive(Debug, Clone, Default)]
 pub struct StoredSessions {
     store: MemoryStore,

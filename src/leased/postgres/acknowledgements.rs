@@ -7,24 +7,24 @@ use std::{
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// How many acknowledgements of one logout may wait to be counted. One beyond that is dropped, and
-/// the logout waits for the lease.
+/// How many acknowledgements of one logout are buffered. One beyond that is dropped, and the logout
+/// waits for the lease.
 const CAPACITY: usize = 1_024;
 
-/// The logouts that wait for members to acknowledge them.
+/// The logouts that wait for acknowledgements.
 #[derive(Default)]
 pub(super) struct Acknowledgements(Mutex<HashMap<u128, Sender<String>>>);
 
 /// One of these logouts.
 pub(super) struct WaitingLogout<'a> {
     acknowledgements: &'a Acknowledgements,
-    /// Made at random for each logout, so an acknowledgement of another one is worth nothing.
+    /// Random, so that acknowledgements of other logouts do not count.
     pub(super) number: u128,
     members: Receiver<String>,
 }
 
 impl Acknowledgements {
-    /// Begins to wait for those of a logout that was written already.
+    /// Starts to collect acknowledgements for a new logout, which has been written.
     pub(super) fn expect(&self) -> WaitingLogout<'_> {
         let (sender, members) = channel(CAPACITY);
         let number = rand::random();
@@ -36,10 +36,9 @@ impl Acknowledgements {
         }
     }
 
-    /// Counts one for the logout that it is of, if that waits still.
+    /// Counts an acknowledgement, if its logout still waits.
     pub(super) fn add(&self, number: u128, member: &str) {
         if let Some(logout) = self.waiting().get(&number) {
-            // Full: it is not counted.
             let _ = logout.try_send(member.to_owned());
         }
     }
@@ -50,14 +49,14 @@ impl Acknowledgements {
 }
 
 impl WaitingLogout<'_> {
-    /// Waits until all these members have acknowledged it, for ever if one does not.
+    /// Waits until all these members have acknowledged it. Waits forever if one does not.
     pub(super) async fn acknowledged_by(&mut self, mut members: HashSet<String>) {
         while !members.is_empty() {
             match self.members.recv().await {
                 Some(member) => {
                     members.remove(&member);
                 }
-                // The sender is in the map for as long as this lives.
+                // Unreachable: the sender is in the map while this exists.
                 None => std::future::pending().await,
             }
         }

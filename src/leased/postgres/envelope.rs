@@ -1,9 +1,8 @@
-//! What the members say to each other, sealed.
+//! The encrypted messages between members.
 //!
-//! `NOTIFY` and `LISTEN` ask for no right but `CONNECT`, so a message shows nothing and proves
-//! nothing by itself. Each is sealed by AES-256-GCM-SIV, with a key that only roles with rights on
-//! the tables of the bus can read, for one channel. A message that was published before and comes
-//! again still opens: what it says is bound to one logout, by a number made at random.
+//! `NOTIFY` and `LISTEN` need only the right `CONNECT`. So each message is encrypted with
+//! AES-256-GCM-SIV for one channel, with a key that only roles with rights on the tables of the bus
+//! can read. A replayed message decrypts, but is bound to one logout by a random number.
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -11,34 +10,34 @@ use sha2::{Digest as _, Sha256};
 
 use crate::BoxError;
 
-/// What the key is for, and the version of the messages.
+/// The purpose of the key, with the version of the messages.
 const PURPOSE: &[u8] = b"axum-clef PostgresLogoutBus 1";
 /// The shortest secret, in bytes.
 const SHORTEST_SECRET: usize = 32;
-/// Messages are filled up to a multiple of so many bytes, so that their length does not show whose
-/// logout it is.
+/// Messages are padded to a multiple of this many bytes, so that the length does not reveal the
+/// user.
 const BLOCK: usize = 256;
 
-/// Seals and opens messages with the key of the site.
+/// Encrypts and decrypts messages with the key of the site.
 pub(super) struct Envelope(RandomizedNonceKey);
 
 /// One message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message<'a> {
-    /// A logout, which the node with this name waits to have acknowledged.
+    /// A logout, which this node waits for acknowledgements of.
     News {
         node: &'a str,
         logout: u128,
         news: &'a str,
     },
-    /// This member has dropped what it kept from before that logout.
+    /// The member has invalidated its entries from before the logout.
     Acknowledged { logout: u128, member: &'a str },
-    /// Of a node to itself.
+    /// A message of a node to itself.
     Heartbeat,
 }
 
 impl Envelope {
-    /// With the key that belongs to this secret.
+    /// Derives the key from the secret.
     pub(super) fn new(secret: &[u8]) -> Result<Self, BoxError> {
         if secret.len() < SHORTEST_SECRET {
             return Err("the secret in clef_bus_secret is shorter than 32 bytes".into());
@@ -48,24 +47,23 @@ impl Envelope {
             .chain_update(secret)
             .finalize();
         let key = RandomizedNonceKey::new(&AES_256_GCM_SIV, &key);
-        Ok(Self(key.map_err(|_| "no key could be made")?))
+        Ok(Self(key.map_err(|_| "the key could not be derived")?))
     }
 
-    /// The message as it is published on this channel and no other.
+    /// Encrypts a message for this channel only.
     pub(super) fn seal(&self, channel: &str, message: &Message<'_>) -> Result<String, BoxError> {
         let mut text = message.write().into_bytes();
         text.resize(text.len().next_multiple_of(BLOCK), b' ');
         let nonce = self
             .0
             .seal_in_place_append_tag(Aad::from(channel), &mut text);
-        let nonce = nonce.map_err(|_| "a message could not be sealed")?;
+        let nonce = nonce.map_err(|_| "a message could not be encrypted")?;
         let mut sealed = nonce.as_ref().to_vec();
         sealed.append(&mut text);
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// The text of a message that a member has sealed for this channel, for
-    /// [`Message::read`].
+    /// Decrypts a message of this channel, for [`Message::read`].
     pub(super) fn open(&self, channel: &str, sealed: &str) -> Option<String> {
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
@@ -183,12 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_could_be_guessed_is_refused() {
+    fn a_short_secret_is_rejected() {
         assert!(Envelope::new(&[1; SHORTEST_SECRET - 1]).is_err());
     }
 
     #[test]
-    fn other_text_is_no_message() {
+    fn other_text_is_rejected() {
         for text in [
             "",
             " ",

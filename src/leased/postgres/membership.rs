@@ -1,4 +1,4 @@
-//! The membership of a node: while it has one, it may keep what it reads.
+//! The membership of a node, which allows it to cache users.
 
 use std::{
     sync::{
@@ -18,18 +18,17 @@ use super::{
     CALL_LIMIT, SHORTEST_PAUSE,
     envelope::{Envelope, Message},
     statements,
-    term::Term,
 };
 use crate::{BoxError, leased::listener::LogoutListener};
 
-/// How many heartbeats there are in a lease.
+/// The number of heartbeats per lease.
 const HEARTBEATS: u32 = 4;
 
-/// What the bus knows of the membership of this node.
+/// The state of this node's membership.
 pub(super) struct MembershipState {
-    /// While it lasts, the row was there a lease ago at the most.
-    pub(super) term: Term,
-    /// The longest lease of any member, as they were last seen; in microseconds.
+    /// While it is ahead, the row of this node existed at most one lease ago.
+    pub(super) deadline: LeaseDeadline,
+    /// The longest lease of the last known members, in microseconds.
     longest_lease: AtomicU64,
     name: Mutex<Option<Arc<str>>>,
 }
@@ -37,14 +36,14 @@ pub(super) struct MembershipState {
 impl MembershipState {
     pub(super) fn new() -> Self {
         Self {
-            term: Term::over(),
-            // Nothing is known of them yet.
+            deadline: LeaseDeadline::passed(),
+            // Unknown until the members are read.
             longest_lease: AtomicU64::new(u64::MAX),
             name: Mutex::default(),
         }
     }
 
-    /// The name of this node among the members, if it is one.
+    /// The name of this node, if it is a member.
     pub(super) fn name(&self) -> Option<Arc<str>> {
         self.name
             .lock()
@@ -52,8 +51,8 @@ impl MembershipState {
             .clone()
     }
 
-    /// Notes the leases of all members.
-    pub(super) fn note_leases(&self, leases: impl Iterator<Item = Duration>) {
+    /// Sets the leases of all members.
+    pub(super) fn set_leases(&self, leases: impl Iterator<Item = Duration>) {
         let longest = leases.max().unwrap_or_default().as_micros();
         let longest = u64::try_from(longest).unwrap_or(u64::MAX);
         self.longest_lease.store(longest, SeqCst);
@@ -63,12 +62,12 @@ impl MembershipState {
         Duration::from_micros(self.longest_lease.load(SeqCst))
     }
 
-    fn set(&self, name: Option<Arc<str>>) {
+    fn set_name(&self, name: Option<Arc<str>>) {
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
     }
 }
 
-/// A row of `clef_seats`, which is deleted when this is dropped.
+/// The row of this node in `clef_members`. Dropping it deletes the row.
 pub(super) struct Membership<'a> {
     state: &'a MembershipState,
     pool: &'a PgPool,
@@ -77,7 +76,7 @@ pub(super) struct Membership<'a> {
 }
 
 impl<'a> Membership<'a> {
-    /// Becomes a member, once there is none with another lease.
+    /// Joins as soon as there is no member with another lease.
     pub(super) async fn join(
         state: &'a MembershipState,
         pool: &'a PgPool,
@@ -85,7 +84,7 @@ impl<'a> Membership<'a> {
     ) -> Result<Self, BoxError> {
         let lease = listener.lease();
         let name: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
-        // From here on there may be a row, also if the answer is lost.
+        // Created first, so that the row is deleted even if the response is lost.
         let membership = Self {
             state,
             pool,
@@ -93,32 +92,32 @@ impl<'a> Membership<'a> {
             lease,
         };
         let mut logged = false;
-        let asked_at = loop {
-            let asked_at = Instant::now();
+        let started_at = loop {
+            let started_at = Instant::now();
             if timeout(CALL_LIMIT, membership.insert()).await?? {
-                break asked_at;
+                break started_at;
             }
             if !logged {
                 tracing::error!(
-                    "other nodes have another lease; until they are gone, this one keeps nothing \
-                     and asks the store each time"
+                    "other nodes have another lease; until they are gone, this node caches nothing and \
+                     reads the store each time"
                 );
                 logged = true;
             }
             tokio::time::sleep(lease.max(SHORTEST_PAUSE)).await;
         };
-        // No logout waits for what was read before this.
+        // Logouts do not wait for earlier reads.
         listener.lagged();
-        state.set(Some(Arc::clone(&membership.name)));
-        state.term.prolong(asked_at + lease);
+        state.set_name(Some(Arc::clone(&membership.name)));
+        state.deadline.extend(started_at + lease);
         Ok(membership)
     }
 
     async fn insert(&self) -> Result<bool, BoxError> {
         let lease = i64::try_from(self.lease.as_micros())?;
         let mut transaction = self.pool.begin().await?;
-        for before in [statements::LET_GO, statements::LOCK] {
-            sqlx::query(before).execute(&mut *transaction).await?;
+        for statement in [statements::IDLE_TIMEOUT, statements::LOCK] {
+            sqlx::query(statement).execute(&mut *transaction).await?;
         }
         let joined = sqlx::query(statements::JOIN)
             .bind(&*self.name)
@@ -129,13 +128,16 @@ impl<'a> Membership<'a> {
         Ok(joined.rows_affected() > 0)
     }
 
-    /// Finds the row still there, again and again, until it is not or cannot be found. Each time
-    /// it sends a heartbeat to the channel of this node.
-    pub(super) async fn keep(&self, envelope: &Envelope, channel: &str) -> Result<(), BoxError> {
+    /// Sends heartbeats to the database and to the channel of this node, until the row is gone.
+    pub(super) async fn send_heartbeats(
+        &self,
+        envelope: &Envelope,
+        channel: &str,
+    ) -> Result<(), BoxError> {
         let pause = (self.lease / HEARTBEATS).max(SHORTEST_PAUSE);
         loop {
             tokio::time::sleep(pause).await;
-            let asked_at = Instant::now();
+            let started_at = Instant::now();
             let heartbeat = sqlx::query(statements::HEARTBEAT)
                 .bind(&*self.name)
                 .bind(channel)
@@ -143,28 +145,79 @@ impl<'a> Membership<'a> {
             let found = timeout(CALL_LIMIT, heartbeat.fetch_optional(self.pool)).await??;
             if found.is_none() {
                 return Err(
-                    "another node has ended the membership of this one, whose heartbeat stood \
-                     still for three leases"
-                        .into(),
+                    "another node has evicted this one: no heartbeat for three leases".into(),
                 );
             }
-            self.state.term.prolong(asked_at + self.lease);
+            self.state.deadline.extend(started_at + self.lease);
         }
     }
 }
 
 impl Drop for Membership<'_> {
     fn drop(&mut self) {
-        // First: as soon as the row is gone, no logout waits for this node.
-        self.state.term.end();
-        self.state.set(None);
+        // First: logouts do not wait for this node once the row is gone.
+        self.state.deadline.clear();
+        self.state.set_name(None);
         let (pool, name) = (self.pool.clone(), Arc::clone(&self.name));
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 let leave = sqlx::query(statements::LEAVE).bind(&*name);
-                // If it cannot: another node deletes the row.
+                // If this fails, another node deletes the row.
                 let _ = timeout(CALL_LIMIT, leave.execute(&pool)).await;
             });
         }
+    }
+}
+
+/// Until when a node may use its cache. It passes unless it is extended.
+pub(super) struct LeaseDeadline {
+    created_at: Instant,
+    /// In nanoseconds since then; zero for a deadline that has passed.
+    deadline: AtomicU64,
+}
+
+impl LeaseDeadline {
+    fn passed() -> Self {
+        Self {
+            created_at: Instant::now(),
+            deadline: AtomicU64::new(0),
+        }
+    }
+
+    fn extend(&self, deadline: Instant) {
+        let deadline = deadline
+            .saturating_duration_since(self.created_at)
+            .as_nanos();
+        let deadline = u64::try_from(deadline).unwrap_or(u64::MAX);
+        self.deadline.store(deadline, SeqCst);
+    }
+
+    fn clear(&self) {
+        self.deadline.store(0, SeqCst);
+    }
+
+    pub(super) fn is_ahead(&self) -> bool {
+        self.created_at.elapsed().as_nanos() < u128::from(self.deadline.load(SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_passes_unless_it_is_extended() {
+        let deadline = LeaseDeadline::passed();
+        assert!(!deadline.is_ahead());
+        deadline.extend(Instant::now() + Duration::from_millis(10));
+        assert!(deadline.is_ahead());
+        tokio::time::advance(Duration::from_millis(10)).await;
+        assert!(!deadline.is_ahead());
+        deadline.extend(Instant::now() + Duration::from_millis(10));
+        assert!(deadline.is_ahead());
+        deadline.clear();
+        assert!(!deadline.is_ahead());
     }
 }

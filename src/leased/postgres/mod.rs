@@ -1,12 +1,10 @@
-//! News of logouts over PostgreSQL, and proof of which nodes have received it.
+//! The logout bus over PostgreSQL, which proves that every node has received a logout.
 
-mod absent;
 mod acknowledgements;
 mod envelope;
+mod failure_detector;
 mod membership;
 mod statements;
-mod term;
-mod watch;
 
 use std::{
     collections::HashSet,
@@ -35,17 +33,19 @@ use crate::BoxError;
 
 /// How long one statement may take.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
-/// For how many leases no message of a member arrives, not even the own heartbeat, before the
-/// connection counts as broken; and how long at the least.
+/// After this many leases without a message, including heartbeats of this node, the connection is
+/// considered broken; but not before `SHORTEST_SILENCE`.
 const SILENT_LEASES: u32 = 2;
-const SILENCE: Duration = Duration::from_secs(1);
-/// The shortest pause between two looks at the members.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(1);
+/// The shortest pause between two queries of the members.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
-/// How many acknowledgements are sent at once.
-const SENT_AT_ONCE: usize = 64;
+/// How many acknowledgements are sent concurrently.
+const CONCURRENT_SENDS: usize = 64;
 
-/// News of logouts by `LISTEN` and `NOTIFY` of PostgreSQL: a logout is answered as soon as every
-/// node has acknowledged it, in milliseconds, and as strictly as by waiting for the lease.
+/// A logout bus with `LISTEN` and `NOTIFY` of PostgreSQL: a logout is answered as soon as every
+/// node has acknowledged it.
+///
+/// That takes milliseconds, and is as strict as waiting for the lease.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -57,68 +57,71 @@ const SENT_AT_ONCE: usize = 64;
 ///
 /// # async fn open() -> Result<(), axum_clef::BoxError> {
 /// let users = PostgresUserStore::connect("postgres://site@db.example.com/site?sslmode=verify-full").await?;
-/// users.migrate().await?; // the tables of the bus too
+/// users.migrate().await?; // also creates the tables of the bus
 /// let bus = PostgresLogoutBus::new(users.pool().clone());
 /// let users = Leased::new(users, Duration::from_secs(1)).bus(bus);
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// # How it knows
+/// # How it works
 ///
-/// Each node that keeps users is a member: it has a row in the table `clef_seats`. It keeps what it
-/// reads only after it has joined, and only for a lease after it has last found its row still there.
-/// So a logout that is written and then looks at the members sees every node that can keep
-/// something. It waits until each of them has acknowledged it, or until every lease is over. The row
-/// of a node that dies stays; the others see its heartbeat stand still and delete the row after
-/// three leases, when all that the node kept is over by any clock. A node that sleeps and wakes finds
-/// its time over, forgets everything and joins anew. No time of day plays a part.
+/// Each node that caches users is a member: it has a row in the table `clef_members`. It caches
+/// reads only after it has joined, and only for one lease after it last found its row. So a logout
+/// that is written and then reads the members sees every node that may have entries. It waits until
+/// each has acknowledged it, or until every lease is over.
 ///
-/// The lease of the first member counts. A node with another lease keeps nothing, and a logout there
-/// waits for the longest lease of a member. While the table cannot be read, a logout waits for the
-/// longest lease that there is. A node with a lease of zero need not join.
+/// The row of a node that has crashed remains. Other nodes see no heartbeat and delete the row
+/// after three leases, when all entries of the node have expired. A node that was suspended finds
+/// that its lease is over, invalidates its cache and joins again. The time of day is never used.
 ///
-/// **Every node that keeps users has this bus.** A node with [`Leased`](super::Leased) and without
-/// it is no member, so no logout waits for it. To introduce the bus, or to remove it, first stop all
-/// nodes that run without it, or with it. Nodes without `Leased` keep nothing and do not matter.
+/// All members have the lease of the first one. A node with another lease caches nothing, and its
+/// logouts wait for the longest lease of a member. While the table cannot be read, a logout waits
+/// for the longest possible lease. A node with a lease of zero does not join.
 ///
-/// # What it asks
+/// **Every node that caches users must have this bus.** A node with [`Leased`](super::Leased) but
+/// without the bus is not a member, so no logout waits for it. Before you add the bus, stop all
+/// nodes without it; before you remove it, stop all nodes with it. Nodes without `Leased` are not
+/// affected.
 ///
-/// - The tables of `migrations/postgres/0002_seats.sql` and `0003_bus_secret.sql`, which
-///   `PostgresUserStore::migrate` makes.
-/// - One connection of the pool for itself, and others now and then: four statements a lease and
-///   node, and at a logout one and one for each node. Heartbeats that wait behind requests for a
-///   connection cost the cache, so give a busy site a small pool of its own for the bus (three
-///   connections). A pooler in between, such as PgBouncer, must work by session.
-/// - The primary, never a replica, and `synchronous_commit` that is not off; as for the users, a
-///   standby that takes over must have all that was committed.
-/// - A secret that only the role of the site can read, in the table `clef_bus_secret`. A role with
+/// # Requirements
+///
+/// - The tables of `migrations/postgres/0002_members.sql` and `0003_bus_secret.sql`, which
+///   `PostgresUserStore::migrate` creates.
+/// - One connection of the pool permanently, and others for statements: four per lease and node,
+///   and for a logout one plus one per node. A heartbeat that waits for a connection stops the
+///   cache. So use a separate pool of three connections for the bus of a busy site. A pooler such
+///   as PgBouncer must use session mode.
+/// - The primary, never a replica, and `synchronous_commit` other than `off`. After a failover, the
+///   new primary must have all committed transactions, as for the users.
+/// - A secret in the table `clef_bus_secret` that only the role of the site can read. A role with
 ///   `select` on all tables can read it too.
 ///
 /// # What other roles can do
 ///
-/// `LISTEN` and `NOTIFY` need no right but `CONNECT`, which PostgreSQL grants to `PUBLIC`. Revoke it:
+/// `LISTEN` and `NOTIFY` need only the right `CONNECT`, which PostgreSQL grants to `PUBLIC`. Revoke
+/// it:
 ///
 /// ```sql
 /// revoke connect on database site from public;
 /// grant connect on database site to site;
 /// ```
 ///
-/// A role that can connect and has no other right
+/// A role with no other right
 ///
-/// - cannot read who was logged out: messages are encrypted and authenticated (AES-256-GCM-SIV)
-///   with a key that is derived from the secret, for one channel, and filled up so that most have one
-///   length. It sees that a logout happened, and when.
+/// - cannot read who was logged out: messages are encrypted and authenticated (AES-256-GCM-SIV) for
+///   one channel, with a key that is derived from the secret, and padded. It sees when a logout
+///   happens.
 /// - cannot shorten a logout: an acknowledgement names the logout, by a random number, and the
-///   member, so neither a forged nor a replayed one counts.
-/// - cannot drop what nodes keep by forged messages: they are counted in a warning, once a second at
-///   the most, and not acted upon. A replayed message drops that user from the caches once more,
-///   which costs reads and nothing else.
-/// - can slow the site down, by a flood of messages, or by filling the notification queue of the
-///   server. While messages do not get through, a logout waits for the lease.
+///   member. So neither a forged nor a replayed one counts.
+/// - cannot invalidate entries with forged messages, which are rejected and counted in a warning at
+///   most once a second. A replayed message invalidates the entries of that user again, which costs
+///   reads.
+/// - can slow the site down with a flood of messages, or by filling the notification queue of the
+///   server. While messages are not delivered, a logout waits for the lease.
 pub struct PostgresLogoutBus {
     pool: PgPool,
-    /// The name of this node, and the channel on which it receives acknowledgements.
+    /// The random name of this node, and the channel of its acknowledgements.
     node: String,
     channel: String,
     site: Mutex<Option<Arc<Site>>>,
@@ -126,14 +129,15 @@ pub struct PostgresLogoutBus {
     acknowledgements: Acknowledgements,
 }
 
-/// What the nodes of a site share.
+/// The channel and the key that the nodes of a site share.
 struct Site {
     channel: String,
     envelope: Envelope,
 }
 
 impl PostgresLogoutBus {
-    /// A bus over these connections. It begins with the first use of the store that it is given to.
+    /// Creates a bus with this pool. It starts with the first use of its [`Leased`](super::Leased)
+    /// store.
     pub fn new(pool: PgPool) -> Self {
         let node = format!("{:032x}", rand::random::<u128>());
         Self {
@@ -146,26 +150,28 @@ impl PostgresLogoutBus {
         }
     }
 
-    /// Joins and listens, until something breaks.
+    /// Joins and listens until the connection or the membership fails.
     async fn run(&self, listener: &LogoutListener) -> Result<(), BoxError> {
         let site = self.read_site().await?;
         let mut messages = timeout(CALL_LIMIT, self.subscribe(&site)).await??;
         let membership = async {
             if listener.lease().is_zero() {
-                // It keeps nothing, so no logout has to wait for it.
+                // It caches nothing, so no logout has to wait for it.
                 return std::future::pending().await;
             }
             let membership = Membership::join(&self.state, &self.pool, listener).await?;
-            membership.keep(&site.envelope, &self.channel).await
+            membership
+                .send_heartbeats(&site.envelope, &self.channel)
+                .await
         };
         tokio::select! {
             ended = self.receive(&mut messages, &site, listener) => ended,
             ended = membership => ended,
-            ended = watch::watch(&self.state, &self.pool, listener.lease()) => ended,
+            ended = failure_detector::evict_failed(&self.state, &self.pool, listener.lease()) => ended,
         }
     }
 
-    /// The site as the database has it now.
+    /// Reads the site from the database.
     async fn read_site(&self) -> Result<Arc<Site>, BoxError> {
         let row = sqlx::query(statements::SITE).fetch_optional(&self.pool);
         let row = timeout(CALL_LIMIT, row).await??;
@@ -178,7 +184,7 @@ impl PostgresLogoutBus {
         Ok(site)
     }
 
-    /// The site as it was last read.
+    /// The site as last read.
     async fn site(&self) -> Result<Arc<Site>, BoxError> {
         let known = self.known_site().clone();
         match known {
@@ -198,31 +204,31 @@ impl PostgresLogoutBus {
         Ok(messages)
     }
 
-    /// Brings news to the listener, and acknowledges it.
+    /// Passes news to the listener and acknowledges it.
     async fn receive(
         &self,
         messages: &mut PgListener,
         site: &Site,
         listener: &LogoutListener,
     ) -> Result<(), BoxError> {
-        let silence = (listener.lease() * SILENT_LEASES).max(SILENCE);
+        let silence = (listener.lease() * SILENT_LEASES).max(SHORTEST_SILENCE);
         let mut last_at = Instant::now();
         let mut sending = JoinSet::new();
         loop {
             let Ok(message) = timeout_at(last_at + silence, messages.try_recv()).await else {
                 if self.state.name().is_none() {
-                    // Without a membership there are no heartbeats.
+                    // A node that is not a member sends no heartbeats.
                     last_at = Instant::now();
                     continue;
                 }
-                return Err("not even its own heartbeats arrive any more".into());
+                return Err("the heartbeats of this node no longer arrive".into());
             };
             let Some(message) = message? else {
-                return Err("the connection that listens was lost".into());
+                return Err("the listening connection was lost".into());
             };
             let text = site.envelope.open(message.channel(), message.payload());
             let Some(message) = text.as_deref().and_then(Message::read) else {
-                listener.refused.add();
+                listener.rejected.add();
                 continue;
             };
             last_at = Instant::now();
@@ -231,11 +237,11 @@ impl PostgresLogoutBus {
                     self.acknowledgements.add(logout, member);
                 }
                 Message::News { node, logout, news } if node != self.node => {
-                    // In this order: first it is dropped, then that is said.
+                    // Acknowledged only after the entries are invalidated.
                     if listener.receive(news)
                         && let Some(member) = self.state.name()
                     {
-                        if sending.len() >= SENT_AT_ONCE {
+                        if sending.len() >= CONCURRENT_SENDS {
                             sending.join_next().await;
                         }
                         while sending.try_join_next().is_some() {}
@@ -254,14 +260,13 @@ impl PostgresLogoutBus {
                         });
                     }
                 }
-                // Its own.
                 Message::News { .. } | Message::Heartbeat => {}
             }
         }
     }
 }
 
-/// The channel on which the node with this name receives acknowledgements.
+/// The channel of the acknowledgements for this node.
 fn node_channel(node: &str) -> String {
     format!("clef_node_{node}")
 }
@@ -270,7 +275,7 @@ fn node_channel(node: &str) -> String {
 impl LogoutBus for PostgresLogoutBus {
     async fn listen(&self, listener: &LogoutListener) {
         if let Err(error) = self.run(listener).await {
-            tracing::warn!(error = ?error.to_string(), "the bus over PostgreSQL has stopped");
+            tracing::warn!(error = ?error.to_string(), "the logout bus over PostgreSQL has stopped");
         }
     }
 
@@ -290,8 +295,8 @@ impl LogoutBus for PostgresLogoutBus {
         let mut others = HashSet::new();
         let mut leases = Vec::new();
         for row in rows {
-            // Null: there are none.
-            let Some(member) = row.try_get::<Option<String>, _>("seat")? else {
+            // Null: there are no members.
+            let Some(member) = row.try_get::<Option<String>, _>("member")? else {
                 continue;
             };
             leases.push(statements::lease(&row)?);
@@ -299,13 +304,13 @@ impl LogoutBus for PostgresLogoutBus {
                 others.insert(member);
             }
         }
-        self.state.note_leases(leases.into_iter());
+        self.state.set_leases(leases.into_iter());
         logout.acknowledged_by(others).await;
         Ok(Reach::EveryNode)
     }
 
-    fn may_keep(&self) -> bool {
-        self.state.term.lasts()
+    fn may_cache(&self) -> bool {
+        self.state.deadline.is_ahead()
     }
 
     fn longest_lease(&self) -> Option<Duration> {
@@ -317,7 +322,7 @@ impl fmt::Debug for PostgresLogoutBus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("PostgresLogoutBus")
-            .field("may_keep", &self.may_keep())
+            .field("may_cache", &self.may_cache())
             .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
-//! The statements of the bus. `migrations/postgres/0002_seats.sql` and `0003_bus_secret.sql` have
-//! the tables.
+//! The statements of the bus. `migrations/postgres/0002_members.sql` and `0003_bus_secret.sql`
+//! define the tables.
 //!
-//! The channel of a site has the number of its table in its name, so the sites of one database,
-//! each with tables in a schema of its own, do not receive each other's messages.
+//! The channel name contains the oid of the table, so several sites in one database, each with its
+//! own schema, do not receive each other's messages.
 
 use std::time::Duration;
 
@@ -10,44 +10,44 @@ use sqlx::{Row as _, postgres::PgRow};
 
 /// The channel of the site, and the secret of its messages.
 pub(super) const SITE: &str =
-    "select 'clef_logouts_' || 'clef_seats'::regclass::oid, secret from clef_bus_secret";
+    "select 'clef_logouts_' || 'clef_members'::regclass::oid, secret from clef_bus_secret";
 
-/// Before the lock: a machine that dies while it has it does not keep the others from their
-/// heartbeats.
-pub(super) const LET_GO: &str = "set local idle_in_transaction_session_timeout = '2s'";
+/// Set before the lock, so that a machine that crashes with it does not block the heartbeats of
+/// others.
+pub(super) const IDLE_TIMEOUT: &str = "set local idle_in_transaction_session_timeout = '2s'";
 
-/// Before a node joins: no other joins meanwhile.
-pub(super) const LOCK: &str = "lock table clef_seats in share row exclusive mode";
+/// Taken to join, so that no other node joins at the same time.
+pub(super) const LOCK: &str = "lock table clef_members in share row exclusive mode";
 
-/// Becomes a member, unless there is one with another lease.
+/// Joins, unless a member has another lease.
 pub(super) const JOIN: &str = "
-    insert into clef_seats (seat, lease)
-    select $1, $2 where not exists (select from clef_seats where lease <> $2)
+    insert into clef_members (member, lease)
+    select $1, $2 where not exists (select from clef_members where lease <> $2)
 ";
 
-/// Finds the own row still there, and notifies the channel of this node: if that does not arrive,
-/// the messages of others do not either.
+/// Updates the row of this node and notifies its channel: if that does not arrive, other messages
+/// do not either.
 pub(super) const HEARTBEAT: &str = "
-    update clef_seats set beat = beat + 1 where seat = $1
+    update clef_members set heartbeat = heartbeat + 1 where member = $1
     returning pg_notify($2, $3)::text
 ";
 
 pub(super) const MEMBERS: &str =
-    "select seat, beat, lease from clef_seats order by seat limit 10000";
+    "select member, heartbeat, lease from clef_members order by member limit 10000";
 
-/// Ends the membership of a node whose heartbeat has stood still.
-pub(super) const EVICT: &str = "delete from clef_seats where seat = $1 and beat = $2";
+/// Evicts a member, unless it has sent a heartbeat since.
+pub(super) const EVICT: &str = "delete from clef_members where member = $1 and heartbeat = $2";
 
-pub(super) const LEAVE: &str = "delete from clef_seats where seat = $1";
+pub(super) const LEAVE: &str = "delete from clef_members where member = $1";
 
-/// Publishes a logout, and gives the members as they are after it was written; one row of null
-/// where there are none. All of them: one that is left out is one that is not waited for.
+/// Publishes a logout and returns all members after its write, or one row of nulls without members.
+/// It has no limit, since a logout does not wait for a member that is missing here.
 pub(super) const PUBLISH: &str = "
     with published as materialized (select pg_notify($1, $2))
-    select clef_seats.seat, clef_seats.lease from published left join clef_seats on true
+    select clef_members.member, clef_members.lease from published left join clef_members on true
 ";
 
-/// Acknowledges a logout on the channel of the node that has published it.
+/// Acknowledges a logout on the channel of its publisher.
 pub(super) const ACKNOWLEDGE: &str = "select pg_notify($1, $2)::text";
 
 /// The lease of a member.

@@ -1,12 +1,11 @@
-//! The tables, in files that an operator can read, and what applies them.
+//! Migrations: the SQL files, and the code that applies them.
 //!
-//! sqlx has a migrator too. Its notes are in one table for all who use it, under plain numbers,
-//! and it refuses a database in which somebody else has made notes: an application could not
-//! use it beside this store.
+//! The migrator of sqlx has one table of versions per database and rejects unknown entries, so an
+//! application could not use it beside this store.
 
 use sqlx::{Executor as _, PgPool};
 
-/// The files, in their order. Each notes its own number in `clef_migrations`.
+/// The files in order. Each records its version in `clef_migrations`.
 const FILES: [(i32, &str); 3] = [
     (
         1,
@@ -14,7 +13,7 @@ const FILES: [(i32, &str); 3] = [
     ),
     (
         2,
-        include_str!("../../../migrations/postgres/0002_seats.sql"),
+        include_str!("../../../migrations/postgres/0002_members.sql"),
     ),
     (
         3,
@@ -22,14 +21,13 @@ const FILES: [(i32, &str); 3] = [
     ),
 ];
 
-/// The lock at which nodes that start at once wait for each other, one for the whole database:
-/// "clef" in ASCII, as it takes a number.
+/// The advisory lock for nodes that start at once: "clef" in ASCII.
 const LOCK: i64 = 0x636c_6566;
 
-/// Applies the files that are missing, all of them or none.
+/// Applies the missing files in one transaction.
 pub(super) async fn migrate(pool: &PgPool) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    // Another node may take its time, and so may an index.
+    // Another node or the creation of an index may take long.
     sqlx::query("set local statement_timeout = 0")
         .execute(&mut *transaction)
         .await?;
@@ -37,10 +35,10 @@ pub(super) async fn migrate(pool: &PgPool) -> Result<(), sqlx::Error> {
         .bind(LOCK)
         .execute(&mut *transaction)
         .await?;
-    let begun: bool = sqlx::query_scalar("select to_regclass('clef_migrations') is not null")
+    let exists: bool = sqlx::query_scalar("select to_regclass('clef_migrations') is not null")
         .fetch_one(&mut *transaction)
         .await?;
-    let applied: Vec<i32> = if begun {
+    let applied: Vec<i32> = if exists {
         sqlx::query_scalar("select version from clef_migrations")
             .fetch_all(&mut *transaction)
             .await?

@@ -1,12 +1,12 @@
-//! Users in PostgreSQL, for a site on several machines: one table, one statement a method, one
-//! clock.
+//! Users in PostgreSQL, for a site on several machines: one statement per method, one clock.
 
 mod migrations;
 mod statements;
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
-use async_trait::async_trait;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
 use sqlx::{
     ConnectOptions as _, Connection as _, PgConnection, PgPool, Row as _,
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
@@ -14,21 +14,21 @@ use sqlx::{
 
 use super::Account;
 use crate::{
-    BoxError, LoginReference, Profile, ProviderSession, Standing, Subject, Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
+    Timestamp, UserStore,
 };
 
-/// How long to wait for a connection, and then for the server (`STATEMENT_LIMIT`): together less
-/// than the five seconds that an attempt to write a logout may take. So none is written that was
-/// given up, and that could end a login from after the attempt that held.
+/// Together with `STATEMENT_LIMIT`, less than the five seconds that an attempt to write a logout
+/// may take. So no abandoned attempt is written late, which could end a newer login.
 const ACQUIRE_LIMIT: Duration = Duration::from_millis(2_500);
 const STATEMENT_LIMIT: &str = "2s";
 const MOST_CONNECTIONS: u32 = 10;
-/// The longest id, in bytes: an index takes two of them. More than the 255 characters that OpenID
-/// Connect allows.
+/// The longest id, in bytes: two of them fit an index entry. OpenID Connect allows 255 characters.
 const LONGEST_ID: usize = 1_024;
 
-/// Users in a PostgreSQL database, in the tables `clef_users` and `clef_provider_sessions`, for
-/// any number of nodes: they share the clock of the server.
+/// A user store in PostgreSQL, with the tables `clef_users` and `clef_revocations`.
+///
+/// Any number of nodes can share a database, since they use the clock of the server.
 ///
 /// ```no_run
 /// use axum_clef::stores::PostgresUserStore;
@@ -40,20 +40,18 @@ const LONGEST_ID: usize = 1_024;
 /// # }
 /// ```
 ///
-/// # What it asks of the database
+/// # Requirements
 ///
-/// - **The primary.** A replica that lags behind still has logins that are over. [`connect`]
-///   refuses a standby; [`new`] cannot, so give it no pool that reads from one.
+/// - **The primary.** A replica with lag still has logins that have ended. [`connect`] rejects a
+///   standby. [`new`] cannot, so do not pass a pool that reads from one.
 /// - Encoding `UTF8`, and PostgreSQL 13 or newer.
-/// - A clock that is kept right. If it steps back, as it may when a standby takes over, no login
-///   outlives a logout; people may be unable to log in for as long as it is behind the last
-///   logout of theirs.
-/// - `synchronous_commit` that is not off. Where several machines keep the data, acknowledged
-///   logouts survive the loss of one only if it waits for another: `synchronous_standby_names`.
+/// - A synchronized clock. If it steps back, for example at a failover, no login outlives a logout.
+///   But a user cannot log in until the clock has passed their last logout.
+/// - `synchronous_commit` other than `off`. With several database servers, set
+///   `synchronous_standby_names`, so that acknowledged logouts survive the loss of one.
 ///
-/// A restarted server costs each connection that was open one request, which is answered with
-/// 503: connections are not tried before they are used, as that is a round trip each time. A
-/// logout is tried again.
+/// After a restart of the server, each open connection fails one request with 503. Connections are
+/// not tested before use, which would cost a round trip each time. Logouts are retried.
 ///
 /// [`connect`]: Self::connect
 /// [`new`]: Self::new
@@ -63,24 +61,23 @@ pub struct PostgresUserStore {
 }
 
 impl PostgresUserStore {
-    /// Opens the database at a URL such as `postgres://user:password@host:5432/database`, by up
-    /// to ten connections. What libpq takes from the environment, like `PGPASSWORD`, is taken
-    /// from there here too.
+    /// Connects to a URL such as `postgres://user:password@host:5432/database`.
     ///
-    /// Without `sslmode=verify-full` in the URL, whoever is in between can be the server. The
-    /// authorities of the web are known; another one goes into `sslrootcert`.
+    /// The pool has up to ten connections. Environment variables of libpq such as `PGPASSWORD`
+    /// apply. Without `sslmode=verify-full` in the URL, an attacker in the network can impersonate
+    /// the server. Set `sslrootcert` for a private certificate authority.
     ///
-    /// It waits two and a half seconds for a connection, and the server ends a statement after
-    /// two. It makes no tables: see [`migrate`](Self::migrate).
+    /// A call waits up to 2.5 seconds for a connection, and a statement is cancelled after 2
+    /// seconds. It creates no tables: see [`migrate`](Self::migrate).
     ///
     /// # Errors
     ///
-    /// When the URL is none, or the server cannot be reached in time, turns this user away or is
-    /// a standby.
+    /// Returns a [`sqlx::Error`] if the URL is invalid, or if the server cannot be reached in time,
+    /// rejects the credentials or is a standby. Correct the URL or start the server.
     pub async fn connect(url: &str) -> Result<Self, sqlx::Error> {
         let options: PgConnectOptions = url.parse()?;
-        // Once without the pool, which would try until its time is up and not say why it failed.
-        tokio::time::timeout(ACQUIRE_LIMIT, try_out(&options))
+        // Not through the pool, which retries until its timeout and hides the reason.
+        tokio::time::timeout(ACQUIRE_LIMIT, test_connection(&options))
             .await
             .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
         let pool = PgPoolOptions::new()
@@ -92,81 +89,69 @@ impl PostgresUserStore {
         Ok(Self::new(pool))
     }
 
-    /// Keeps users in a database that the application opened itself, in the schema that comes
-    /// first in the `search_path` of its connections.
+    /// Creates a store over an existing pool, in the first schema of its `search_path`.
     ///
-    /// Let the wait for a connection (`acquire_timeout`) and the server's `statement_timeout`
-    /// together stay below five seconds, as those of [`connect`](Self::connect) do. An attempt
-    /// to write a logout is given up after five and made again: a statement that still waits for
-    /// its turn then would end the logins of the time since.
+    /// Keep `acquire_timeout` and the server's `statement_timeout` together below five seconds, as
+    /// [`connect`](Self::connect) does. An attempt to write a logout is abandoned after five
+    /// seconds and retried. A statement that runs later would end newer logins.
     pub fn new(pool: PgPool) -> Self {
         Self { pool }
     }
 
-    /// Makes the tables, or changes those of an earlier version: the files of
-    /// `migrations/postgres`, all that are missing or none. Several nodes may call it at once.
+    /// Creates or updates the tables: applies the missing files of `migrations/postgres`.
     ///
-    /// It needs the right to make tables. A site whose role has none leaves it out, and somebody
-    /// else applies the files, which say how.
+    /// Several nodes may call it at once. It needs the right to create tables. Without that right,
+    /// an administrator applies the files, which say how.
     ///
     /// # Errors
     ///
-    /// When a file cannot be applied. The database is as it was.
+    /// Returns a [`sqlx::Error`] if a file cannot be applied. The database is unchanged; correct
+    /// the cause and call it again.
     pub async fn migrate(&self) -> Result<(), sqlx::Error> {
         migrations::migrate(&self.pool).await
     }
 
-    /// The connections, to keep other tables in the same database.
+    /// The connection pool, for other tables in the same database.
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
-}
 
-#[async_trait]
-impl UserStore for PostgresUserStore {
-    type User = Account;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        if !can_keep_person(&profile.subject) {
-            return Ok(None);
-        }
-        let row = sqlx::query(statements::LOG_IN)
-            .bind(profile.subject.issuer())
-            .bind(profile.subject.id())
-            .bind(told(&profile.first_name))
-            .bind(told(&profile.last_name))
-            .bind(told(&profile.email))
-            .bind(told(&profile.phone_number))
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(Some(account(&row)?))
-    }
-
-    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
+    /// Runs a statement that returns the user with this id.
+    async fn user(&self, statement: &'static str, id: &str) -> Result<Option<Account>, BoxError> {
         let Ok(id) = id.parse::<i64>() else {
             return Ok(None);
         };
-        let row = sqlx::query(statements::LOAD)
+        let row = sqlx::query(statement)
             .bind(id)
             .fetch_optional(&self.pool)
             .await?;
         Ok(row.as_ref().map(account).transpose()?)
     }
+}
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
-        if !can_keep_person(subject) {
+impl UserStore for PostgresUserStore {
+    type User = Account;
+
+    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.user(statements::LOAD, id).await
+    }
+
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.user(statements::LOG_IN, id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        let Ok(id) = id.parse::<i64>() else {
             return Ok(false);
-        }
+        };
         let written = sqlx::query(statements::LOG_OUT)
-            .bind(subject.issuer())
-            .bind(subject.id())
+            .bind(id)
             .execute(&self.pool)
             .await?;
         Ok(written.rows_affected() > 0)
     }
 
-    /// The clock of the server. It can show the same twice only to two that ask at once: one
-    /// who asks after an answer is later by the way of that answer.
+    /// The clock of the server. Only concurrent calls can return the same time.
     async fn now(&self) -> Result<Timestamp, BoxError> {
         let micros = sqlx::query_scalar(statements::NOW)
             .fetch_one(&self.pool)
@@ -174,103 +159,159 @@ impl UserStore for PostgresUserStore {
         Ok(Timestamp::from_micros(micros))
     }
 
-    /// One statement, one round trip.
-    async fn standing(
+    async fn check_login(
         &self,
         login: LoginReference<'_>,
-    ) -> Result<Option<Standing<Account>>, BoxError> {
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
         let Ok(id) = login.user_id.parse::<i64>() else {
             return Ok(None);
         };
-        let statement = match login.session.filter(|session| can_keep_session(session)) {
-            None => sqlx::query(statements::STANDING).bind(id),
-            Some(session) => sqlx::query(statements::STANDING_IN_SESSION)
-                .bind(id)
-                .bind(session.issuer())
-                .bind(session.id()),
-        };
-        let Some(row) = statement.fetch_optional(&self.pool).await? else {
+        let key = login.provider_key.map(RevocationKey::from);
+        let key = key.as_ref().map(RevocationRow::from);
+        let row = sqlx::query(statements::CHECK_LOGIN)
+            .bind(id)
+            .bind(login.id.map(|id| id.to_string()))
+            .bind(key.as_ref().map(|key| key.kind))
+            .bind(key.as_ref().map(|key| &*key.issuer))
+            .bind(key.as_ref().map(|key| &*key.id))
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else {
             return Ok(None);
         };
         let now = Timestamp::from_micros(row.try_get("now")?);
-        let session_logged_out_at: Option<i64> = row.try_get("session_logged_out_at")?;
-        let standing = Standing::new(account(&row)?, now)
-            .with_session_logged_out_at(session_logged_out_at.map(Timestamp::from_micros));
-        Ok(Some(standing))
+        let provider_revoked_at: Option<i64> = row.try_get("provider_revoked_at")?;
+        let check = LoginCheck::new(account(&row)?, now)
+            .revoked(row.try_get("revoked")?)
+            .with_provider_revoked_at(provider_revoked_at.map(Timestamp::from_micros));
+        Ok(Some(check))
     }
 
-    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        if !can_keep_session(session) {
-            return Ok(false);
-        }
-        let kept = i64::try_from(ProviderSession::KEPT.as_micros()).unwrap_or(i64::MAX);
-        sqlx::query(statements::LOG_OUT_SESSION)
-            .bind(session.issuer())
-            .bind(session.id())
-            .bind(kept)
+    fn keeps_revocations(&self) -> bool {
+        true
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        let rows: Vec<_> = keys.iter().map(RevocationRow::from).collect();
+        let kinds: Vec<&str> = rows.iter().map(|row| row.kind).collect();
+        let issuers: Vec<&str> = rows.iter().map(|row| &*row.issuer).collect();
+        let ids: Vec<&str> = rows.iter().map(|row| &*row.id).collect();
+        sqlx::query(statements::REVOKE)
+            .bind(kinds)
+            .bind(issuers)
+            .bind(ids)
+            .bind(keep_until.as_micros())
             .execute(&self.pool)
             .await?;
-        Ok(true)
+        Ok(())
     }
 
-    async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        if !can_keep_session(session) {
-            return Ok(None);
-        }
-        let micros: Option<i64> = sqlx::query_scalar(statements::SESSION_LOGGED_OUT_AT)
-            .bind(session.issuer())
-            .bind(session.id())
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        let row = RevocationRow::from(key);
+        let micros: Option<i64> = sqlx::query_scalar(statements::REVOKED_AT)
+            .bind(row.kind)
+            .bind(&*row.issuer)
+            .bind(&*row.id)
             .fetch_optional(&self.pool)
             .await?;
         Ok(micros.map(Timestamp::from_micros))
     }
 }
 
-async fn try_out(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+impl IdentityStore for PostgresUserStore {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        if !can_store_subject(&profile.subject) {
+            return Ok(None);
+        }
+        let row = sqlx::query(statements::FIND_OR_CREATE)
+            .bind(profile.subject.issuer())
+            .bind(profile.subject.id())
+            .bind(storable(&profile.first_name))
+            .bind(storable(&profile.last_name))
+            .bind(storable(&profile.email))
+            .bind(storable(&profile.phone_number))
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Some(account(&row)?))
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        if !can_store_subject(subject) {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<i64> = sqlx::query_scalar(statements::LOG_OUT_SUBJECT)
+            .bind(subject.issuer())
+            .bind(subject.id())
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(ids.iter().map(i64::to_string).collect())
+    }
+}
+
+/// The columns of a key in `clef_revocations`.
+struct RevocationRow<'a> {
+    kind: &'static str,
+    issuer: Cow<'a, str>,
+    id: Cow<'a, str>,
+}
+
+impl<'a> From<&'a RevocationKey> for RevocationRow<'a> {
+    fn from(key: &'a RevocationKey) -> Self {
+        Self {
+            kind: key.kind(),
+            issuer: digest_unless_storable(key.issuer().into()),
+            id: digest_unless_storable(key.id().into()),
+        }
+    }
+}
+
+/// Replaces an id that PostgreSQL cannot store by its digest, so that its logout does not fail
+/// forever.
+fn digest_unless_storable(id: Cow<'_, str>) -> Cow<'_, str> {
+    if can_store_id(&id) {
+        return id;
+    }
+    let digest = Sha256::digest(id.as_bytes());
+    format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest)).into()
+}
+
+async fn test_connection(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
     let mut connection = options.connect().await?;
     prepare(&mut connection).await?;
     connection.close().await
 }
 
-/// Sets up a connection that was just made.
+/// Sets up a new connection.
 async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let row = sqlx::query(statements::PREPARE)
         .bind(STATEMENT_LIMIT)
         .fetch_one(connection)
         .await?;
     if row.try_get("is_standby")? {
-        let advice = "the server is a standby, which lags behind: connect to the primary";
+        let advice = "the server is a standby, which may lag: connect to the primary";
         return Err(sqlx::Error::Configuration(advice.into()));
     }
     Ok(())
 }
 
-/// Whether PostgreSQL can keep this person. One whom it cannot is turned away and is nobody here:
-/// an error would be tried again for ever.
-fn can_keep_person(subject: &Subject) -> bool {
-    can_keep_id(subject.issuer()) && can_keep_id(subject.id())
+/// Whether PostgreSQL can store this subject. Others are rejected as unknown: an error would be
+/// retried forever.
+fn can_store_subject(subject: &Subject) -> bool {
+    can_store_id(subject.issuer()) && can_store_id(subject.id())
 }
 
-/// Whether it can keep this session. Of one that it cannot, the person is logged out everywhere.
-fn can_keep_session(session: &ProviderSession) -> bool {
-    can_keep_id(session.issuer()) && can_keep_id(session.id())
+fn can_store_id(id: &str) -> bool {
+    id.len() <= LONGEST_ID && can_store(id)
 }
 
-fn can_keep_id(id: &str) -> bool {
-    id.len() <= LONGEST_ID && can_keep(id)
-}
-
-/// PostgreSQL has no text with this character.
-fn can_keep(text: &str) -> bool {
+/// PostgreSQL text cannot contain a null character.
+fn can_store(text: &str) -> bool {
     !text.contains('\0')
 }
 
-/// What the provider tells. What cannot be kept counts as not told.
-fn told(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|text| can_keep(text))
+/// A field of a profile, if it can be stored.
+fn storable(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| can_store(text))
 }
 
 fn account(row: &PgRow) -> Result<Account, sqlx::Error> {
@@ -283,12 +324,12 @@ fn account(row: &PgRow) -> Result<Account, sqlx::Error> {
     profile.last_name = row.try_get("last_name")?;
     profile.email = row.try_get("email")?;
     profile.phone_number = row.try_get("phone_number")?;
-    let logged_out_at: Option<i64> = row.try_get("logged_out_at")?;
+    let micros = |column| row.try_get::<Option<i64>, _>(column);
     Ok(Account {
         id: row.try_get("id")?,
         profile: profile.into(),
-        last_login_at: Timestamp::from_micros(row.try_get("last_login_at")?),
-        logged_out_at: logged_out_at.map(Timestamp::from_micros),
+        last_login_at: micros("last_login_at")?.map(Timestamp::from_micros),
+        logged_out_at: micros("logged_out_at")?.map(Timestamp::from_micros),
     })
 }
 

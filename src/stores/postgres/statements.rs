@@ -1,7 +1,7 @@
-//! One statement a method, prepared once for each connection. `clef_now()` is the clock of the
-//! server; `migrations/postgres` has it, and the tables.
+//! The statements, prepared once per connection. `migrations/postgres` defines the tables and
+//! `clef_now()`, the clock of the server.
 
-/// By name, as a statement that is prepared fails when a `*` comes to mean something else.
+/// Listed, since a prepared `select *` fails when a migration adds a column.
 macro_rules! columns {
     () => {
         "clef_users.id, clef_users.issuer, clef_users.subject, clef_users.first_name,
@@ -12,93 +12,110 @@ macro_rules! columns {
 
 pub(super) const NOW: &str = "select clef_now()";
 
-/// Finds or creates in one statement, so that two first logins at once make one user. What
-/// the provider does not tell this time stays as it was.
-pub(super) const LOG_IN: &str = concat!(
-    "insert into clef_users
-        (issuer, subject, first_name, last_name, email, phone_number, last_login_at)
-     values ($1, $2, $3, $4, $5, $6, clef_now())
+/// One statement, so that two concurrent first logins create one user. Fields that the provider
+/// omits are kept.
+pub(super) const FIND_OR_CREATE: &str = concat!(
+    "insert into clef_users (issuer, subject, first_name, last_name, email, phone_number)
+     values ($1, $2, $3, $4, $5, $6)
      on conflict (issuer, subject) do update set
-        first_name    = coalesce(excluded.first_name, clef_users.first_name),
-        last_name     = coalesce(excluded.last_name, clef_users.last_name),
-        email         = coalesce(excluded.email, clef_users.email),
-        phone_number  = coalesce(excluded.phone_number, clef_users.phone_number),
-        last_login_at = greatest(excluded.last_login_at, clef_users.last_login_at)
+        first_name   = coalesce(excluded.first_name, clef_users.first_name),
+        last_name    = coalesce(excluded.last_name, clef_users.last_name),
+        email        = coalesce(excluded.email, clef_users.email),
+        phone_number = coalesce(excluded.phone_number, clef_users.phone_number)
      returning ",
     columns!()
 );
 
 pub(super) const LOAD: &str = concat!("select ", columns!(), " from clef_users where id = $1");
 
-/// The user and the clock, for a login that belongs to no session at a provider.
-pub(super) const STANDING: &str = concat!(
-    "select ",
-    columns!(),
-    ", null::bigint as session_logged_out_at, clef_now() as now from clef_users where id = $1"
+pub(super) const LOG_IN: &str = concat!(
+    "update clef_users set last_login_at = greatest(last_login_at, clef_now())
+     where id = $1
+     returning ",
+    columns!()
 );
 
-/// The user, the session at the provider and the clock.
-pub(super) const STANDING_IN_SESSION: &str = concat!(
+/// The user, both kinds of revocation and the clock.
+pub(super) const CHECK_LOGIN: &str = concat!(
     "select ",
     columns!(),
-    ", (
-        select ended.logged_out_at from clef_provider_sessions as ended
-        where ended.issuer = $2 and ended.session = $3
-     ) as session_logged_out_at, clef_now() as now from clef_users where id = $1"
+    ", exists (
+        select from clef_revocations where kind = 'login' and issuer = '' and id = $2
+     ) as revoked, (
+        select revoked_at from clef_revocations where kind = $3 and issuer = $4 and id = $5
+     ) as provider_revoked_at, clef_now() as now
+     from clef_users where id = $1"
 );
 
-/// The rule of `Timestamp::raised_above`: it only rises, and above the last login too. (The
-/// `least` keeps the largest number from having one above it.)
+/// `Timestamp::raised_above`, also above the last login.
 ///
-/// First the row is locked, and then the clock is read. An `update` alone would read it before
-/// it waits, and read it anew only if whoever had the lock has changed the row.
-pub(super) const LOG_OUT: &str = "
-    with locked as materialized (
-        select id from clef_users where issuer = $1 and subject = $2 for no key update
-    )
-    update clef_users set logged_out_at = greatest(
-        clef_now(),
-        least(greatest(logged_out_at, last_login_at), 9223372036854775806) + 1
-    )
-    from locked where clef_users.id = locked.id
-";
+/// The row is locked before the clock is read. A plain `update` reads it before it waits for the
+/// lock, and again only if the row has changed.
+macro_rules! log_out {
+    ($condition:literal) => {
+        concat!(
+            "with locked as materialized (
+                select id from clef_users where ",
+            $condition,
+            " for no key update
+             )
+             update clef_users set logged_out_at = greatest(
+                clef_now(), clef_after(greatest(logged_out_at, last_login_at))
+             )
+             from locked where clef_users.id = locked.id
+             returning clef_users.id"
+        )
+    };
+}
 
-/// As a user's, above the latest login of all, for a session may be anybody's. The clock is read
-/// again where somebody else has written the row, as that is after the wait for them.
+pub(super) const LOG_OUT: &str = log_out!("id = $1");
+
+pub(super) const LOG_OUT_SUBJECT: &str = log_out!("issuer = $1 and subject = $2");
+
+/// Like a logout of a user, but above the latest login of all users. Existing rows are locked
+/// before the clock is read. It is read again for a row that another transaction has just written.
 ///
-/// Some of those that were kept long enough are forgotten: never so many that a logout takes
-/// long, and more than come. Not the session itself, as no statement may change a row twice.
-pub(super) const LOG_OUT_SESSION: &str = "
-    with old as materialized (
-        select issuer, session from clef_provider_sessions
-        where logged_out_at < (select clef_now()) - $3 and (issuer, session) <> ($1, $2)
-        order by logged_out_at limit 100 for update skip locked
+/// Some old rows are deleted: more than are added, but never so many that a logout takes long. Rows
+/// of these keys are not, since a statement cannot change a row twice.
+pub(super) const REVOKE: &str = "
+    with revoked as materialized (
+        select distinct kind, issuer, id
+        from unnest($1::text[], $2::text[], $3::text[]) as keys (kind, issuer, id)
     ),
-    forgotten as (
-        delete from clef_provider_sessions as kept using old
-        where kept.issuer = old.issuer and kept.session = old.session
+    locked as materialized (
+        select from clef_revocations where (kind, issuer, id) in (table revoked)
+        order by kind, issuer, id for no key update
+    ),
+    old as materialized (
+        select kind, issuer, id from clef_revocations
+        where keep_until < (select clef_now()) and (kind, issuer, id) not in (table revoked)
+        order by keep_until limit 100 for update skip locked
+    ),
+    removed as (
+        delete from clef_revocations using old
+        where clef_revocations.kind = old.kind
+            and clef_revocations.issuer = old.issuer
+            and clef_revocations.id = old.id
     ),
     latest as materialized (
         select max(last_login_at) as login from clef_users
     )
-    insert into clef_provider_sessions as ended (issuer, session, logged_out_at)
-    select $1, $2, greatest(
-        clef_now(),
-        case when login is not null then least(login, 9223372036854775806) + 1 end
-    ) from latest
-    on conflict (issuer, session) do update set logged_out_at = greatest(
-        clef_now(),
-        excluded.logged_out_at,
-        least(ended.logged_out_at, 9223372036854775806) + 1
-    )
+    insert into clef_revocations as earlier (kind, issuer, id, revoked_at, keep_until)
+    select kind, issuer, id, greatest(clef_now(), clef_after(login)), $4
+    from revoked cross join latest
+    where (select count(*) from locked) >= 0
+    order by kind, issuer, id
+    on conflict (kind, issuer, id) do update set
+        revoked_at = greatest(clef_now(), excluded.revoked_at, clef_after(earlier.revoked_at)),
+        keep_until = greatest(excluded.keep_until, earlier.keep_until)
 ";
 
-pub(super) const SESSION_LOGGED_OUT_AT: &str =
-    "select logged_out_at from clef_provider_sessions where issuer = $1 and session = $2";
+pub(super) const REVOKED_AT: &str =
+    "select revoked_at from clef_revocations where kind = $1 and issuer = $2 and id = $3";
 
-/// What each connection is told at its start: to give up before the node does that waits for it,
-/// so that no logout is written that nobody waits for any more; and to tell of no logout that a
-/// power cut can still take back. Gives whether the server is a standby, which lags behind.
+/// Sets up a connection. A statement times out before its caller, so that no abandoned logout is
+/// written late. `synchronous_commit` is never off, so that an acknowledged logout survives a power
+/// failure. Returns whether the server is a standby.
 pub(super) const PREPARE: &str = "
     select
         set_config('statement_timeout', $1, false),

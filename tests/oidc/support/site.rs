@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use axum::{Router, routing::get};
-use axum_clef::{ClefLayer, LoggedIn, oidc::Oidc, stores::Account};
+use axum_clef::{ClefLayer, LoggedIn, Login, oidc::Oidc, stores::Account};
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -52,9 +52,11 @@ impl Site {
 
     pub async fn node_with(&self, client: Oidc) -> Node {
         let (users, sessions) = (self.users.clone(), self.sessions.clone());
-        let layer = ClefLayer::new(Self::ADDRESS, client, users, sessions).unwrap();
+        let layer = ClefLayer::builder(Self::ADDRESS, users, sessions);
+        let layer = layer.provider(client).build().unwrap();
         let app = Router::new()
             .route("/account", get(account))
+            .route("/lasts", get(lasts))
             .merge(layer.routes())
             .layer(layer);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -66,6 +68,13 @@ impl Site {
 
 async fn account(LoggedIn(user): LoggedIn<Account>) -> String {
     user.profile().subject.id().to_owned()
+}
+
+/// How long this browser's login lasts at the most.
+async fn lasts(login: Login) -> String {
+    let ends_at = login.ends_at().unwrap();
+    let micros = ends_at.as_micros() - login.logged_in_at().as_micros();
+    format!("{} s", micros / 1_000_000)
 }
 
 impl Node {

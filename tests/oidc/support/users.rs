@@ -3,9 +3,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::SeqCst},
 };
 
-use async_trait::async_trait;
 use axum_clef::{
-    BoxError, Profile, ProviderSession, Subject, Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
+    Timestamp, UserStore,
     stores::{Account, MemoryUserStore},
 };
 
@@ -14,8 +14,8 @@ use axum_clef::{
 pub struct FailingUsers {
     inner: MemoryUserStore,
     pub failing: Arc<AtomicBool>,
-    /// As a store that keeps no sessions of providers.
-    pub without_sessions: Arc<AtomicBool>,
+    /// As a store that keeps no revocations.
+    pub without_revocations: Arc<AtomicBool>,
     last_profile: Arc<Mutex<Option<Profile>>>,
 }
 
@@ -32,40 +32,55 @@ impl FailingUsers {
     }
 }
 
-#[async_trait]
 impl UserStore for FailingUsers {
     type User = Account;
-
-    async fn log_in(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        *self.last_profile.lock().unwrap() = Some(profile.clone());
-        self.inner.log_in(profile).await
-    }
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
         self.inner.load(id).await
     }
 
-    async fn log_out(&self, subject: &Subject) -> Result<bool, BoxError> {
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.inner.log_in(id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
         self.works()?;
-        self.inner.log_out(subject).await
+        self.inner.log_out(id).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
         self.inner.now().await
     }
 
-    async fn log_out_session(&self, session: &ProviderSession) -> Result<bool, BoxError> {
-        self.works()?;
-        if self.without_sessions.load(SeqCst) {
-            return Ok(false);
-        }
-        self.inner.log_out_session(session).await
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        self.inner.check_login(login).await
     }
 
-    async fn session_logged_out_at(
-        &self,
-        session: &ProviderSession,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        self.inner.session_logged_out_at(session).await
+    fn keeps_revocations(&self) -> bool {
+        !self.without_revocations.load(SeqCst)
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        self.works()?;
+        self.inner.revoke(keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        self.inner.revoked_at(key).await
+    }
+}
+
+impl IdentityStore for FailingUsers {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        *self.last_profile.lock().unwrap() = Some(profile.clone());
+        self.inner.find_or_create(profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.works()?;
+        self.inner.log_out_subject(subject).await
     }
 }

@@ -8,7 +8,7 @@ use reqwest::{
 };
 use url::Url;
 
-use super::Node;
+use super::{Node, World};
 
 /// A browser: a cookie jar, and eyes for where it is sent.
 pub struct Browser {
@@ -68,7 +68,7 @@ impl Browser {
             .unwrap()
     }
 
-    /// Whether this browser is somebody here.
+    /// Whether this browser is authenticated here.
     pub async fn is_in(&self, node: &Node) -> bool {
         match self.status(node, "/account").await {
             200 => true,
@@ -107,6 +107,14 @@ impl Browser {
         assert_eq!(response.status(), 303, "the login of {person}");
         assert_eq!(location(&response), "/account");
     }
+}
+
+/// A logged-in browser, whose login must outlive what a test sends.
+pub async fn bystander(world: &World) -> (Node, Browser) {
+    let node = world.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, "67890").await;
+    (node, browser)
 }
 
 pub fn location(response: &Response) -> &str {

@@ -1,11 +1,12 @@
 //! What the tests stand on: a clock to set, stores to break, a provider to script, nodes
-//! that share stores, and a browser.
+//! that share stores, and browsers.
 
 pub mod browser;
 pub mod clock;
-mod jar;
+pub mod jar;
 mod node;
 pub mod provider;
+pub mod record;
 mod sessions;
 mod users;
 

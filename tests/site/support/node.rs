@@ -7,15 +7,14 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefButton, ClefLayer, ClefSessions, LoggedIn, Login, Logouts, SameOrigin, User as _,
+    ClefButton, ClefLayer, ClefLayerBuilder, LoggedIn, Login, Logouts, SameOrigin, SessionKey,
+    Sessions, SignOut, SignOutError, User as _,
     stores::{Account, MemoryUserStore},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
-use tower_sessions::{MemoryStore, Session};
+use tower_sessions::MemoryStore;
 
 use super::{Pause, ScriptedProvider, TestClock, TestSessions, TestUsers};
-
-type Layer = ClefLayer<ClefSessions>;
 
 /// Everything that the nodes of one site share.
 #[derive(Clone)]
@@ -24,14 +23,14 @@ pub struct World {
     pub users: TestUsers,
     pub sessions: TestSessions,
     pub provider: ScriptedProvider,
-    /// Where `/slow` waits, after it has changed the session.
+    /// Where `/slow` waits, once it has the user.
     pub slow: Pause,
 }
 
 /// One process of the site.
 pub struct Node {
     pub address: SocketAddr,
-    pub layer: Layer,
+    pub layer: ClefLayer,
     server: JoinHandle<()>,
 }
 
@@ -52,54 +51,82 @@ impl World {
     /// The site's address as a load balancer would have it: the same for all nodes.
     pub const SITE: &str = "http://127.0.0.1:9";
 
-    pub fn layer(&self) -> Layer {
-        ClefLayer::new(
-            Self::SITE,
-            self.provider.clone(),
-            self.users.clone(),
-            self.sessions.clone(),
-        )
-        .unwrap()
+    /// The key of [`sealed`](Self::sealed).
+    pub fn key() -> SessionKey {
+        SessionKey::from_bytes([7; 32])
+    }
+
+    /// Logins in the session store.
+    pub fn stored(&self) -> Sessions {
+        Sessions::from(self.sessions.clone())
+    }
+
+    /// Logins in cookies.
+    pub fn sealed(&self) -> Sessions {
+        Sessions::sealed([Self::key()])
+    }
+
+    /// Both places where logins can be.
+    pub fn both(&self) -> [(&'static str, Sessions); 2] {
+        [("stored", self.stored()), ("sealed", self.sealed())]
+    }
+
+    pub fn builder(&self) -> ClefLayerBuilder<TestUsers> {
+        self.builder_over(self.stored())
+    }
+
+    pub fn builder_over(&self, sessions: Sessions) -> ClefLayerBuilder<TestUsers> {
+        self.builder_at(Self::SITE, sessions)
+    }
+
+    pub fn builder_at(&self, site: &str, sessions: Sessions) -> ClefLayerBuilder<TestUsers> {
+        ClefLayer::builder(site, self.users.clone(), sessions).provider(self.provider.clone())
+    }
+
+    pub fn layer(&self) -> ClefLayer {
+        self.builder().build().unwrap()
+    }
+
+    /// A node without a socket.
+    pub fn app_over(&self, sessions: Sessions) -> Router {
+        self.app_of(self.builder_over(sessions))
+    }
+
+    /// A node without a socket, with these settings.
+    pub fn app_of(&self, builder: ClefLayerBuilder<TestUsers>) -> Router {
+        self.app(&builder.build().unwrap())
     }
 
     pub async fn node(&self) -> Node {
         self.node_with(self.layer()).await
     }
 
-    pub async fn node_with(&self, layer: Layer) -> Node {
+    pub async fn node_with(&self, layer: ClefLayer) -> Node {
         let app = self.app(&layer);
         self.serve(app, layer).await
     }
 
     /// The site's router.
-    pub fn app(&self, layer: &Layer) -> Router {
+    pub fn app(&self, layer: &ClefLayer) -> Router {
         self.pages(layer.routes()).layer(layer.clone())
     }
 
     /// Its pages and these routes, and no layer around them.
     pub fn pages(&self, routes: Router) -> Router {
         let slow = self.slow.clone();
-        let slow_read = self.slow.clone();
         Router::new()
             .route("/members/one", get(|| async { "for members" }))
             .route_layer(from_extractor::<LoggedIn<Account>>())
             .route("/", get(home))
             .route("/account", get(account).post(account))
-            .route("/public", get(|| async { "the same for all" }))
+            .route("/public", get(public))
             .route("/twice", get(twice))
             .route("/button", get(button))
-            .route("/cart", post(fill_cart).get(cart))
             .route(
                 "/slow",
-                post(move |session: Session| async move {
-                    session.insert("slow", true).await.unwrap();
-                    slow.here().await;
-                }),
+                get(move |_: LoggedIn<Account>| async move { slow.here().await }),
             )
-            .route(
-                "/slow/read",
-                get(move |_: LoggedIn<Account>| async move { slow_read.here().await }),
-            )
+            .route("/leave", post(leave))
             .route("/everywhere", post(everywhere))
             .route("/same-origin", post(same_origin).get(same_origin))
             .route("/wrong", get(wrong))
@@ -108,7 +135,7 @@ impl World {
     }
 
     /// Serves an application on a free port.
-    pub async fn serve(&self, app: Router, layer: Layer) -> Node {
+    pub async fn serve(&self, app: Router, layer: ClefLayer) -> Node {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -143,7 +170,7 @@ impl Drop for Node {
 }
 
 async fn home(user: Option<LoggedIn<Account>>) -> String {
-    user.map_or("nobody".to_owned(), |user| user.id())
+    user.map_or("unauthenticated".to_owned(), |user| user.id())
 }
 
 async fn account(LoggedIn(user): LoggedIn<Account>) -> Json<String> {
@@ -162,16 +189,18 @@ async fn button(button: ClefButton) -> Html<String> {
     Html(button.html())
 }
 
-async fn fill_cart(session: Session) {
-    session.insert("cart", "a book").await.unwrap();
-}
-
-async fn cart(session: Session) -> String {
-    session.get("cart").await.unwrap().unwrap_or_default()
+async fn public() -> ([(&'static str, &'static str); 1], &'static str) {
+    ([("cache-control", "public")], "the same for all")
 }
 
 async fn everywhere(login: Login, logouts: Logouts) -> String {
-    format!("{:?}", logouts.log_out(login.subject()).await)
+    format!("{:?}", logouts.log_out_user(login.user_id()).await)
+}
+
+/// A sign-out of the application's own.
+async fn leave(_: SameOrigin, sign_out: SignOut) -> Result<&'static str, SignOutError> {
+    sign_out.end().await?;
+    Ok("goodbye")
 }
 
 /// A form of the application's own.
@@ -180,14 +209,14 @@ async fn same_origin(_: SameOrigin, LoggedIn(_): LoggedIn<Account>) -> &'static 
 }
 
 /// A handler that asks for a user which is not the store's.
-async fn wrong(_: LoggedIn<Stranger>) {}
+async fn wrong(_: LoggedIn<OtherUser>) {}
 
-async fn perhaps_wrong(_: Option<LoggedIn<Stranger>>) {}
+async fn perhaps_wrong(_: Option<LoggedIn<OtherUser>>) {}
 
 #[derive(Clone)]
-struct Stranger;
+struct OtherUser;
 
-impl axum_clef::User for Stranger {
+impl axum_clef::User for OtherUser {
     fn id(&self) -> String {
         String::new()
     }

@@ -20,7 +20,7 @@ pub const ISSUER: &str = "https://clef.test";
 /// Of another provider.
 pub const OTHER_ISSUER: &str = "https://other.test";
 
-/// A place in the code where a test can hold whoever passes.
+/// A place in the code where a test can hold what passes.
 #[derive(Clone, Debug, Default)]
 pub struct Pause {
     on: Arc<AtomicBool>,
@@ -29,17 +29,17 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// Holds the next one who passes.
+    /// Holds what passes next.
     pub fn set(&self) {
         self.on.store(true, SeqCst);
     }
 
-    /// Waits until somebody is held.
+    /// Waits until it is held.
     pub async fn reached(&self) {
         self.reached.notified().await;
     }
 
-    /// Lets them go on.
+    /// Lets it go on.
     pub fn go(&self) {
         self.go.notify_one();
     }
@@ -66,6 +66,10 @@ pub struct ScriptedProvider {
     pub down: Arc<AtomicBool>,
     pub misconfigured: Arc<AtomicBool>,
     pub panicking: Arc<AtomicBool>,
+    /// Whether it names the sessions of its users.
+    pub names_sessions: Arc<AtomicBool>,
+    /// The length of the hint for a sign-out; zero for the usual one.
+    pub hint_length: Arc<AtomicUsize>,
     pub exchanges: Arc<AtomicUsize>,
     pub notices: Arc<AtomicUsize>,
     pub during_start: Pause,
@@ -109,6 +113,10 @@ impl Provider for ScriptedProvider {
         if self.other { "Other" } else { "Clef" }
     }
 
+    fn names_sessions(&self) -> bool {
+        self.names_sessions.load(SeqCst)
+    }
+
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
         self.during_start.here().await;
         if self.down.load(SeqCst) {
@@ -129,8 +137,11 @@ impl Provider for ScriptedProvider {
         let code = code.code.expose_secret();
         let subject = self.subject(code, "code:")?;
         self.during_exchange.here().await;
-        let login = ProviderLogin::new(Profile::new(subject))
-            .with_sign_out_hint(format!("hint for {code}").into());
+        let hint = match self.hint_length.load(SeqCst) {
+            0 => format!("hint for {code}"),
+            length => "h".repeat(length),
+        };
+        let login = ProviderLogin::new(Profile::new(subject)).with_sign_out_hint(hint.into());
         if let Some((_, sid)) = code.split_once(":elsewhere:") {
             return Ok(login.in_session(ProviderSession::new("https://elsewhere.test", sid)));
         }

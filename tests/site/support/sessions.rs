@@ -22,9 +22,15 @@ pub struct TestSessions {
     pub hanging: Arc<AtomicBool>,
     /// Loads, but takes nothing.
     pub saves_fail: Arc<AtomicBool>,
+    /// Chooses the ids of records itself, as a store may.
+    pub chooses_ids: Arc<AtomicBool>,
+    /// Deletes nothing.
+    pub deletes_fail: Arc<AtomicBool>,
     /// Answers loads as a store does that finds something it cannot read.
     pub unreadable: Arc<AtomicBool>,
     pub last_saved: Arc<Mutex<Option<Record>>>,
+    /// Where `load` waits with the record that it has read.
+    pub after_load: Pause,
     /// Where `create`, `save` and `delete` wait before they do anything.
     pub before_write: Pause,
 }
@@ -37,8 +43,11 @@ impl TestSessions {
             failing: Arc::default(),
             hanging: Arc::default(),
             saves_fail: Arc::default(),
+            chooses_ids: Arc::default(),
+            deletes_fail: Arc::default(),
             unreadable: Arc::default(),
             last_saved: Arc::default(),
+            after_load: Pause::default(),
             before_write: Pause::default(),
         }
     }
@@ -62,6 +71,9 @@ impl SessionStore for TestSessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
         self.works()?;
         self.before_write.here().await;
+        if self.chooses_ids.load(SeqCst) {
+            record.id = Id::default();
+        }
         self.inner.create(record).await?;
         *self.last_saved.lock().unwrap() = Some(record.clone());
         Ok(())
@@ -86,11 +98,16 @@ impl SessionStore for TestSessions {
         if self.unreadable.load(SeqCst) {
             return Err(Error::Decode("this is no session".to_owned()));
         }
-        self.inner.load(id).await
+        let record = self.inner.load(id).await;
+        self.after_load.here().await;
+        record
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
         self.works()?;
+        if self.deletes_fail.load(SeqCst) {
+            return Err(Error::Backend("the session store is read-only".to_owned()));
+        }
         self.before_write.here().await;
         self.inner.delete(id).await
     }

@@ -131,14 +131,14 @@ async fn a_page_of_another_site_cannot_lead_our_page_elsewhere() {
         browser
             .go_to_the_new_window(std::slice::from_ref(&elsewhere))
             .await?;
-        browser.sees("This login is over").await?;
+        browser.sees("This login is no longer valid").await?;
         let ours = browser.0.window().await?;
         browser.0.switch_to_window(elsewhere).await?;
         browser.waits_for("ours.closed").await?;
         let lead = format!("ours.location = '{}/'", hostile.url);
         browser.0.execute(lead, vec![]).await?;
         browser.0.switch_to_window(ours).await?;
-        browser.sees("This login is over").await?;
+        browser.sees("This login is no longer valid").await?;
         assert!(browser.is("window.opener === null").await?);
         Ok(())
     })

@@ -73,7 +73,7 @@ async fn a_login_refused_on_the_phone_says_so_and_can_begin_again() {
         browser.press("Try again").await?;
         browser.answer_on_the_phone(None, "Refuse").await?;
         browser.press("Back to").await?;
-        browser.sees("The login was not finished").await?;
+        browser.sees("The login was not completed").await?;
         browser.press("Log in with Clef").await?;
         browser.answer_on_the_phone(None, "Approve").await?;
         browser.sees("Your account").await
@@ -160,13 +160,8 @@ async fn embedding_site(clef: &ClefService) -> String {
     let site = format!("http://{}", listener.local_addr().unwrap());
     let application = &TEST_APPLICATIONS[1];
     let provider = ClefClient::new(&clef.url(), application.id(), application.secret()).unwrap();
-    let auth = ClefLayer::new(
-        &site,
-        provider,
-        MemoryUserStore::new(),
-        MemoryStore::default(),
-    )
-    .unwrap();
+    let auth = ClefLayer::builder(&site, MemoryUserStore::new(), MemoryStore::default());
+    let auth = auth.provider(provider).build().unwrap();
     let app = Router::new()
         .route("/", get(home))
         .merge(auth.routes())

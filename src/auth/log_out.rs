@@ -1,0 +1,62 @@
+//! Ending all logins of a user from inside the application.
+
+use std::sync::Arc;
+
+use super::AuthState;
+use crate::{
+    revocation::{Logout, Written, patience},
+    sessions::LoginRecord,
+};
+
+/// Why a logout is not written yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogoutError {
+    /// The user store does not take it. This node refuses the user and goes on trying: say that
+    /// other nodes follow later.
+    #[error("the user store does not take the logout; this node goes on trying")]
+    Pending,
+    /// Too many logouts wait for the user store. Nothing was done: try again later.
+    #[error("too many logouts wait for the user store; try again later")]
+    QueueFull,
+}
+
+impl AuthState {
+    /// Writes a logout. `false` if there is no such user. It goes on if the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the user store has not taken it in time, or too many others wait.
+    pub(crate) async fn log_out(self: &Arc<Self>, logout: Logout) -> Result<bool, LogoutError> {
+        let permit = self.queue.permit().ok_or(LogoutError::QueueFull)?;
+        let patience = patience(&*self.users);
+        let state = Arc::clone(self);
+        let written = tokio::spawn(async move {
+            let written = state.write(permit, &logout).await;
+            tracing::info!(?logout, ?written, "a logout by the application");
+            written == Written::LoggedOut
+        });
+        match tokio::time::timeout(patience, written).await {
+            Ok(Ok(known)) => Ok(known),
+            Ok(Err(_)) | Err(_) => Err(LogoutError::Pending),
+        }
+    }
+
+    /// Waits until no logout waits that ends this login, as long as for one of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the user store has not taken them by then.
+    pub(crate) async fn until_logged_out(
+        &self,
+        record: &LoginRecord<'_>,
+    ) -> Result<(), LogoutError> {
+        let subject = record.subject();
+        let (id, key) = (Some(record.id), record.provider_key());
+        let written = self
+            .queue
+            .until_written(&record.user_id, id, subject.as_ref(), key);
+        let written = tokio::time::timeout(patience(&*self.users), written).await;
+        written.map_err(|_| LogoutError::Pending)
+    }
+}

@@ -1,0 +1,159 @@
+//! The end of every login, whatever proved the credentials.
+
+use std::{sync::Arc, time::Duration};
+
+use cookie::Cookie;
+use http::request::Parts;
+use secrecy::SecretString;
+
+use super::AuthState;
+use crate::{
+    BoxError, Login, LoginId, ProviderKey, ProviderSession, RevocationKey, Subject, Timestamp,
+    sessions::{BeginError, NewLogin},
+    time_limit::{STORE_LIMIT, within},
+};
+
+/// A login whose credentials are proven, and which is not compared with any logout yet.
+pub(crate) struct VerifiedLogin<'a> {
+    pub(crate) user_id: &'a str,
+    /// Read before the credentials were checked: a logout that came since ends this login.
+    pub(crate) logged_in_at: Timestamp,
+    /// When the provider says that the credentials were proven. Defaults to the stamp.
+    pub(crate) authenticated_at: Option<Timestamp>,
+    /// The subject, for a login at a provider.
+    pub(crate) subject: Option<&'a Subject>,
+    /// What a logout notice of the provider can name instead of the user.
+    pub(crate) provider_key: Option<ProviderKey<'a>>,
+    /// The provider's callback path; empty for a login of the application's own.
+    pub(crate) callback: &'a str,
+    /// What the provider receives again at the sign-out.
+    pub(crate) sign_out_hint: Option<&'a SecretString>,
+}
+
+/// A login that is kept, and counts once the browser has its cookies.
+pub(crate) struct BegunLogin {
+    pub(crate) cookies: Vec<Cookie<'static>>,
+}
+
+/// Why a login whose credentials are proven did not begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoginError {
+    #[error("a store did not answer")]
+    Store(#[source] BoxError),
+    #[error("there is no such user, or they may not log in")]
+    TurnedAway,
+    #[error("the user was logged out while the login was under way")]
+    LoggedOutMeanwhile,
+    #[error("the login cannot be kept")]
+    TooLarge(#[source] BoxError),
+}
+
+impl AuthState {
+    /// Begins a login: notes it with its user, compares it with every logout, keeps it, and ends
+    /// the login that came with the request. Nothing is kept unless all of it works.
+    pub(crate) async fn begin_login(
+        self: &Arc<Self>,
+        verified: &VerifiedLogin<'_>,
+        parts: &Parts,
+    ) -> Result<BegunLogin, LoginError> {
+        let VerifiedLogin {
+            user_id,
+            logged_in_at,
+            ..
+        } = *verified;
+        let user = within(STORE_LIMIT, self.users.log_in(user_id));
+        let user = user.await.map_err(LoginError::Store)?;
+        let user = user.ok_or(LoginError::TurnedAway)?;
+        // A clock behind the stamp would stamp the next logouts before it too.
+        let now = within(STORE_LIMIT, self.users.now()).await;
+        if now.map_err(LoginError::Store)? < logged_in_at {
+            let error = "the clock of the user store stepped back while a login was under way";
+            return Err(LoginError::Store(error.into()));
+        }
+        let revoked_at = self.revoked_at(verified).await.map_err(LoginError::Store)?;
+        // In this order: an unknown subject's logout is remembered before it leaves the queue.
+        let subject = verified.subject;
+        let logged_out = !logged_in_at.outlives(user.logged_out_at)
+            || !logged_in_at.outlives(revoked_at)
+            || self
+                .queue
+                .contains(user_id, None, subject, verified.provider_key)
+            || subject.is_some_and(|subject| {
+                !logged_in_at.outlives(self.unknown_subjects.logged_out_at(subject))
+            });
+        if logged_out {
+            return Err(LoginError::LoggedOutMeanwhile);
+        }
+        let login = NewLogin {
+            id: LoginId::random(),
+            user_id,
+            logged_in_at,
+            // No later than the stamp: the clock of a provider may be ahead.
+            authenticated_at: verified
+                .authenticated_at
+                .map_or(logged_in_at, |at| at.min(logged_in_at)),
+            ends_at: self
+                .longest_login(verified.provider_key.is_some())
+                .map(|longest| logged_in_at.after(longest)),
+            subject,
+            provider_key: verified.provider_key,
+            callback: verified.callback,
+        };
+        // What came with the request, while the browser still has only that. A login that cannot be
+        // ended because it cannot be read would go on.
+        let earlier = within(STORE_LIMIT, self.sessions.find_all(&parts.headers)).await;
+        let earlier = earlier.map_err(LoginError::Store)?;
+        if let Some(hook) = &self.hooks.on_login {
+            let call = hook.call(parts, Login::from(&login));
+            within(STORE_LIMIT, call).await.map_err(LoginError::Store)?;
+        }
+        let begun = self.sessions.begin(&login, verified.sign_out_hint);
+        let begun = within(STORE_LIMIT, async { begun.await.map_err(BoxError::from) }).await;
+        let cookies = begun.map_err(|error| match error.downcast::<BeginError>() {
+            Ok(error) => match *error {
+                BeginError::Store(error) => LoginError::Store(error),
+                error => LoginError::TooLarge(error.into()),
+            },
+            Err(error) => LoginError::Store(error),
+        })?;
+        for earlier in earlier {
+            // Before it ends, which signals a sign-out: these pages have a login to come back with.
+            if let Some(record) = earlier.record() {
+                self.live.replaced(record.id);
+            }
+            // The new login stands whatever becomes of the earlier one.
+            if let Err(error) = self.end_login(&Arc::new(earlier)).await {
+                tracing::warn!(
+                    error = ?error.to_string(),
+                    "the earlier login of a browser that logged in anew could not be ended"
+                );
+            }
+        }
+        tracing::info!(user = ?user_id, login = %login.id, "logged in");
+        Ok(BegunLogin { cookies })
+    }
+
+    /// When the keys of this login were last revoked, or its subject was logged out unknown.
+    async fn revoked_at(&self, login: &VerifiedLogin<'_>) -> Result<Option<Timestamp>, BoxError> {
+        if !self.users.keeps_revocations() {
+            return Ok(None);
+        }
+        let keys = [
+            login.subject.cloned().map(RevocationKey::UnknownSubject),
+            login.provider_key.map(RevocationKey::from),
+        ];
+        let mut revoked_at = None;
+        for key in keys.into_iter().flatten() {
+            let of_key = within(STORE_LIMIT, self.users.revoked_at(&key)).await?;
+            revoked_at = revoked_at.max(of_key);
+        }
+        Ok(revoked_at)
+    }
+
+    /// How long a login lasts at the most.
+    fn longest_login(&self, has_provider_key: bool) -> Option<Duration> {
+        // A store forgets a provider's keys a day later.
+        let of_key = has_provider_key.then_some(ProviderSession::LONGEST_LOGIN);
+        self.lifetime.into_iter().chain(of_key).min()
+    }
+}

@@ -1,0 +1,270 @@
+//! Why an extractor gave no user.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use crate::{BoxError, log_limit::LogLimit};
+
+/// The rejection of [`LoggedIn`](crate::LoggedIn) and the extractors beside it.
+///
+/// To render it the application's way, use
+/// [`render_rejections`](crate::ClefLayerBuilder::render_rejections), or take
+/// `Result<LoggedIn<User>, LoggedInRejection>` in the handler.
+///
+/// | [kind](Self::kind) | response |
+/// |---|---|
+/// | `Unauthenticated`, a browser that navigates | 303 to the login, and back here after it |
+/// | `Unauthenticated`, anything else | 401 `application/problem+json` |
+/// | `StoreUnavailable` | 503 with `Retry-After` |
+/// | `LayerMissing`, `OutsideSite`, `ProviderMissing`, `WrongUserType` | 500: a mistake in the program, which the log names |
+///
+/// ```
+/// use axum_clef::{LoggedIn, LoggedInRejection, RejectionKind};
+/// # #[derive(Clone)]
+/// # struct User;
+/// # impl axum_clef::User for User {
+/// #     fn id(&self) -> String { String::new() }
+/// #     fn logged_out_at(&self) -> Option<axum_clef::Timestamp> { None }
+/// # }
+///
+/// async fn badge(
+///     user: Result<LoggedIn<User>, LoggedInRejection>,
+/// ) -> Result<&'static str, LoggedInRejection> {
+///     match user {
+///         Ok(_) => Ok("a member"),
+///         Err(rejection) if rejection.kind() == RejectionKind::Unauthenticated => Ok("a guest"),
+///         Err(rejection) => Err(rejection),
+///     }
+/// }
+/// # fn assert_handler<T, H: axum::handler::Handler<T, ()>>(_: H) {}
+/// # assert_handler(badge);
+/// ```
+pub struct LoggedInRejection {
+    pub(super) kind: RejectionKind,
+    pub(super) source: Option<Arc<BoxError>>,
+    pub(super) login_path: Option<String>,
+    pub(super) navigates: bool,
+    pub(super) render: Option<RenderRejection>,
+}
+
+/// The kinds of [`LoggedInRejection`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RejectionKind {
+    /// The request is unauthenticated, or its login has ended.
+    Unauthenticated,
+    /// The session store or the user store did not answer, so the user is unknown.
+    StoreUnavailable,
+    /// The route is not inside a [`ClefLayer`](crate::ClefLayer).
+    LayerMissing,
+    /// The request is unauthenticated and outside of the path below which the site is, so no login
+    /// would lead back to it.
+    OutsideSite,
+    /// The layer has no provider, and the handler asks for a button of one.
+    ProviderMissing,
+    /// The handler asks for another user type than the layer's user store has.
+    WrongUserType,
+}
+
+/// The application's own rendering of rejections.
+pub(crate) type RenderRejection = Arc<dyn Fn(&LoggedInRejection) -> Response + Send + Sync>;
+
+/// Why a check has no result, kept for all extractors of one request.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the user of the request is unknown")]
+pub(crate) struct CheckError {
+    pub(super) kind: RejectionKind,
+    pub(super) source: Arc<BoxError>,
+}
+
+impl CheckError {
+    /// A mistake in the program.
+    pub(crate) fn mistake(kind: RejectionKind, source: impl Into<BoxError>) -> Self {
+        let source = source.into();
+        tracing::error!(error = ?source.to_string(), "a request cannot be checked and gets 500");
+        Self {
+            kind,
+            source: Arc::new(source),
+        }
+    }
+
+    /// A store that does not answer. Any client can send requests meanwhile, so the log has one
+    /// line a second.
+    pub(crate) fn no_answer(log_limit: &LogLimit<()>, error: BoxError) -> Self {
+        if let Some(count) = log_limit.count(()) {
+            let error = error.to_string();
+            tracing::error!(
+                ?error,
+                count,
+                "a store did not answer; the request gets 503"
+            );
+        }
+        Self {
+            kind: RejectionKind::StoreUnavailable,
+            source: Arc::new(error),
+        }
+    }
+}
+
+impl LoggedInRejection {
+    /// Why there is no user.
+    pub fn kind(&self) -> RejectionKind {
+        self.kind
+    }
+
+    /// The status of the response that is not a redirect: 401, 503 or 500.
+    pub fn status(&self) -> StatusCode {
+        match self.kind {
+            RejectionKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            RejectionKind::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            RejectionKind::LayerMissing
+            | RejectionKind::OutsideSite
+            | RejectionKind::ProviderMissing
+            | RejectionKind::WrongUserType => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The path at which to log in and come back here, if logging in would help.
+    pub fn login_path(&self) -> Option<&str> {
+        self.login_path.as_deref()
+    }
+
+    /// Whether a browser asks for a page (GET or HEAD that accepts HTML), so that a
+    /// redirect makes sense.
+    pub fn is_navigation(&self) -> bool {
+        self.navigates
+    }
+
+    pub(crate) fn layer_missing() -> Self {
+        Self::mistake(
+            RejectionKind::LayerMissing,
+            "this route is not inside a ClefLayer; add `.layer(auth)` to the router after all of \
+             its routes",
+        )
+    }
+
+    pub(crate) fn provider_missing() -> Self {
+        Self::mistake(
+            RejectionKind::ProviderMissing,
+            "`ClefButton` needs a provider; set one with `ClefLayer::builder(…).provider(…)`",
+        )
+    }
+
+    fn mistake(kind: RejectionKind, why: &'static str) -> Self {
+        let error = CheckError::mistake(kind, why);
+        Self {
+            kind: error.kind,
+            source: Some(error.source),
+            login_path: None,
+            navigates: false,
+            render: None,
+        }
+    }
+
+    /// The response by default: for a renderer that changes some rejections only.
+    pub fn default_response(&self) -> Response {
+        if let (RejectionKind::Unauthenticated, true, Some(path)) =
+            (self.kind, self.navigates, self.login_path())
+            && let Ok(location) = HeaderValue::try_from(path)
+        {
+            return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
+        }
+        let status = self.status();
+        let mut problem = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": self.to_string(),
+        });
+        if let Some(path) = self.login_path() {
+            problem["login"] = path.into();
+        }
+        let mut response = (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            Body::from(problem.to_string()),
+        )
+            .into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110, section 11.6.1: a 401 names a scheme. No registered one says
+            // "log in on a page"; this one is what browsers ignore and people understand.
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Cookie realm=\"axum-clef\""),
+            );
+        }
+        response
+    }
+}
+
+impl IntoResponse for LoggedInRejection {
+    fn into_response(self) -> Response {
+        let mut response = match &self.render {
+            Some(render) => render(&self),
+            None => self.default_response(),
+        };
+        let headers = response.headers_mut();
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            let headers = response.headers_mut();
+            headers
+                .entry(header::RETRY_AFTER)
+                .or_insert(HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+impl fmt::Display for LoggedInRejection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind, &self.login_path) {
+            (RejectionKind::Unauthenticated, Some(path)) => {
+                write!(formatter, "You are not logged in. Log in at {path}")
+            }
+            (RejectionKind::Unauthenticated, None) => formatter.write_str("You are not logged in."),
+            (RejectionKind::StoreUnavailable, _) => {
+                formatter.write_str("This is not possible right now. Try again later.")
+            }
+            (RejectionKind::LayerMissing, _) => formatter.write_str(
+                "This route is not inside a ClefLayer: add `.layer(auth)` to the router, after \
+                 all of its routes.",
+            ),
+            (RejectionKind::OutsideSite, _) => formatter.write_str(
+                "This route is outside of the site's base path: nest the router there, or set \
+                 `base_path_stripped` behind a proxy that strips it.",
+            ),
+            (RejectionKind::ProviderMissing, _) => {
+                formatter.write_str("The layer has no provider, and the page asks for its button.")
+            }
+            (RejectionKind::WrongUserType, _) => formatter.write_str(
+                "The handler asks for another user type than the layer's user store has.",
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for LoggedInRejection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LoggedInRejection")
+            .field("kind", &self.kind)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Error for LoggedInRejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| &**source as &(dyn Error + 'static))
+    }
+}

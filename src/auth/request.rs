@@ -1,0 +1,177 @@
+//! What one request knows of its login.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use axum::extract::OriginalUri;
+use http::{HeaderMap, HeaderValue, header, request::Parts};
+use tokio::{sync::OnceCell, time::Instant};
+
+use super::{AuthState, Authenticated, CheckError};
+use crate::{
+    cookies::Cookies,
+    live::{CheckedLogin, LoginChecker, LoginEnd, instant_after},
+    time_limit::{STORE_LIMIT, within},
+};
+
+/// Path and query of the page that was asked for. A nested router sees only its part of it.
+pub(crate) fn asked_for(parts: &Parts) -> &str {
+    let original = parts.extensions.get::<OriginalUri>();
+    let uri = original.map_or(&parts.uri, |OriginalUri(uri)| uri);
+    uri.path_and_query().map_or("/", |path| path.as_str())
+}
+
+/// A request on its way through the layer: the one value that the layer puts into its extensions.
+pub(crate) struct RequestAuth {
+    state: Arc<AuthState>,
+    checked: OnceCell<Result<Option<Authenticated>, CheckError>>,
+    /// For the requests that set some.
+    cookies: OnceLock<Cookies>,
+    no_store: AtomicBool,
+    passive: AtomicBool,
+    /// How many logouts this node had received when the request arrived.
+    logouts_received: u64,
+}
+
+/// Whether a cache may store the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caching {
+    /// No handler asked for the user: the answer is the same for all.
+    Free,
+    /// The answer is for unauthenticated requests.
+    VaryByCookie,
+    /// The answer is for one user; the handler may know better.
+    NoStore,
+}
+
+impl RequestAuth {
+    pub(crate) fn new(state: Arc<AuthState>) -> Self {
+        Self {
+            logouts_received: state.live.logouts_received(),
+            state,
+            checked: OnceCell::new(),
+            cookies: OnceLock::new(),
+            no_store: AtomicBool::new(false),
+            passive: AtomicBool::new(false),
+        }
+    }
+
+    /// That of a request inside the layer.
+    pub(crate) fn of(parts: &Parts) -> Option<&Arc<Self>> {
+        parts.extensions.get()
+    }
+
+    pub(crate) fn state(&self) -> &Arc<AuthState> {
+        &self.state
+    }
+
+    /// The cookies of the request, to read and to change.
+    pub(crate) fn cookies(&self, headers: &HeaderMap) -> &Cookies {
+        self.cookies.get_or_init(|| Cookies::of(headers))
+    }
+
+    /// Marks the answer as one that holds something for one browser once.
+    pub(crate) fn forbid_storing(&self) {
+        self.no_store.store(true, Ordering::Release);
+    }
+
+    /// Marks the request as no activity of the user: the login goes idle all the same. To be called
+    /// before the check.
+    pub(crate) fn set_passive(&self) {
+        self.passive.store(true, Ordering::Release);
+    }
+
+    /// The user of the request; `None` if it is unauthenticated.
+    ///
+    /// # Errors
+    ///
+    /// When a store cannot answer.
+    pub(crate) async fn authenticated(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<&Authenticated>, CheckError> {
+        let checked = self.checked.get_or_init(|| async {
+            // In a box of its own: allocators keep small blocks at hand.
+            let passive = self.passive.load(Ordering::Acquire);
+            let check = Box::pin(self.state.check(headers, passive));
+            let mut checked = within(STORE_LIMIT, check)
+                .await
+                .map_err(|error| CheckError::no_answer(&self.state.unanswered, error))?;
+            let renewed = checked.as_mut();
+            if let Some(cookie) = renewed.and_then(|checked| checked.renewal.take()) {
+                self.cookies(headers).add(cookie);
+            }
+            Ok(checked)
+        });
+        match checked.await {
+            Ok(authenticated) => Ok(authenticated.as_ref()),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    /// Listens for the end of the user's login.
+    pub(crate) fn listen(&self, authenticated: &Authenticated) -> Option<LoginEnd> {
+        let record = authenticated.login.record()?;
+        let state = &self.state;
+        let checked = CheckedLogin {
+            user_id: &record.user_id,
+            id: record.id,
+            subject: record.subject(),
+            provider_key: record.provider_key(),
+            logged_in_at: record.logged_in_at,
+            ends_at: record.ends_at,
+            session: authenticated.login.handle(),
+            expires_at: instant_after(Instant::now(), Some(authenticated.time_left)),
+            logouts_received: self.logouts_received,
+        };
+        Some(state.live.listen(&checked, || LoginChecker {
+            users: Arc::clone(&state.users),
+            queue: state.queue.clone(),
+            sessions: state.sessions.clone(),
+            lifetime: state.lifetime,
+        }))
+    }
+
+    /// Adds to an answer what the request leaves in it: cookies, and whether a cache may store it.
+    pub(crate) fn finish(&self, headers: &mut HeaderMap) {
+        match self.caching() {
+            Caching::Free => {}
+            Caching::VaryByCookie => {
+                headers.append(header::VARY, HeaderValue::from_static("cookie"));
+            }
+            Caching::NoStore => {
+                headers
+                    .entry(header::CACHE_CONTROL)
+                    .or_insert(HeaderValue::from_static("no-store"));
+            }
+        }
+        if let Some(cookies) = self.cookies.get() {
+            cookies.set(headers);
+        }
+    }
+
+    fn caching(&self) -> Caching {
+        let is_authenticated = matches!(self.checked.get(), Some(Ok(Some(_))));
+        let sets_cookies = self.cookies.get().is_some_and(Cookies::have_changed);
+        if is_authenticated || sets_cookies || self.no_store.load(Ordering::Acquire) {
+            Caching::NoStore
+        } else if self.checked.initialized() {
+            Caching::VaryByCookie
+        } else {
+            Caching::Free
+        }
+    }
+}
+
+impl fmt::Debug for RequestAuth {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RequestAuth")
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,111 @@
+//! What all requests of a layer share.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use url::form_urlencoded;
+
+use super::{Attempts, Hooks, RenderRejection};
+use crate::{
+    live::LogoutSignals,
+    log_limit::LogLimit,
+    provider::Provider,
+    revocation::{Logout, LogoutQueue, Permit, Stores, UnknownSubjects, Written},
+    sessions::SessionBackend,
+    site::{Paths, Site},
+    users::{AnyIdentityStore, AnyUserStore},
+};
+
+/// A provider of the site, and where its routes are.
+#[derive(Clone)]
+pub(crate) struct MountedProvider {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) paths: Paths,
+    /// Which users its subjects are.
+    pub(crate) identities: Arc<dyn AnyIdentityStore>,
+}
+
+/// What all requests of a layer share. It does not change once the layer is built.
+pub(crate) struct AuthState {
+    pub(crate) site: Site,
+    pub(crate) users: Arc<dyn AnyUserStore>,
+    pub(crate) sessions: SessionBackend,
+    /// The first is the one that unauthenticated users are sent to.
+    pub(crate) providers: Vec<MountedProvider>,
+    pub(crate) attempts: Attempts,
+    pub(crate) queue: LogoutQueue,
+    pub(crate) unknown_subjects: UnknownSubjects,
+    /// How long a login lasts at the most, however often it is used.
+    pub(crate) lifetime: Option<Duration>,
+    /// Where unauthenticated users are sent: a start route, or a page of the application.
+    pub(crate) login_path: String,
+    pub(crate) render_rejection: Option<RenderRejection>,
+    pub(crate) hooks: Hooks,
+    pub(crate) live: LogoutSignals,
+    /// Limits the log of stores that do not answer.
+    pub(crate) unanswered: LogLimit<()>,
+}
+
+impl AuthState {
+    /// Writes a logout, and signals the end of its logins to what is open on this node.
+    pub(crate) async fn write(&self, permit: Permit, logout: &Logout) -> Written {
+        let stores = Stores {
+            users: Arc::clone(&self.users),
+            identities: self
+                .providers
+                .first()
+                .map(|mounted| Arc::clone(&mounted.identities)),
+            unknown_subjects: self.unknown_subjects.clone(),
+        };
+        let ended = |key: &_| self.live.logged_out(key);
+        permit.write(&stores, logout, ended).await
+    }
+
+    /// Where to log in, with the way back to `next`.
+    pub(crate) fn login_for(&self, next: &str) -> String {
+        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        format!("{}?next={next}", self.login_path)
+    }
+
+    /// The application's page to log in on, if it has one.
+    pub(crate) fn login_page(&self) -> Option<&str> {
+        let path = &*self.login_path;
+        (!self.is_route(path)).then_some(path)
+    }
+
+    /// Whether a login that leads to this path would lead into a circle or a dead end: to one of
+    /// the routes, other than the one that is there to be led to.
+    pub(crate) fn leads_nowhere(&self, path: &str) -> bool {
+        let mut providers = self.providers.iter();
+        let path = self.site.below_base(path).unwrap_or(path);
+        providers.any(|mounted| mounted.paths.contains(path) && path != mounted.paths.live_back())
+    }
+
+    fn is_route(&self, path: &str) -> bool {
+        let mut providers = self.providers.iter();
+        let path = self.site.below_base(path).unwrap_or(path);
+        providers.any(|mounted| mounted.paths.contains(path))
+    }
+}
+
+impl fmt::Debug for AuthState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AuthState")
+            .field("site", &self.site)
+            .field("sessions", &self.sessions)
+            .field("providers", &self.providers)
+            .field("login_path", &self.login_path)
+            .field("pending_logouts", &self.queue.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for MountedProvider {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("MountedProvider")
+            .field("provider", &self.provider.name())
+            .field("paths", &self.paths)
+            .finish()
+    }
+}

@@ -1,0 +1,104 @@
+//! The keys of single logins: what a provider names, and what a revocation is recorded under.
+
+use std::fmt;
+
+use super::{LoginId, ProviderSession, Subject};
+
+/// The key of a login at its provider, by which a logout notice ends single logins of a user.
+///
+/// At a provider that names its sessions, it is the session, or the subject for a login without
+/// one. Logins at other providers have no key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderKey<'a> {
+    /// One session at the provider.
+    Session {
+        /// The URL of the provider.
+        issuer: &'a str,
+        /// The id of the session, the `sid` of OpenID Connect.
+        id: &'a str,
+    },
+    /// A subject, for its logins without a session.
+    Subject {
+        /// The URL of the provider.
+        issuer: &'a str,
+        /// The id of the subject, the `sub` of OpenID Connect.
+        id: &'a str,
+    },
+}
+
+/// The key under which [`UserStore::revoke`](crate::UserStore::revoke) records the end of single
+/// logins.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RevocationKey {
+    /// One login, which the user has signed out.
+    Login(LoginId),
+    /// The logins of one session at a provider.
+    Session(ProviderSession),
+    /// The logins of a subject without a session at the provider.
+    Subject(Subject),
+    /// The logins of a subject that was not a user at the time of the logout. Its first login may
+    /// have been in progress.
+    UnknownSubject(Subject),
+}
+
+impl RevocationKey {
+    /// The kind of key, as a word for a table column.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Login(_) => "login",
+            Self::Session(_) => "session",
+            Self::Subject(_) => "subject",
+            Self::UnknownSubject(_) => "unknown subject",
+        }
+    }
+
+    /// This key as the key of a login at its provider, if it is one.
+    pub fn provider_key(&self) -> Option<ProviderKey<'_>> {
+        match self {
+            Self::Session(session) => Some(ProviderKey::Session {
+                issuer: session.issuer(),
+                id: session.id(),
+            }),
+            Self::Subject(subject) => Some(ProviderKey::Subject {
+                issuer: subject.issuer(),
+                id: subject.id(),
+            }),
+            Self::Login(_) | Self::UnknownSubject(_) => None,
+        }
+    }
+
+    /// The URL of the provider; empty for a single login.
+    pub fn issuer(&self) -> &str {
+        match self {
+            Self::Login(_) => "",
+            Self::Session(session) => session.issuer(),
+            Self::Subject(subject) | Self::UnknownSubject(subject) => subject.issuer(),
+        }
+    }
+
+    /// The id, unique within the kind and the issuer.
+    pub fn id(&self) -> String {
+        match self {
+            Self::Login(id) => id.to_string(),
+            Self::Session(session) => session.id().to_owned(),
+            Self::Subject(subject) | Self::UnknownSubject(subject) => subject.id().to_owned(),
+        }
+    }
+}
+
+impl From<ProviderKey<'_>> for RevocationKey {
+    fn from(key: ProviderKey<'_>) -> Self {
+        match key {
+            ProviderKey::Session { issuer, id } => Self::Session(ProviderSession::new(issuer, id)),
+            ProviderKey::Subject { issuer, id } => Self::Subject(Subject::new(issuer, id)),
+        }
+    }
+}
+
+/// Like [`RevocationKey`], without session ids and e-mail addresses.
+impl fmt::Debug for ProviderKey<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        RevocationKey::from(*self).fmt(formatter)
+    }
+}

@@ -1,0 +1,51 @@
+//! Settings that cannot work.
+
+use crate::{AddressError, PathsError};
+
+/// A setting of [`ClefLayer::builder`](crate::ClefLayer::builder) that cannot work, and what to do
+/// about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The site is not an `https` URL, or `http` on loopback.
+    #[error("`site` cannot be the address of the site")]
+    Site(#[from] AddressError),
+    /// Two routes have one path, or a path cannot be one.
+    #[error("`paths` or `provider_at` mount routes that cannot be")]
+    Paths(#[from] PathsError),
+    /// The login page is no path of the site, or one that a route has.
+    #[error(
+        "`login_page` is {0:?}: write the path of a page of your own, such as \"/log-in\", that is \
+         none of the ready routes"
+    )]
+    LoginPage(String),
+    /// The page after a sign-out is no path of the site.
+    #[error("`after_sign_out` is {0:?}: write the path of a page of your own, such as \"/\"")]
+    AfterSignOut(String),
+    /// Neither a provider nor a login page: unauthenticated users could be sent nowhere.
+    #[error("there is no way to log in: set a `provider`, a `login_page`, or both")]
+    NoLogin,
+    /// The name is not one of a cookie.
+    #[error(
+        "`cookie_name` is {0:?}: use 1 to 64 letters, digits, `-` and `_`, without the prefix \
+         `__Host-`, which is added where the site is https"
+    )]
+    CookieName(String),
+    /// Browsers would refuse cookies of this domain from the site.
+    #[error(
+        "`cookie_domain` is {0:?}, which the site is not in; browsers would refuse its cookies"
+    )]
+    CookieDomain(String),
+    /// A limit that lets nothing through.
+    #[error("`{0}` is or has a limit of zero, which lets nothing through; set at least one")]
+    Zero(&'static str),
+    /// Logins cannot be sealed without a key.
+    #[error("`Sessions::sealed` has no key; give it at least one")]
+    NoSessionKey,
+    /// A sealed login can only be signed out where its end is recorded.
+    #[error(
+        "logins are sealed, and the user store keeps no revocations: a sign-out would end no copy of \
+         a cookie; implement `UserStore::revoke`, or keep logins in a session store"
+    )]
+    RevocationsNotKept,
+}

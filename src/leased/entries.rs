@@ -1,0 +1,209 @@
+//! The entries of the cache: answers of the store and running reads.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use moka::{Equivalent, policy::EvictionPolicy, sync::Cache};
+use tokio::{sync::OnceCell, time::Instant};
+
+use super::generations::Generation;
+use crate::{BoxError, LoginCheck, LoginId, LoginReference, ProviderKey, RevocationKey, Timestamp};
+
+/// The entries, by login.
+pub(super) type Entries<U> = Cache<EntryKey, Arc<Entry<U>>>;
+
+/// Frees the memory of unused entries. The lease of an entry is checked on each use.
+const REMOVED_AFTER: Duration = Duration::from_secs(60);
+
+/// Creates a cache that evicts the least recently used entry: never a new one, whose read is
+/// running.
+pub(super) fn with_capacity<U: Clone + Send + Sync + 'static>(capacity: u64) -> Entries<U> {
+    Cache::builder()
+        .max_capacity(capacity)
+        .eviction_policy(EvictionPolicy::lru())
+        .time_to_live(REMOVED_AFTER)
+        .build()
+}
+
+/// The key of an entry: the login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EntryKey {
+    user_id: String,
+    login_id: Option<LoginId>,
+    provider_key: Option<RevocationKey>,
+}
+
+/// A borrowed [`EntryKey`], so that a hit costs no allocation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct EntryRef<'a> {
+    user_id: &'a str,
+    login_id: Option<LoginId>,
+    provider_key: Option<ProviderKey<'a>>,
+}
+
+impl EntryKey {
+    fn as_ref(&self) -> EntryRef<'_> {
+        EntryRef {
+            user_id: &self.user_id,
+            login_id: self.login_id,
+            provider_key: self
+                .provider_key
+                .as_ref()
+                .and_then(RevocationKey::provider_key),
+        }
+    }
+}
+
+impl Hash for EntryKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_ref().hash(state);
+    }
+}
+
+impl Equivalent<EntryKey> for EntryRef<'_> {
+    fn equivalent(&self, key: &EntryKey) -> bool {
+        *self == key.as_ref()
+    }
+}
+
+impl<'a> From<LoginReference<'a>> for EntryRef<'a> {
+    fn from(login: LoginReference<'a>) -> Self {
+        Self {
+            user_id: login.user_id,
+            login_id: login.id,
+            provider_key: login.provider_key,
+        }
+    }
+}
+
+impl From<LoginReference<'_>> for EntryKey {
+    fn from(login: LoginReference<'_>) -> Self {
+        Self {
+            user_id: login.user_id.to_owned(),
+            login_id: login.id,
+            provider_key: login.provider_key.map(RevocationKey::from),
+        }
+    }
+}
+
+/// One read of the store, shared by the requests during it and for a lease.
+pub(super) struct Entry<U> {
+    /// Before the store was read. The lease starts here.
+    pub(super) started_at: Instant,
+    pub(super) generation: Generation,
+    /// If the request that reads the store is dropped, the next one reads.
+    pub(super) answer: OnceCell<Answer<U>>,
+}
+
+/// The answer of the store.
+pub(super) enum Answer<U> {
+    User {
+        check: LoginCheck<U>,
+        /// When the answer arrived, which is after `check.now`.
+        answered_at: Instant,
+    },
+    UnknownUser,
+    Failed(SharedError),
+}
+
+impl<U: Clone> Answer<U> {
+    pub(super) fn new(answer: Result<Option<LoginCheck<U>>, BoxError>) -> Self {
+        match answer {
+            Ok(Some(check)) => Self::User {
+                check,
+                answered_at: Instant::now(),
+            },
+            Ok(None) => Self::UnknownUser,
+            Err(error) => Self::Failed(SharedError(error.into())),
+        }
+    }
+
+    /// Whether later requests may use it. An unknown user may be created at any time, and a failed
+    /// store may recover.
+    pub(super) fn is_cacheable(&self) -> bool {
+        matches!(self, Self::User { .. })
+    }
+
+    /// Whether it was read before this login began, by the clock of the store. Then it does not
+    /// cover the login, and its time may be too far behind if the clock was set forward.
+    pub(super) fn is_older_than(&self, login: LoginReference<'_>) -> bool {
+        let Self::User { check, .. } = self else {
+            return false;
+        };
+        let began_at = login.logged_in_at;
+        began_at.is_some_and(|began_at| check.now < began_at)
+    }
+
+    /// The answer for a request, with the time of the store advanced by the elapsed time.
+    pub(super) fn to_result(&self) -> Result<Option<LoginCheck<U>>, BoxError> {
+        match self {
+            Self::User { check, answered_at } => {
+                let mut check = check.clone();
+                let since = answered_at.elapsed().as_micros();
+                let since = i64::try_from(since).unwrap_or(i64::MAX);
+                let now = check.now.as_micros().saturating_add(since);
+                check.now = Timestamp::from_micros(now);
+                Ok(Some(check))
+            }
+            Self::UnknownUser => Ok(None),
+            Self::Failed(error) => Err(error.clone().into()),
+        }
+    }
+}
+
+/// The error of one read, for all requests that waited for it.
+#[derive(Clone)]
+pub(super) struct SharedError(Arc<dyn std::error::Error + Send + Sync>);
+
+impl fmt::Debug for SharedError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, formatter)
+    }
+}
+
+impl fmt::Display for SharedError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+impl std::error::Error for SharedError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasher as _, RandomState};
+
+    use super::*;
+
+    #[test]
+    fn a_reference_finds_its_key_and_no_other() {
+        let hasher = RandomState::new();
+        let plain = LoginReference::new("1");
+        let (issuer, id) = ("https://clef.test", "abc");
+        let logins = [
+            plain,
+            LoginReference::new("2"),
+            plain.with_id(LoginId::random()),
+            plain.with_id(LoginId::random()),
+            plain.with_provider_key(Some(ProviderKey::Session { issuer, id })),
+            plain.with_provider_key(Some(ProviderKey::Subject { issuer, id })),
+        ];
+        for (index, login) in logins.into_iter().enumerate() {
+            let key = EntryKey::from(login);
+            for (other_index, other) in logins.into_iter().enumerate() {
+                let reference = EntryRef::from(other);
+                assert_eq!(reference.equivalent(&key), index == other_index);
+            }
+            let reference = EntryRef::from(login);
+            assert_eq!(hasher.hash_one(reference), hasher.hash_one(&key));
+        }
+    }
+}

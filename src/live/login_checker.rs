@@ -1,0 +1,153 @@
+//! Checks in the stores whether logins are still valid.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::broadcast::Receiver, time::Instant};
+
+use super::{
+    group::GroupCheck,
+    login::{Login, LoginEnding, instant_after},
+};
+use crate::{
+    BoxError, LoginCheck, LogoutNews, RevocationKey, Timestamp,
+    revocation::LogoutQueue,
+    sessions::{Look, SessionBackend},
+    time_limit::{STORE_LIMIT, answer, within},
+    users::{AnyUser, AnyUserStore, EndReason},
+};
+
+/// Runs the check of a request for logins between their requests.
+pub(crate) struct LoginChecker {
+    pub(crate) users: Arc<dyn AnyUserStore>,
+    pub(crate) queue: LogoutQueue,
+    pub(crate) sessions: SessionBackend,
+    pub(crate) lifetime: Option<Duration>,
+}
+
+/// The result of checking one login.
+pub(super) enum CheckResult {
+    /// It is valid, and expires at this instant.
+    Valid(Option<Instant>),
+    Ended(LoginEnding),
+    /// A store did not answer.
+    Unavailable,
+}
+
+impl LoginChecker {
+    /// The news of logouts at other nodes, if the user store has any.
+    pub(super) async fn news(&self) -> Option<Receiver<LogoutNews>> {
+        let news = answer(STORE_LIMIT, async { self.users.logout_news() });
+        news.await.ok().flatten()
+    }
+
+    /// Checks the logins of a group with one query to the user store. If there are several, their
+    /// revocations take one query each, and so does the record of each stored login.
+    ///
+    /// Each result is reported as soon as it is known: a slow session store delays no other login.
+    pub(super) async fn check(
+        &self,
+        group: &GroupCheck,
+        mut report: impl FnMut(&Arc<Login>, CheckResult),
+    ) {
+        let GroupCheck { key, logins, .. } = group;
+        let mut report_all = |result: fn() -> CheckResult| {
+            logins.iter().for_each(|login| report(login, result()));
+        };
+        let mut reference = key.reference();
+        // Before the store is read, which shows a logout that was pending until now.
+        let subject = key.subject.as_ref();
+        let pending = self
+            .queue
+            .contains(&key.user_id, None, subject, reference.provider_key);
+        if pending {
+            return report_all(|| CheckResult::Ended(LoginEnding::LoggedOut));
+        }
+        reference.logged_in_at = logins.iter().map(|login| login.logged_in_at).max();
+        let is_alone = logins.len() == 1;
+        if is_alone {
+            reference.id = logins.first().map(|login| login.id);
+        }
+        let check = within(STORE_LIMIT, self.users.check_login(reference)).await;
+        let check = match check {
+            Ok(Some(check)) => check,
+            Ok(None) => return report_all(|| CheckResult::Ended(LoginEnding::LoggedOut)),
+            Err(error) => {
+                log_unavailable(&error);
+                return report_all(|| CheckResult::Unavailable);
+            }
+        };
+        for login in logins {
+            // It may have ended while the others were checked.
+            if login.ending().is_none() {
+                report(login, self.check_one(login, &check, is_alone).await);
+            }
+        }
+    }
+
+    /// `includes_id`: whether `check` covers the revocation of this login.
+    async fn check_one(
+        &self,
+        login: &Login,
+        check: &LoginCheck<AnyUser>,
+        includes_id: bool,
+    ) -> CheckResult {
+        let left = match check.time_left(login.logged_in_at, login.ends_at, self.lifetime) {
+            Ok(left) => left,
+            Err(EndReason::Expired) => return CheckResult::Ended(LoginEnding::Expired),
+            Err(EndReason::SignedOut) => return CheckResult::Ended(LoginEnding::SessionGone),
+            Err(_) => return CheckResult::Ended(LoginEnding::LoggedOut),
+        };
+        let looked = within(STORE_LIMIT, self.look(login, check.now, includes_id)).await;
+        let looked = match looked {
+            Ok(looked) => looked,
+            Err(error) => {
+                log_unavailable(&error);
+                return CheckResult::Unavailable;
+            }
+        };
+        let expires_at = login.state().expires_at;
+        let is_over = expires_at.is_some_and(|expires_at| expires_at <= Instant::now());
+        let idle = match looked {
+            Look::For(left) => Some(left),
+            Look::Idle => return CheckResult::Ended(LoginEnding::Expired),
+            // The store deletes idle logins too.
+            Look::Gone if is_over => return CheckResult::Ended(LoginEnding::Expired),
+            Look::Gone => return CheckResult::Ended(LoginEnding::SessionGone),
+            // Only the next request of the browser carries the idle time.
+            Look::InTheBrowser if is_over => return CheckResult::Ended(LoginEnding::SessionGone),
+            Look::InTheBrowser => {
+                let now = Instant::now();
+                expires_at.map(|expires_at| expires_at.saturating_duration_since(now))
+            }
+        };
+        let left = left.into_iter().chain(idle).min();
+        CheckResult::Valid(instant_after(Instant::now(), left))
+    }
+
+    /// Reads a login outside of a request.
+    async fn look(
+        &self,
+        login: &Login,
+        now: Timestamp,
+        is_revocation_checked: bool,
+    ) -> Result<Look, BoxError> {
+        // For stored logins too: a late renewal may have restored the record.
+        if !is_revocation_checked && self.users.keeps_revocations() {
+            let key = RevocationKey::Login(login.id);
+            if self.users.revoked_at(&key).await?.is_some() {
+                return Ok(Look::Gone);
+            }
+        }
+        match login.session {
+            Some(handle) => self.sessions.look(handle, login.id, now).await,
+            None => Ok(Look::InTheBrowser),
+        }
+    }
+}
+
+fn log_unavailable(error: &BoxError) {
+    tracing::warn!(
+        error = ?error.to_string(),
+        "a store could not check a login with listeners; the check is repeated"
+    );
+}

@@ -1,0 +1,87 @@
+//! Signals the logouts of this node to listeners, and registers new listeners.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::{
+    LoginEnd,
+    hub::Hub,
+    login::{CheckedLogin, LoginEnding},
+    login_checker::LoginChecker,
+    pages::Pages,
+    watch::{WatchGuard, watch},
+};
+use crate::{LoginId, RevocationKey, users::LogoutKey};
+
+/// The listeners of a layer.
+#[derive(Clone)]
+pub(crate) struct LogoutSignals(Arc<Hub>);
+
+impl LogoutSignals {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Hub::new()))
+    }
+
+    pub(crate) fn set_interval(&self, interval: Duration) {
+        self.0.set_interval(interval);
+    }
+
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.0.pages
+    }
+
+    /// How many logouts this node has received. Read when a request arrives, so that
+    /// [`listen`](Self::listen) notices a logout since its check.
+    pub(crate) fn logouts_received(&self) -> u64 {
+        self.0.logouts_received()
+    }
+
+    /// Listens for the end of a login. The first listener of a layer starts the task that checks.
+    pub(crate) fn listen(
+        &self,
+        checked: &CheckedLogin<'_>,
+        checker: impl FnOnce() -> LoginChecker,
+    ) -> LoginEnd {
+        let (login, is_watched) = self.0.register(checked);
+        if is_watched {
+            self.0.notify();
+        } else {
+            let guard = WatchGuard::new(Arc::clone(&self.0));
+            tokio::spawn(watch(guard, checker()));
+        }
+        LoginEnd::new(login)
+    }
+
+    /// Ends the listeners of the logins that a logout of this node has ended.
+    pub(crate) fn logged_out(&self, key: &LogoutKey) {
+        match key {
+            LogoutKey::User(_) | LogoutKey::Subject(_) => {
+                let logins = self.0.registry().ended_by(key);
+                self.0.end(&logins, LoginEnding::LoggedOut);
+            }
+            LogoutKey::Revocation(RevocationKey::Login(id)) => self.signed_out(*id),
+            // Checked in the store, since a login may have started after the logout.
+            LogoutKey::Revocation(_) => self.0.receive(key),
+        }
+    }
+
+    /// Signals that a newer login of the same browser has replaced this one. Its pages reconnect.
+    pub(crate) fn replaced(&self, id: LoginId) {
+        let login = self.0.registry().ended_with_id(id);
+        self.0.end(login.as_slice(), LoginEnding::SessionGone);
+    }
+
+    /// Signals the sign-out of one login.
+    pub(crate) fn signed_out(&self, id: LoginId) {
+        let login = self.0.registry().ended_with_id(id);
+        self.0.end(login.as_slice(), LoginEnding::SignedOut);
+    }
+}
+
+impl fmt::Debug for LogoutSignals {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LogoutSignals")
+            .field("interval", &self.0.interval())
+            .finish_non_exhaustive()
+    }
+}

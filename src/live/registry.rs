@@ -1,0 +1,233 @@
+//! The registered logins: found by the logouts that affect them, ordered by when they are checked.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, HashSet},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    group::{Group, GroupCheck, GroupKey, spread},
+    login::{CheckedLogin, Login},
+};
+use crate::{LoginId, RevocationKey, users::LogoutKey};
+
+/// The logins of a layer that have listeners.
+pub(super) struct Registry {
+    /// Earlier than any due time, for checks that go first.
+    created_at: Instant,
+    logouts_received: Arc<AtomicU64>,
+    last_number: u64,
+    groups: HashMap<u64, Group>,
+    by_key: HashMap<Arc<GroupKey>, u64>,
+    /// The groups that a logout under a key affects.
+    by_logout: HashMap<LogoutKey, HashSet<u64>>,
+    by_login: HashMap<LoginId, u64>,
+    /// When each group is due. Rescheduled groups also have stale entries.
+    due: BinaryHeap<Reverse<(Instant, u64)>>,
+    /// Since when the stores have answered no check at all.
+    pub(super) unavailable_since: Option<Instant>,
+    /// Whether a task runs the checks.
+    pub(super) is_watched: bool,
+}
+
+/// No method drops a `Login`: its `Drop` locks the registry again.
+impl Registry {
+    pub(super) fn new(logouts_received: Arc<AtomicU64>) -> Self {
+        Self {
+            created_at: Instant::now(),
+            logouts_received,
+            last_number: 0,
+            groups: HashMap::new(),
+            by_key: HashMap::new(),
+            by_logout: HashMap::new(),
+            by_login: HashMap::new(),
+            due: BinaryHeap::new(),
+            unavailable_since: None,
+            is_watched: false,
+        }
+    }
+
+    /// Counts a logout: after the check of a request can see it, and before its logins are
+    /// searched.
+    fn count_logout(&self) {
+        self.logouts_received.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// The entry of a login, created by `new` for the first listener.
+    pub(super) fn register(
+        &mut self,
+        checked: &CheckedLogin<'_>,
+        interval: Duration,
+        new: impl FnOnce(u64) -> Arc<Login>,
+    ) -> Arc<Login> {
+        // The stores have just answered the check of the request.
+        self.unavailable_since = None;
+        let group = self.group(checked, interval);
+        if self.logouts_received.load(Ordering::Acquire) != checked.logouts_received {
+            // A logout since the check may affect this login.
+            self.check_by(group, self.created_at);
+        }
+        let entry = self.groups.get_mut(&group);
+        let known = entry.and_then(|entry| entry.logins.get(&checked.id));
+        if let Some(login) = known.and_then(Weak::upgrade) {
+            return login;
+        }
+        let login = new(group);
+        if let Some(entry) = self.groups.get_mut(&group) {
+            entry.logins.insert(checked.id, Arc::downgrade(&login));
+        }
+        self.by_login.insert(checked.id, group);
+        if let Some(expires_at) = checked.expires_at {
+            self.check_by(group, expires_at);
+        }
+        login
+    }
+
+    /// The number of the login's group, which is created if it is new.
+    fn group(&mut self, checked: &CheckedLogin<'_>, interval: Duration) -> u64 {
+        let now = Instant::now();
+        let key = GroupKey::of(checked);
+        if let Some(group) = self.by_key.get(&key) {
+            return *group;
+        }
+        self.last_number += 1;
+        let group = self.last_number;
+        let key = Arc::new(key);
+        self.by_key.insert(Arc::clone(&key), group);
+        for logout in key.logouts() {
+            self.by_logout.entry(logout).or_default().insert(group);
+        }
+        let due = now + spread(group, interval);
+        self.groups.insert(group, Group::new(key, now, due));
+        self.push_due(group, due);
+        group
+    }
+
+    /// Removes a login, unless another entry has replaced it.
+    pub(super) fn unregister(&mut self, login: &Login) {
+        let Some(group) = self.groups.get_mut(&login.group) else {
+            return;
+        };
+        let is_this = |entry: &Weak<Login>| std::ptr::eq(entry.as_ptr(), login);
+        if group.logins.get(&login.id).is_some_and(is_this) {
+            group.logins.remove(&login.id);
+            self.by_login.remove(&login.id);
+        }
+        if !group.logins.is_empty() {
+            return;
+        }
+        let Some(group) = self.groups.remove(&login.group) else {
+            return;
+        };
+        self.by_key.remove(&group.key);
+        for logout in group.key.logouts() {
+            if let Some(groups) = self.by_logout.get_mut(&logout) {
+                groups.remove(&login.group);
+                if groups.is_empty() {
+                    self.by_logout.remove(&logout);
+                }
+            }
+        }
+    }
+
+    /// The groups that a logout affects.
+    fn affected(&self, key: &LogoutKey) -> Vec<u64> {
+        self.count_logout();
+        if let LogoutKey::Revocation(RevocationKey::Login(id)) = key {
+            return self.by_login.get(id).copied().into_iter().collect();
+        }
+        let groups = self.by_logout.get(key).into_iter().flatten();
+        groups.copied().collect()
+    }
+
+    /// The logins that a logout ends.
+    pub(super) fn ended_by(&self, key: &LogoutKey) -> Vec<Arc<Login>> {
+        let groups = self.affected(key);
+        let groups = groups.iter().filter_map(|group| self.groups.get(group));
+        groups.flat_map(Group::logins).collect()
+    }
+
+    /// The login with this id, which has ended.
+    pub(super) fn ended_with_id(&self, id: LoginId) -> Option<Arc<Login>> {
+        self.count_logout();
+        let group = self.groups.get(self.by_login.get(&id)?)?;
+        group.logins.get(&id)?.upgrade()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Login>> {
+        self.groups.values().flat_map(Group::logins).collect()
+    }
+
+    /// Schedules the logins that a logout affects before all others.
+    pub(super) fn check_affected(&mut self, key: &LogoutKey) {
+        for group in self.affected(key) {
+            self.check_by(group, self.created_at);
+        }
+    }
+
+    /// Schedules all logins, spread over the time `within`.
+    pub(super) fn check_all_within(&mut self, within: Duration) {
+        self.count_logout();
+        let now = Instant::now();
+        let groups: Vec<_> = self.groups.keys().copied().collect();
+        for group in groups {
+            self.check_by(group, now + spread(group, within));
+        }
+    }
+
+    fn check_by(&mut self, group: u64, due: Instant) {
+        let scheduled = self.groups.get_mut(&group);
+        if scheduled.is_some_and(|group| group.check_by(due)) {
+            self.push_due(group, due);
+        }
+    }
+
+    /// Starts at most `most` checks that are due. Also returns when the next one is.
+    pub(super) fn take_due(&mut self, most: usize) -> (Vec<GroupCheck>, Option<Instant>) {
+        let now = Instant::now();
+        let mut checks = Vec::new();
+        while let Some(Reverse((due, number))) = self.due.peek().copied() {
+            let group = self.groups.get_mut(&number);
+            // A group that is due at another time was rescheduled: the entry is stale.
+            let group = group.filter(|group| group.due() == Some(due));
+            if group.is_some() && (due > now || checks.len() >= most) {
+                return (checks, Some(due));
+            }
+            checks.extend(group.map(|group| group.start_check(number, now)));
+            self.due.pop();
+        }
+        (checks, None)
+    }
+
+    /// Ends a check and schedules the next one, a pause after it started.
+    pub(super) fn finish_check(&mut self, number: u64, pause: Duration) {
+        if let Some(group) = self.groups.get_mut(&number) {
+            let due = group.finish_check(pause);
+            self.push_due(number, due);
+        }
+    }
+
+    fn push_due(&mut self, group: u64, due: Instant) {
+        self.due.push(Reverse((due, group)));
+        if self.due.len() > 2 * self.groups.len() + 64 {
+            self.remove_stale();
+        }
+    }
+
+    fn remove_stale(&mut self) {
+        let groups = self.groups.iter();
+        let due = groups.filter_map(|(number, group)| Some(Reverse((group.due()?, *number))));
+        self.due = due.collect();
+    }
+}

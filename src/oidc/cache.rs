@@ -1,0 +1,196 @@
+//! A cache for one document of a provider: fetched by one task at a time, and not too often.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::Mutex as Flight, time::Instant};
+
+use super::OidcError;
+
+/// After this time a value is refreshed. It stays in use meanwhile, and if the refresh fails.
+const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// Caches one value, such as the metadata or the keys of a provider.
+pub(super) struct Cache<T> {
+    /// The shortest time between the starts of two fetches, and after the end of a failed one.
+    cooldown: Duration,
+    state: Mutex<State<T>>,
+    /// Held while a fetch runs.
+    flight: Arc<Flight<()>>,
+}
+
+struct State<T> {
+    value: Option<Arc<T>>,
+    fetched_at: Option<Instant>,
+    tried_at: Option<Instant>,
+    failure: Option<OidcError>,
+}
+
+/// A value, and whether it was fetched for this caller.
+pub(super) struct CacheEntry<T> {
+    pub(super) value: Arc<T>,
+    pub(super) is_fresh: bool,
+}
+
+impl<T: Send + Sync + 'static> Cache<T> {
+    pub(super) fn new(cooldown: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            cooldown,
+            state: Mutex::new(State {
+                value: None,
+                fetched_at: None,
+                tried_at: None,
+                failure: None,
+            }),
+            flight: Arc::default(),
+        })
+    }
+
+    /// Returns the cached value, or fetches it. An old value is refreshed in the background.
+    ///
+    /// # Errors
+    ///
+    /// The error of the fetch, if there is no value.
+    pub(super) async fn get<F>(self: &Arc<Self>, fetch: F) -> Result<CacheEntry<T>, OidcError>
+    where
+        F: Future<Output = Result<T, OidcError>> + Send + 'static,
+    {
+        let (value, is_due) = {
+            let state = self.state();
+            let is_old = state.fetched_at.is_none_or(|at| at.elapsed() >= LIFETIME);
+            (state.value.clone(), is_old && !self.is_cooling_down(&state))
+        };
+        // Not while a fetch runs: one that takes longer than the cooldown would collect a waiting
+        // task for each caller.
+        let is_due = is_due && self.flight.try_lock().is_ok();
+        let Some(value) = value else {
+            return self.newer_than(None, fetch).await;
+        };
+        if is_due {
+            let (cache, seen) = (Arc::clone(self), Arc::clone(&value));
+            tokio::spawn(async move {
+                if let Err(error) = cache.newer_than(Some(&seen), fetch).await {
+                    tracing::warn!(%error, "the metadata or keys of the provider could not be refreshed");
+                }
+            });
+        }
+        let is_fresh = false;
+        Ok(CacheEntry { value, is_fresh })
+    }
+
+    /// Returns a newer value than `seen`: one that another task has just fetched, or a new fetch.
+    ///
+    /// # Errors
+    ///
+    /// The error of the fetch. During the cooldown, the error of the last fetch, or
+    /// [`OidcError::KeyNotKnownYet`].
+    pub(super) async fn newer_than<F>(
+        self: &Arc<Self>,
+        seen: Option<&Arc<T>>,
+        fetch: F,
+    ) -> Result<CacheEntry<T>, OidcError>
+    where
+        F: Future<Output = Result<T, OidcError>> + Send + 'static,
+    {
+        let flight = Arc::clone(&self.flight).lock_owned().await;
+        {
+            let mut state = self.state();
+            let is_newer = match (&state.value, seen) {
+                (Some(value), Some(seen)) => !Arc::ptr_eq(value, seen),
+                (Some(_), None) => true,
+                (None, _) => false,
+            };
+            if let Some(value) = state.value.clone().filter(|_| is_newer) {
+                let is_fresh = false;
+                return Ok(CacheEntry { value, is_fresh });
+            }
+            if self.is_cooling_down(&state) {
+                let failure = state.failure.clone();
+                return Err(failure.unwrap_or(OidcError::KeyNotKnownYet));
+            }
+            state.tried_at = Some(Instant::now());
+        }
+        // In a task of its own: others wait for the value even if this caller hangs up.
+        let cache = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let fetched = fetch.await;
+            let stored = cache.store(fetched);
+            drop(flight);
+            stored
+        });
+        let value = task.await.map_err(|_| OidcError::Stopped)??;
+        let is_fresh = true;
+        Ok(CacheEntry { value, is_fresh })
+    }
+
+    fn store(&self, fetched: Result<T, OidcError>) -> Result<Arc<T>, OidcError> {
+        let mut state = self.state();
+        state.failure = fetched.as_ref().err().cloned();
+        if state.failure.is_some() {
+            // The fetch may have outlasted the cooldown. Callers that waited for it get its error
+            // instead of a fetch each.
+            state.tried_at = Some(Instant::now());
+        }
+        let value = Arc::new(fetched?);
+        state.value = Some(Arc::clone(&value));
+        state.fetched_at = Some(Instant::now());
+        Ok(value)
+    }
+
+    fn is_cooling_down(&self, state: &State<T>) -> bool {
+        state
+            .tried_at
+            .is_some_and(|at| at.elapsed() < self.cooldown)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        // Each change is one step that cannot panic halfway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use super::*;
+
+    /// Shorter than a fetch that hangs.
+    const COOLDOWN: Duration = Duration::from_secs(3);
+    const HANGS: Duration = Duration::from_secs(5);
+
+    async fn hangs(fetches: Arc<AtomicUsize>) -> Result<u8, OidcError> {
+        fetches.fetch_add(1, SeqCst);
+        tokio::time::sleep(HANGS).await;
+        Err(OidcError::TimedOut)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn callers_that_waited_for_a_failed_fetch_do_not_fetch_in_turn() {
+        let (cache, fetches) = (Cache::new(COOLDOWN), Arc::<AtomicUsize>::default());
+        let started_at = Instant::now();
+        let waiting = (0..10).map(|_| cache.get(hangs(Arc::clone(&fetches))));
+        let answers = futures_util::future::join_all(waiting).await;
+        assert!(answers.iter().all(Result::is_err));
+        assert_eq!((fetches.load(SeqCst), started_at.elapsed()), (1, HANGS));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_value_is_refreshed_by_one_task_while_refreshes_fail() {
+        let (cache, fetches) = (Cache::new(COOLDOWN), Arc::<AtomicUsize>::default());
+        assert!(cache.get(async { Ok(7) }).await.is_ok());
+        tokio::time::advance(LIFETIME).await;
+        let runtime = tokio::runtime::Handle::current();
+        for _ in 0..1_000 {
+            let found = cache.get(hangs(Arc::clone(&fetches))).await;
+            assert_eq!(found.map(|found| *found.value).ok(), Some(7));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let tasks = runtime.metrics().num_alive_tasks();
+            assert!(tasks <= 2, "{tasks} wait");
+        }
+        assert!(fetches.load(SeqCst) > 10);
+    }
+}

@@ -1,0 +1,288 @@
+//! The logout notices in progress, and those that have been applied.
+//!
+//! A notice that arrives again changes nothing: it would end the logins made since. Senders do
+//! send again, after a time-out or twice at once, and a token may be good for one exchange only.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+
+use crate::{LogoutScope, ProviderSession, Subject, provider::LogoutOutcome};
+
+/// How many applied notices are remembered, some hundred bytes each. Only a good token takes
+/// a place.
+const CAPACITY: usize = 10_000;
+
+/// The notices that this node knows, by a digest of their token.
+#[derive(Clone, Default)]
+pub(crate) struct ReplayCache(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    notices: HashMap<Token, Progress>,
+    /// Those that are not forgotten when they are done, the oldest first.
+    applied: VecDeque<Vec<Token>>,
+}
+
+/// A digest: a token is a secret until it is exchanged. Or one of the name that a provider gave
+/// the notice, whatever the token it stands in.
+type Token = [u8; 32];
+
+/// The digest of several texts.
+fn digest(texts: &[&str]) -> Token {
+    let mut digest = Sha256::new();
+    for text in texts {
+        // Of one length: no two texts run into each other.
+        digest.update(Sha256::digest(text));
+    }
+    digest.finalize().into()
+}
+
+/// How far a notice has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The provider is asked.
+    Checking,
+    /// The token is exchanged, the logout is being written.
+    Writing,
+    /// It has ended.
+    Done(LogoutOutcome),
+}
+
+/// Whether a notice was seen before.
+pub(crate) enum Seen {
+    /// It was not: handle it.
+    No(NoticeGuard),
+    /// It was: wait for its outcome.
+    Before(Progress),
+}
+
+/// Watches a notice.
+#[derive(Clone)]
+pub(crate) struct Progress(watch::Receiver<Stage>);
+
+/// A notice that is handled. Dropped before the end, as by a panic, it leaves the notice unknown,
+/// so that it can be sent again.
+pub(crate) struct NoticeGuard {
+    notices: ReplayCache,
+    /// By its token, and by its name.
+    known_by: Vec<Token>,
+    stage: watch::Sender<Stage>,
+    applied: bool,
+}
+
+impl ReplayCache {
+    /// The notice with this token at the webhook that lies there: two providers may give the
+    /// same token, and mean two things by it.
+    pub(crate) fn join(&self, webhook: &str, token: &SecretString) -> Seen {
+        let token = digest(&[webhook, token.expose_secret()]);
+        let mut known = self.known();
+        if let Some(progress) = known.notices.get(&token) {
+            return Seen::Before(progress.clone());
+        }
+        let (stage, progress) = watch::channel(Stage::Checking);
+        known.notices.insert(token, Progress(progress));
+        Seen::No(NoticeGuard {
+            notices: self.clone(),
+            known_by: vec![token],
+            stage,
+            applied: false,
+        })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl NoticeGuard {
+    pub(crate) fn progress(&self) -> Progress {
+        Progress(self.stage.subscribe())
+    }
+
+    /// By the name that this provider gave the notice, if it did. `None` if a notice of that name was
+    /// seen before: this one ends as that one does.
+    ///
+    /// The name counts for one webhook and for what the notice ends: a provider that gives it
+    /// twice does not keep the second from its effect.
+    pub(crate) fn named(
+        mut self,
+        webhook: &str,
+        scope: &LogoutScope,
+        id: Option<&str>,
+    ) -> Option<Self> {
+        let Some(id) = id else {
+            return Some(self);
+        };
+        let (person, session) = match scope {
+            LogoutScope::Person(person) => (Some(person), None),
+            LogoutScope::Session { session, person } => (person.as_ref(), Some(session)),
+        };
+        let name = digest(&[
+            webhook,
+            scope.issuer(),
+            person.map_or("", Subject::id),
+            session.map_or("", ProviderSession::id),
+            id,
+        ]);
+        let mut known = self.notices.known();
+        if let Some(progress) = known.notices.get(&name).cloned() {
+            drop(known);
+            tokio::spawn(self.follow(progress));
+            return None;
+        }
+        let progress = self.progress();
+        known.notices.insert(name, progress);
+        drop(known);
+        self.known_by.push(name);
+        Some(self)
+    }
+
+    /// Ends as another ends.
+    async fn follow(self, mut other: Progress) {
+        self.writing();
+        let done = other.0.wait_for(|stage| matches!(stage, Stage::Done(_)));
+        let stage = done.await.map(|stage| *stage);
+        if let Ok(Stage::Done(outcome)) = stage {
+            self.finish(outcome);
+        }
+    }
+
+    pub(crate) fn writing(&self) {
+        self.stage.send_replace(Stage::Writing);
+    }
+
+    pub(crate) fn finish(mut self, outcome: LogoutOutcome) {
+        self.applied = matches!(
+            outcome,
+            LogoutOutcome::LoggedOut | LogoutOutcome::NobodyHere
+        );
+        let stage = self.stage.clone();
+        // Before the outcome is seen: a sender that then tries again does not get it a second time.
+        drop(self);
+        stage.send_replace(Stage::Done(outcome));
+    }
+}
+
+impl Drop for NoticeGuard {
+    fn drop(&mut self) {
+        let mut known = self.notices.known();
+        let forgotten = if self.applied {
+            known.applied.push_back(mem::take(&mut self.known_by));
+            let full = known.applied.len() > CAPACITY;
+            full.then(|| known.applied.pop_front()).flatten()
+        } else {
+            Some(mem::take(&mut self.known_by))
+        };
+        for token in forgotten.into_iter().flatten() {
+            known.notices.remove(&token);
+        }
+    }
+}
+
+impl Progress {
+    /// How the notice ended, if it has.
+    pub(crate) fn ended(&self) -> Option<LogoutOutcome> {
+        match *self.0.borrow() {
+            Stage::Done(outcome) => Some(outcome),
+            Stage::Checking | Stage::Writing => None,
+        }
+    }
+
+    /// How the notice ended, or that it has not yet after so long.
+    pub(crate) async fn outcome(mut self, patience: Duration) -> LogoutOutcome {
+        if self
+            .0
+            .wait_for(|stage| *stage != Stage::Checking)
+            .await
+            .is_err()
+        {
+            return LogoutOutcome::ComeBack;
+        }
+        let done = self.0.wait_for(|stage| matches!(stage, Stage::Done(_)));
+        let stage = tokio::time::timeout(patience, done).await;
+        let stage = stage.ok().and_then(Result::ok).map(|stage| *stage);
+        match stage {
+            Some(Stage::Done(outcome)) => outcome,
+            _ => LogoutOutcome::ComeBack,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finish(notices: &ReplayCache, token: &str, outcome: LogoutOutcome) {
+        match notices.join("/clef/logout", &token.into()) {
+            Seen::No(handling) => handling.finish(outcome),
+            Seen::Before(_) => panic!("{token} is known already"),
+        }
+    }
+
+    #[test]
+    fn only_applied_notices_are_remembered_and_memory_is_bounded() {
+        let notices = ReplayCache::default();
+        for outcome in [LogoutOutcome::BadToken, LogoutOutcome::ComeBack] {
+            finish(&notices, "token", outcome);
+        }
+        assert_eq!(notices.known().notices.len(), 0);
+        for token in 0..CAPACITY + 10 {
+            finish(&notices, &token.to_string(), LogoutOutcome::LoggedOut);
+        }
+        assert_eq!(notices.known().notices.len(), CAPACITY);
+        let is_new = |webhook: &str, token: &str| {
+            matches!(notices.join(webhook, &token.into()), Seen::No(_))
+        };
+        assert!(is_new("/clef/logout", "0"));
+        let last = (CAPACITY + 9).to_string();
+        assert!(!is_new("/clef/logout", &last));
+        assert!(is_new("/staff/logout", &last), "another provider's");
+    }
+
+    #[test]
+    fn notices_that_are_given_up_leave_nothing_behind() {
+        let notices = ReplayCache::default();
+        for token in 0..200_000 {
+            let token = token.to_string();
+            let Seen::No(handling) = notices.join("/clef/logout", &token.as_str().into()) else {
+                panic!("{token} is known already");
+            };
+            let scope = LogoutScope::Person(Subject::new("https://clef.test", "12345"));
+            if let Some(named) = handling.named("/clef/logout", &scope, Some(&token)) {
+                named.writing();
+            }
+        }
+        let known = notices.known();
+        assert_eq!((known.notices.len(), known.applied.len()), (0, 0));
+    }
+
+    /// On two threads, as a sender is who comes back at once.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whoever_hears_that_it_failed_can_send_it_again() {
+        let notices = ReplayCache::default();
+        for _ in 0..10_000 {
+            let Seen::No(handling) = notices.join("/clef/logout", &"token".into()) else {
+                panic!("it is known already");
+            };
+            let progress = handling.progress();
+            let fails = tokio::spawn(async move { handling.finish(LogoutOutcome::ComeBack) });
+            assert_eq!(
+                progress.outcome(Duration::from_secs(1)).await,
+                LogoutOutcome::ComeBack
+            );
+            assert!(matches!(
+                notices.join("/clef/logout", &"token".into()),
+                Seen::No(_)
+            ));
+            fails.await.unwrap();
+        }
+    }
+}

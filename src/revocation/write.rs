@@ -1,0 +1,108 @@
+//! Writing a logout, however long that takes.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::task::JoinSet;
+
+use crate::{
+    BoxError, RevocationKey, Subject, Timestamp,
+    users::{AnyIdentityStore, AnyUserStore},
+};
+
+/// How long one attempt to write a logout may take, beside what the store waits on purpose.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
+/// The first pause between attempts; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause between attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a revocation is kept: a day longer than the longest login that carries a provider's
+/// key.
+const KEPT: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+
+/// Writes the logout of a user. `false` if there is no such user.
+pub(super) async fn user(users: &Arc<dyn AnyUserStore>, id: &str) -> bool {
+    until_written(ATTEMPT_LIMIT + users.log_out_wait(), || {
+        let (users, id) = (Arc::clone(users), id.to_owned());
+        async move { users.log_out(&id).await }
+    })
+    .await
+}
+
+/// Writes the logout of a subject: the ids of its users, or the time at which it had none.
+pub(super) async fn subject(
+    users: &Arc<dyn AnyUserStore>,
+    identities: &Arc<dyn AnyIdentityStore>,
+    subject: &Subject,
+) -> Result<Vec<String>, Timestamp> {
+    until_written(ATTEMPT_LIMIT + users.log_out_wait(), || {
+        let (users, identities) = (Arc::clone(users), Arc::clone(identities));
+        let subject = subject.clone();
+        async move {
+            let ids = identities.log_out_subject(&subject).await?;
+            if !ids.is_empty() {
+                return Ok(Ok(ids));
+            }
+            // After the store has looked: a login that began before may have made a user by now.
+            Ok(Err(users.now().await?))
+        }
+    })
+    .await
+}
+
+/// Writes revocations, which are kept for 31 days unless `keep_until` says otherwise.
+pub(super) async fn revoke(
+    users: &Arc<dyn AnyUserStore>,
+    keys: &[RevocationKey],
+    keep_until: Option<Timestamp>,
+) {
+    until_written(ATTEMPT_LIMIT + users.log_out_wait(), || {
+        let (users, keys) = (Arc::clone(users), keys.to_vec());
+        async move {
+            let keep_until = match keep_until {
+                Some(keep_until) => keep_until,
+                None => users.now().await?.after(KEPT),
+            };
+            users.revoke(&keys, keep_until).await
+        }
+    })
+    .await;
+}
+
+async fn until_written<T, F>(limit: Duration, write: impl Fn() -> F) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, BoxError>> + Send + 'static,
+{
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match attempt(limit, write()).await {
+            Ok(written) => return written,
+            Err(error) => {
+                tracing::error!(
+                    error = ?error.to_string(),
+                    pause_milliseconds = pause.as_millis(),
+                    "a logout could not be written; this node refuses its logins and tries again"
+                );
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// One attempt, in a task of its own: a store that panics has failed, and one that hangs is
+/// dropped.
+async fn attempt<T, F>(limit: Duration, write: F) -> Result<T, BoxError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, BoxError>> + Send + 'static,
+{
+    // The error is formatted in there, so that one that panics has failed and no more. A set, and
+    // not a handle: it stops the task when it is dropped.
+    let mut attempt = JoinSet::new();
+    attempt.spawn(async move { write.await.map_err(|error| error.to_string()) });
+    match tokio::time::timeout(limit, attempt.join_next()).await? {
+        Some(finished) => Ok(finished??),
+        None => Err("the attempt was never made".into()),
+    }
+}

@@ -1,0 +1,87 @@
+//! A login as handlers and hooks see it.
+
+use super::{LoginRecord, NewLogin};
+use crate::{LoginId, Subject, Timestamp};
+
+/// The login of a request: which one it is, when it began, and whose it is at the provider.
+///
+/// As an extractor it is checked as [`LoggedIn`](crate::LoggedIn) is, by the same one check of the
+/// request. Take it beside `LoggedIn`, or in the hook
+/// [`on_login`](crate::ClefLayerBuilder::on_login).
+///
+/// ```
+/// use axum_clef::Login;
+///
+/// async fn since(login: Login) -> String {
+///     format!("Login {} began at {} µs", login.id(), login.logged_in_at().as_micros())
+/// }
+/// # fn assert_handler<T, H: axum::handler::Handler<T, ()>>(_: H) {}
+/// # assert_handler(since);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    id: LoginId,
+    user_id: String,
+    subject: Option<Subject>,
+    logged_in_at: Timestamp,
+    authenticated_at: Timestamp,
+    ends_at: Option<Timestamp>,
+}
+
+impl Login {
+    /// The id of the login: the key of what an application keeps for one login. It is no secret.
+    pub fn id(&self) -> LoginId {
+        self.id
+    }
+
+    /// The [`User::id`](crate::User::id) of its user.
+    pub fn user_id(&self) -> &str {
+        &self.user_id
+    }
+
+    /// Whose login it is at the provider; `None` for a login of the application's own.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.subject.as_ref()
+    }
+
+    /// When the login began, by the clock of the user store.
+    pub fn logged_in_at(&self) -> Timestamp {
+        self.logged_in_at
+    }
+
+    /// When the user last proved their credentials, by the clock of the user store.
+    pub fn authenticated_at(&self) -> Timestamp {
+        self.authenticated_at
+    }
+
+    /// When the login ends at the latest, by the clock of the user store; `None` without a limit.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.ends_at
+    }
+}
+
+impl From<&LoginRecord<'_>> for Login {
+    fn from(record: &LoginRecord<'_>) -> Self {
+        Self {
+            id: record.id,
+            user_id: record.user_id.to_string(),
+            subject: record.subject(),
+            logged_in_at: record.logged_in_at,
+            authenticated_at: record.authenticated_at,
+            ends_at: record.ends_at,
+        }
+    }
+}
+
+impl From<&NewLogin<'_>> for Login {
+    fn from(login: &NewLogin<'_>) -> Self {
+        Self {
+            id: login.id,
+            user_id: login.user_id.to_owned(),
+            subject: login.subject.cloned(),
+            logged_in_at: login.logged_in_at,
+            authenticated_at: login.authenticated_at,
+            ends_at: login.ends_at,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Where logins are kept: in a session store, or sealed in the browser's cookie.
+//!
+//! A login has a cookie and a record of its own, and this crate alone writes them. They have
+//! nothing to do with an application's tower-sessions `Session`.
+
+mod backend;
+mod cookie;
+mod login;
+mod presented;
+mod record;
+mod seal;
+mod sealed;
+mod secret;
+mod stored;
+
+use std::{fmt, sync::Arc};
+
+use tower_sessions::SessionStore;
+
+pub(crate) use self::{
+    backend::{BeginError, Look, SessionBackend},
+    cookie::LoginCookie,
+    presented::{PresentedLogin, SessionHandle},
+    record::{LoginRecord, NewLogin},
+    seal::SessionKeys,
+};
+pub use self::{login::Login, seal::SessionKey};
+
+/// Where the logins of a site are kept.
+///
+/// Any [`SessionStore`] of tower-sessions converts into it, so
+/// [`ClefLayer::builder`](crate::ClefLayer::builder) takes a store as it is. A store must be of
+/// this crate's own: give an application's own sessions another table or prefix.
+///
+/// | | stored | sealed |
+/// |---|---|---|
+/// | where a login is | in the store; the cookie has its id and a secret of 256 bits | in the cookie, encrypted |
+/// | a request that asks for the user | loads it from the store | opens the cookie |
+/// | the user store | any | must [keep revocations](crate::UserStore::keeps_revocations) |
+/// | the longest login | no limit by default | 30 days by default |
+///
+/// ```
+/// use axum_clef::{SessionKey, Sessions};
+/// use tower_sessions::MemoryStore;
+///
+/// let stored = Sessions::from(MemoryStore::default());
+/// # let (current, previous) = ([1; 32], [2; 32]);
+/// let sealed = Sessions::sealed([
+///     SessionKey::from_bytes(current),
+///     SessionKey::from_bytes(previous),
+/// ]);
+/// ```
+#[derive(Clone)]
+pub struct Sessions(pub(crate) Kind);
+
+#[derive(Clone)]
+pub(crate) enum Kind {
+    Stored(Arc<dyn SessionStore>),
+    Sealed(SessionKeys),
+}
+
+impl Sessions {
+    /// Keeps logins in a session store.
+    pub fn stored(store: impl SessionStore) -> Self {
+        Self(Kind::Stored(Arc::new(store)))
+    }
+
+    /// Keeps logins in the browser's cookie, sealed with XChaCha20-Poly1305. The first key seals,
+    /// and all of them open.
+    ///
+    /// To change the key, add the new one as the last on all nodes, then make it the first, then
+    /// remove the old one once the last login that it sealed has ended. No user is logged out.
+    pub fn sealed(keys: impl IntoIterator<Item = SessionKey>) -> Self {
+        Self(Kind::Sealed(SessionKeys::new(keys.into_iter().collect())))
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        matches!(self.0, Kind::Sealed(_))
+    }
+
+    /// Whether logins are to be sealed, and there is nothing to seal them with.
+    pub(crate) fn has_no_key(&self) -> bool {
+        matches!(&self.0, Kind::Sealed(keys) if keys.is_empty())
+    }
+}
+
+impl<S: SessionStore> From<S> for Sessions {
+    fn from(store: S) -> Self {
+        Self::stored(store)
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.0 {
+            Kind::Stored(_) => "stored",
+            Kind::Sealed(_) => "sealed",
+        };
+        formatter.debug_tuple("Sessions").field(&kind).finish()
+    }
+}

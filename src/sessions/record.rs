@@ -1,0 +1,245 @@
+//! What is kept of one login: in a session store, or sealed in the cookie.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{LoginId, ProviderKey, Subject, Timestamp};
+
+/// The version that this release writes, and the only one that it reads.
+const VERSION: u8 = 1;
+
+/// A login as it is kept, as JSON. It borrows from the text where no character is escaped.
+///
+/// A reader ignores fields that it does not know, and a renewal keeps them. A later version is
+/// written one release after it can be read, so that nodes of two releases share one store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoginRecord<'a> {
+    #[serde(rename = "v")]
+    version: u8,
+    /// What the record may be used for, so that a token is no cookie.
+    #[serde(rename = "for", borrow)]
+    pub(super) purpose: Cow<'a, str>,
+    /// The origin of the site, or the domain that several sites share.
+    #[serde(borrow)]
+    pub(super) site: Cow<'a, str>,
+    /// The name of the cookie, which tells two layers of one site apart.
+    #[serde(borrow)]
+    pub(super) cookie: Cow<'a, str>,
+    pub(crate) id: LoginId,
+    #[serde(rename = "user", borrow)]
+    pub(crate) user_id: Cow<'a, str>,
+    #[serde(rename = "at")]
+    pub(crate) logged_in_at: Timestamp,
+    #[serde(rename = "auth_at")]
+    pub(crate) authenticated_at: Timestamp,
+    #[serde(rename = "end", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ends_at: Option<Timestamp>,
+    /// The subject at the provider, by issuer and id. Both are empty for a login of the
+    /// application's own.
+    #[serde(rename = "iss", default, borrow, skip_serializing_if = "str::is_empty")]
+    issuer: Cow<'a, str>,
+    #[serde(rename = "sub", default, borrow, skip_serializing_if = "str::is_empty")]
+    subject: Cow<'a, str>,
+    /// The session at the provider; empty if the provider names none.
+    #[serde(rename = "sid", default, borrow, skip_serializing_if = "str::is_empty")]
+    provider_session: Cow<'a, str>,
+    /// Whether the provider names sessions, and has named none for this login.
+    #[serde(rename = "nosid", default, skip_serializing_if = "std::ops::Not::not")]
+    without_session: bool,
+    /// The provider's callback path, by which a sign-out finds the provider.
+    #[serde(rename = "via", default, borrow, skip_serializing_if = "str::is_empty")]
+    pub(crate) callback: Cow<'a, str>,
+    /// The SHA-256 of the cookie's secret; empty where the whole record is sealed.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub(super) secret: Cow<'a, str>,
+    /// When a request last counted as activity, to a twentieth of the idle time. Absent where the
+    /// record is sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seen: Option<Timestamp>,
+    /// What the provider receives again at the sign-out; sealed records alone have it here.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub(super) hint: Cow<'a, str>,
+}
+
+/// What a login rests on, before it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct NewLogin<'a> {
+    pub(crate) id: LoginId,
+    pub(crate) user_id: &'a str,
+    pub(crate) logged_in_at: Timestamp,
+    pub(crate) authenticated_at: Timestamp,
+    pub(crate) ends_at: Option<Timestamp>,
+    /// `None` for a login of the application's own.
+    pub(crate) subject: Option<&'a Subject>,
+    /// What a logout notice of the provider can name instead of the user.
+    pub(crate) provider_key: Option<ProviderKey<'a>>,
+    /// The provider's callback path; empty for a login of the application's own.
+    pub(crate) callback: &'a str,
+}
+
+impl<'a> LoginRecord<'a> {
+    pub(super) fn new(
+        login: &NewLogin<'a>,
+        purpose: &'a str,
+        site: &'a str,
+        cookie: &'a str,
+    ) -> Self {
+        let subject = login.subject;
+        let (provider_session, without_session) = match login.provider_key {
+            Some(ProviderKey::Session { id, .. }) => (id, false),
+            Some(ProviderKey::Subject { .. }) => ("", true),
+            None => ("", false),
+        };
+        Self {
+            version: VERSION,
+            purpose: purpose.into(),
+            site: site.into(),
+            cookie: cookie.into(),
+            id: login.id,
+            user_id: login.user_id.into(),
+            logged_in_at: login.logged_in_at,
+            authenticated_at: login.authenticated_at,
+            ends_at: login.ends_at,
+            issuer: subject.map_or("", Subject::issuer).into(),
+            subject: subject.map_or("", Subject::id).into(),
+            provider_session: provider_session.into(),
+            without_session,
+            callback: login.callback.into(),
+            secret: "".into(),
+            seen: None,
+            hint: "".into(),
+        }
+    }
+
+    /// Reads a record of this version; `None` for anything else.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let record: Self = serde_json::from_str(text).ok()?;
+        (record.version == VERSION).then_some(record)
+    }
+
+    /// Whether the record is for this purpose, site and cookie.
+    pub(super) fn is_for(&self, purpose: &str, site: &str, cookie: &str) -> bool {
+        self.purpose == purpose && self.site == site && self.cookie == cookie
+    }
+
+    /// The subject at the provider; `None` for a login of the application's own.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        (!self.issuer.is_empty()).then(|| Subject::new(&*self.issuer, &*self.subject))
+    }
+
+    /// What a logout notice of the provider can name instead of the user.
+    pub(crate) fn provider_key(&self) -> Option<ProviderKey<'_>> {
+        let issuer = &*self.issuer;
+        if !self.provider_session.is_empty() {
+            let id = &*self.provider_session;
+            return Some(ProviderKey::Session { issuer, id });
+        }
+        let id = &*self.subject;
+        self.without_session
+            .then_some(ProviderKey::Subject { issuer, id })
+    }
+}
+
+/// The text with its `seen` set, and every other field as it was.
+pub(super) fn with_seen(text: &str, seen: Timestamp) -> Option<String> {
+    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    fields.insert("seen".to_owned(), seen.as_micros().into());
+    serde_json::to_string(&fields).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{option, prelude::*};
+
+    use super::*;
+
+    const TEXT: &str = "[1:\u{1F30A}n\n\\\\\r\"]{0,5}";
+
+    fn written(user_id: &str, subject: &str, session: Option<&str>, micros: i64) -> String {
+        let subject = Subject::new("https://id.example", subject);
+        let issuer = "https://id.example";
+        let provider_key = match session {
+            Some(id) => ProviderKey::Session { issuer, id },
+            None => ProviderKey::Subject {
+                issuer,
+                id: subject.id(),
+            },
+        };
+        let login = NewLogin {
+            id: LoginId::random(),
+            user_id,
+            logged_in_at: Timestamp::from_micros(micros),
+            authenticated_at: Timestamp::from_micros(micros),
+            ends_at: None,
+            subject: Some(&subject),
+            provider_key: Some(provider_key),
+            callback: "/auth/callback",
+        };
+        let record = LoginRecord::new(&login, "login", "https://example.com", "a-login");
+        serde_json::to_string(&record).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_text_reads_back_as_it_was(
+            user_id in TEXT,
+            subject in TEXT,
+            session in option::of("[1:\n\\\\\"]{1,5}"),
+            micros: i64,
+        ) {
+            let text = written(&user_id, &subject, session.as_deref(), micros);
+            let record = LoginRecord::read(&text).unwrap();
+            prop_assert_eq!(&record.user_id, &user_id);
+            prop_assert_eq!(record.logged_in_at, Timestamp::from_micros(micros));
+            let issuer = "https://id.example";
+            let expected = Subject::new(issuer, &subject);
+            prop_assert_eq!(record.subject(), Some(expected));
+            let key = match &session {
+                Some(id) => ProviderKey::Session { issuer, id },
+                None => ProviderKey::Subject { issuer, id: &subject },
+            };
+            prop_assert_eq!(record.provider_key(), Some(key));
+        }
+    }
+
+    #[test]
+    fn a_truncated_or_later_record_is_not_read() {
+        let text = written("1", "12345", Some("abc"), 7);
+        for (cut, _) in text.char_indices() {
+            assert_eq!(LoginRecord::read(&text[..cut]), None, "{cut}");
+        }
+        assert_eq!(LoginRecord::read(&(text.clone() + "x")), None);
+        let later = text.replace("\"v\":1", "\"v\":2");
+        assert_eq!(LoginRecord::read(&later), None);
+        let without_stamp = text.replace("\"at\":7,", "");
+        assert_ne!(without_stamp, text);
+        assert_eq!(LoginRecord::read(&without_stamp), None);
+    }
+
+    #[test]
+    fn a_renewal_keeps_the_fields_of_a_later_release() {
+        let text = written("1", "12345", None, 7).replace("{\"v\"", "{\"of_tomorrow\":[1],\"v\"");
+        let renewed = with_seen(&text, Timestamp::from_micros(9)).unwrap();
+        assert!(renewed.contains("\"of_tomorrow\":[1]"), "{renewed}");
+        let record = LoginRecord::read(&renewed).unwrap();
+        assert_eq!(record.seen, Some(Timestamp::from_micros(9)));
+        assert_eq!(record.id, LoginRecord::read(&text).unwrap().id);
+    }
+
+    #[test]
+    fn a_record_without_escapes_is_not_copied() {
+        let text = written("1", "12345", Some("abc"), 7);
+        let record = LoginRecord::read(&text).unwrap();
+        for part in [
+            &record.user_id,
+            &record.issuer,
+            &record.subject,
+            &record.site,
+        ] {
+            assert!(matches!(part, Cow::Borrowed(_)), "{part}");
+        }
+    }
+}

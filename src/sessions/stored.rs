@@ -1,0 +1,129 @@
+//! Logins in a session store of tower-sessions.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use tower_sessions::{
+    SessionStore,
+    session::{Id, Record},
+    session_store::Error,
+};
+
+use super::{
+    presented::{HINT, PresentedLogin},
+    record::{self, LoginRecord},
+    secret::CookieSecret,
+};
+use crate::{BoxError, Timestamp};
+
+/// The login, in the data of a session record.
+const LOGIN: &str = "axum-clef.login";
+/// How long a store keeps a record that has expired by the clock of the user store, which may
+/// differ from the clock of the session store.
+const MARGIN: Duration = Duration::from_secs(60 * 60);
+
+/// The login that a cookie names, if the cookie has its secret and the layer `owns` it.
+///
+/// # Errors
+///
+/// When the session store cannot answer.
+pub(super) async fn load(
+    store: &dyn SessionStore,
+    cookie: &[u8],
+    owns: impl Fn(&LoginRecord<'_>) -> bool,
+) -> Result<Option<PresentedLogin>, BoxError> {
+    let Some((id, secret)) = read_cookie(cookie) else {
+        return Ok(None);
+    };
+    let Some(mut record) = load_record(store, &id).await? else {
+        return Ok(None);
+    };
+    let Some(Value::String(text)) = record.data.remove(LOGIN) else {
+        return Ok(None);
+    };
+    let login = LoginRecord::read(&text);
+    if !login.is_some_and(|login| secret.matches(&login.secret) && owns(&login)) {
+        return Ok(None);
+    }
+    Ok(Some(PresentedLogin::stored(text, record)))
+}
+
+fn read_cookie(cookie: &[u8]) -> Option<(Id, CookieSecret)> {
+    let dot = cookie.iter().position(|byte| *byte == b'.')?;
+    let id = str::from_utf8(&cookie[..dot]).ok()?.parse().ok()?;
+    Some((id, CookieSecret::read(&cookie[dot + 1..])?))
+}
+
+/// A record that the store cannot decode is no record.
+pub(super) async fn load_record(
+    store: &dyn SessionStore,
+    id: &Id,
+) -> Result<Option<Record>, BoxError> {
+    match store.load(id).await {
+        Ok(record) => Ok(record),
+        Err(Error::Decode(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The text of the login in a record.
+pub(super) fn text(record: &Record) -> Option<&str> {
+    record.data.get(LOGIN)?.as_str()
+}
+
+/// Creates the record of a login: the value of its cookie.
+///
+/// # Errors
+///
+/// When the session store cannot answer.
+pub(super) async fn create(
+    store: &Arc<dyn SessionStore>,
+    mut login: LoginRecord<'_>,
+    hint: Option<&str>,
+    kept_for: Duration,
+) -> Result<String, BoxError> {
+    let secret = CookieSecret::random();
+    login.secret = secret.digest().into();
+    login.seen = Some(login.logged_in_at);
+    let mut record = Record {
+        id: Id::default(),
+        data: [(
+            LOGIN.to_owned(),
+            Value::String(serde_json::to_string(&login)?),
+        )]
+        .into(),
+        expiry_date: expiry(kept_for),
+    };
+    if let Some(hint) = hint {
+        record.data.insert(HINT.to_owned(), hint.into());
+    }
+    store.create(&mut record).await?;
+    // The store may have changed the id.
+    Ok(format!("{}.{}", record.id, secret.to_text()))
+}
+
+/// Saves that a request counted as activity.
+///
+/// # Errors
+///
+/// When the session store cannot answer.
+pub(super) async fn renew(
+    store: &dyn SessionStore,
+    text: &str,
+    mut record: Record,
+    seen: Timestamp,
+    kept_for: Duration,
+) -> Result<(), BoxError> {
+    let text = record::with_seen(text, seen).ok_or("the record of a login cannot be read")?;
+    record.data.insert(LOGIN.to_owned(), Value::String(text));
+    record.expiry_date = expiry(kept_for);
+    store.save(&record).await?;
+    Ok(())
+}
+
+fn expiry(kept_for: Duration) -> OffsetDateTime {
+    let kept_for = kept_for.saturating_add(MARGIN);
+    let kept_for = time::Duration::try_from(kept_for).unwrap_or(time::Duration::MAX);
+    OffsetDateTime::now_utc().saturating_add(kept_for)
+}

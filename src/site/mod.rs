@@ -1,0 +1,221 @@
+//! The site that users log in to: its address, its routes and its cookies.
+
+mod paths;
+mod return_path;
+
+use cookie::{Cookie, SameSite, time::Duration};
+use url::{Host, Url};
+
+pub use self::paths::{Paths, PathsError};
+#[cfg(test)]
+pub(crate) use self::return_path::LONGEST as LONGEST_RETURN_PATH;
+pub(crate) use self::return_path::ReturnPath;
+use crate::address::{self, AddressError};
+
+/// The default name of the cookies.
+const COOKIE: &str = "auth";
+
+/// The origin and the base path of a site, and the name of its cookies.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    origin: Url,
+    ascii_origin: String,
+    /// The base path, without a trailing slash: `""` or `"/app"`.
+    base: String,
+    /// Whether a reverse proxy strips the base path from requests.
+    stripped: bool,
+    cookie: String,
+}
+
+impl Site {
+    pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
+        let mut origin = address::base_url(text)?;
+        let base = origin.path().trim_end_matches('/').to_owned();
+        origin.set_path("/");
+        Ok(Self {
+            ascii_origin: origin.origin().ascii_serialization(),
+            origin,
+            base,
+            stripped: false,
+            cookie: COOKIE.to_owned(),
+        })
+    }
+
+    /// Sets the name of the cookies.
+    pub(crate) fn with_cookie(mut self, name: String) -> Self {
+        self.cookie = name;
+        self
+    }
+
+    /// Expects requests without the base path, as behind a proxy that strips it.
+    pub(crate) fn with_stripped_base(mut self) -> Self {
+        self.stripped = true;
+        self
+    }
+
+    /// The absolute URL of a path relative to the base path.
+    pub(crate) fn url(&self, path: &str) -> Url {
+        let mut url = self.origin.clone();
+        url.set_path(&self.path(path));
+        url
+    }
+
+    /// The path in the browser for a path relative to the base path.
+    pub(crate) fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The relative path for a path in the browser; `None` if it is outside of the base path.
+    pub(crate) fn below_base<'a>(&self, path: &'a str) -> Option<&'a str> {
+        match path.strip_prefix(&self.base) {
+            Some("") if !self.base.is_empty() => Some("/"),
+            Some(below) if below.starts_with('/') => Some(below),
+            _ => None,
+        }
+    }
+
+    /// Whether the path of a request is outside of the base path.
+    pub(crate) fn is_outside(&self, path: &str) -> bool {
+        !self.stripped && self.below_base(path).is_none()
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The path in the browser for the path of a request.
+    pub(crate) fn arrived(&self, path: &str) -> String {
+        match self.stripped {
+            true => self.path(path),
+            false => path.to_owned(),
+        }
+    }
+
+    /// The origin as in the `Origin` header.
+    pub(crate) fn origin(&self) -> &str {
+        &self.ascii_origin
+    }
+
+    /// Whether the host is this domain or a subdomain of it.
+    pub(crate) fn is_in(&self, domain: &str) -> bool {
+        let host = self.origin.host_str().unwrap_or_default();
+        let is_name = matches!(self.origin.host(), Some(Host::Domain(_)));
+        let below = host.strip_suffix(domain);
+        below.is_some_and(|below| below.is_empty() || is_name && below.ends_with('.'))
+    }
+
+    /// Resolves a reference as a browser does; `None` if it leads to another origin.
+    pub(crate) fn resolve(&self, reference: &str) -> Option<Url> {
+        let url = self.origin.join(reference).ok()?;
+        (url.origin() == self.origin.origin()).then_some(url)
+    }
+
+    /// Whether the site uses https, so that cookies can be `Secure`.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.origin.scheme() == "https"
+    }
+
+    /// The full name of a cookie. With https, a prefix makes browsers reject cookies that other
+    /// hosts or plain connections set (RFC 6265bis, section 4.1.3). On loopback, the name has the
+    /// port, since browsers share cookies between ports.
+    pub(crate) fn cookie_name(&self, suffix: &str, domain: Option<&str>) -> String {
+        let name = &self.cookie;
+        match (self.is_secure(), domain) {
+            (true, None) => format!("__Host-{name}{suffix}"),
+            (true, Some(_)) => format!("__Secure-{name}{suffix}"),
+            (false, _) => {
+                let port = self.origin.port_or_known_default().unwrap_or_default();
+                format!("{name}-{port}{suffix}")
+            }
+        }
+    }
+
+    /// Creates a cookie that scripts cannot read. It is `Lax`, not `Strict`, so that a redirect
+    /// from the provider carries it.
+    pub(crate) fn cookie(
+        &self,
+        name: String,
+        value: String,
+        max_age: std::time::Duration,
+    ) -> Cookie<'static> {
+        Cookie::build((name, value))
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.is_secure())
+            .path("/")
+            .max_age(Duration::try_from(max_age).unwrap_or(Duration::MAX))
+            .build()
+    }
+
+    /// Creates the cookie that removes another. Browsers require the same attributes for a name
+    /// with a prefix.
+    pub(crate) fn removal(&self, name: String) -> Cookie<'static> {
+        self.cookie(name, String::new(), std::time::Duration::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(address: &str) -> Site {
+        Site::parse(address).unwrap()
+    }
+
+    #[test]
+    fn a_site_may_be_below_a_path() {
+        for (address, path, url) in [
+            ("https://example.com", "/a", "https://example.com/a"),
+            ("https://example.com/", "/a", "https://example.com/a"),
+            (
+                "https://example.com/app",
+                "/app/a",
+                "https://example.com/app/a",
+            ),
+            (
+                "https://example.com/app/",
+                "/app/a",
+                "https://example.com/app/a",
+            ),
+        ] {
+            assert_eq!(site(address).path("/a"), path, "{address}");
+            assert_eq!(site(address).url("/a").as_str(), url, "{address}");
+        }
+        let app = site("https://example.com/app");
+        assert_eq!(app.below_base("/app/a"), Some("/a"));
+        assert_eq!(app.below_base("/app"), Some("/"));
+        assert_eq!(app.below_base("/application"), None);
+        assert_eq!(app.below_base("/"), None);
+        assert_eq!(app.arrived("/app/a"), "/app/a");
+        assert_eq!(app.with_stripped_base().arrived("/a"), "/app/a");
+        assert_eq!(site("https://example.com").below_base("/a"), Some("/a"));
+    }
+
+    #[test]
+    fn cookie_names_keep_sites_apart() {
+        let https = site("https://example.com");
+        assert_eq!(https.cookie_name("", None), "__Host-auth");
+        assert_eq!(https.cookie_name("-idle", None), "__Host-auth-idle");
+        assert_eq!(https.cookie_name("", Some("example.com")), "__Secure-auth");
+        let named = https.with_cookie("shop".to_owned());
+        assert_eq!(named.cookie_name("", None), "__Host-shop");
+        assert_eq!(
+            site("http://127.0.0.1:3000").cookie_name("", None),
+            "auth-3000"
+        );
+    }
+
+    #[test]
+    fn a_site_is_in_its_own_domains() {
+        let shop = site("https://shop.example.com");
+        for domain in ["shop.example.com", "example.com"] {
+            assert!(shop.is_in(domain), "{domain}");
+        }
+        for domain in ["example.org", "hop.example.com", "a.shop.example.com"] {
+            assert!(!shop.is_in(domain), "{domain}");
+        }
+        let address = site("https://192.0.2.1");
+        assert!(address.is_in("192.0.2.1"));
+        assert!(!address.is_in("2.1"), "an address has no domains");
+    }
+}

@@ -1,0 +1,64 @@
+//! The comparison, and what else ends a login by itself.
+
+use std::time::Duration;
+
+use super::{AnyUser, LoginCheck};
+use crate::Timestamp;
+
+/// Why a login has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndReason {
+    LoggedOut,
+    SignedOut,
+    ProviderSession,
+    InTheFuture,
+    Expired,
+}
+
+impl EndReason {
+    /// In words, for the log.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "the user was logged out",
+            Self::SignedOut => "the login was signed out",
+            Self::ProviderSession => "its session at the provider has ended",
+            Self::InTheFuture => "its stamp is in the future",
+            Self::Expired => "its lifetime is over",
+        }
+    }
+}
+
+impl LoginCheck<AnyUser> {
+    /// How much is left of a login with this stamp, end and `lifetime`; `None` if it has no end.
+    ///
+    /// # Errors
+    ///
+    /// When the login has ended.
+    pub(crate) fn time_left(
+        &self,
+        logged_in_at: Timestamp,
+        ends_at: Option<Timestamp>,
+        lifetime: Option<Duration>,
+    ) -> Result<Option<Duration>, EndReason> {
+        if !logged_in_at.outlives(self.user.logged_out_at) {
+            return Err(EndReason::LoggedOut);
+        }
+        if self.revoked {
+            return Err(EndReason::SignedOut);
+        }
+        if !logged_in_at.outlives(self.provider_revoked_at) {
+            return Err(EndReason::ProviderSession);
+        }
+        if logged_in_at.is_too_far_ahead_of(self.now) {
+            return Err(EndReason::InTheFuture);
+        }
+        let age = self.now.since(logged_in_at);
+        let of_lifetime = lifetime.map(|lifetime| lifetime.saturating_sub(age));
+        let of_end = ends_at.map(|ends_at| ends_at.since(self.now));
+        let left = of_lifetime.into_iter().chain(of_end).min();
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(EndReason::Expired);
+        }
+        Ok(left)
+    }
+}

@@ -1,0 +1,121 @@
+//! User stores as objects: the type of the user is known to handlers alone.
+
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::sync::broadcast::Receiver;
+
+use super::{IdentityStore, LoginCheck, LoginReference, LogoutNews, User, UserStore};
+use crate::{BoxError, Profile, RevocationKey, Subject, Timestamp};
+
+/// A user of any type, so that the layer, the routes and the check need no type parameter.
+#[derive(Clone)]
+pub(crate) struct AnyUser {
+    pub(crate) logged_out_at: Option<Timestamp>,
+    /// The application's own user.
+    pub(crate) user: Arc<dyn Any + Send + Sync>,
+}
+
+impl AnyUser {
+    fn new<U: User>(user: U) -> Self {
+        Self {
+            logged_out_at: user.logged_out_at(),
+            user: Arc::new(user),
+        }
+    }
+}
+
+/// Any [`UserStore`].
+#[async_trait]
+pub(crate) trait AnyUserStore: Send + Sync + 'static {
+    /// The type behind [`AnyUser::user`].
+    fn user_type(&self) -> TypeId;
+    async fn log_in(&self, id: &str) -> Result<Option<AnyUser>, BoxError>;
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError>;
+    async fn now(&self) -> Result<Timestamp, BoxError>;
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<AnyUser>>, BoxError>;
+    fn keeps_revocations(&self) -> bool;
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError>;
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError>;
+    fn log_out_wait(&self) -> Duration;
+    fn logout_news(&self) -> Option<Receiver<LogoutNews>>;
+}
+
+/// Any [`IdentityStore`].
+#[async_trait]
+pub(crate) trait AnyIdentityStore: Send + Sync + 'static {
+    /// The id of the user.
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<String>, BoxError>;
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError>;
+}
+
+#[async_trait]
+impl<S: UserStore> AnyUserStore for S {
+    fn user_type(&self) -> TypeId {
+        TypeId::of::<S::User>()
+    }
+
+    async fn log_in(&self, id: &str) -> Result<Option<AnyUser>, BoxError> {
+        Ok(UserStore::log_in(self, id).await?.map(AnyUser::new))
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        UserStore::log_out(self, id).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        UserStore::now(self).await
+    }
+
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<AnyUser>>, BoxError> {
+        let check = UserStore::check_login(self, login).await?;
+        Ok(check.map(|check| LoginCheck {
+            user: AnyUser::new(check.user),
+            revoked: check.revoked,
+            provider_revoked_at: check.provider_revoked_at,
+            now: check.now,
+        }))
+    }
+
+    fn keeps_revocations(&self) -> bool {
+        UserStore::keeps_revocations(self)
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        UserStore::revoke(self, keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        UserStore::revoked_at(self, key).await
+    }
+
+    fn log_out_wait(&self) -> Duration {
+        UserStore::log_out_wait(self)
+    }
+
+    fn logout_news(&self) -> Option<Receiver<LogoutNews>> {
+        UserStore::logout_news(self)
+    }
+}
+
+#[async_trait]
+impl<S: IdentityStore> AnyIdentityStore for S {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<String>, BoxError> {
+        let user = IdentityStore::find_or_create(self, profile).await?;
+        Ok(user.map(|user| user.id()))
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        IdentityStore::log_out_subject(self, subject).await
+    }
+}

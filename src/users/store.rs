@@ -1,0 +1,346 @@
+//! Where users are kept.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::sync::broadcast;
+
+use super::{LoginCheck, LoginReference, LogoutNews, User};
+use crate::{BoxError, Profile, RevocationKey, Subject, Timestamp};
+
+/// Where an application keeps its users: three methods and a clock, over a table of its own.
+///
+/// The table needs two columns beside its own, both 64-bit integers of microseconds: the latest
+/// login (`last_login_at`) and the latest logout (`logged_out_at`, null at first). Implement
+/// [`IdentityStore`] too for users who log in at a provider.
+///
+/// # What every store must keep
+///
+/// - [`log_in`](Self::log_in) and [`log_out`](Self::log_out) each are one atomic statement.
+/// - `log_out` reads the clock once nothing else can write the row, and raises `logged_out_at` to
+///   `max(now, previous + 1, last login + 1)`, so that it ends every login that it finds.
+/// - Once `log_out` has returned, every later `load` on any node returns the new stamp. Put no
+///   cache and no lagging replica behind `load`; the feature `leased` is the cache that keeps the
+///   promise.
+/// - `now` never steps back, and is one clock for all nodes that share the store.
+/// - An id is never given twice, not even after its user was deleted: logins still carry it.
+/// - A future may be dropped at any await, and leaves nothing locked and nothing half-written. An
+///   attempt to log a user out is dropped after five seconds and made again.
+///
+/// `testing::check_user_store` and `check_identity_store` (feature `testing`) check a store.
+///
+/// ```
+/// use std::{collections::HashMap, sync::Mutex};
+///
+/// use axum_clef::{BoxError, Timestamp, User, UserStore};
+///
+/// #[derive(Clone)]
+/// struct Member {
+///     number: u64,
+///     last_login_at: Option<Timestamp>,
+///     logged_out_at: Option<Timestamp>,
+/// }
+///
+/// impl User for Member {
+///     fn id(&self) -> String {
+///         self.number.to_string()
+///     }
+///
+///     fn logged_out_at(&self) -> Option<Timestamp> {
+///         self.logged_out_at
+///     }
+/// }
+///
+/// struct Members(Mutex<HashMap<String, Member>>);
+///
+/// impl UserStore for Members {
+///     type User = Member;
+///
+///     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
+///         let members = self.0.lock().map_err(|_| "the members are poisoned")?;
+///         Ok(members.get(id).cloned())
+///     }
+///
+///     async fn log_in(&self, id: &str) -> Result<Option<Member>, BoxError> {
+///         let mut members = self.0.lock().map_err(|_| "the members are poisoned")?;
+///         let Some(member) = members.get_mut(id) else {
+///             return Ok(None);
+///         };
+///         member.last_login_at = member.last_login_at.max(Some(Timestamp::now()));
+///         Ok(Some(member.clone()))
+///     }
+///
+///     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+///         let mut members = self.0.lock().map_err(|_| "the members are poisoned")?;
+///         let Some(member) = members.get_mut(id) else {
+///             return Ok(false);
+///         };
+///         let latest = member.logged_out_at.max(member.last_login_at);
+///         member.logged_out_at = Some(Timestamp::now().raised_above(latest));
+///         Ok(true)
+///     }
+/// }
+/// ```
+pub trait UserStore: Send + Sync + 'static {
+    /// The application's user.
+    type User: User;
+
+    /// Loads a user by their [`User::id`]. `None` if there is no such user: their logins have
+    /// ended.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. The request is answered 503.
+    fn load(&self, id: &str) -> impl Future<Output = Result<Option<Self::User>, BoxError>> + Send;
+
+    /// Notes that a login of this user begins now, and returns the user. `None` if there is no such
+    /// user, or they may not log in.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. The login fails with 503.
+    fn log_in(&self, id: &str)
+    -> impl Future<Output = Result<Option<Self::User>, BoxError>> + Send;
+
+    /// Ends every login of this user: raises `logged_out_at` to
+    /// `max(now, previous + 1, last login + 1)`. `false` if there is no such user.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. The logout is queued and tried again until it is written.
+    fn log_out(&self, id: &str) -> impl Future<Output = Result<bool, BoxError>> + Send;
+
+    /// The clock of this store, by which logins and logouts are stamped. Defaults to
+    /// [`Timestamp::now`]. A store that several nodes share returns the clock of its database.
+    ///
+    /// # Errors
+    ///
+    /// When the clock cannot be read. The request is answered 503.
+    fn now(&self) -> impl Future<Output = Result<Timestamp, BoxError>> + Send {
+        async { Ok(Timestamp::now()) }
+    }
+
+    /// Everything that the check of one login needs. `None` if there is no such user.
+    ///
+    /// Every request that asks for the user calls it. By default it calls [`load`](Self::load),
+    /// [`revoked_at`](Self::revoked_at) and [`now`](Self::now); a store that is a round trip away
+    /// answers in one.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> impl Future<Output = Result<Option<LoginCheck<Self::User>>, BoxError>> + Send {
+        async move {
+            let Some(user) = self.load(login.user_id).await? else {
+                return Ok(None);
+            };
+            let mut revoked = false;
+            let mut provider_revoked_at = None;
+            if self.keeps_revocations() {
+                if let Some(id) = login.id {
+                    let key = RevocationKey::Login(id);
+                    revoked = self.revoked_at(&key).await?.is_some();
+                }
+                if let Some(key) = login.provider_key {
+                    provider_revoked_at = self.revoked_at(&key.into()).await?;
+                }
+            }
+            let check = LoginCheck::new(user, self.now().await?);
+            Ok(Some(
+                check
+                    .revoked(revoked)
+                    .with_provider_revoked_at(provider_revoked_at),
+            ))
+        }
+    }
+
+    /// Whether [`revoke`](Self::revoke) keeps what it is given. Defaults to `false`.
+    ///
+    /// Without it a sign-out ends this browser's login alone where the login is stored, so a copy
+    /// of its cookie that is in use at that moment may live on; logins sealed in cookies are
+    /// refused by `build`; and a provider's notice about one session ends all logins of its user.
+    fn keeps_revocations(&self) -> bool {
+        false
+    }
+
+    /// Ends the logins under these keys: records the moment as [`log_out`](Self::log_out) does,
+    /// above the latest login of any user, and keeps it until `keep_until` at least. All keys are
+    /// recorded in one atomic step.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer: as [`log_out`](Self::log_out). By default always, as nothing is
+    /// kept.
+    fn revoke(
+        &self,
+        keys: &[RevocationKey],
+        keep_until: Timestamp,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send {
+        let _ = (keys, keep_until);
+        async { Err("this user store keeps no revocations".into()) }
+    }
+
+    /// When the logins under this key were ended, if they were and it is still kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    fn revoked_at(
+        &self,
+        key: &RevocationKey,
+    ) -> impl Future<Output = Result<Option<Timestamp>, BoxError>> + Send {
+        let _ = key;
+        async { Ok(None) }
+    }
+
+    /// How long [`log_out`](Self::log_out) and [`revoke`](Self::revoke) may wait on purpose once
+    /// they have written. Defaults to zero.
+    fn log_out_wait(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// News of logouts that other nodes have written, for a store that receives some. Defaults to
+    /// `None`.
+    ///
+    /// News may be late or lost, so nothing that must hold may rest on it.
+    fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
+        None
+    }
+}
+
+/// A [`UserStore`] whose users log in at a provider: what maps the provider's words to users.
+///
+/// The table needs the [`Subject`] beside the rest: issuer and id, unique together.
+///
+/// ```
+/// # use std::{collections::HashMap, sync::Mutex};
+/// use axum_clef::{BoxError, IdentityStore, Profile, Subject, UserStore};
+/// # use axum_clef::{Timestamp, User};
+/// # #[derive(Clone)]
+/// # struct Member { id: String, logged_out_at: Option<Timestamp> }
+/// # impl User for Member {
+/// #     fn id(&self) -> String { self.id.clone() }
+/// #     fn logged_out_at(&self) -> Option<Timestamp> { self.logged_out_at }
+/// # }
+///
+/// struct Members {
+///     members: Mutex<HashMap<String, Member>>,
+///     subjects: Mutex<HashMap<Subject, String>>,
+/// }
+/// # impl UserStore for Members {
+/// #     type User = Member;
+/// #     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
+/// #         Ok(self.members.lock().map_err(|_| "poisoned")?.get(id).cloned())
+/// #     }
+/// #     async fn log_in(&self, id: &str) -> Result<Option<Member>, BoxError> {
+/// #         self.load(id).await
+/// #     }
+/// #     async fn log_out(&self, id: &str) -> Result<bool, BoxError> { Ok(!id.is_empty()) }
+/// # }
+///
+/// impl IdentityStore for Members {
+///     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
+///         let id = {
+///             let mut subjects = self.subjects.lock().map_err(|_| "poisoned")?;
+///             let next = subjects.len().to_string();
+///             subjects.entry(profile.subject.clone()).or_insert(next).clone()
+///         };
+///         let mut members = self.members.lock().map_err(|_| "poisoned")?;
+///         let member = members.entry(id.clone());
+///         Ok(Some(member.or_insert(Member { id, logged_out_at: None }).clone()))
+///     }
+///
+///     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+///         let id = self.subjects.lock().map_err(|_| "poisoned")?.get(subject).cloned();
+///         let Some(id) = id else { return Ok(Vec::new()) };
+///         self.log_out(&id).await?;
+///         Ok(vec![id])
+///     }
+/// }
+/// ```
+pub trait IdentityStore: UserStore {
+    /// Finds the user of a provider's profile, or creates one. `None` turns the person away, with a
+    /// page that says so.
+    ///
+    /// Two first logins of one person at the same time give one user. Match the
+    /// [`Subject`] alone: an e-mail address can change hands.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. The login fails with 503.
+    fn find_or_create(
+        &self,
+        profile: &Profile,
+    ) -> impl Future<Output = Result<Option<Self::User>, BoxError>> + Send;
+
+    /// Ends every login of the users whom this subject stands for, as
+    /// [`log_out`](UserStore::log_out) does: their ids. Empty if it stands for none.
+    ///
+    /// # Errors
+    ///
+    /// As [`log_out`](UserStore::log_out).
+    fn log_out_subject(
+        &self,
+        subject: &Subject,
+    ) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send;
+}
+
+/// A shared store is a store: an application keeps one handle and gives the other to the layer.
+impl<S: UserStore> UserStore for Arc<S> {
+    type User = S::User;
+
+    async fn load(&self, id: &str) -> Result<Option<Self::User>, BoxError> {
+        UserStore::load(&**self, id).await
+    }
+
+    async fn log_in(&self, id: &str) -> Result<Option<Self::User>, BoxError> {
+        UserStore::log_in(&**self, id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        UserStore::log_out(&**self, id).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        UserStore::now(&**self).await
+    }
+
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Self::User>>, BoxError> {
+        UserStore::check_login(&**self, login).await
+    }
+
+    fn keeps_revocations(&self) -> bool {
+        UserStore::keeps_revocations(&**self)
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        UserStore::revoke(&**self, keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        UserStore::revoked_at(&**self, key).await
+    }
+
+    fn log_out_wait(&self) -> Duration {
+        UserStore::log_out_wait(&**self)
+    }
+
+    fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
+        UserStore::logout_news(&**self)
+    }
+}
+
+impl<S: IdentityStore> IdentityStore for Arc<S> {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Self::User>, BoxError> {
+        IdentityStore::find_or_create(&**self, profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        IdentityStore::log_out_subject(&**self, subject).await
+    }
+}
