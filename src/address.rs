@@ -21,6 +21,9 @@ pub enum AddressError {
     /// It has a user name, a password, a query or a fragment.
     #[error("leave out user name, password, query and fragment")]
     NotPlain,
+    /// Its path has `//`, which begins another host.
+    #[error("the path has an empty segment: write `/` once")]
+    EmptySegment,
     /// It has a path where only an origin is allowed.
     #[error("leave out the path: give scheme, host and port only")]
     HasPath,

@@ -7,7 +7,7 @@
 //! - [`ClefLayer`] goes around a router, and has the routes of login and logout.
 //! - [`LoggedIn`] is the guard of a handler, [`Login`] is the login of the request, [`Logouts`] ends
 //!   logins from inside the application, [`SignOut`] ends the login of this browser,
-//!   [`SameOrigin`] refuses forms of other sites, and [`LoginEnd`] ends with the login, for what
+//!   [`SameOrigin`] refuses forms of other sites, and [`LogoutSignal`] ends with the login, for what
 //!   stays open.
 //! - [`UserStore`] is what an application implements for its users, and [`IdentityStore`] for users
 //!   who log in at a provider; [`stores`] has three of both. `testing` (a feature) checks one of
@@ -94,6 +94,12 @@ mod users;
 
 /// The session store of tower-sessions 0.14, unchanged: every store published for it plugs in.
 pub use tower_sessions::SessionStore;
+// The crates whose types are part of this crate's interface, in the versions that it uses.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[doc(no_inline)]
+pub use sqlx;
+#[doc(no_inline)]
+pub use {async_trait, axum, futures_core, http, secrecy, serde_json, tokio, tower_sessions, url};
 
 pub use self::{
     address::AddressError,
@@ -105,7 +111,7 @@ pub use self::{
         Subject,
     },
     layer::{BuildError, ClefLayer, ClefLayerBuilder, ClefService, ResponseFuture},
-    live::{LoginEnd, LoginEnding},
+    live::{LogoutReason, LogoutSignal},
     revocation::AdmissionLimits,
     routes::{ClefButton, LoginFailure, LoginFailureKind},
     sessions::{Login, SessionKey, Sessions},

@@ -1,4 +1,4 @@
-//! A login on its way: its secret, from which the one-time state is made, and where it leads.
+//! A login attempt: its secret, from which the one-time state is made, and where it leads.
 //!
 //! Each attempt has a cookie of its own, so that two tabs can log in at once, and none has
 //! a session: a visitor who never comes back leaves nothing here. The cookies come out of a fixed
@@ -11,7 +11,7 @@ use rand::{Rng as _, RngExt as _};
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
-use super::burnt::BurntStates;
+use super::used_states::UsedStates;
 use crate::{
     Timestamp,
     cookies::Cookies,
@@ -32,7 +32,7 @@ const HANDLE: usize = 8;
 #[derive(Clone)]
 pub(crate) struct Attempts {
     site: Site,
-    burnt: Arc<BurntStates>,
+    used: Arc<UsedStates>,
     /// This node's clock.
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -62,7 +62,7 @@ impl Attempts {
     pub(crate) fn new(site: Site) -> Self {
         Self {
             site,
-            burnt: Arc::default(),
+            used: Arc::default(),
             clock: Arc::new(Timestamp::now),
         }
     }
@@ -84,7 +84,7 @@ impl Attempts {
         }
     }
 
-    /// Has the browser keep an attempt: in a slot that is free, or in that of the oldest one.
+    /// Stores an attempt in a free slot, or replaces the oldest.
     pub(crate) fn keep(&self, cookies: &Cookies, begun: &BegunAttempt) {
         let now = (self.clock)();
         // From a random one on: tabs that are opened at once rarely choose the same.
@@ -102,40 +102,36 @@ impl Attempts {
     }
 
     /// Whether this browser began the login whose state came back. Ends nothing.
-    pub(crate) fn began(&self, cookies: &Cookies, callback: &Url, came: &str) -> bool {
-        self.find(cookies, came).is_some_and(|(_, attempt)| {
-            let state = attempt.state(callback);
-            let same: bool = state.expose().as_bytes().ct_eq(came.as_bytes()).into();
-            same && attempt.is_good_at((self.clock)())
-        })
+    pub(crate) fn began(&self, cookies: &Cookies, callback: &Url, returned_state: &str) -> bool {
+        self.find(cookies, returned_state)
+            .is_some_and(|(_, attempt)| {
+                attempt.matches(callback, returned_state) && attempt.is_good_at((self.clock)())
+            })
     }
 
-    /// Ends the login whose state came back, whatever becomes of it. `None`: this browser did
-    /// not begin it, not with the provider that comes back here, or too long ago, or it was ended
-    /// before.
+    /// Ends the attempt. `None` if it is unknown, expired, used, or for another callback.
     pub(crate) fn end(
         &self,
         cookies: &Cookies,
         callback: &Url,
-        came: &str,
+        returned_state: &str,
     ) -> Option<EndedAttempt> {
-        let (name, attempt) = self.find(cookies, came)?;
+        let (name, attempt) = self.find(cookies, returned_state)?;
         cookies.remove(self.site.removal(name));
-        let state = attempt.state(callback);
-        let same: bool = state.expose().as_bytes().ct_eq(came.as_bytes()).into();
-        let counts = same && attempt.is_good_at((self.clock)());
-        (counts && self.burnt.burn(came.to_owned())).then_some(EndedAttempt {
+        let counts =
+            attempt.matches(callback, returned_state) && attempt.is_good_at((self.clock)());
+        (counts && self.used.insert(returned_state.to_owned())).then_some(EndedAttempt {
             secret: attempt.secret,
             next: attempt.next,
         })
     }
 
     /// The attempt that a state names, and its cookie.
-    fn find(&self, cookies: &Cookies, came: &str) -> Option<(String, Attempt)> {
+    fn find(&self, cookies: &Cookies, returned_state: &str) -> Option<(String, Attempt)> {
         let mut names = (0..SLOTS).map(|slot| self.cookie_name(slot));
         names.find_map(|name| {
             let attempt = Attempt::parse(&self.site, &cookies.get(&name)?)?;
-            let handle = came.as_bytes().get(..HANDLE)?;
+            let handle = returned_state.as_bytes().get(..HANDLE)?;
             let named: bool = attempt.handle().as_bytes().ct_eq(handle).into();
             named.then_some((name, attempt))
         })
@@ -155,6 +151,12 @@ impl Attempt {
         OneTimeState::new(self.handle() + self.secret.derive(&purpose).as_str())
     }
 
+    /// Whether this is the state of the attempt at this callback.
+    fn matches(&self, callback: &Url, state: &str) -> bool {
+        let own = self.state(callback);
+        own.expose().as_bytes().ct_eq(state.as_bytes()).into()
+    }
+
     /// What the state begins with, at every callback.
     fn handle(&self) -> String {
         let mut handle = self.secret.derive("handle of the state");
@@ -162,8 +164,8 @@ impl Attempt {
         handle
     }
 
-    /// Whether it is neither too old nor from the future. The browser forgets its cookie too, but a
-    /// cookie can be written by hand.
+    /// Whether it is neither too old nor from the future. Browsers expire the cookie too, but a
+    /// client can forge one.
     fn is_good_at(&self, now: Timestamp) -> bool {
         now.since(self.begun_at) < LIFETIME && self.begun_at.since(now) <= SKEW
     }
@@ -174,7 +176,7 @@ impl Attempt {
         format!("{secret}.{}.{next}", self.begun_at.as_micros())
     }
 
-    /// Reads a cookie, which anybody may have written: where it leads is checked again.
+    /// Reads a cookie, which is untrusted input: where it leads is checked again.
     fn parse(site: &Site, value: &str) -> Option<Self> {
         let mut parts = value.splitn(3, '.');
         let secret = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;

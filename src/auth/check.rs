@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use cookie::Cookie;
 use http::HeaderMap;
 
-use super::AuthState;
+use super::{AuthState, Unanswered};
 use crate::{
     BoxError, LoginReference, Timestamp,
     sessions::{LoginRecord, PresentedLogin},
@@ -23,14 +23,56 @@ pub(crate) struct Authenticated {
     pub(super) renewal: Option<Cookie<'static>>,
 }
 
+/// A valid login, before its renewal.
+struct ValidLogin {
+    login: PresentedLogin,
+    user: AnyUser,
+    /// How long it lasts however often it is used; `None` without a limit.
+    left: Option<Duration>,
+    /// How long it lasts without a further request.
+    idle: Duration,
+    is_renewal_due: bool,
+    now: Timestamp,
+}
+
 impl AuthState {
-    /// Checks the login that the cookies name, and renews it unless the request is `passive`. Every
-    /// way out of it but the last one is unauthenticated.
+    /// Checks the login that the cookies name, and renews it unless the request is `passive`.
     pub(super) async fn check(
         self: &Arc<Self>,
         headers: &HeaderMap,
         passive: bool,
     ) -> Result<Option<Authenticated>, BoxError> {
+        // The renewal has a limit of its own.
+        let Some(valid) = within(STORE_LIMIT, self.compare(headers)).await? else {
+            return Ok(None);
+        };
+        let mut idle = valid.idle;
+        let mut renewal = None;
+        if valid.is_renewal_due && !passive {
+            match self.renew(&valid.login, valid.now).await {
+                Ok(renewed) => {
+                    renewal = renewed;
+                    idle = self.sessions.idle();
+                }
+                // It fails no request: the next one tries again.
+                Err(error) => {
+                    if let Some(count) = self.unanswered.count(Unanswered::Renewal) {
+                        let error = error.to_string();
+                        tracing::warn!(?error, count, "a login could not be renewed");
+                    }
+                }
+            }
+        }
+        Ok(Some(Authenticated {
+            login: valid.login,
+            user: valid.user,
+            time_left: valid.left.map_or(idle, |left| left.min(idle)),
+            renewal,
+        }))
+    }
+
+    /// The login that the cookies name, if it is valid.
+    async fn compare(&self, headers: &HeaderMap) -> Result<Option<ValidLogin>, BoxError> {
         let Some(login) = self.sessions.find(headers).await? else {
             return Ok(None);
         };
@@ -41,11 +83,7 @@ impl AuthState {
         if self.has_pending_logout(&record) {
             return Ok(refused(&record, "a logout of the user is being written"));
         }
-        let reference = LoginReference::new(&record.user_id)
-            .with_id(record.id)
-            .with_provider_key(record.provider_key())
-            .begun_at(record.logged_in_at);
-        let Some(check) = self.users.check_login(reference).await? else {
+        let Some(check) = self.users.check_login(reference(&record)).await? else {
             return Ok(refused(&record, "there is no such user"));
         };
         let left = check.time_left(record.logged_in_at, record.ends_at, self.lifetime);
@@ -54,30 +92,27 @@ impl AuthState {
             Err(reason) => return Ok(refused(&record, reason.as_str())),
         };
         let LoginCheck { user, now, .. } = check;
-        let Some(mut idle) = self.sessions.idle_time_left(&login, &record, now) else {
+        let Some(idle) = self.sessions.idle_time_left(&login, now) else {
             return Ok(refused(&record, "it was not used for too long"));
         };
-        let renewal_is_due = !passive && self.sessions.is_renewal_due(&login, &record, now);
+        let is_renewal_due = self.sessions.is_renewal_due(&login, now);
         drop(record);
-        let mut renewal = None;
-        if renewal_is_due {
-            renewal = self.renew(&login, now).await;
-            idle = self.sessions.idle();
-        }
-        Ok(Some(Authenticated {
+        Ok(Some(ValidLogin {
             login,
             user,
-            time_left: left.map_or(idle, |left| left.min(idle)),
-            renewal,
+            left,
+            idle,
+            is_renewal_due,
+            now,
         }))
     }
 
-    /// Renews a login. A renewal that fails fails no request: the next one tries again.
+    /// Renews a login: the cookie for the answer, if it is sealed.
     async fn renew(
         self: &Arc<Self>,
         login: &PresentedLogin,
         now: Timestamp,
-    ) -> Option<Cookie<'static>> {
+    ) -> Result<Option<Cookie<'static>>, BoxError> {
         let work = {
             let (state, login) = (Arc::clone(self), login.clone());
             async move {
@@ -86,11 +121,7 @@ impl AuthState {
             }
         };
         // In a task of its own: a client that hangs up aborts no write.
-        let renewed = within(RENEWAL_LIMIT, async { detached(work).await? }).await;
-        renewed.unwrap_or_else(|error| {
-            tracing::warn!(error = ?error.to_string(), "a login could not be renewed");
-            None
-        })
+        within(RENEWAL_LIMIT, async { detached(work).await? }).await
     }
 
     /// Whether a logout waits for the user store that ends this login.
@@ -105,7 +136,15 @@ impl AuthState {
     }
 }
 
-fn refused(record: &LoginRecord<'_>, reason: &'static str) -> Option<Authenticated> {
+/// The login, as a user store is asked about it.
+pub(super) fn reference<'a>(record: &'a LoginRecord<'_>) -> LoginReference<'a> {
+    LoginReference::new(&record.user_id)
+        .with_id(record.id)
+        .with_provider_key(record.provider_key())
+        .with_logged_in_at(record.logged_in_at)
+}
+
+fn refused(record: &LoginRecord<'_>, reason: &'static str) -> Option<ValidLogin> {
     tracing::debug!(user = ?record.user_id, reason, "a login is refused");
     None
 }

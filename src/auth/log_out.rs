@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::AuthState;
 use crate::{
-    revocation::{Logout, Written, patience},
+    revocation::{Logout, WriteOutcome, patience},
     sessions::LoginRecord,
+    time_limit::detached,
 };
 
 /// Why a logout is not written yet.
@@ -19,6 +20,9 @@ pub enum LogoutError {
     /// Too many logouts wait for the user store. Nothing was done: try again later.
     #[error("too many logouts wait for the user store; try again later")]
     QueueFull,
+    /// The logout was aborted by a panic or the end of the runtime: try again.
+    #[error("the logout was aborted; try again")]
+    Aborted,
 }
 
 impl AuthState {
@@ -28,17 +32,18 @@ impl AuthState {
     ///
     /// When the user store has not taken it in time, or too many others wait.
     pub(crate) async fn log_out(self: &Arc<Self>, logout: Logout) -> Result<bool, LogoutError> {
-        let permit = self.queue.permit().ok_or(LogoutError::QueueFull)?;
+        let permit = self.queue.reserve().ok_or(LogoutError::QueueFull)?;
         let patience = patience(&*self.users);
         let state = Arc::clone(self);
-        let written = tokio::spawn(async move {
-            let written = state.write(permit, &logout).await;
+        let written = detached(async move {
+            let written = state.write_logout(permit, &logout).await;
             tracing::info!(?logout, ?written, "a logout by the application");
-            written == Written::LoggedOut
+            written == WriteOutcome::LoggedOut
         });
         match tokio::time::timeout(patience, written).await {
             Ok(Ok(known)) => Ok(known),
-            Ok(Err(_)) | Err(_) => Err(LogoutError::Pending),
+            Ok(Err(_)) => Err(LogoutError::Aborted),
+            Err(_) => Err(LogoutError::Pending),
         }
     }
 

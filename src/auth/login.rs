@@ -1,15 +1,17 @@
-//! The end of every login, whatever proved the credentials.
+//! Begins logins, for every way to prove credentials.
 
 use std::{sync::Arc, time::Duration};
 
 use cookie::Cookie;
 use http::request::Parts;
 use secrecy::SecretString;
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::AuthState;
 use crate::{
     BoxError, Login, LoginId, ProviderKey, ProviderSession, RevocationKey, Subject, Timestamp,
-    sessions::{BeginError, NewLogin},
+    sessions::{BeginError, NewLogin, PresentedLogin},
     time_limit::{STORE_LIMIT, within},
 };
 
@@ -30,11 +32,6 @@ pub(crate) struct VerifiedLogin<'a> {
     pub(crate) sign_out_hint: Option<&'a SecretString>,
 }
 
-/// A login that is kept, and counts once the browser has its cookies.
-pub(crate) struct BegunLogin {
-    pub(crate) cookies: Vec<Cookie<'static>>,
-}
-
 /// Why a login whose credentials are proven did not begin.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoginError {
@@ -50,12 +47,13 @@ pub(crate) enum LoginError {
 
 impl AuthState {
     /// Begins a login: notes it with its user, compares it with every logout, keeps it, and ends
-    /// the login that came with the request. Nothing is kept unless all of it works.
+    /// the login that came with the request. Nothing is kept unless all of it works. Returns the
+    /// cookies of the login, which counts once the browser has them.
     pub(crate) async fn begin_login(
         self: &Arc<Self>,
         verified: &VerifiedLogin<'_>,
         parts: &Parts,
-    ) -> Result<BegunLogin, LoginError> {
+    ) -> Result<Vec<Cookie<'static>>, LoginError> {
         let VerifiedLogin {
             user_id,
             logged_in_at,
@@ -116,21 +114,29 @@ impl AuthState {
             },
             Err(error) => LoginError::Store(error),
         })?;
-        for earlier in earlier {
-            // Before it ends, which signals a sign-out: these pages have a login to come back with.
-            if let Some(record) = earlier.record() {
-                self.live.replaced(record.id);
-            }
-            // The new login stands whatever becomes of the earlier one.
-            if let Err(error) = self.end_login(&Arc::new(earlier)).await {
+        self.replace(earlier).await;
+        tracing::info!(user = ?user_id, login = %login.id, "logged in");
+        Ok(cookies)
+    }
+
+    /// Ends the earlier logins of a browser, all at once. The new login stands whatever becomes of
+    /// them.
+    async fn replace(self: &Arc<Self>, earlier: Vec<PresentedLogin>) {
+        let mut ends = JoinSet::new();
+        for login in earlier {
+            let state = Arc::clone(self);
+            let end = async move { state.end_login(&Arc::new(login), None).await };
+            ends.spawn(end.in_current_span());
+        }
+        while let Some(ended) = ends.join_next().await {
+            let ended = ended.map_err(BoxError::from);
+            if let Err(error) = ended.and_then(|ended| Ok(ended?)) {
                 tracing::warn!(
                     error = ?error.to_string(),
                     "the earlier login of a browser that logged in anew could not be ended"
                 );
             }
         }
-        tracing::info!(user = ?user_id, login = %login.id, "logged in");
-        Ok(BegunLogin { cookies })
     }
 
     /// When the keys of this login were last revoked, or its subject was logged out unknown.
@@ -152,7 +158,7 @@ impl AuthState {
 
     /// How long a login lasts at the most.
     fn longest_login(&self, has_provider_key: bool) -> Option<Duration> {
-        // A store forgets a provider's keys a day later.
+        // Stores delete a provider's keys a day later.
         let of_key = has_provider_key.then_some(ProviderSession::LONGEST_LOGIN);
         self.lifetime.into_iter().chain(of_key).min()
     }

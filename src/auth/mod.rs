@@ -1,7 +1,6 @@
 //! The core: what all requests share, what one request knows, and the check of a login.
 
 mod attempts;
-mod burnt;
 mod check;
 mod hooks;
 mod log_out;
@@ -12,15 +11,19 @@ mod rejection;
 mod request;
 mod sign_out;
 mod state;
+mod unanswered;
+mod used_states;
 
 pub(crate) use self::{
     attempts::{Attempts, EndedAttempt},
     check::Authenticated,
     hooks::{Hook, Hooks},
-    login::{BegunLogin, LoginError, VerifiedLogin},
+    login::{LoginError, VerifiedLogin},
     rejection::{CheckError, RenderRejection},
     request::{RequestAuth, asked_for},
+    sign_out::EndLoginError,
     state::{AuthState, MountedProvider},
+    unanswered::Unanswered,
 };
 pub use self::{
     log_out::LogoutError,

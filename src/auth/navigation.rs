@@ -1,4 +1,4 @@
-//! Telling a person who opens a page from a script that fetches data.
+//! Distinguishes page navigation from scripted requests.
 
 use axum::http::{HeaderMap, Method, header};
 

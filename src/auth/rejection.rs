@@ -1,6 +1,10 @@
 //! Why an extractor gave no user.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     body::Body,
@@ -9,6 +13,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
+use super::Unanswered;
 use crate::{BoxError, log_limit::LogLimit};
 
 /// The rejection of [`LoggedIn`](crate::LoggedIn) and the extractors beside it.
@@ -54,7 +59,7 @@ pub struct LoggedInRejection {
 }
 
 /// The kinds of [`LoggedInRejection`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
     /// The request is unauthenticated, or its login has ended.
@@ -75,6 +80,9 @@ pub enum RejectionKind {
 /// The application's own rendering of rejections.
 pub(crate) type RenderRejection = Arc<dyn Fn(&LoggedInRejection) -> Response + Send + Sync>;
 
+/// Limits the log of mistakes, also of requests outside of every layer.
+static MISTAKES: LazyLock<LogLimit<RejectionKind>> = LazyLock::new(LogLimit::default);
+
 /// Why a check has no result, kept for all extractors of one request.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the user of the request is unknown")]
@@ -84,10 +92,17 @@ pub(crate) struct CheckError {
 }
 
 impl CheckError {
-    /// A mistake in the program.
+    /// A mistake in the program. Any client can send requests that meet it, so the log has one line
+    /// a second for each kind.
     pub(crate) fn mistake(kind: RejectionKind, source: impl Into<BoxError>) -> Self {
         let source = source.into();
-        tracing::error!(error = ?source.to_string(), "a request cannot be checked and gets 500");
+        if let Some(count) = MISTAKES.count(kind) {
+            tracing::error!(
+                error = ?source.to_string(),
+                count,
+                "a request cannot be checked and gets 500"
+            );
+        }
         Self {
             kind,
             source: Arc::new(source),
@@ -96,8 +111,8 @@ impl CheckError {
 
     /// A store that does not answer. Any client can send requests meanwhile, so the log has one
     /// line a second.
-    pub(crate) fn no_answer(log_limit: &LogLimit<()>, error: BoxError) -> Self {
-        if let Some(count) = log_limit.count(()) {
+    pub(crate) fn no_answer(log_limit: &LogLimit<Unanswered>, error: BoxError) -> Self {
+        if let Some(count) = log_limit.count(Unanswered::Check) {
             let error = error.to_string();
             tracing::error!(
                 ?error,

@@ -1,4 +1,4 @@
-//! What one request knows of its login.
+//! The authentication state of one request.
 
 use std::{
     fmt,
@@ -15,8 +15,8 @@ use tokio::{sync::OnceCell, time::Instant};
 use super::{AuthState, Authenticated, CheckError};
 use crate::{
     cookies::Cookies,
-    live::{CheckedLogin, LoginChecker, LoginEnd, instant_after},
-    time_limit::{STORE_LIMIT, within},
+    live::{CheckedLogin, LoginChecker, LogoutSignal, instant_after},
+    sessions::LoginRecord,
 };
 
 /// Path and query of the page that was asked for. A nested router sees only its part of it.
@@ -61,7 +61,7 @@ impl RequestAuth {
         }
     }
 
-    /// That of a request inside the layer.
+    /// Returns the state of a request inside the layer.
     pub(crate) fn of(parts: &Parts) -> Option<&Arc<Self>> {
         parts.extensions.get()
     }
@@ -96,10 +96,10 @@ impl RequestAuth {
         headers: &HeaderMap,
     ) -> Result<Option<&Authenticated>, CheckError> {
         let checked = self.checked.get_or_init(|| async {
-            // In a box of its own: allocators keep small blocks at hand.
+            // Boxed to keep the futures of guarded handlers small.
             let passive = self.passive.load(Ordering::Acquire);
             let check = Box::pin(self.state.check(headers, passive));
-            let mut checked = within(STORE_LIMIT, check)
+            let mut checked = check
                 .await
                 .map_err(|error| CheckError::no_answer(&self.state.unanswered, error))?;
             let renewed = checked.as_mut();
@@ -114,8 +114,16 @@ impl RequestAuth {
         }
     }
 
+    /// The login of the user, if the check of the request has found one.
+    pub(super) fn authenticated_login(&self) -> Option<LoginRecord<'_>> {
+        match self.checked.get() {
+            Some(Ok(Some(authenticated))) => authenticated.login.record(),
+            _ => None,
+        }
+    }
+
     /// Listens for the end of the user's login.
-    pub(crate) fn listen(&self, authenticated: &Authenticated) -> Option<LoginEnd> {
+    pub(crate) fn listen(&self, authenticated: &Authenticated) -> Option<LogoutSignal> {
         let record = authenticated.login.record()?;
         let state = &self.state;
         let checked = CheckedLogin {

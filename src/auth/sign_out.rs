@@ -4,20 +4,22 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, request::Parts};
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
-use super::{AuthState, RequestAuth};
+use super::{AuthState, RequestAuth, check::reference};
 use crate::{
     BoxError, Login, Timestamp,
-    revocation::{Logout, patience},
-    sessions::PresentedLogin,
+    revocation::{LoginPermit, Logout, patience},
+    sessions::{LONGEST_COOKIE, LoginRecord, PresentedLogin},
     time_limit::{STORE_LIMIT, within},
+    users::EndReason,
 };
 
 /// How long the end of a login is kept beyond the login's own end.
 const MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long the end of a login without an end of its own is kept: as long as browsers keep a
-/// cookie.
-const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+/// How long a sign-out waits to learn whether the login has ended already.
+const CHECK_LIMIT: Duration = Duration::from_secs(1);
 
 /// A login could not be ended yet.
 #[derive(Debug, thiserror::Error)]
@@ -26,20 +28,24 @@ pub(crate) enum EndLoginError {
     #[error("the user store does not take the end of the login; this node goes on trying")]
     Pending,
     #[error("too many logouts wait for the user store; try again later")]
-    NoRoom,
+    QueueFull,
+    /// By a panic, or the end of the runtime.
+    #[error("the end of the login was aborted; try again")]
+    Aborted,
     /// The store keeps no revocations, so a copy of the cookie goes on.
     #[error("the record of the login could not be deleted")]
     NotDeleted(#[source] BoxError),
 }
 
 impl RequestAuth {
-    /// Ends the logins that came with this request, removes their cookies from the browser, and
-    /// calls the application's hook.
+    /// Ends the logins that came with this request, and removes their cookies from the browser. The
+    /// application's hook is called once a login has ended, however late; not for a login that
+    /// had ended before, since a copy of its cookie proves nothing.
     ///
     /// # Errors
     ///
-    /// When a store has not taken an end in time. Without room for it, the browser keeps its cookies
-    /// to try again with.
+    /// When a store has not taken an end in time. The browser keeps its cookies where nothing goes on:
+    /// with a full queue, and after a panic.
     pub(crate) async fn sign_out(
         &self,
         logins: &[Arc<PresentedLogin>],
@@ -47,14 +53,36 @@ impl RequestAuth {
     ) -> Result<(), EndLoginError> {
         let mut ended = Ok(());
         for login in logins {
-            match self.state().end_login(login).await {
-                Ok(()) => self.state().signed_out(login, parts).await,
-                Err(EndLoginError::NoRoom) => return Err(EndLoginError::NoRoom),
+            let signed_out = match self.has_ended(login).await {
+                // Again: a copy of the cookie may still have its record.
+                true => self.state().delete_record(login).await,
+                false => self.state().end_login(login, Some(parts)).await,
+            };
+            match signed_out {
+                Ok(()) => {}
+                // Nothing goes on, so the browser keeps its cookies.
+                Err(error @ (EndLoginError::QueueFull | EndLoginError::Aborted)) => {
+                    return Err(error);
+                }
                 Err(error) => ended = Err(error),
             }
         }
         self.remove_login_cookies(&parts.headers);
         ended
+    }
+
+    /// Whether a login had ended before this request. `false` if a store does not answer.
+    async fn has_ended(&self, login: &PresentedLogin) -> bool {
+        let Some(record) = login.record() else {
+            return true;
+        };
+        // A handler may have logged the user out since the check of the request.
+        let checked = self.authenticated_login();
+        if checked.is_some_and(|checked| checked.id == record.id) {
+            return false;
+        }
+        let ended = within(CHECK_LIMIT, self.state().has_ended(&record)).await;
+        ended.unwrap_or_default()
     }
 
     pub(crate) fn remove_login_cookies(&self, headers: &HeaderMap) {
@@ -66,8 +94,29 @@ impl RequestAuth {
 }
 
 impl AuthState {
+    /// Whether the user store shows that a login has ended for good.
+    async fn has_ended(&self, record: &LoginRecord<'_>) -> Result<bool, BoxError> {
+        let Some(check) = self.users.check_login(reference(record)).await? else {
+            return Ok(false);
+        };
+        let left = check.time_left(record.logged_in_at, record.ends_at, self.lifetime);
+        Ok(matches!(
+            left,
+            Err(EndReason::LoggedOut | EndReason::SignedOut | EndReason::ProviderSession)
+        ))
+    }
+
+    /// Deletes the record of a login that has ended.
+    async fn delete_record(&self, login: &PresentedLogin) -> Result<(), EndLoginError> {
+        let deleted = within(STORE_LIMIT, self.sessions.delete(login)).await;
+        deleted.map_err(EndLoginError::NotDeleted)
+    }
+
     /// Ends a login: first its id is revoked, so that no copy of its cookie and no request in
     /// flight brings it back, then its record is deleted. It goes on if the future is dropped.
+    ///
+    /// `sign_out` is the request that signs out; `None` if a newer login of the browser replaces
+    /// this one.
     ///
     /// # Errors
     ///
@@ -75,47 +124,62 @@ impl AuthState {
     pub(crate) async fn end_login(
         self: &Arc<Self>,
         login: &Arc<PresentedLogin>,
+        sign_out: Option<&Parts>,
     ) -> Result<(), EndLoginError> {
-        let Some(record) = login.record() else {
-            return Ok(());
-        };
         let keeps_revocations = self.users.keeps_revocations();
-        let id = record.id;
-        // What is open for it ends too, even where a store then fails.
-        self.live.signed_out(id);
+        let id = login.id;
         let logout = Logout::Login {
             id,
-            keep_until: match record.ends_at {
+            keep_until: match login.ends_at {
                 Some(ends_at) => ends_at.after(MARGIN),
-                None => Timestamp::now().after(LONGEST),
+                None => Timestamp::now().after(LONGEST_COOKIE),
             },
         };
         let permit = match keeps_revocations {
-            true => Some(self.queue.permit().ok_or(EndLoginError::NoRoom)?),
+            true => match self.queue.reserve_login(id) {
+                LoginPermit::Reserved(permit) => Some(permit),
+                // By a sign-out that deletes the record too.
+                LoginPermit::Pending => return self.until_signed_out(login).await,
+                LoginPermit::QueueFull => return Err(EndLoginError::QueueFull),
+            },
             false => None,
         };
+        // Closes open pages even if a store fails later. Those of a login that is replaced
+        // reconnect.
+        match sign_out {
+            Some(_) => self.live.signed_out(id),
+            None => self.live.replaced(id),
+        }
         let (state, login) = (Arc::clone(self), Arc::clone(login));
+        let sign_out = sign_out.cloned();
         let (revoked, is_revoked) = oneshot::channel();
-        let ended = tokio::spawn(async move {
+        let work = async move {
             if let Some(permit) = permit {
-                state.write(permit, &logout).await;
+                state.write_logout(permit, &logout).await;
             }
             let _ = revoked.send(());
             let deleted = within(STORE_LIMIT, state.sessions.delete(&login)).await;
             // Again: what began to listen meanwhile may have found the record still there.
             state.live.signed_out(id);
-            if let (Err(error), true) = (&deleted, keeps_revocations) {
-                tracing::warn!(
-                    error = ?error.to_string(),
-                    "the record of a login that has ended could not be deleted"
-                );
-                return Ok(());
+            if let Some(parts) = sign_out {
+                state.call_sign_out_hook(&login, &parts).await;
             }
-            deleted
-        });
+            match deleted {
+                Err(error) if keeps_revocations => {
+                    tracing::warn!(
+                        error = ?error.to_string(),
+                        "the record of a login that has ended could not be deleted"
+                    );
+                    Ok(())
+                }
+                deleted => deleted,
+            }
+        };
+        let ended = tokio::spawn(work.in_current_span());
         match tokio::time::timeout(patience(&*self.users), is_revoked).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return Err(EndLoginError::Pending),
+            Ok(Err(_)) => return Err(EndLoginError::Aborted),
+            Err(_) => return Err(EndLoginError::Pending),
         }
         match ended.await {
             Ok(deleted) => deleted.map_err(EndLoginError::NotDeleted),
@@ -123,8 +187,17 @@ impl AuthState {
         }
     }
 
+    /// Waits for the end of a login that is being written.
+    async fn until_signed_out(&self, login: &PresentedLogin) -> Result<(), EndLoginError> {
+        let Some(record) = login.record() else {
+            return Ok(());
+        };
+        let ended = self.until_logged_out(&record).await;
+        ended.map_err(|_| EndLoginError::Pending)
+    }
+
     /// Logs that a login is signed out, and calls the application's hook.
-    async fn signed_out(&self, login: &PresentedLogin, parts: &Parts) {
+    async fn call_sign_out_hook(&self, login: &PresentedLogin, parts: &Parts) {
         let Some(record) = login.record() else {
             return;
         };

@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use url::form_urlencoded;
 
-use super::{Attempts, Hooks, RenderRejection};
+use super::{Attempts, Hooks, RenderRejection, Unanswered};
 use crate::{
     live::LogoutSignals,
     log_limit::LogLimit,
     provider::Provider,
-    revocation::{Logout, LogoutQueue, Permit, Stores, UnknownSubjects, Written},
+    revocation::{Logout, LogoutQueue, Permit, Stores, UnknownSubjects, WriteOutcome},
     sessions::SessionBackend,
     site::{Paths, Site},
     users::{AnyIdentityStore, AnyUserStore},
@@ -20,7 +20,7 @@ use crate::{
 pub(crate) struct MountedProvider {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) paths: Paths,
-    /// Which users its subjects are.
+    /// Maps the provider's subjects to users.
     pub(crate) identities: Arc<dyn AnyIdentityStore>,
 }
 
@@ -42,12 +42,12 @@ pub(crate) struct AuthState {
     pub(crate) hooks: Hooks,
     pub(crate) live: LogoutSignals,
     /// Limits the log of stores that do not answer.
-    pub(crate) unanswered: LogLimit<()>,
+    pub(crate) unanswered: LogLimit<Unanswered>,
 }
 
 impl AuthState {
     /// Writes a logout, and signals the end of its logins to what is open on this node.
-    pub(crate) async fn write(&self, permit: Permit, logout: &Logout) -> Written {
+    pub(crate) async fn write_logout(&self, permit: Permit, logout: &Logout) -> WriteOutcome {
         let stores = Stores {
             users: Arc::clone(&self.users),
             identities: self
@@ -72,8 +72,8 @@ impl AuthState {
         (!self.is_route(path)).then_some(path)
     }
 
-    /// Whether a login that leads to this path would lead into a circle or a dead end: to one of
-    /// the routes, other than the one that is there to be led to.
+    /// Whether `path` is one of our routes, except `live_back`; returning there after a login would
+    /// loop.
     pub(crate) fn leads_nowhere(&self, path: &str) -> bool {
         let mut providers = self.providers.iter();
         let path = self.site.below_base(path).unwrap_or(path);

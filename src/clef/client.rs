@@ -212,12 +212,12 @@ impl Provider for Clef {
             LogoutOutcome::LoggedOut => {
                 return LogoutAnswer::new(StatusCode::OK, Some(json!({ "success": true })));
             }
-            LogoutOutcome::NobodyHere => (StatusCode::NOT_FOUND, "Unknown Clef id."),
+            LogoutOutcome::UnknownUser => (StatusCode::NOT_FOUND, "Unknown Clef id."),
             LogoutOutcome::BadToken => (StatusCode::BAD_REQUEST, "Invalid Logout Token."),
             // Clef names no sessions, so this does not happen.
             LogoutOutcome::SessionsNotKept => (StatusCode::BAD_REQUEST, "Clef has no sessions."),
             LogoutOutcome::NotANotice(status, reason) => (status, reason),
-            LogoutOutcome::ComeBack => (
+            LogoutOutcome::TryAgain => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The logout cannot be processed now. Send it again later.",
             ),

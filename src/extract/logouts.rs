@@ -54,7 +54,7 @@ impl Logouts {
     ///
     /// [`LogoutError::Pending`] when the user store has not taken it within a second, beside what
     /// it waits on purpose (see [`UserStore::log_out_wait`](crate::UserStore::log_out_wait));
-    /// [`LogoutError::QueueFull`] when too many others wait.
+    /// [`LogoutError::QueueFull`] when too many others wait. [`LogoutError::Aborted`] after a panic.
     pub async fn log_out_user(&self, id: &str) -> Result<bool, LogoutError> {
         self.0.log_out(Logout::User(id.to_owned())).await
     }

@@ -2,7 +2,7 @@
 
 mod logged_in;
 mod login;
-mod login_end;
+mod logout_signal;
 mod logouts;
 mod same_origin;
 mod sign_out;

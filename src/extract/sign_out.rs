@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use crate::{
     BoxError, LoggedInRejection,
-    auth::RequestAuth,
+    auth::{RequestAuth, Unanswered},
     time_limit::{STORE_LIMIT, detached, within},
 };
 
@@ -51,6 +51,7 @@ impl SignOut {
     /// When a store does not answer: show a page from which the user tries again. Where the user
     /// store keeps revocations, this node refuses the login meanwhile and goes on trying.
     pub async fn end(self) -> Result<(), SignOutError> {
+        let state = Arc::clone(self.auth.state());
         let work = async move {
             let sessions = &self.auth.state().sessions;
             let found = within(STORE_LIMIT, sessions.find_all(&self.parts.headers)).await?;
@@ -58,9 +59,14 @@ impl SignOut {
             Ok(self.auth.sign_out(&logins, &self.parts).await?)
         };
         let ended = detached(work).await.map_err(BoxError::from);
-        ended
-            .and_then(std::convert::identity)
-            .map_err(|source| SignOutError { source })
+        let ended = ended.and_then(std::convert::identity);
+        ended.map_err(|source: BoxError| {
+            if let Some(count) = state.unanswered.count(Unanswered::SignOut) {
+                let error = source.to_string();
+                tracing::error!(?error, count, "a sign-out by a handler failed");
+            }
+            SignOutError { source }
+        })
     }
 }
 
@@ -78,7 +84,6 @@ impl<S: Sync> FromRequestParts<S> for SignOut {
 
 impl axum::response::IntoResponse for SignOutError {
     fn into_response(self) -> axum::response::Response {
-        tracing::error!(error = ?self.source.to_string(), "a sign-out failed; the request gets 503");
         (
             http::StatusCode::SERVICE_UNAVAILABLE,
             [

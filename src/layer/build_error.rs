@@ -19,8 +19,11 @@ pub enum BuildError {
          none of the ready routes"
     )]
     LoginPage(String),
-    /// The page after a sign-out is no path of the site.
-    #[error("`after_sign_out` is {0:?}: write the path of a page of your own, such as \"/\"")]
+    /// The page after a sign-out is no path of the site, or that of a route which is no page.
+    #[error(
+        "`after_sign_out` is {0:?}: write the path of a page of your own, such as \"/\", that is \
+         none of the ready routes"
+    )]
     AfterSignOut(String),
     /// Neither a provider nor a login page: unauthenticated users could be sent nowhere.
     #[error("there is no way to log in: set a `provider`, a `login_page`, or both")]
@@ -33,7 +36,8 @@ pub enum BuildError {
     CookieName(String),
     /// Browsers would refuse cookies of this domain from the site.
     #[error(
-        "`cookie_domain` is {0:?}, which the site is not in; browsers would refuse its cookies"
+        "`cookie_domain` is {0:?}, which the site is not in or which is a top-level domain; browsers \
+         would refuse its cookies"
     )]
     CookieDomain(String),
     /// A limit that lets nothing through.

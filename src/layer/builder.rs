@@ -5,52 +5,46 @@ use std::{fmt, future::Future, net::IpAddr, sync::Arc, time::Duration};
 use axum::response::Response;
 use http::request::Parts;
 
-use super::{BuildError, ClefLayer};
 use crate::{
     AdmissionLimits, BoxError, IdentityStore, LoggedInRejection, Login, LoginFailure, Paths,
-    PathsError, Sessions, UserStore,
-    auth::{Attempts, AuthState, Hook, Hooks, MountedProvider, RenderRejection},
+    Sessions, UserStore,
+    auth::{Hook, Hooks, MountedProvider, RenderRejection},
     live::LogoutSignals,
-    log_limit::LogLimit,
     provider::Provider,
-    revocation::{self, LogoutQueue, UnknownSubjects},
-    routes::{ClientAddress, RenderFailure, RoutesState},
-    sessions::{LoginCookie, SessionBackend},
-    site::Site,
-    users::{AnyIdentityStore, AnyUserStore},
+    revocation,
+    routes::{ClientAddress, RenderFailure},
+    users::AnyIdentityStore,
 };
 
 /// How long a login lasts without a request by default.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a sealed login lasts at the most by default.
-const SEALED_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The settings of a [`ClefLayer`], made by [`ClefLayer::builder`].
+/// The settings of a [`ClefLayer`](crate::ClefLayer), made by [`ClefLayer::builder`](crate::ClefLayer::builder).
 ///
 /// Their order makes no difference. What cannot work is an error of [`build`](Self::build).
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClefLayerBuilder<S> {
-    site: String,
-    base_path_stripped: bool,
-    users: Arc<S>,
-    sessions: Sessions,
-    providers: Vec<MountedProvider>,
-    login_page: Option<String>,
-    after_sign_out: Option<String>,
-    cookie_name: Option<String>,
-    cookie_domain: Option<String>,
-    idle_expiry: Duration,
-    lifetime: Option<Duration>,
-    render_rejection: Option<RenderRejection>,
-    render_failure: Option<RenderFailure>,
-    hooks: Hooks,
-    sign_out_everywhere: bool,
-    notice_limits: AdmissionLimits,
-    login_limits: AdmissionLimits,
-    pending_logout_limit: usize,
-    client_address: ClientAddress,
-    live: LogoutSignals,
-    live_zero: Option<&'static str>,
+    pub(super) site: String,
+    pub(super) base_path_stripped: bool,
+    pub(super) users: Arc<S>,
+    pub(super) sessions: Sessions,
+    pub(super) providers: Vec<MountedProvider>,
+    pub(super) login_page: Option<String>,
+    pub(super) after_sign_out: Option<String>,
+    pub(super) cookie_name: Option<String>,
+    pub(super) cookie_domain: Option<String>,
+    pub(super) idle_expiry: Duration,
+    pub(super) lifetime: Option<Duration>,
+    pub(super) render_rejection: Option<RenderRejection>,
+    pub(super) render_failure: Option<RenderFailure>,
+    pub(super) hooks: Hooks,
+    pub(super) sign_out_everywhere: bool,
+    pub(super) notice_limits: AdmissionLimits,
+    pub(super) login_limits: AdmissionLimits,
+    pub(super) pending_logout_limit: usize,
+    pub(super) client_address: ClientAddress,
+    pub(super) live: LogoutSignals,
+    pub(super) live_zero: Option<&'static str>,
 }
 
 impl<S: UserStore> ClefLayerBuilder<S> {
@@ -73,7 +67,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             sign_out_everywhere: false,
             notice_limits: AdmissionLimits::default(),
             login_limits: AdmissionLimits::default(),
-            pending_logout_limit: revocation::CAPACITY,
+            pending_logout_limit: revocation::DEFAULT_QUEUE_CAPACITY,
             client_address: ClientAddress::default(),
             live: LogoutSignals::new(),
             live_zero: None,
@@ -186,7 +180,8 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         self
     }
 
-    /// Sends the browser to this page after a sign-out. Defaults to the front page, `/`.
+    /// Sends the browser to this page after a sign-out. Defaults to the front page, `/`. Of the
+    /// routes, only the start of a login can be that page.
     pub fn after_sign_out(mut self, path: impl Into<String>) -> Self {
         self.after_sign_out = Some(path.into());
         self
@@ -214,7 +209,8 @@ impl<S: UserStore> ClefLayerBuilder<S> {
 
     /// Shares logins with the other hosts of a domain that have the same stores. By default a login
     /// is valid on its own host alone, which is safer: a domain is as safe as the weakest of its
-    /// hosts.
+    /// hosts. Browsers refuse a domain under which anybody can register names, such as `co.uk` or
+    /// `github.io`; of these, only top-level domains are an error of `build`.
     pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
         self.cookie_domain = Some(domain.into());
         self
@@ -439,7 +435,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         self
     }
 
-    /// How often the stores are asked about the logins that a [`LoginEnd`](crate::LoginEnd) or an
+    /// How often the stores are asked about the logins that a [`LogoutSignal`](crate::LogoutSignal) or an
     /// open page listens to. Defaults to ten seconds. Logouts that this node receives are signalled
     /// at once; logouts of other nodes once the stores are asked, or by the news of a leased store.
     ///
@@ -459,7 +455,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     /// that a few users with many pages do not keep all others out. What is turned away is 503
     /// with `Retry-After`, and the page tries again; the log says how many at most once a second.
     ///
-    /// A [`LoginEnd`](crate::LoginEnd) in a handler is not counted: the application bounds those.
+    /// A [`LogoutSignal`](crate::LogoutSignal) in a handler is not counted: the application bounds those.
     pub fn most_live_pages(mut self, pages: usize) -> Self {
         self.not_zero("most_live_pages", pages);
         self.live.pages().set_most(pages);
@@ -492,133 +488,6 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             self.live_zero = Some(setting);
         }
     }
-
-    /// Checks the settings and builds the layer.
-    ///
-    /// # Errors
-    ///
-    /// A [`BuildError`] that names the setting which cannot work, and what to do about it.
-    pub fn build(self) -> Result<ClefLayer, BuildError> {
-        let site = self.site()?;
-        self.check_limits()?;
-        self.check_providers()?;
-        let login_path = self.login_path(&site)?;
-        let after_sign_out = self.page_after_sign_out(&site)?;
-        if self.sessions.has_no_key() {
-            return Err(BuildError::NoSessionKey);
-        }
-        let sealed = self.sessions.is_sealed();
-        if sealed && !UserStore::keeps_revocations(&*self.users) {
-            return Err(BuildError::RevocationsNotKept);
-        }
-        let cookie = LoginCookie::new(&site, self.cookie_domain.as_deref());
-        let auth = AuthState {
-            attempts: Attempts::new(site.clone()),
-            users: self.users as Arc<dyn AnyUserStore>,
-            sessions: SessionBackend::new(self.sessions, cookie, self.idle_expiry),
-            providers: self.providers,
-            queue: LogoutQueue::new(self.pending_logout_limit),
-            unknown_subjects: UnknownSubjects::default(),
-            lifetime: self.lifetime.or(sealed.then_some(SEALED_LIFETIME)),
-            login_path,
-            render_rejection: self.render_rejection,
-            hooks: self.hooks,
-            live: self.live,
-            unanswered: LogLimit::default(),
-            site,
-        };
-        Ok(ClefLayer {
-            routes: Arc::new(RoutesState::new(
-                auth,
-                &self.notice_limits,
-                &self.login_limits,
-                self.client_address,
-                self.render_failure,
-                self.sign_out_everywhere,
-                after_sign_out,
-            )),
-        })
-    }
-
-    fn site(&self) -> Result<Site, BuildError> {
-        let mut site = Site::parse(&self.site)?;
-        if self.base_path_stripped {
-            site = site.with_stripped_base();
-        }
-        if let Some(name) = &self.cookie_name {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-            let prefixed = name.starts_with("__");
-            if prefixed || !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
-                return Err(BuildError::CookieName(name.clone()));
-            }
-            site = site.with_cookie(name.clone());
-        }
-        if let Some(domain) = &self.cookie_domain
-            && !site.is_in(domain)
-        {
-            return Err(BuildError::CookieDomain(domain.clone()));
-        }
-        Ok(site)
-    }
-
-    fn check_limits(&self) -> Result<(), BuildError> {
-        if let Some(setting) = self.live_zero {
-            return Err(BuildError::Zero(setting));
-        }
-        for (setting, is_zero) in [
-            ("pending_logout_limit", self.pending_logout_limit == 0),
-            ("idle_expiry", self.idle_expiry.is_zero()),
-            (
-                "lifetime",
-                self.lifetime.is_some_and(|lifetime| lifetime.is_zero()),
-            ),
-            ("notice_limits", self.notice_limits.has_zero()),
-            ("login_limits", self.login_limits.has_zero()),
-        ] {
-            if is_zero {
-                return Err(BuildError::Zero(setting));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_providers(&self) -> Result<(), BuildError> {
-        for (index, mounted) in self.providers.iter().enumerate() {
-            let mut earlier = self.providers[..index].iter();
-            if let Some(path) = earlier.find_map(|other| other.paths.shared_with(&mounted.paths)) {
-                return Err(PathsError::Twice(path.to_owned()).into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Where unauthenticated users are sent, as a path in the browser.
-    fn login_path(&self, site: &Site) -> Result<String, BuildError> {
-        let Some(page) = &self.login_page else {
-            let first = self.providers.first().ok_or(BuildError::NoLogin)?;
-            return Ok(site.path(first.paths.start()));
-        };
-        let mut providers = self.providers.iter();
-        let is_route = providers.any(|mounted| mounted.paths.contains(page));
-        match is_route || !is_page(page) {
-            true => Err(BuildError::LoginPage(page.clone())),
-            false => Ok(site.path(page)),
-        }
-    }
-
-    fn page_after_sign_out(&self, site: &Site) -> Result<String, BuildError> {
-        let page = self.after_sign_out.as_deref().unwrap_or("/");
-        match is_page(page) {
-            true => Ok(site.path(page)),
-            false => Err(BuildError::AfterSignOut(page.to_owned())),
-        }
-    }
-}
-
-/// Whether this is the path of a page of this site, in plain characters and without a query.
-fn is_page(path: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>?\\^`{|}".contains(&byte);
-    path.starts_with('/') && !path.starts_with("//") && path.bytes().all(plain)
 }
 
 impl<S> fmt::Debug for ClefLayerBuilder<S> {

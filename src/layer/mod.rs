@@ -1,5 +1,6 @@
 //! The layer around an application.
 
+mod build;
 mod build_error;
 mod builder;
 mod service;

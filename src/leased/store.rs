@@ -365,8 +365,10 @@ impl<S: UserStore> UserStore for Leased<S> {
         if self.bus.is_none() {
             return self.store.logout_news();
         }
+        // Subscribed first, so that the receiver gets all news of the bus.
+        let news = self.listener.news();
         self.listen();
-        Some(self.listener.news())
+        Some(news)
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     group::GroupCheck,
-    login::{CheckedLogin, Login, LoginEnding, Unregister},
+    login::{CheckedLogin, Login, LogoutReason, Unregister},
     pages::Pages,
     registry::Registry,
 };
@@ -94,9 +94,9 @@ impl Hub {
     }
 
     /// Signals the end of these logins and removes them.
-    pub(super) fn end(&self, logins: &[Arc<Login>], ending: LoginEnding) {
+    pub(super) fn end(&self, logins: &[Arc<Login>], reason: LogoutReason) {
         for login in logins {
-            login.signal(ending);
+            login.signal(reason);
             self.unregister(login);
         }
     }

@@ -12,12 +12,12 @@ use tokio::{
 
 use crate::{LoginId, ProviderKey, Subject, Timestamp, sessions::SessionHandle};
 
-/// Why a login ended, as [`LoginEnd`](crate::LoginEnd) reports it.
+/// Why a login ended, as [`LogoutSignal`](crate::LogoutSignal) reports it.
 ///
 /// Whatever the reason, the login is no longer valid or can no longer be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LoginEnding {
+pub enum LogoutReason {
     /// The user was logged out everywhere, the session at the provider ended, or the user was
     /// deleted.
     LoggedOut,
@@ -64,7 +64,7 @@ pub(super) struct Login {
     pub(super) session: Option<SessionHandle>,
     pub(super) logged_in_at: Timestamp,
     pub(super) ends_at: Option<Timestamp>,
-    ending: OnceLock<LoginEnding>,
+    reason: OnceLock<LogoutReason>,
     ended: Arc<Notify>,
     state: Mutex<LoginState>,
     registry: Arc<dyn Unregister>,
@@ -96,7 +96,7 @@ impl Login {
             session: checked.session,
             logged_in_at: checked.logged_in_at,
             ends_at: checked.ends_at,
-            ending: OnceLock::new(),
+            reason: OnceLock::new(),
             ended: Arc::default(),
             state: Mutex::new(LoginState {
                 expires_at: checked.expires_at,
@@ -107,13 +107,13 @@ impl Login {
     }
 
     /// Why it ended; `None` while it is valid.
-    pub(super) fn ending(&self) -> Option<LoginEnding> {
-        self.ending.get().copied()
+    pub(super) fn reason(&self) -> Option<LogoutReason> {
+        self.reason.get().copied()
     }
 
     /// Signals all listeners. The first reason is kept.
-    pub(super) fn signal(&self, ending: LoginEnding) {
-        if self.ending.set(ending).is_ok() {
+    pub(super) fn signal(&self, reason: LogoutReason) {
+        if self.reason.set(reason).is_ok() {
             self.ended.notify_waiters();
         }
     }

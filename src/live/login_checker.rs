@@ -6,12 +6,12 @@ use tokio::{sync::broadcast::Receiver, time::Instant};
 
 use super::{
     group::GroupCheck,
-    login::{Login, LoginEnding, instant_after},
+    login::{Login, LogoutReason, instant_after},
 };
 use crate::{
     BoxError, LoginCheck, LogoutNews, RevocationKey, Timestamp,
     revocation::LogoutQueue,
-    sessions::{Look, SessionBackend},
+    sessions::{SessionBackend, StoredState},
     time_limit::{STORE_LIMIT, answer, within},
     users::{AnyUser, AnyUserStore, EndReason},
 };
@@ -28,7 +28,7 @@ pub(crate) struct LoginChecker {
 pub(super) enum CheckResult {
     /// It is valid, and expires at this instant.
     Valid(Option<Instant>),
-    Ended(LoginEnding),
+    Ended(LogoutReason),
     /// A store did not answer.
     Unavailable,
 }
@@ -60,7 +60,7 @@ impl LoginChecker {
             .queue
             .contains(&key.user_id, None, subject, reference.provider_key);
         if pending {
-            return report_all(|| CheckResult::Ended(LoginEnding::LoggedOut));
+            return report_all(|| CheckResult::Ended(LogoutReason::LoggedOut));
         }
         reference.logged_in_at = logins.iter().map(|login| login.logged_in_at).max();
         let is_alone = logins.len() == 1;
@@ -70,7 +70,7 @@ impl LoginChecker {
         let check = within(STORE_LIMIT, self.users.check_login(reference)).await;
         let check = match check {
             Ok(Some(check)) => check,
-            Ok(None) => return report_all(|| CheckResult::Ended(LoginEnding::LoggedOut)),
+            Ok(None) => return report_all(|| CheckResult::Ended(LogoutReason::LoggedOut)),
             Err(error) => {
                 log_unavailable(&error);
                 return report_all(|| CheckResult::Unavailable);
@@ -78,7 +78,7 @@ impl LoginChecker {
         };
         for login in logins {
             // It may have ended while the others were checked.
-            if login.ending().is_none() {
+            if login.reason().is_none() {
                 report(login, self.check_one(login, &check, is_alone).await);
             }
         }
@@ -93,13 +93,13 @@ impl LoginChecker {
     ) -> CheckResult {
         let left = match check.time_left(login.logged_in_at, login.ends_at, self.lifetime) {
             Ok(left) => left,
-            Err(EndReason::Expired) => return CheckResult::Ended(LoginEnding::Expired),
-            Err(EndReason::SignedOut) => return CheckResult::Ended(LoginEnding::SessionGone),
-            Err(_) => return CheckResult::Ended(LoginEnding::LoggedOut),
+            Err(EndReason::Expired) => return CheckResult::Ended(LogoutReason::Expired),
+            Err(EndReason::SignedOut) => return CheckResult::Ended(LogoutReason::SessionGone),
+            Err(_) => return CheckResult::Ended(LogoutReason::LoggedOut),
         };
-        let looked = within(STORE_LIMIT, self.look(login, check.now, includes_id)).await;
-        let looked = match looked {
-            Ok(looked) => looked,
+        let state = self.stored_state(login, check.now, includes_id);
+        let state = match within(STORE_LIMIT, state).await {
+            Ok(state) => state,
             Err(error) => {
                 log_unavailable(&error);
                 return CheckResult::Unavailable;
@@ -107,15 +107,17 @@ impl LoginChecker {
         };
         let expires_at = login.state().expires_at;
         let is_over = expires_at.is_some_and(|expires_at| expires_at <= Instant::now());
-        let idle = match looked {
-            Look::For(left) => Some(left),
-            Look::Idle => return CheckResult::Ended(LoginEnding::Expired),
+        let idle = match state {
+            StoredState::Active(left) => Some(left),
+            StoredState::Idle => return CheckResult::Ended(LogoutReason::Expired),
             // The store deletes idle logins too.
-            Look::Gone if is_over => return CheckResult::Ended(LoginEnding::Expired),
-            Look::Gone => return CheckResult::Ended(LoginEnding::SessionGone),
+            StoredState::Missing if is_over => return CheckResult::Ended(LogoutReason::Expired),
+            StoredState::Missing => return CheckResult::Ended(LogoutReason::SessionGone),
             // Only the next request of the browser carries the idle time.
-            Look::InTheBrowser if is_over => return CheckResult::Ended(LoginEnding::SessionGone),
-            Look::InTheBrowser => {
+            StoredState::NotStored if is_over => {
+                return CheckResult::Ended(LogoutReason::SessionGone);
+            }
+            StoredState::NotStored => {
                 let now = Instant::now();
                 expires_at.map(|expires_at| expires_at.saturating_duration_since(now))
             }
@@ -125,22 +127,22 @@ impl LoginChecker {
     }
 
     /// Reads a login outside of a request.
-    async fn look(
+    async fn stored_state(
         &self,
         login: &Login,
         now: Timestamp,
         is_revocation_checked: bool,
-    ) -> Result<Look, BoxError> {
+    ) -> Result<StoredState, BoxError> {
         // For stored logins too: a late renewal may have restored the record.
         if !is_revocation_checked && self.users.keeps_revocations() {
             let key = RevocationKey::Login(login.id);
             if self.users.revoked_at(&key).await?.is_some() {
-                return Ok(Look::Gone);
+                return Ok(StoredState::Missing);
             }
         }
         match login.session {
-            Some(handle) => self.sessions.look(handle, login.id, now).await,
-            None => Ok(Look::InTheBrowser),
+            Some(handle) => self.sessions.stored_state(handle, login.id, now).await,
+            None => Ok(StoredState::NotStored),
         }
     }
 }

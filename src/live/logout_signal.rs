@@ -14,14 +14,14 @@ use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::sync::futures::OwnedNotified;
 
-use super::login::{Login, LoginEnding};
+use super::login::{Login, LogoutReason};
 use crate::LoginId;
 
 /// A future that resolves when the login of this request ends.
 ///
 /// Use it for work that outlasts the response: a WebSocket, a stream of events, a long download. It
-/// is an extractor, and rejects like [`LoggedIn`](crate::LoggedIn). `Option<LoginEnd>` is `None`
-/// for an unauthenticated request.
+/// is an extractor, and rejects like [`LoggedIn`](crate::LoggedIn). `Option<LogoutSignal>` is
+/// `None` for an unauthenticated request.
 ///
 /// It resolves when the user is logged out on any node, signs out on this device, or when the login
 /// expires. Logouts that this node handles (the webhook, [`Logouts`](crate::Logouts), sign-outs)
@@ -32,7 +32,7 @@ use crate::LoginId;
 /// It can be cloned, stored and awaited in any task, dropped at any time, and awaited again after
 /// it has resolved. Clones share one entry per login and one task per layer, so ten thousand of
 /// them are cheap. The stores are polled while any clone exists, so drop it when the work is done.
-/// If the stores do not answer for one minute, it resolves with [`LoginEnding::Unknown`].
+/// If the stores do not answer for one minute, it resolves with [`LogoutReason::Unknown`].
 ///
 /// # Closing a WebSocket
 ///
@@ -43,17 +43,17 @@ use crate::LoginId;
 ///     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code},
 ///     response::Response,
 /// };
-/// use axum_clef::LoginEnd;
+/// use axum_clef::LogoutSignal;
 ///
-/// async fn chat(end: LoginEnd, upgrade: WebSocketUpgrade) -> Response {
-///     upgrade.on_upgrade(move |socket| echo(socket, end))
+/// async fn chat(signal: LogoutSignal, upgrade: WebSocketUpgrade) -> Response {
+///     upgrade.on_upgrade(move |socket| echo(socket, signal))
 /// }
 ///
-/// async fn echo(mut socket: WebSocket, mut end: LoginEnd) {
+/// async fn echo(mut socket: WebSocket, mut signal: LogoutSignal) {
 ///     loop {
 ///         let message = tokio::select! {
 ///             biased; // send nothing after the login has ended
-///             _ = &mut end => {
+///             _ = &mut signal => {
 ///                 let frame = CloseFrame {
 ///                     code: close_code::POLICY,
 ///                     reason: "logged out".into(),
@@ -83,15 +83,15 @@ use crate::LoginId;
 /// use std::{convert::Infallible, time::Duration};
 ///
 /// use axum::response::sse::{Event, KeepAlive, Sse};
-/// use axum_clef::LoginEnd;
+/// use axum_clef::LogoutSignal;
 /// use futures_util::{Stream, stream};
 ///
-/// async fn ticks(end: LoginEnd) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+/// async fn ticks(signal: LogoutSignal) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
 ///     let ticks = stream::unfold(0, |tick| async move {
 ///         tokio::time::sleep(Duration::from_secs(1)).await;
 ///         Some((Ok(Event::default().data(tick.to_string())), tick + 1))
 ///     });
-///     Sse::new(end.stream(ticks)).keep_alive(KeepAlive::default())
+///     Sse::new(signal.stream(ticks)).keep_alive(KeepAlive::default())
 /// }
 /// # let router: axum::Router = axum::Router::new().route("/ticks", axum::routing::get(ticks));
 /// ```
@@ -100,23 +100,23 @@ use crate::LoginId;
 ///
 /// ```
 /// use axum::body::Body;
-/// use axum_clef::LoginEnd;
+/// use axum_clef::LogoutSignal;
 /// # use futures_util::stream;
 ///
-/// async fn archive(end: LoginEnd) -> Body {
+/// async fn archive(signal: LogoutSignal) -> Body {
 ///     # let file = stream::iter([Ok::<_, std::io::Error>("a long file")]);
-///     end.body(Body::from_stream(file))
+///     signal.body(Body::from_stream(file))
 /// }
 /// # let router: axum::Router = axum::Router::new().route("/archive", axum::routing::get(archive));
 /// ```
 #[must_use = "does nothing unless awaited or combined with a stream or a body"]
-pub struct LoginEnd {
+pub struct LogoutSignal {
     login: Arc<Login>,
     /// Boxed, and absent until the first poll, so that an unpolled value stays small.
     notified: Option<Pin<Box<OwnedNotified>>>,
 }
 
-impl LoginEnd {
+impl LogoutSignal {
     pub(super) fn new(login: Arc<Login>) -> Self {
         Self {
             login,
@@ -131,19 +131,19 @@ impl LoginEnd {
 
     /// Whether the login has ended. Reads one flag, so a loop can call it in each iteration.
     pub fn has_ended(&self) -> bool {
-        self.ending().is_some()
+        self.reason().is_some()
     }
 
     /// Why the login ended, or `None` while it is valid.
-    pub fn ending(&self) -> Option<LoginEnding> {
-        self.login.ending()
+    pub fn reason(&self) -> Option<LogoutReason> {
+        self.login.reason()
     }
 
     /// A stream that ends when the login does. No item is yielded after that.
     pub fn stream<S: Stream>(self, stream: S) -> impl Stream<Item = S::Item> {
         EndingStream {
             stream,
-            end: self,
+            signal: self,
             is_done: false,
         }
     }
@@ -156,20 +156,20 @@ impl LoginEnd {
         if body.is_end_stream() {
             return body;
         }
-        Body::new(EndingBody { body, end: self })
+        Body::new(EndingBody { body, signal: self })
     }
 }
 
-impl Future for LoginEnd {
-    type Output = LoginEnding;
+impl Future for LogoutSignal {
+    type Output = LogoutReason;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<LoginEnding> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<LogoutReason> {
         loop {
             let Self { login, notified } = &mut *self;
             // Created before the flag is read, so that no signal in between is lost.
             let waiting = notified.get_or_insert_with(|| Box::pin(login.notified()));
-            if let Some(ending) = login.ending() {
-                return Poll::Ready(ending);
+            if let Some(reason) = login.reason() {
+                return Poll::Ready(reason);
             }
             ready!(waiting.as_mut().poll(context));
             *notified = None;
@@ -177,17 +177,17 @@ impl Future for LoginEnd {
     }
 }
 
-impl Clone for LoginEnd {
+impl Clone for LogoutSignal {
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.login))
     }
 }
 
-impl fmt::Debug for LoginEnd {
+impl fmt::Debug for LogoutSignal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("LoginEnd")
-            .field("ending", &self.ending())
+            .debug_struct("LogoutSignal")
+            .field("reason", &self.reason())
             .finish_non_exhaustive()
     }
 }
@@ -196,7 +196,7 @@ pin_project! {
     struct EndingStream<S> {
         #[pin]
         stream: S,
-        end: LoginEnd,
+        signal: LogoutSignal,
         is_done: bool,
     }
 }
@@ -207,7 +207,7 @@ impl<S: Stream> Stream for EndingStream<S> {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
         // The login comes first, so that no item is yielded once it has ended.
-        if *this.is_done || Pin::new(this.end).poll(context).is_ready() {
+        if *this.is_done || Pin::new(this.signal).poll(context).is_ready() {
             *this.is_done = true;
             return Poll::Ready(None);
         }
@@ -229,7 +229,7 @@ struct LoginEnded;
 
 struct EndingBody {
     body: Body,
-    end: LoginEnd,
+    signal: LogoutSignal,
 }
 
 impl http_body::Body for EndingBody {
@@ -241,7 +241,7 @@ impl http_body::Body for EndingBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         // The login comes first, so that no data is sent once it has ended.
-        if Pin::new(&mut self.end).poll(context).is_ready() {
+        if Pin::new(&mut self.signal).poll(context).is_ready() {
             return Poll::Ready(Some(Err(axum::Error::new(LoginEnded))));
         }
         Pin::new(&mut self.body).poll_frame(context)

@@ -3,9 +3,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    LoginEnd,
+    LogoutSignal,
     hub::Hub,
-    login::{CheckedLogin, LoginEnding},
+    login::{CheckedLogin, LogoutReason},
     login_checker::LoginChecker,
     pages::Pages,
     watch::{WatchGuard, watch},
@@ -40,7 +40,7 @@ impl LogoutSignals {
         &self,
         checked: &CheckedLogin<'_>,
         checker: impl FnOnce() -> LoginChecker,
-    ) -> LoginEnd {
+    ) -> LogoutSignal {
         let (login, is_watched) = self.0.register(checked);
         if is_watched {
             self.0.notify();
@@ -48,7 +48,7 @@ impl LogoutSignals {
             let guard = WatchGuard::new(Arc::clone(&self.0));
             tokio::spawn(watch(guard, checker()));
         }
-        LoginEnd::new(login)
+        LogoutSignal::new(login)
     }
 
     /// Ends the listeners of the logins that a logout of this node has ended.
@@ -56,7 +56,7 @@ impl LogoutSignals {
         match key {
             LogoutKey::User(_) | LogoutKey::Subject(_) => {
                 let logins = self.0.registry().ended_by(key);
-                self.0.end(&logins, LoginEnding::LoggedOut);
+                self.0.end(&logins, LogoutReason::LoggedOut);
             }
             LogoutKey::Revocation(RevocationKey::Login(id)) => self.signed_out(*id),
             // Checked in the store, since a login may have started after the logout.
@@ -67,13 +67,13 @@ impl LogoutSignals {
     /// Signals that a newer login of the same browser has replaced this one. Its pages reconnect.
     pub(crate) fn replaced(&self, id: LoginId) {
         let login = self.0.registry().ended_with_id(id);
-        self.0.end(login.as_slice(), LoginEnding::SessionGone);
+        self.0.end(login.as_slice(), LogoutReason::SessionGone);
     }
 
     /// Signals the sign-out of one login.
     pub(crate) fn signed_out(&self, id: LoginId) {
         let login = self.0.registry().ended_with_id(id);
-        self.0.end(login.as_slice(), LoginEnding::SignedOut);
+        self.0.end(login.as_slice(), LogoutReason::SignedOut);
     }
 }
 

@@ -15,7 +15,7 @@ mod pages;
 mod registry;
 mod watch;
 
-pub use self::{login::LoginEnding, logout_signal::LoginEnd};
+pub use self::{login::LogoutReason, logout_signal::LogoutSignal};
 pub(crate) use self::{
     login::{CheckedLogin, instant_after},
     login_checker::LoginChecker,

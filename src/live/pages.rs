@@ -18,7 +18,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::LoginEnd;
+use super::LogoutSignal;
 use crate::LoginId;
 
 // The defaults of `Limits`.
@@ -162,7 +162,7 @@ impl Pages {
     pub(crate) fn admit(
         &self,
         user_id: &str,
-        login: &LoginEnd,
+        login: &LogoutSignal,
         name: Option<&str>,
     ) -> Option<Page> {
         // Created before `closed` is read, so that no close in between is missed.

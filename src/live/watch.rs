@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     group::GroupCheck,
     hub::Hub,
-    login::{Login, LoginEnding},
+    login::{Login, LogoutReason},
     login_checker::{CheckResult, LoginChecker},
 };
 use crate::LogoutNews;
@@ -134,7 +134,7 @@ async fn run(mut guard: CheckGuard, checker: Arc<LoginChecker>, check: GroupChec
     let hub = Arc::clone(&guard.hub);
     let mut pause = hub.interval();
     let report = |login: &Arc<Login>, result| {
-        if login.ending().is_some() {
+        if login.reason().is_some() {
             return;
         }
         let now = Instant::now();
@@ -147,7 +147,7 @@ async fn run(mut guard: CheckGuard, checker: Arc<LoginChecker>, check: GroupChec
                 pause = pause.min(left.unwrap_or(pause));
                 hub.registry().unavailable_since = None;
             }
-            CheckResult::Ended(ending) => hub.end(slice::from_ref(login), ending),
+            CheckResult::Ended(reason) => hub.end(slice::from_ref(login), reason),
             CheckResult::Unavailable => {
                 pause = pause.min(LONGEST_PAUSE);
                 end_if_unverified(&hub, login, now);
@@ -163,7 +163,7 @@ async fn run(mut guard: CheckGuard, checker: Arc<LoginChecker>, check: GroupChec
 fn end_if_unverified(hub: &Hub, login: &Arc<Login>, now: Instant) {
     let since = *login.state().unverified_since.get_or_insert(now);
     if now.saturating_duration_since(since) >= UNVERIFIED_LIMIT {
-        hub.end(slice::from_ref(login), LoginEnding::Unknown);
+        hub.end(slice::from_ref(login), LogoutReason::Unknown);
     }
 }
 
@@ -182,5 +182,5 @@ fn end_all_if_unavailable(hub: &Hub, now: Instant) {
         logins = logins.len(),
         "the stores have not answered for a minute; open connections of these logins are closed"
     );
-    hub.end(&logins, LoginEnding::Unknown);
+    hub.end(&logins, LogoutReason::Unknown);
 }

@@ -59,7 +59,7 @@ pub(super) fn read_token(
 pub(super) fn answer(outcome: LogoutOutcome, settings: &Settings) -> LogoutAnswer {
     let bad_request = StatusCode::BAD_REQUEST;
     let (status, error, description) = match outcome {
-        LogoutOutcome::LoggedOut | LogoutOutcome::NobodyHere => {
+        LogoutOutcome::LoggedOut | LogoutOutcome::UnknownUser => {
             return LogoutAnswer::new(StatusCode::OK, None);
         }
         LogoutOutcome::BadToken => (
@@ -74,7 +74,7 @@ pub(super) fn answer(outcome: LogoutOutcome, settings: &Settings) -> LogoutAnswe
         ),
         // The specification has one status for every malformed request.
         LogoutOutcome::NotANotice(_, reason) => (bad_request, "invalid_request", reason),
-        LogoutOutcome::ComeBack => {
+        LogoutOutcome::TryAgain => {
             let status = if settings.answers_400_when_unavailable {
                 bad_request
             } else {

@@ -51,7 +51,7 @@ pub enum LogoutOutcome {
     /// The logins have ended.
     LoggedOut,
     /// The subject is not a user of this site.
-    NobodyHere,
+    UnknownUser,
     /// The token is invalid.
     BadToken,
     /// The notice ends a session and names no user, and the user store does not keep revocations.
@@ -59,7 +59,7 @@ pub enum LogoutOutcome {
     /// The request is not a logout notice: the status and the reason.
     NotANotice(StatusCode, &'static str),
     /// The logout cannot be processed now. The sender must try again.
-    ComeBack,
+    TryAgain,
 }
 
 /// The answer to the sender of a logout notice.

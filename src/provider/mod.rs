@@ -69,9 +69,9 @@ pub use crate::identity::LogoutScope;
 ///
 ///     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
 ///         let status = match outcome {
-///             LogoutOutcome::LoggedOut | LogoutOutcome::NobodyHere => StatusCode::OK,
+///             LogoutOutcome::LoggedOut | LogoutOutcome::UnknownUser => StatusCode::OK,
 ///             LogoutOutcome::NotANotice(status, _) => status,
-///             LogoutOutcome::ComeBack => StatusCode::SERVICE_UNAVAILABLE,
+///             LogoutOutcome::TryAgain => StatusCode::SERVICE_UNAVAILABLE,
 ///             _ => StatusCode::BAD_REQUEST,
 ///         };
 ///         LogoutAnswer::new(status, None)

@@ -2,6 +2,7 @@
 
 mod admission;
 mod admission_limits;
+mod logout;
 mod notice_admission;
 mod queue;
 mod replay_cache;
@@ -11,8 +12,9 @@ mod write;
 pub use self::admission_limits::AdmissionLimits;
 pub(crate) use self::{
     admission::{Admission, AdmissionPermit, Client},
+    logout::{Logout, Stores, WriteOutcome},
     notice_admission::NoticeAdmission,
-    queue::{CAPACITY, Logout, LogoutQueue, Permit, Stores, Written, patience},
-    replay_cache::{NoticeGuard, ReplayCache, Seen},
+    queue::{DEFAULT_QUEUE_CAPACITY, LoginPermit, LogoutQueue, Permit, patience},
+    replay_cache::{JoinResult, NoticeGuard, ReplayCache},
     unknown_subjects::UnknownSubjects,
 };

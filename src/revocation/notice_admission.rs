@@ -22,7 +22,7 @@ const SENDERS: usize = 64;
 pub(crate) struct NoticeAdmission {
     unknown: NoticeLimits,
     known: NoticeLimits,
-    senders: Arc<Mutex<VecDeque<IpAddr>>>,
+    senders: Arc<Mutex<VecDeque<Client>>>,
 }
 
 /// Limits the notices that are checked, and those that wait for the check of the same one.
@@ -71,16 +71,17 @@ impl NoticeAdmission {
         }
     }
 
-    /// Whether a good notice came from this address before.
+    /// Whether a good notice came from this client before.
     pub(crate) fn knows(&self, sender: Option<IpAddr>) -> bool {
-        sender.is_some_and(|sender| self.senders().contains(&sender))
+        sender.is_some() && self.senders().contains(&Client::of(sender))
     }
 
     /// Remembers the sender of a good notice. The one that was silent longest is evicted.
     pub(crate) fn remember(&self, sender: Option<IpAddr>) {
-        let Some(sender) = sender else {
+        if sender.is_none() {
             return;
-        };
+        }
+        let sender = Client::of(sender);
         let mut senders = self.senders();
         senders.retain(|known| *known != sender);
         senders.push_back(sender);
@@ -89,7 +90,7 @@ impl NoticeAdmission {
         }
     }
 
-    fn senders(&self) -> MutexGuard<'_, VecDeque<IpAddr>> {
+    fn senders(&self) -> MutexGuard<'_, VecDeque<Client>> {
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -113,5 +114,14 @@ mod tests {
         }
         assert!(!notices.knows(Some(sender(999 - 63))));
         assert!(!notices.knows(None));
+    }
+
+    #[test]
+    fn a_sender_is_known_by_its_network() {
+        let notices = NoticeAdmission::new(&AdmissionLimits::default());
+        let sender = |text: &str| Some(text.parse().unwrap());
+        notices.remember(sender("2001:db8:0:1::1"));
+        assert!(notices.knows(sender("2001:db8:0:1:ffff::2")));
+        assert!(!notices.knows(sender("2001:db8:0:2::1")));
     }
 }

@@ -22,21 +22,21 @@ const CAPACITY: usize = 10_000;
 
 /// The notices that this node knows, by a digest of their token.
 #[derive(Clone, Default)]
-pub(crate) struct ReplayCache(Arc<Mutex<Known>>);
+pub(crate) struct ReplayCache(Arc<Mutex<Entries>>);
 
 #[derive(Default)]
-struct Known {
-    notices: HashMap<Token, Progress>,
-    /// Those that are not forgotten when they are done, the oldest first.
-    applied: VecDeque<Vec<Token>>,
+struct Entries {
+    notices: HashMap<TokenDigest, Progress>,
+    /// Applied notices, oldest first.
+    applied: VecDeque<Vec<TokenDigest>>,
 }
 
 /// A digest: a token is a secret until it is exchanged. Or one of the name that a provider gave
 /// the notice, whatever the token it stands in.
-type Token = [u8; 32];
+type TokenDigest = [u8; 32];
 
 /// The digest of several texts.
-fn digest(texts: &[&str]) -> Token {
+fn digest(texts: &[&str]) -> TokenDigest {
     let mut digest = Sha256::new();
     for text in texts {
         // Of one length: no two texts run into each other.
@@ -57,7 +57,7 @@ enum Stage {
 }
 
 /// Whether a notice was seen before.
-pub(crate) enum Seen {
+pub(crate) enum JoinResult {
     /// It was not: handle it.
     No(NoticeGuard),
     /// It was: wait for its outcome.
@@ -68,12 +68,11 @@ pub(crate) enum Seen {
 #[derive(Clone)]
 pub(crate) struct Progress(watch::Receiver<Stage>);
 
-/// A notice that is handled. Dropped before the end, as by a panic, it leaves the notice unknown,
-/// so that it can be sent again.
+/// A notice in progress. Dropped early, it is removed, so that it can be sent again.
 pub(crate) struct NoticeGuard {
     notices: ReplayCache,
     /// By its token, and by its name.
-    known_by: Vec<Token>,
+    known_by: Vec<TokenDigest>,
     stage: watch::Sender<Stage>,
     applied: bool,
 }
@@ -81,15 +80,15 @@ pub(crate) struct NoticeGuard {
 impl ReplayCache {
     /// The notice with this token at the webhook that lies there: two providers may give the
     /// same token, and mean two things by it.
-    pub(crate) fn join(&self, webhook: &str, token: &SecretString) -> Seen {
+    pub(crate) fn join(&self, webhook: &str, token: &SecretString) -> JoinResult {
         let token = digest(&[webhook, token.expose_secret()]);
         let mut known = self.known();
         if let Some(progress) = known.notices.get(&token) {
-            return Seen::Before(progress.clone());
+            return JoinResult::Before(progress.clone());
         }
         let (stage, progress) = watch::channel(Stage::Checking);
         known.notices.insert(token, Progress(progress));
-        Seen::No(NoticeGuard {
+        JoinResult::No(NoticeGuard {
             notices: self.clone(),
             known_by: vec![token],
             stage,
@@ -97,7 +96,7 @@ impl ReplayCache {
         })
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -107,8 +106,8 @@ impl NoticeGuard {
         Progress(self.stage.subscribe())
     }
 
-    /// By the name that this provider gave the notice, if it did. `None` if a notice of that name was
-    /// seen before: this one ends as that one does.
+    /// Registers the provider's id of the notice. `None` if known: this notice then takes the
+    /// other's outcome.
     ///
     /// The name counts for one webhook and for what the notice ends: a provider that gives it
     /// twice does not keep the second from its effect.
@@ -162,7 +161,7 @@ impl NoticeGuard {
     pub(crate) fn finish(mut self, outcome: LogoutOutcome) {
         self.applied = matches!(
             outcome,
-            LogoutOutcome::LoggedOut | LogoutOutcome::NobodyHere
+            LogoutOutcome::LoggedOut | LogoutOutcome::UnknownUser
         );
         let stage = self.stage.clone();
         // Before the outcome is seen: a sender that then tries again does not get it a second time.
@@ -204,14 +203,14 @@ impl Progress {
             .await
             .is_err()
         {
-            return LogoutOutcome::ComeBack;
+            return LogoutOutcome::TryAgain;
         }
         let done = self.0.wait_for(|stage| matches!(stage, Stage::Done(_)));
         let stage = tokio::time::timeout(patience, done).await;
         let stage = stage.ok().and_then(Result::ok).map(|stage| *stage);
         match stage {
             Some(Stage::Done(outcome)) => outcome,
-            _ => LogoutOutcome::ComeBack,
+            _ => LogoutOutcome::TryAgain,
         }
     }
 }
@@ -222,15 +221,15 @@ mod tests {
 
     fn finish(notices: &ReplayCache, token: &str, outcome: LogoutOutcome) {
         match notices.join("/clef/logout", &token.into()) {
-            Seen::No(handling) => handling.finish(outcome),
-            Seen::Before(_) => panic!("{token} is known already"),
+            JoinResult::No(handling) => handling.finish(outcome),
+            JoinResult::Before(_) => panic!("{token} is known already"),
         }
     }
 
     #[test]
     fn only_applied_notices_are_remembered_and_memory_is_bounded() {
         let notices = ReplayCache::default();
-        for outcome in [LogoutOutcome::BadToken, LogoutOutcome::ComeBack] {
+        for outcome in [LogoutOutcome::BadToken, LogoutOutcome::TryAgain] {
             finish(&notices, "token", outcome);
         }
         assert_eq!(notices.known().notices.len(), 0);
@@ -239,7 +238,7 @@ mod tests {
         }
         assert_eq!(notices.known().notices.len(), CAPACITY);
         let is_new = |webhook: &str, token: &str| {
-            matches!(notices.join(webhook, &token.into()), Seen::No(_))
+            matches!(notices.join(webhook, &token.into()), JoinResult::No(_))
         };
         assert!(is_new("/clef/logout", "0"));
         let last = (CAPACITY + 9).to_string();
@@ -252,7 +251,8 @@ mod tests {
         let notices = ReplayCache::default();
         for token in 0..200_000 {
             let token = token.to_string();
-            let Seen::No(handling) = notices.join("/clef/logout", &token.as_str().into()) else {
+            let JoinResult::No(handling) = notices.join("/clef/logout", &token.as_str().into())
+            else {
                 panic!("{token} is known already");
             };
             let scope = LogoutScope::Person(Subject::new("https://clef.test", "12345"));
@@ -269,18 +269,18 @@ mod tests {
     async fn whoever_hears_that_it_failed_can_send_it_again() {
         let notices = ReplayCache::default();
         for _ in 0..10_000 {
-            let Seen::No(handling) = notices.join("/clef/logout", &"token".into()) else {
+            let JoinResult::No(handling) = notices.join("/clef/logout", &"token".into()) else {
                 panic!("it is known already");
             };
             let progress = handling.progress();
-            let fails = tokio::spawn(async move { handling.finish(LogoutOutcome::ComeBack) });
+            let fails = tokio::spawn(async move { handling.finish(LogoutOutcome::TryAgain) });
             assert_eq!(
                 progress.outcome(Duration::from_secs(1)).await,
-                LogoutOutcome::ComeBack
+                LogoutOutcome::TryAgain
             );
             assert!(matches!(
                 notices.join("/clef/logout", &"token".into()),
-                Seen::No(_)
+                JoinResult::No(_)
             ));
             fails.await.unwrap();
         }

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{Subject, Timestamp};
 
-/// How many are remembered. Logins take seconds, so the last few would do.
+/// How many are remembered. Logins take seconds, so a short history is enough.
 const CAPACITY: usize = 1_000;
 
 /// The subjects lately logged out that were no users of this site, on this node.

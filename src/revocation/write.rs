@@ -5,7 +5,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use crate::{
-    BoxError, RevocationKey, Subject, Timestamp,
+    BoxError, ProviderSession, RevocationKey, Subject, Timestamp,
+    log_limit::LogLimit,
     users::{AnyIdentityStore, AnyUserStore},
 };
 
@@ -15,13 +16,10 @@ const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long a revocation is kept: a day longer than the longest login that carries a provider's
-/// key.
-const KEPT: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 /// Writes the logout of a user. `false` if there is no such user.
-pub(super) async fn user(users: &Arc<dyn AnyUserStore>, id: &str) -> bool {
-    until_written(ATTEMPT_LIMIT + users.log_out_wait(), || {
+pub(super) async fn user(failures: &LogLimit<()>, users: &Arc<dyn AnyUserStore>, id: &str) -> bool {
+    until_written(failures, ATTEMPT_LIMIT + users.log_out_wait(), || {
         let (users, id) = (Arc::clone(users), id.to_owned());
         async move { users.log_out(&id).await }
     })
@@ -30,11 +28,12 @@ pub(super) async fn user(users: &Arc<dyn AnyUserStore>, id: &str) -> bool {
 
 /// Writes the logout of a subject: the ids of its users, or the time at which it had none.
 pub(super) async fn subject(
+    failures: &LogLimit<()>,
     users: &Arc<dyn AnyUserStore>,
     identities: &Arc<dyn AnyIdentityStore>,
     subject: &Subject,
 ) -> Result<Vec<String>, Timestamp> {
-    until_written(ATTEMPT_LIMIT + users.log_out_wait(), || {
+    until_written(failures, ATTEMPT_LIMIT + users.log_out_wait(), || {
         let (users, identities) = (Arc::clone(users), Arc::clone(identities));
         let subject = subject.clone();
         async move {
@@ -42,7 +41,7 @@ pub(super) async fn subject(
             if !ids.is_empty() {
                 return Ok(Ok(ids));
             }
-            // After the store has looked: a login that began before may have made a user by now.
+            // After the lookup: a login that began before may have made a user by now.
             Ok(Err(users.now().await?))
         }
     })
@@ -51,16 +50,17 @@ pub(super) async fn subject(
 
 /// Writes revocations, which are kept for 31 days unless `keep_until` says otherwise.
 pub(super) async fn revoke(
+    failures: &LogLimit<()>,
     users: &Arc<dyn AnyUserStore>,
     keys: &[RevocationKey],
     keep_until: Option<Timestamp>,
 ) {
-    until_written(ATTEMPT_LIMIT + users.log_out_wait(), || {
+    until_written(failures, ATTEMPT_LIMIT + users.log_out_wait(), || {
         let (users, keys) = (Arc::clone(users), keys.to_vec());
         async move {
             let keep_until = match keep_until {
                 Some(keep_until) => keep_until,
-                None => users.now().await?.after(KEPT),
+                None => users.now().await?.after(ProviderSession::KEPT),
             };
             users.revoke(&keys, keep_until).await
         }
@@ -68,22 +68,25 @@ pub(super) async fn revoke(
     .await;
 }
 
-async fn until_written<T, F>(limit: Duration, write: impl Fn() -> F) -> T
+async fn until_written<T, F>(failures: &LogLimit<()>, limit: Duration, write: impl Fn() -> F) -> T
 where
     T: Send + 'static,
     F: Future<Output = Result<T, BoxError>> + Send + 'static,
 {
     let mut pause = FIRST_PAUSE;
     loop {
-        match attempt(limit, write()).await {
+        let error = match attempt(limit, write()).await {
             Ok(written) => return written,
-            Err(error) => {
-                tracing::error!(
-                    error = ?error.to_string(),
-                    pause_milliseconds = pause.as_millis(),
-                    "a logout could not be written; this node refuses its logins and tries again"
-                );
-            }
+            Err(error) => error,
+        };
+        // As many logouts as the queue has places may fail at once.
+        if let Some(count) = failures.count(()) {
+            tracing::error!(
+                error = ?error.to_string(),
+                count,
+                pause_milliseconds = pause.as_millis(),
+                "a logout could not be written; this node refuses its logins and tries again"
+            );
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -97,8 +100,8 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, BoxError>> + Send + 'static,
 {
-    // The error is formatted in there, so that one that panics has failed and no more. A set, and
-    // not a handle: it stops the task when it is dropped.
+    // Formatted inside the task, so that a panicking `Display` fails only the attempt. `JoinSet`
+    // aborts it on drop.
     let mut attempt = JoinSet::new();
     attempt.spawn(async move { write.await.map_err(|error| error.to_string()) });
     match tokio::time::timeout(limit, attempt.join_next()).await? {

@@ -5,6 +5,7 @@ use axum::{
     http::request::Parts,
     response::{IntoResponse as _, Redirect, Response},
 };
+use cookie::Cookie;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     ProviderKey,
-    auth::{BegunLogin, EndedAttempt, LoginError, VerifiedLogin},
+    auth::{EndedAttempt, LoginError, VerifiedLogin},
     provider::{CodeExchange, LoginSecret, ProviderLogin},
     revocation::AdmissionPermit,
     time_limit::{STORE_LIMIT, answer, detached, within},
@@ -82,7 +83,7 @@ pub(super) async fn callback(
         .await
         .map_err(|error| Reason::store(error.into()));
     match begun.and_then(std::convert::identity) {
-        Ok(BegunLogin { cookies: begun }) => {
+        Ok(begun) => {
             for cookie in begun {
                 cookies.add(cookie);
             }
@@ -99,7 +100,7 @@ async fn log_in(
     secret: &LoginSecret,
     permit: Option<AdmissionPermit>,
     parts: &Parts,
-) -> Result<BegunLogin, Reason> {
+) -> Result<Vec<Cookie<'static>>, Reason> {
     let code = code(query)?;
     let auth = route.auth();
     // Before the exchange, so that a logout during it is later than the timestamp.

@@ -54,12 +54,17 @@ pub enum LoginFailureKind {
     Overloaded,
     /// A store did not answer: 503.
     StoreUnavailable,
-    /// A sign-out with [`sign_out_everywhere`](crate::ClefLayerBuilder::sign_out_everywhere) could
-    /// not end all logins yet: 503.
+    /// The sign-out ended no login: 503. Too many logouts wait for the user store, or a sign-out with
+    /// [`sign_out_everywhere`](crate::ClefLayerBuilder::sign_out_everywhere) could not end all
+    /// logins yet.
     ///
     /// The browser keeps its login. Offer a form that posts to the same route, so that the user can
     /// sign out again.
     NotSignedOut,
+    /// The browser is signed out, but a store did not answer: 503.
+    ///
+    /// Copies of its cookie may still be valid, and the sign-out did not continue at the provider.
+    SignOutIncomplete,
     /// The provider rejects the credentials or URLs of this application: 500.
     Misconfigured,
     /// The routes are not inside their [`ClefLayer`](crate::ClefLayer), or not under the base path
@@ -88,9 +93,10 @@ impl LoginFailureKind {
             | Self::LoggedOutMeanwhile
             | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::ProviderUnavailable => StatusCode::BAD_GATEWAY,
-            Self::Overloaded | Self::StoreUnavailable | Self::NotSignedOut => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Overloaded
+            | Self::StoreUnavailable
+            | Self::NotSignedOut
+            | Self::SignOutIncomplete => StatusCode::SERVICE_UNAVAILABLE,
             Self::Misconfigured | Self::LayerMissing => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -115,6 +121,11 @@ impl Reason {
     /// The logins of the user have not ended yet.
     pub(super) fn not_signed_out(error: impl Into<BoxError>) -> Self {
         Self::new(LoginFailureKind::NotSignedOut, error)
+    }
+
+    /// The browser is signed out, and a store did not answer.
+    pub(super) fn sign_out_incomplete(error: impl Into<BoxError>) -> Self {
+        Self::new(LoginFailureKind::SignOutIncomplete, error)
     }
 
     pub(super) fn overloaded() -> Self {
@@ -203,6 +214,7 @@ impl LoginFailure {
             LoginFailureKind::Overloaded => "Too many logins at once".to_owned(),
             LoginFailureKind::StoreUnavailable => "Temporarily unavailable".to_owned(),
             LoginFailureKind::NotSignedOut => "You are not signed out yet".to_owned(),
+            LoginFailureKind::SignOutIncomplete => "You are signed out in this browser".to_owned(),
             LoginFailureKind::Misconfigured | LoginFailureKind::LayerMissing => {
                 "This site is misconfigured".to_owned()
             }
@@ -244,6 +256,9 @@ impl LoginFailure {
                 "Your logins have not ended yet. Please sign out again before you leave this \
                  device."
                     .to_owned()
+            }
+            LoginFailureKind::SignOutIncomplete => {
+                format!("You may still be logged in with {provider}. Sign out there too.")
             }
             LoginFailureKind::Misconfigured => {
                 format!("{provider} does not accept this site. Please contact its operator.")

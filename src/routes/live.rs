@@ -27,7 +27,7 @@ use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 use super::{page::failure_response, state::RouteState};
-use crate::{LoggedInRejection, LoginEnd, LoginEnding, extract::is_cross_origin, live::Page};
+use crate::{LoggedInRejection, LogoutReason, LogoutSignal, extract::is_cross_origin, live::Page};
 
 /// The interval of the `alive` events, which detect lost connections and keep proxies from closing
 /// idle ones. They are events, since scripts cannot see comments.
@@ -59,18 +59,18 @@ pub(super) async fn live(State(route): State<RouteState>, parts: Parts) -> Respo
         Err(error) => return LoggedInRejection::of(error, &parts).into_response(),
     };
     let record = authenticated.and_then(|authenticated| authenticated.login.record());
-    let end = authenticated.and_then(|authenticated| request.listen(authenticated));
-    let (page, state) = match (end, record) {
-        (Some(end), Some(record)) => {
+    let signal = authenticated.and_then(|authenticated| request.listen(authenticated));
+    let (page, state) = match (signal, record) {
+        (Some(signal), Some(record)) => {
             let user_id = &*record.user_id;
             let name = page_name(parts.uri.query());
             let name = name.as_deref();
-            let Some(page) = pages.admit(user_id, &end, name) else {
+            let Some(page) = pages.admit(user_id, &signal, name) else {
                 return unavailable();
             };
             (
                 Some(page),
-                StreamState::LoggedIn(end, pseudonym(name, user_id)),
+                StreamState::LoggedIn(signal, pseudonym(name, user_id)),
             )
         }
         // One event and the end, without a place.
@@ -132,9 +132,9 @@ struct LiveEvents {
 /// What the stream does next.
 enum StreamState {
     /// Sends `logged-in` with this data.
-    LoggedIn(LoginEnd, String),
+    LoggedIn(LogoutSignal, String),
     /// Waits for the end of the login.
-    Open(LoginEnd),
+    Open(LogoutSignal),
     /// Sends `logged-out`.
     LoggedOut,
     Done,
@@ -154,20 +154,20 @@ impl Stream for LiveEvents {
     ) -> Poll<Option<Self::Item>> {
         let Self { page, state } = &mut *self;
         match std::mem::replace(state, StreamState::Done) {
-            StreamState::LoggedIn(end, data) => {
-                *state = StreamState::Open(end);
+            StreamState::LoggedIn(signal, data) => {
+                *state = StreamState::Open(signal);
                 let retry = Duration::from_millis(rand::rng().random_range(RECONNECT_AFTER));
                 let event = Event::default().event("logged-in").data(data);
                 Poll::Ready(Some(Ok(event.retry(retry))))
             }
-            StreamState::Open(mut end) => {
-                let ending = Pin::new(&mut end).poll(context);
+            StreamState::Open(mut signal) => {
+                let reason = Pin::new(&mut signal).poll(context);
                 let closing = page.as_mut().map(|page| page.poll_closing(context));
                 let replaced = page.as_mut().map(|page| page.poll_replaced(context));
-                match ending {
-                    Poll::Ready(LoginEnding::SessionGone) => reconnect_soon(),
+                match reason {
+                    Poll::Ready(LogoutReason::SessionGone) => reconnect_soon(),
                     // The page reconnects, and gets a 503 until the stores answer.
-                    Poll::Ready(LoginEnding::Unknown) => Poll::Ready(None),
+                    Poll::Ready(LogoutReason::Unknown) => Poll::Ready(None),
                     Poll::Ready(_) => logged_out(),
                     Poll::Pending if closing.is_some_and(|closing| closing.is_ready()) => {
                         Poll::Ready(None)
@@ -176,7 +176,7 @@ impl Stream for LiveEvents {
                         Poll::Ready(Some(Err(Replaced)))
                     }
                     Poll::Pending => {
-                        *state = StreamState::Open(end);
+                        *state = StreamState::Open(signal);
                         Poll::Pending
                     }
                 }

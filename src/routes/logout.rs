@@ -10,11 +10,14 @@ use axum::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use tracing::Instrument as _;
 
 use super::state::{ClientEvent, EXCHANGE_LIMIT, RouteState, RoutesState};
 use crate::{
     provider::{LogoutOutcome, LogoutScope, ProviderError, ProviderErrorKind},
-    revocation::{AdmissionPermit, Logout, NoticeGuard, Permit, Seen, Written, patience},
+    revocation::{
+        AdmissionPermit, JoinResult, Logout, NoticeGuard, Permit, WriteOutcome, patience,
+    },
     time_limit,
 };
 
@@ -89,7 +92,7 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
     let webhook = route.mounted.paths.logout();
     let patience = patience(&*shared.auth.users);
     let progress = match shared.replays.join(webhook, &token) {
-        Seen::Before(progress) => {
+        JoinResult::Before(progress) => {
             if let Some(outcome) = progress.ended() {
                 return outcome;
             }
@@ -98,12 +101,12 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
             };
             return progress.outcome(patience).await;
         }
-        Seen::No(handling) => {
+        JoinResult::No(handling) => {
             let Some(permit) = shared.notice_admission.check(sender).await else {
                 return not_admitted(shared);
             };
             let Some(queue_permit) = shared.auth.queue.permit() else {
-                return LogoutOutcome::ComeBack;
+                return LogoutOutcome::TryAgain;
             };
             let progress = handling.progress();
             let notice = Notice {
@@ -112,7 +115,8 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
                 handling,
             };
             // In a task of its own, so that a sender that hangs up does not abort the logout.
-            tokio::spawn(notice.handle(route.clone(), permit, queue_permit));
+            let work = notice.handle(route.clone(), permit, queue_permit);
+            tokio::spawn(work.in_current_span());
             progress
         }
     };
@@ -126,7 +130,7 @@ fn not_admitted(shared: &RoutesState) -> LogoutOutcome {
             "logout notices were not admitted: too many are in progress"
         );
     }
-    LogoutOutcome::ComeBack
+    LogoutOutcome::TryAgain
 }
 
 /// A well-formed notice.
@@ -148,7 +152,7 @@ impl Notice {
             }
             Err(error) => {
                 log_unchecked(&route, self.sender, &error);
-                return self.handling.finish(LogoutOutcome::ComeBack);
+                return self.handling.finish(LogoutOutcome::TryAgain);
             }
         };
         drop(permit);
@@ -170,8 +174,8 @@ impl Notice {
         handling.writing();
         let scope = &notice.scope;
         let logout = Logout::Provider(scope.clone());
-        let outcome = match shared.auth.write(queue_permit, &logout).await {
-            Written::LoggedOut => {
+        let outcome = match shared.auth.write_logout(queue_permit, &logout).await {
+            WriteOutcome::LoggedOut => {
                 match scope {
                     LogoutScope::Person(subject) => {
                         tracing::info!(?subject, "logged out everywhere");
@@ -182,11 +186,11 @@ impl Notice {
                 }
                 LogoutOutcome::LoggedOut
             }
-            Written::UnknownUser => {
+            WriteOutcome::UnknownUser => {
                 tracing::info!(?scope, "a logout notice is for an unknown user");
-                LogoutOutcome::NobodyHere
+                LogoutOutcome::UnknownUser
             }
-            Written::SessionsNotKept => {
+            WriteOutcome::SessionsNotKept => {
                 tracing::error!(
                     ?scope,
                     "a logout notice names a session at the provider but no user; the user store must \
@@ -208,7 +212,7 @@ fn failed(route: &RouteState, sender: Option<IpAddr>, error: &ProviderError) -> 
         }
         _ => {
             log_unchecked(route, sender, &cause);
-            LogoutOutcome::ComeBack
+            LogoutOutcome::TryAgain
         }
     }
 }

@@ -56,7 +56,9 @@ pub(super) fn failure_response(
 fn log(failure: &LoginFailure, count: u64) {
     let reason = Causes(&*failure.source);
     if failure.kind == LoginFailureKind::NotSignedOut {
-        tracing::error!(%reason, count, "a sign-out could not end all logins of the user yet");
+        tracing::error!(%reason, count, "a sign-out could not end the logins yet");
+    } else if failure.kind == LoginFailureKind::SignOutIncomplete {
+        tracing::error!(%reason, count, "a sign-out ended in this browser alone so far");
     } else if failure.kind == LoginFailureKind::Overloaded {
         tracing::warn!(%reason, count, "a login was not admitted");
     } else if failure.status().is_server_error() {
@@ -69,7 +71,7 @@ fn log(failure: &LoginFailure, count: u64) {
 fn failure_page(failure: &LoginFailure) -> Response {
     let content = html! {
         p { (failure.explanation()) }
-        @if failure.kind() == LoginFailureKind::ForeignOrigin {
+        @if let LoginFailureKind::ForeignOrigin | LoginFailureKind::SignOutIncomplete = failure.kind() {
             a href=(failure.front_path()) { "Go to the front page" }
         } @else if failure.kind() == LoginFailureKind::Overloaded {
             // The same URL: the login continues where it was rejected.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     BoxError,
-    auth::{MountedProvider, RequestAuth},
+    auth::{EndLoginError, MountedProvider, RequestAuth},
     extract::is_cross_origin,
     provider::SignOutRequest,
     revocation::Logout,
@@ -37,7 +37,7 @@ pub(super) async fn sign_out(State(route): State<RouteState>, parts: Parts) -> R
         async move { end(&route, &parts).await }
     };
     let ended = detached(work).await;
-    let ended = ended.map_err(|error| Reason::store(error.into()));
+    let ended = ended.map_err(Reason::not_signed_out);
     match ended.and_then(std::convert::identity) {
         Ok(Some(url)) => Redirect::to(url.as_str()).into_response(),
         Ok(None) => Redirect::to(&route.shared.after_sign_out).into_response(),
@@ -64,7 +64,7 @@ async fn end(route: &RouteState, parts: &Parts) -> Result<Option<Url>, Reason> {
         Err(error) => {
             // Without its cookies the browser is signed out in any case.
             request.remove_login_cookies(&parts.headers);
-            return Err(Reason::store(error));
+            return Err(Reason::sign_out_incomplete(error));
         }
     };
     if route.shared.sign_out_everywhere {
@@ -72,7 +72,10 @@ async fn end(route: &RouteState, parts: &Parts) -> Result<Option<Url>, Reason> {
         log_out_everywhere(request, parts, &logins).await?;
     }
     let signed_out = request.sign_out(&logins, parts).await;
-    signed_out.map_err(|error| Reason::store(error.into()))?;
+    signed_out.map_err(|error| match error {
+        EndLoginError::QueueFull | EndLoginError::Aborted => Reason::not_signed_out(error),
+        error => Reason::sign_out_incomplete(error),
+    })?;
     let newest = logins
         .iter()
         .reduce(|newest, login| match login.is_newer_than(newest) {

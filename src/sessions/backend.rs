@@ -1,4 +1,4 @@
-//! Finding, beginning, renewing and ending logins, wherever they are kept.
+//! Finds, begins, renews and deletes logins, stored or sealed.
 
 use std::{fmt, time::Duration};
 
@@ -7,60 +7,45 @@ use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    Kind, LoginCookie, LoginRecord, NewLogin, Sessions,
+    BeginError, Kind, LoginCookie, LoginRecord, NewLogin, Sessions,
+    cookie::LONGEST_COOKIE,
     presented::{PresentedLogin, SessionHandle, Source},
-    sealed::{self, SealError},
-    stored,
+    sealed, stored,
 };
 use crate::{BoxError, LoginId, Timestamp, cookies};
 
-/// What the records of this release are for. A token has a purpose of its own.
+/// The purpose of the records of this release. A token has another one.
 const PURPOSE: &str = "login";
-/// How many cookies of one name are tried. Without a `__Host-` prefix a neighbour of the site may
-/// add some.
+/// How many cookies of one name are tried. Without a `__Host-` prefix, another host of the domain
+/// can add some.
 const MOST_COOKIES: usize = 3;
-/// A login is renewed once this part of its idle time has passed, so that most requests write
-/// nothing and the idle time is true to a twentieth.
+/// A login is renewed once this fraction of its idle time has passed, so most requests write
+/// nothing.
 const RENEWALS_IN_IDLE_TIME: u32 = 20;
-/// The longest hint that is kept for the sign-out, in bytes.
+/// The longest sign-out hint that is kept, in bytes.
 const LONGEST_HINT: usize = 2_048;
-/// How long a stored record is kept at the most.
-const LONGEST_RECORD: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// The session backend of a layer.
 #[derive(Clone)]
 pub(crate) struct SessionBackend {
     kind: Kind,
     cookie: LoginCookie,
-    /// What tells the logins of this site from those of another over the same store or key.
+    /// Distinguishes the logins of this site from logins of another over the same store or key.
     scope: String,
     idle: Duration,
 }
 
-/// How a stored login is that no request uses at the moment.
+/// The state of a stored login, read without renewing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// It ends after so long without a request.
-    For(Duration),
-    /// It was not used for too long.
+pub(crate) enum StoredState {
+    /// It ends after this time without a request.
+    Active(Duration),
+    /// Its idle time is over.
     Idle,
-    /// There is no such login any more.
-    Gone,
-    /// The browser alone has it.
-    InTheBrowser,
-}
-
-/// A login could not be kept.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BeginError {
-    #[error("the session store did not answer")]
-    Store(#[source] BoxError),
-    #[error(
-        "the login takes a cookie of {0} bytes, and browsers keep {max} at the most; use shorter \
-         user ids, or keep logins in a session store",
-        max = sealed::LARGEST_COOKIE
-    )]
-    TooLarge(usize),
+    /// The store has no such login.
+    Missing,
+    /// The login is sealed in the browser's cookie.
+    NotStored,
 }
 
 impl SessionBackend {
@@ -83,7 +68,7 @@ impl SessionBackend {
         matches!(self.kind, Kind::Sealed(_))
     }
 
-    /// The login that the cookies of a request name. `None` also where they name two users.
+    /// Finds the login that the cookies of a request name. `None` also if they name two users.
     ///
     /// # Errors
     ///
@@ -103,17 +88,15 @@ impl SessionBackend {
                 _ => Some(login),
             };
         }
-        if let (Kind::Sealed(keys), Some(login)) = (&self.kind, &mut found)
-            && let Some(id) = login.record().map(|record| record.id)
-        {
-            let values = cookies::values(headers, self.cookie.idle_name()).take(MOST_COOKIES);
-            let seen = sealed::seen(keys, &self.cookie, &self.scope, values, id);
-            login.source = Source::Sealed(seen);
+        if let (Kind::Sealed(keys), Some(login)) = (&self.kind, &mut found) {
+            let values = cookies::values(headers, self.cookie.activity_name()).take(MOST_COOKIES);
+            login.last_seen_at =
+                sealed::last_seen_at(keys, &self.cookie, &self.scope, values, login.id);
         }
         Ok(found)
     }
 
-    /// Each login that the cookies of a request name, also where they name two users.
+    /// Finds each login that the cookies of a request name, also if they name two users.
     ///
     /// # Errors
     ///
@@ -135,7 +118,7 @@ impl SessionBackend {
         cookies::values(headers, self.cookie.name()).take(MOST_COOKIES)
     }
 
-    /// The login that one cookie names.
+    /// Reads the login that one cookie names.
     async fn open(&self, value: &[u8]) -> Result<Option<PresentedLogin>, BoxError> {
         let owns =
             |record: &LoginRecord<'_>| record.is_for(PURPOSE, &self.scope, self.cookie.name());
@@ -145,7 +128,7 @@ impl SessionBackend {
         })
     }
 
-    /// Keeps a new login: the cookies for the browser.
+    /// Writes a new login, and returns the cookies for the browser.
     ///
     /// # Errors
     ///
@@ -161,71 +144,69 @@ impl SessionBackend {
         let ends_in = login.ends_at.map(|end| end.since(login.logged_in_at));
         match &self.kind {
             Kind::Stored(store) => {
-                let kept_for = ends_in.map_or(self.idle, |ends_in| ends_in.min(self.idle));
-                let value = stored::create(store, record, hint, kept_for.min(LONGEST_RECORD)).await;
+                let kept_for = self.record_kept_for(ends_in);
+                let value = stored::create(store, record, hint, kept_for).await;
                 let value = value.map_err(BeginError::Store)?;
                 Ok(vec![self.cookie.login(value, ends_in)])
             }
             Kind::Sealed(keys) => {
-                let value = sealed::seal(keys, &self.cookie, &self.scope, record, hint);
-                let value = value.map_err(|error| match error {
-                    SealError::TooLarge(size) => BeginError::TooLarge(size),
-                    SealError::Failed => BeginError::Store("the login could not be sealed".into()),
-                })?;
-                let idle = self.activity_cookie(login.id, login.logged_in_at);
+                let value = sealed::seal(keys, &self.cookie, &self.scope, record, hint)?;
+                let activity = self.activity_cookie(login.id, login.logged_in_at);
                 let login = self.cookie.login(value, ends_in);
-                Ok([login].into_iter().chain(idle).collect())
+                Ok([login].into_iter().chain(activity).collect())
             }
         }
     }
 
-    /// How long a login lasts without a further request; `None`: it has gone idle.
+    /// The time a login has left without a further request. `None` if its idle time is over.
     pub(crate) fn idle_time_left(
         &self,
         login: &PresentedLogin,
-        record: &LoginRecord<'_>,
         now: Timestamp,
     ) -> Option<Duration> {
-        let unused = now.since(login.seen(record)?);
-        (unused < self.idle).then(|| self.idle - unused)
+        // A sealed login without its activity cookie counts as used when it began.
+        let began_at = self.is_sealed().then_some(login.logged_in_at);
+        self.idle_left(login.last_seen_at.or(began_at), now)
     }
 
-    /// Whether enough of the idle time of a login has passed to note that a request uses it.
-    pub(crate) fn is_renewal_due(
-        &self,
-        login: &PresentedLogin,
-        record: &LoginRecord<'_>,
-        now: Timestamp,
-    ) -> bool {
-        // Of a sealed login in whose place another one's idle time came: it is due too.
-        let replaced = matches!(login.source, Source::Sealed(None));
-        let seen = login.seen(record);
-        let unused = seen.map_or(Duration::MAX, |seen| now.since(seen));
-        replaced || unused >= self.idle / RENEWALS_IN_IDLE_TIME
+    /// `None` also for a record without a last use: a login in doubt has ended.
+    fn idle_left(&self, last_seen_at: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+        let left = self.idle.checked_sub(now.since(last_seen_at?));
+        left.filter(|left| !left.is_zero())
     }
 
-    /// Notes that a request has used the login: the cookie that the answer carries, if it is sealed.
+    /// How long the session store keeps a record that a request has just used.
+    fn record_kept_for(&self, ends_in: Option<Duration>) -> Duration {
+        let longest = ends_in.unwrap_or(LONGEST_COOKIE).min(LONGEST_COOKIE);
+        self.idle.min(longest)
+    }
+
+    /// Whether enough of the idle time has passed to record the activity.
+    pub(crate) fn is_renewal_due(&self, login: &PresentedLogin, now: Timestamp) -> bool {
+        // `None`: the activity cookie belongs to another login, so this one is renewed.
+        login
+            .last_seen_at
+            .is_none_or(|last_seen_at| now.since(last_seen_at) >= self.idle / RENEWALS_IN_IDLE_TIME)
+    }
+
+    /// Records that a request has used the login. Returns the activity cookie of a sealed one.
     ///
     /// # Errors
     ///
-    /// When the session store cannot answer: the login is as it was.
+    /// When the session store cannot answer. The login is unchanged.
     pub(crate) async fn renew(
         &self,
         login: &PresentedLogin,
         now: Timestamp,
     ) -> Result<Option<Cookie<'static>>, BoxError> {
-        let Some(record) = login.record() else {
-            return Ok(None);
-        };
         match (&self.kind, &login.source) {
             (Kind::Stored(store), Source::Stored(stored)) => {
-                let ends_in = record.ends_at.map(|end| end.since(now));
-                let kept_for = ends_in.map_or(self.idle, |ends_in| ends_in.min(self.idle));
-                let kept_for = kept_for.min(LONGEST_RECORD);
+                let ends_in = login.ends_at.map(|end| end.since(now));
+                let kept_for = self.record_kept_for(ends_in);
                 stored::renew(&**store, &login.text, stored.clone(), now, kept_for).await?;
                 Ok(None)
             }
-            _ => Ok(self.activity_cookie(record.id, now)),
+            _ => Ok(self.activity_cookie(login.id, now)),
         }
     }
 
@@ -241,44 +222,43 @@ impl SessionBackend {
         Ok(())
     }
 
-    /// What removes the login from the browser.
+    /// The cookies that remove the login from the browser.
     pub(crate) fn removals(&self) -> Vec<Cookie<'static>> {
         self.cookie.removals(self.is_sealed())
     }
 
-    /// Looks at a stored login without using it.
+    /// Reads the state of a stored login without renewing it.
     ///
     /// # Errors
     ///
     /// When the session store cannot answer.
-    pub(crate) async fn look(
+    pub(crate) async fn stored_state(
         &self,
         handle: SessionHandle,
         id: LoginId,
         now: Timestamp,
-    ) -> Result<Look, BoxError> {
+    ) -> Result<StoredState, BoxError> {
         let Kind::Stored(store) = &self.kind else {
-            return Ok(Look::InTheBrowser);
+            return Ok(StoredState::NotStored);
         };
         let Some(record) = stored::load_record(&**store, &handle.0).await? else {
-            return Ok(Look::Gone);
+            return Ok(StoredState::Missing);
         };
         let login = stored::text(&record).and_then(LoginRecord::read);
         let Some(login) = login.filter(|login| login.id == id) else {
-            return Ok(Look::Gone);
+            return Ok(StoredState::Missing);
         };
-        let unused = login.seen.map_or(Duration::ZERO, |seen| now.since(seen));
-        Ok(match self.idle.checked_sub(unused) {
-            Some(left) if !left.is_zero() => Look::For(left),
-            _ => Look::Idle,
+        Ok(match self.idle_left(login.last_seen_at, now) {
+            Some(left) => StoredState::Active(left),
+            None => StoredState::Idle,
         })
     }
 
-    fn activity_cookie(&self, id: LoginId, seen: Timestamp) -> Option<Cookie<'static>> {
+    fn activity_cookie(&self, id: LoginId, last_seen_at: Timestamp) -> Option<Cookie<'static>> {
         let Kind::Sealed(keys) = &self.kind else {
             return None;
         };
-        sealed::activity(keys, &self.cookie, &self.scope, id, seen, self.idle)
+        sealed::activity(keys, &self.cookie, &self.scope, id, last_seen_at, self.idle)
     }
 }
 

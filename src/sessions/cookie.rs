@@ -1,4 +1,4 @@
-//! The cookie of a login.
+//! The cookies of a login.
 
 use std::time::Duration;
 
@@ -6,11 +6,14 @@ use cookie::Cookie;
 
 use crate::site::Site;
 
-/// As long as browsers keep any cookie. The record says when a login ends.
-const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
-/// How long a browser keeps the cookie of a login that has ended: the clock of the browser may
-/// differ from that of the user store.
-const MARGIN: Duration = Duration::from_secs(60 * 60);
+/// The most that browsers keep of a cookie, name and value together, in bytes (RFC 6265bis,
+/// section 5.6). They drop a larger one without an error.
+pub(super) const LARGEST_COOKIE: usize = 4_096;
+/// The longest time for which browsers keep a cookie.
+pub(crate) const LONGEST_COOKIE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+/// How much longer than the login its cookie and its record are kept: the clocks of the browser
+/// and of the session store may differ from the clock of the user store, which decides.
+pub(super) const CLOCK_MARGIN: Duration = Duration::from_secs(60 * 60);
 
 /// Makes the cookies of logins.
 #[derive(Clone, Debug)]
@@ -18,14 +21,14 @@ pub(crate) struct LoginCookie {
     site: Site,
     domain: Option<String>,
     name: String,
-    idle_name: String,
+    activity_name: String,
 }
 
 impl LoginCookie {
     pub(crate) fn new(site: &Site, domain: Option<&str>) -> Self {
         Self {
             name: site.cookie_name("", domain),
-            idle_name: site.cookie_name("-idle", domain),
+            activity_name: site.cookie_name("-idle", domain),
             domain: domain.map(str::to_owned),
             site: site.clone(),
         }
@@ -35,39 +38,39 @@ impl LoginCookie {
         &self.name
     }
 
-    pub(super) fn idle_name(&self) -> &str {
-        &self.idle_name
+    pub(super) fn activity_name(&self) -> &str {
+        &self.activity_name
     }
 
-    /// The domain that shares logins, or the origin of the site: what tells its logins from those
-    /// of another site over the same store or key.
+    /// The domain that shares logins, or the address of the site. Distinguishes its logins from
+    /// logins of another site over the same store or key, also below another path of the host.
     pub(super) fn scope(&self) -> String {
         match &self.domain {
             Some(domain) => domain.clone(),
-            None => self.site.origin().to_owned(),
+            None => format!("{}{}", self.site.origin(), self.site.base()),
         }
     }
 
-    /// The cookie of a login that ends after so long, if it has an end.
+    /// The cookie of a login, with the time until its end, if it has one.
     pub(super) fn login(&self, value: String, ends_in: Option<Duration>) -> Cookie<'static> {
-        let max_age = ends_in.map_or(LONGEST, |ends_in| {
-            ends_in.saturating_add(MARGIN).min(LONGEST)
+        let max_age = ends_in.map_or(LONGEST_COOKIE, |ends_in| {
+            ends_in.saturating_add(CLOCK_MARGIN).min(LONGEST_COOKIE)
         });
         self.cookie(&self.name, value, max_age)
     }
 
-    /// The cookie with the idle time of a sealed login.
-    pub(super) fn idle(&self, value: String, idle: Duration) -> Cookie<'static> {
+    /// The activity cookie of a sealed login.
+    pub(super) fn activity(&self, value: String, idle: Duration) -> Cookie<'static> {
         self.cookie(
-            &self.idle_name,
+            &self.activity_name,
             value,
-            idle.saturating_add(MARGIN).min(LONGEST),
+            idle.saturating_add(CLOCK_MARGIN).min(LONGEST_COOKIE),
         )
     }
 
-    /// What removes the cookies of a login from the browser.
+    /// The cookies that remove a login from the browser.
     pub(super) fn removals(&self, sealed: bool) -> Vec<Cookie<'static>> {
-        let names = [Some(&self.name), sealed.then_some(&self.idle_name)];
+        let names = [Some(&self.name), sealed.then_some(&self.activity_name)];
         let removal = |name: &String| self.cookie(name, String::new(), Duration::ZERO);
         names.into_iter().flatten().map(removal).collect()
     }

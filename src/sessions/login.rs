@@ -3,11 +3,11 @@
 use super::{LoginRecord, NewLogin};
 use crate::{LoginId, Subject, Timestamp};
 
-/// The login of a request: which one it is, when it began, and whose it is at the provider.
+/// The login of a request: its id, its user, when it began, and its subject at the provider.
 ///
-/// As an extractor it is checked as [`LoggedIn`](crate::LoggedIn) is, by the same one check of the
-/// request. Take it beside `LoggedIn`, or in the hook
-/// [`on_login`](crate::ClefLayerBuilder::on_login).
+/// As an extractor it shares the one check of the request with [`LoggedIn`](crate::LoggedIn), and
+/// has the same rejection. The hook [`on_login`](crate::ClefLayerBuilder::on_login) also receives
+/// it.
 ///
 /// ```
 /// use axum_clef::Login;
@@ -29,7 +29,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// The id of the login: the key of what an application keeps for one login. It is no secret.
+    /// The id of the login. Use it as the key of data that belongs to one login. It is no secret.
     pub fn id(&self) -> LoginId {
         self.id
     }
@@ -39,7 +39,7 @@ impl Login {
         &self.user_id
     }
 
-    /// Whose login it is at the provider; `None` for a login of the application's own.
+    /// The user's identity at the provider; `None` for a login without a provider.
     pub fn subject(&self) -> Option<&Subject> {
         self.subject.as_ref()
     }
@@ -54,7 +54,7 @@ impl Login {
         self.authenticated_at
     }
 
-    /// When the login ends at the latest, by the clock of the user store; `None` without a limit.
+    /// When the login ends at the latest, by the clock of the user store; `None` without an end.
     pub fn ends_at(&self) -> Option<Timestamp> {
         self.ends_at
     }

@@ -1,9 +1,10 @@
 //! Where logins are kept: in a session store, or sealed in the browser's cookie.
 //!
-//! A login has a cookie and a record of its own, and this crate alone writes them. They have
-//! nothing to do with an application's tower-sessions `Session`.
+//! A login has a cookie and a record of its own, which only this crate writes. They are separate
+//! from an application's tower-sessions `Session`.
 
 mod backend;
+mod begin_error;
 mod cookie;
 mod login;
 mod presented;
@@ -18,8 +19,9 @@ use std::{fmt, sync::Arc};
 use tower_sessions::SessionStore;
 
 pub(crate) use self::{
-    backend::{BeginError, Look, SessionBackend},
-    cookie::LoginCookie,
+    backend::{SessionBackend, StoredState},
+    begin_error::BeginError,
+    cookie::{LONGEST_COOKIE, LoginCookie},
     presented::{PresentedLogin, SessionHandle},
     record::{LoginRecord, NewLogin},
     seal::SessionKeys,
@@ -29,15 +31,15 @@ pub use self::{login::Login, seal::SessionKey};
 /// Where the logins of a site are kept.
 ///
 /// Any [`SessionStore`] of tower-sessions converts into it, so
-/// [`ClefLayer::builder`](crate::ClefLayer::builder) takes a store as it is. A store must be of
-/// this crate's own: give an application's own sessions another table or prefix.
+/// [`ClefLayer::builder`](crate::ClefLayer::builder) accepts a store directly. Use the store for
+/// logins only: give the application's own sessions another table or prefix.
 ///
 /// | | stored | sealed |
 /// |---|---|---|
 /// | where a login is | in the store; the cookie has its id and a secret of 256 bits | in the cookie, encrypted |
 /// | a request that asks for the user | loads it from the store | opens the cookie |
 /// | the user store | any | must [keep revocations](crate::UserStore::keeps_revocations) |
-/// | the longest login | no limit by default | 30 days by default |
+/// | the longest login | 400 days, after which browsers delete the cookie | 30 days by default |
 ///
 /// ```
 /// use axum_clef::{SessionKey, Sessions};
@@ -66,10 +68,13 @@ impl Sessions {
     }
 
     /// Keeps logins in the browser's cookie, sealed with XChaCha20-Poly1305. The first key seals,
-    /// and all of them open.
+    /// and every key opens.
     ///
-    /// To change the key, add the new one as the last on all nodes, then make it the first, then
-    /// remove the old one once the last login that it sealed has ended. No user is logged out.
+    /// To rotate keys without logging users out:
+    ///
+    /// 1. Add the new key as the last one, on all nodes.
+    /// 2. Make it the first one, on all nodes.
+    /// 3. Remove the old key once the last login that it sealed has ended.
     pub fn sealed(keys: impl IntoIterator<Item = SessionKey>) -> Self {
         Self(Kind::Sealed(SessionKeys::new(keys.into_iter().collect())))
     }
@@ -78,7 +83,7 @@ impl Sessions {
         matches!(self.0, Kind::Sealed(_))
     }
 
-    /// Whether logins are to be sealed, and there is nothing to seal them with.
+    /// Whether logins are to be sealed, but there is no key.
     pub(crate) fn has_no_key(&self) -> bool {
         matches!(&self.0, Kind::Sealed(keys) if keys.is_empty())
     }

@@ -1,84 +1,83 @@
-//! A login that came with a request.
+//! A login that comes with a request.
 
 use secrecy::SecretString;
 use tower_sessions::session::{Id, Record};
 
 use super::LoginRecord;
-use crate::Timestamp;
+use crate::{LoginId, Timestamp};
 
-/// What the provider receives again at the sign-out, in the data of a session record, beside the
-/// login: most requests do not read it.
+/// The sign-out hint for the provider, in the data of a session record. It is kept beside the
+/// login, as most requests do not read it.
 pub(super) const HINT: &str = "axum-clef.hint";
 
-/// A login that a request's cookies name: real, and not yet compared with any logout.
+/// A login that the cookies of a request name, before it is compared with any logout.
 #[derive(Clone)]
 pub(crate) struct PresentedLogin {
+    pub(crate) id: LoginId,
+    pub(crate) logged_in_at: Timestamp,
+    pub(crate) ends_at: Option<Timestamp>,
+    /// When a request last counted as activity.
+    pub(super) last_seen_at: Option<Timestamp>,
+    /// The record of the login, as JSON.
     pub(super) text: String,
     pub(super) source: Source,
 }
 
 #[derive(Clone)]
 pub(super) enum Source {
-    /// The record, without the text of the login.
+    /// The record of the session store, without the text of the login.
     Stored(Record),
-    /// When the login was last used, if a cookie says so.
-    Sealed(Option<Timestamp>),
+    Sealed,
 }
 
-/// A stored login, to look at later without a cookie.
+/// A stored login, to read later without a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SessionHandle(pub(super) Id);
 
 impl PresentedLogin {
-    pub(super) fn stored(text: String, record: Record) -> Self {
-        Self {
+    /// Reads a login. `None` if it cannot be read, or is not one of ours.
+    pub(super) fn read(
+        text: String,
+        source: Source,
+        is_ours: impl FnOnce(&LoginRecord<'_>) -> bool,
+    ) -> Option<Self> {
+        let record = LoginRecord::read(&text).filter(is_ours)?;
+        Some(Self {
+            id: record.id,
+            logged_in_at: record.logged_in_at,
+            ends_at: record.ends_at,
+            last_seen_at: record.last_seen_at,
             text,
-            source: Source::Stored(record),
-        }
+            source,
+        })
     }
 
-    pub(super) fn sealed(text: String) -> Self {
-        Self {
-            text,
-            source: Source::Sealed(None),
-        }
-    }
-
-    /// What the login is. It was read once already, so it is there.
+    /// Parses the record, without a copy. It was parsed before, so the result is `Some`.
     pub(crate) fn record(&self) -> Option<LoginRecord<'_>> {
         LoginRecord::read(&self.text)
     }
 
-    /// Where it is stored, if it is.
+    /// Where the login is stored; `None` for a sealed one.
     pub(crate) fn handle(&self) -> Option<SessionHandle> {
         match &self.source {
             Source::Stored(record) => Some(SessionHandle(record.id)),
-            Source::Sealed(_) => None,
+            Source::Sealed => None,
         }
     }
 
-    /// What the provider receives again at the sign-out.
+    /// The hint that the provider receives at the sign-out.
     pub(crate) fn sign_out_hint(&self) -> Option<SecretString> {
         match &self.source {
             Source::Stored(record) => record.data.get(HINT)?.as_str().map(SecretString::from),
-            Source::Sealed(_) => {
+            Source::Sealed => {
                 let record = self.record()?;
                 (!record.hint.is_empty()).then(|| SecretString::from(&*record.hint))
             }
         }
     }
 
-    /// When it was last used. A sealed login whose idle time another one's has replaced counts as
-    /// used when it began.
-    pub(super) fn seen(&self, record: &LoginRecord<'_>) -> Option<Timestamp> {
-        match &self.source {
-            Source::Stored(_) => record.seen,
-            Source::Sealed(seen) => Some(seen.unwrap_or(record.logged_in_at)),
-        }
-    }
-
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.id == other.id
     }
 
     pub(super) fn is_of_user_of(&self, other: &Self) -> bool {
@@ -89,7 +88,6 @@ impl PresentedLogin {
     }
 
     pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
-        let stamp = |login: &Self| login.record().map(|record| record.logged_in_at);
-        stamp(self) > stamp(other)
+        self.logged_in_at > other.logged_in_at
     }
 }

@@ -1,6 +1,6 @@
-//! What is kept of one login: in a session store, or sealed in the cookie.
+//! The record of a login: in a session store, or sealed in the cookie.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,21 +9,21 @@ use crate::{LoginId, ProviderKey, Subject, Timestamp};
 /// The version that this release writes, and the only one that it reads.
 const VERSION: u8 = 1;
 
-/// A login as it is kept, as JSON. It borrows from the text where no character is escaped.
+/// The record of a login, as JSON. It borrows from the text where no character is escaped.
 ///
-/// A reader ignores fields that it does not know, and a renewal keeps them. A later version is
-/// written one release after it can be read, so that nodes of two releases share one store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A reader ignores unknown fields, and a renewal keeps them. A new version is written one release
+/// after it can be read, so that nodes of two releases can share one store.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LoginRecord<'a> {
     #[serde(rename = "v")]
     version: u8,
-    /// What the record may be used for, so that a token is no cookie.
+    /// The purpose of the record, so that a token is no cookie.
     #[serde(rename = "for", borrow)]
     pub(super) purpose: Cow<'a, str>,
-    /// The origin of the site, or the domain that several sites share.
+    /// The address of the site, or the domain that several sites share.
     #[serde(borrow)]
     pub(super) site: Cow<'a, str>,
-    /// The name of the cookie, which tells two layers of one site apart.
+    /// The name of the cookie, which distinguishes two layers of one site.
     #[serde(borrow)]
     pub(super) cookie: Cow<'a, str>,
     pub(crate) id: LoginId,
@@ -35,8 +35,8 @@ pub(crate) struct LoginRecord<'a> {
     pub(crate) authenticated_at: Timestamp,
     #[serde(rename = "end", default, skip_serializing_if = "Option::is_none")]
     pub(crate) ends_at: Option<Timestamp>,
-    /// The subject at the provider, by issuer and id. Both are empty for a login of the
-    /// application's own.
+    /// The subject at the provider, by issuer and id. Both are empty for a login without a
+    /// provider.
     #[serde(rename = "iss", default, borrow, skip_serializing_if = "str::is_empty")]
     issuer: Cow<'a, str>,
     #[serde(rename = "sub", default, borrow, skip_serializing_if = "str::is_empty")]
@@ -44,7 +44,7 @@ pub(crate) struct LoginRecord<'a> {
     /// The session at the provider; empty if the provider names none.
     #[serde(rename = "sid", default, borrow, skip_serializing_if = "str::is_empty")]
     provider_session: Cow<'a, str>,
-    /// Whether the provider names sessions, and has named none for this login.
+    /// Whether the provider names sessions, but none for this login.
     #[serde(rename = "nosid", default, skip_serializing_if = "std::ops::Not::not")]
     without_session: bool,
     /// The provider's callback path, by which a sign-out finds the provider.
@@ -55,14 +55,14 @@ pub(crate) struct LoginRecord<'a> {
     pub(super) secret: Cow<'a, str>,
     /// When a request last counted as activity, to a twentieth of the idle time. Absent where the
     /// record is sealed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) seen: Option<Timestamp>,
-    /// What the provider receives again at the sign-out; sealed records alone have it here.
+    #[serde(rename = "seen", default, skip_serializing_if = "Option::is_none")]
+    pub(super) last_seen_at: Option<Timestamp>,
+    /// The hint that the provider receives at the sign-out; only in sealed records.
     #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
     pub(super) hint: Cow<'a, str>,
 }
 
-/// What a login rests on, before it is written.
+/// The data of a login before it is stored.
 #[derive(Clone, Debug)]
 pub(crate) struct NewLogin<'a> {
     pub(crate) id: LoginId,
@@ -70,11 +70,11 @@ pub(crate) struct NewLogin<'a> {
     pub(crate) logged_in_at: Timestamp,
     pub(crate) authenticated_at: Timestamp,
     pub(crate) ends_at: Option<Timestamp>,
-    /// `None` for a login of the application's own.
+    /// `None` for a login without a provider.
     pub(crate) subject: Option<&'a Subject>,
-    /// What a logout notice of the provider can name instead of the user.
+    /// The login's key at its provider, which a logout notice can name instead of the user.
     pub(crate) provider_key: Option<ProviderKey<'a>>,
-    /// The provider's callback path; empty for a login of the application's own.
+    /// The provider's callback path; empty for a login without a provider.
     pub(crate) callback: &'a str,
 }
 
@@ -107,7 +107,7 @@ impl<'a> LoginRecord<'a> {
             without_session,
             callback: login.callback.into(),
             secret: "".into(),
-            seen: None,
+            last_seen_at: None,
             hint: "".into(),
         }
     }
@@ -123,12 +123,12 @@ impl<'a> LoginRecord<'a> {
         self.purpose == purpose && self.site == site && self.cookie == cookie
     }
 
-    /// The subject at the provider; `None` for a login of the application's own.
+    /// The subject at the provider; `None` for a login without a provider.
     pub(crate) fn subject(&self) -> Option<Subject> {
         (!self.issuer.is_empty()).then(|| Subject::new(&*self.issuer, &*self.subject))
     }
 
-    /// What a logout notice of the provider can name instead of the user.
+    /// The login's key at its provider, which a logout notice can name instead of the user.
     pub(crate) fn provider_key(&self) -> Option<ProviderKey<'_>> {
         let issuer = &*self.issuer;
         if !self.provider_session.is_empty() {
@@ -141,10 +141,21 @@ impl<'a> LoginRecord<'a> {
     }
 }
 
-/// The text with its `seen` set, and every other field as it was.
-pub(super) fn with_seen(text: &str, seen: Timestamp) -> Option<String> {
+/// Shows neither the secret's digest nor the hint, which is an ID token.
+impl fmt::Debug for LoginRecord<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LoginRecord")
+            .field("id", &self.id)
+            .field("user_id", &self.user_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The text with this `last_seen_at`; every other field is unchanged.
+pub(super) fn with_last_seen_at(text: &str, last_seen_at: Timestamp) -> Option<String> {
     let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
-    fields.insert("seen".to_owned(), seen.as_micros().into());
+    fields.insert("seen".to_owned(), last_seen_at.as_micros().into());
     serde_json::to_string(&fields).ok()
 }
 
@@ -222,10 +233,10 @@ mod tests {
     #[test]
     fn a_renewal_keeps_the_fields_of_a_later_release() {
         let text = written("1", "12345", None, 7).replace("{\"v\"", "{\"of_tomorrow\":[1],\"v\"");
-        let renewed = with_seen(&text, Timestamp::from_micros(9)).unwrap();
+        let renewed = with_last_seen_at(&text, Timestamp::from_micros(9)).unwrap();
         assert!(renewed.contains("\"of_tomorrow\":[1]"), "{renewed}");
         let record = LoginRecord::read(&renewed).unwrap();
-        assert_eq!(record.seen, Some(Timestamp::from_micros(9)));
+        assert_eq!(record.last_seen_at, Some(Timestamp::from_micros(9)));
         assert_eq!(record.id, LoginRecord::read(&text).unwrap().id);
     }
 

@@ -1,4 +1,4 @@
-//! Sealing what the browser keeps.
+//! Encrypts the values of cookies.
 
 use std::fmt;
 
@@ -11,7 +11,8 @@ const NONCE: usize = 24;
 
 /// A key that seals logins in their cookies: 32 random bytes that all nodes of a site share.
 ///
-/// Keep it where the application keeps its database password. Who has it can log in as anybody.
+/// Anyone with the key can log in as any user. Keep it where the application keeps its database
+/// password.
 ///
 /// ```
 /// use axum_clef::{Sessions, SessionKey};
@@ -25,7 +26,7 @@ const NONCE: usize = 24;
 pub struct SessionKey(XChaCha20Poly1305);
 
 impl SessionKey {
-    /// The key of these 32 bytes, which must be random: `openssl rand 32` makes some.
+    /// Creates a key from 32 random bytes, such as the output of `openssl rand 32`.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(XChaCha20Poly1305::new(&bytes.into()))
     }
@@ -37,7 +38,7 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// Several keys: the first one seals, all open.
+/// The keys of a site: the first one seals, every one opens.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionKeys(Vec<SessionKey>);
 
@@ -50,7 +51,7 @@ impl SessionKeys {
         self.0.is_empty()
     }
 
-    /// Seals a text for one context: it opens in no other. `None` without a key.
+    /// Seals a text, which opens in this context only. `None` without a key.
     pub(crate) fn seal(&self, text: &str, context: &str) -> Option<String> {
         let SessionKey(cipher) = self.0.first()?;
         let mut nonce = [0; NONCE];
@@ -64,7 +65,7 @@ impl SessionKeys {
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Opens what one of the keys has sealed for this context.
+    /// Opens a text that one of the keys has sealed in this context.
     pub(crate) fn open(&self, sealed: &[u8], context: &str) -> Option<String> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;

@@ -3,26 +3,27 @@
 use cookie::Cookie;
 use serde::{Deserialize, Serialize};
 
-use super::{LoginCookie, LoginRecord, SessionKeys, presented::PresentedLogin};
+use super::{
+    BeginError, LoginCookie, LoginRecord, SessionKeys,
+    cookie::LARGEST_COOKIE,
+    presented::{PresentedLogin, Source},
+};
 use crate::{LoginId, Timestamp};
 
-/// The most that browsers keep of a cookie, name and value together, in bytes (RFC 6265bis,
-/// section 5.6). They drop a larger one without an error.
-pub(super) const LARGEST_COOKIE: usize = 4_096;
-
-/// When a login was last used: a cookie of its own, the only one that a renewal sets.
+/// When a login was last used, in a cookie of its own: the only cookie that a renewal sets.
 #[derive(Serialize, Deserialize)]
 struct Activity {
     id: LoginId,
-    seen: Timestamp,
+    #[serde(rename = "seen")]
+    last_seen_at: Timestamp,
 }
 
-/// What the cookies of one layer are sealed for: they open for no other purpose, site or name.
+/// The context of a sealed cookie, which opens for no other purpose, site or name.
 fn context(what: &str, scope: &str, cookie: &str) -> String {
     format!("axum-clef 1\n{what}\n{scope}\n{cookie}")
 }
 
-/// Opens the cookie of a login that the layer `owns`.
+/// Opens the cookie of a login. `None` unless the layer `owns` it.
 pub(super) fn open(
     keys: &SessionKeys,
     cookie: &LoginCookie,
@@ -34,12 +35,11 @@ pub(super) fn open(
         return None;
     }
     let text = keys.open(value, &context("login", scope, cookie.name()))?;
-    let is_ours = LoginRecord::read(&text).is_some_and(|login| owns(&login));
-    is_ours.then(|| PresentedLogin::sealed(text))
+    PresentedLogin::read(text, Source::Sealed, owns)
 }
 
-/// When the login with this id was last used, as one of these cookies says.
-pub(super) fn seen<'a>(
+/// When the login with this id was last used, by its activity cookie among these values.
+pub(super) fn last_seen_at<'a>(
     keys: &SessionKeys,
     cookie: &LoginCookie,
     scope: &str,
@@ -50,17 +50,21 @@ pub(super) fn seen<'a>(
     let opened = values.filter_map(|value| keys.open(value, &context));
     let activities = opened.filter_map(|text| serde_json::from_str::<Activity>(&text).ok());
     let of_this = activities.filter(|activity| activity.id == id);
-    of_this.map(|activity| activity.seen).max()
+    of_this.map(|activity| activity.last_seen_at).max()
 }
 
-/// Seals a login: the value of its cookie. `Err` with its size if no browser would keep it.
+/// Seals a login, and returns the value of its cookie.
+///
+/// # Errors
+///
+/// When browsers would drop the cookie, even without the hint.
 pub(super) fn seal<'a>(
     keys: &SessionKeys,
     cookie: &LoginCookie,
     scope: &str,
     mut login: LoginRecord<'a>,
     hint: Option<&'a str>,
-) -> Result<String, SealError> {
+) -> Result<String, BeginError> {
     login.hint = hint.unwrap_or_default().into();
     let sealed = sealed(keys, cookie, scope, &login)?;
     let size = cookie.name().len() + sealed.len();
@@ -68,17 +72,10 @@ pub(super) fn seal<'a>(
         return Ok(sealed);
     }
     if hint.is_none() {
-        return Err(SealError::TooLarge(size));
+        return Err(BeginError::TooLarge(size));
     }
     tracing::debug!("the sign-out hint does not fit into the cookie and is left out");
     seal(keys, cookie, scope, login, None)
-}
-
-/// A login was not sealed.
-pub(super) enum SealError {
-    /// It takes so many bytes.
-    TooLarge(usize),
-    Failed,
 }
 
 fn sealed(
@@ -86,22 +83,22 @@ fn sealed(
     cookie: &LoginCookie,
     scope: &str,
     login: &LoginRecord<'_>,
-) -> Result<String, SealError> {
-    let text = serde_json::to_string(login).map_err(|_| SealError::Failed)?;
+) -> Result<String, BeginError> {
+    let text = serde_json::to_string(login).map_err(|_| BeginError::NotSealed)?;
     let context = context("login", scope, cookie.name());
-    keys.seal(&text, &context).ok_or(SealError::Failed)
+    keys.seal(&text, &context).ok_or(BeginError::NotSealed)
 }
 
-/// The cookie that says when a login was last used.
+/// The activity cookie of a login.
 pub(super) fn activity(
     keys: &SessionKeys,
     cookie: &LoginCookie,
     scope: &str,
     id: LoginId,
-    seen: Timestamp,
+    last_seen_at: Timestamp,
     idle: std::time::Duration,
 ) -> Option<Cookie<'static>> {
-    let text = serde_json::to_string(&Activity { id, seen }).ok()?;
+    let text = serde_json::to_string(&Activity { id, last_seen_at }).ok()?;
     let value = keys.seal(&text, &context("idle", scope, cookie.name()))?;
-    Some(cookie.idle(value, idle))
+    Some(cookie.activity(value, idle))
 }

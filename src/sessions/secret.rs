@@ -5,8 +5,8 @@ use rand::Rng as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// 32 random bytes. The store keeps their SHA-256 alone, so who can read the store cannot make the
-/// cookie.
+/// 32 random bytes. The store has only their SHA-256, so read access to the store is not enough to
+/// forge a cookie.
 pub(super) struct CookieSecret([u8; 32]);
 
 impl CookieSecret {
@@ -23,29 +23,23 @@ impl CookieSecret {
         (length == Ok(bytes.len())).then_some(Self(bytes))
     }
 
-    /// The text for the cookie.
+    /// The value in the cookie.
     pub(super) fn to_text(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// The text for the store.
+    /// The value in the store.
     pub(super) fn digest(&self) -> String {
         URL_SAFE_NO_PAD.encode(Sha256::digest(self.0))
     }
 
-    /// Whether the store has the digest of this secret. Takes the same time wherever they differ.
+    /// Compares this secret with the digest in the store, in constant time.
     pub(super) fn matches(&self, digest: &str) -> bool {
         let mut stored = [0; 32];
         let length = URL_SAFE_NO_PAD.decode_slice(digest, &mut stored);
         let own: [u8; 32] = Sha256::digest(self.0).into();
-        length == Ok(stored.len()) && words(stored).ct_eq(&words(own)).into()
+        length == Ok(stored.len()) && stored.ct_eq(&own).into()
     }
-}
-
-/// Four words are compared faster than 32 bytes.
-fn words(digest: [u8; 32]) -> [u64; 4] {
-    let (words, _) = digest.as_chunks();
-    std::array::from_fn(|index| u64::from_ne_bytes(words[index]))
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use tower_sessions::{
 };
 
 use super::{
-    presented::{HINT, PresentedLogin},
+    cookie::CLOCK_MARGIN,
+    presented::{HINT, PresentedLogin, Source},
     record::{self, LoginRecord},
     secret::CookieSecret,
 };
@@ -19,11 +20,9 @@ use crate::{BoxError, Timestamp};
 
 /// The login, in the data of a session record.
 const LOGIN: &str = "axum-clef.login";
-/// How long a store keeps a record that has expired by the clock of the user store, which may
-/// differ from the clock of the session store.
-const MARGIN: Duration = Duration::from_secs(60 * 60);
 
-/// The login that a cookie names, if the cookie has its secret and the layer `owns` it.
+/// Loads the login that a cookie names. `None` unless the cookie has its secret and the layer
+/// `owns` it.
 ///
 /// # Errors
 ///
@@ -42,11 +41,8 @@ pub(super) async fn load(
     let Some(Value::String(text)) = record.data.remove(LOGIN) else {
         return Ok(None);
     };
-    let login = LoginRecord::read(&text);
-    if !login.is_some_and(|login| secret.matches(&login.secret) && owns(&login)) {
-        return Ok(None);
-    }
-    Ok(Some(PresentedLogin::stored(text, record)))
+    let is_ours = |login: &LoginRecord<'_>| secret.matches(&login.secret) && owns(login);
+    Ok(PresentedLogin::read(text, Source::Stored(record), is_ours))
 }
 
 fn read_cookie(cookie: &[u8]) -> Option<(Id, CookieSecret)> {
@@ -55,7 +51,7 @@ fn read_cookie(cookie: &[u8]) -> Option<(Id, CookieSecret)> {
     Some((id, CookieSecret::read(&cookie[dot + 1..])?))
 }
 
-/// A record that the store cannot decode is no record.
+/// Loads a record. `None` also if the store cannot decode it.
 pub(super) async fn load_record(
     store: &dyn SessionStore,
     id: &Id,
@@ -72,7 +68,7 @@ pub(super) fn text(record: &Record) -> Option<&str> {
     record.data.get(LOGIN)?.as_str()
 }
 
-/// Creates the record of a login: the value of its cookie.
+/// Creates the record of a login, and returns the value of its cookie.
 ///
 /// # Errors
 ///
@@ -85,7 +81,7 @@ pub(super) async fn create(
 ) -> Result<String, BoxError> {
     let secret = CookieSecret::random();
     login.secret = secret.digest().into();
-    login.seen = Some(login.logged_in_at);
+    login.last_seen_at = Some(login.logged_in_at);
     let mut record = Record {
         id: Id::default(),
         data: [(
@@ -103,7 +99,7 @@ pub(super) async fn create(
     Ok(format!("{}.{}", record.id, secret.to_text()))
 }
 
-/// Saves that a request counted as activity.
+/// Saves when a request last counted as activity.
 ///
 /// # Errors
 ///
@@ -112,10 +108,11 @@ pub(super) async fn renew(
     store: &dyn SessionStore,
     text: &str,
     mut record: Record,
-    seen: Timestamp,
+    last_seen_at: Timestamp,
     kept_for: Duration,
 ) -> Result<(), BoxError> {
-    let text = record::with_seen(text, seen).ok_or("the record of a login cannot be read")?;
+    let text = record::with_last_seen_at(text, last_seen_at)
+        .ok_or("the record of a login cannot be read")?;
     record.data.insert(LOGIN.to_owned(), Value::String(text));
     record.expiry_date = expiry(kept_for);
     store.save(&record).await?;
@@ -123,7 +120,7 @@ pub(super) async fn renew(
 }
 
 fn expiry(kept_for: Duration) -> OffsetDateTime {
-    let kept_for = kept_for.saturating_add(MARGIN);
+    let kept_for = kept_for.saturating_add(CLOCK_MARGIN);
     let kept_for = time::Duration::try_from(kept_for).unwrap_or(time::Duration::MAX);
     OffsetDateTime::now_utc().saturating_add(kept_for)
 }

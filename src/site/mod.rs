@@ -31,6 +31,10 @@ impl Site {
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
         let mut origin = address::base_url(text)?;
         let base = origin.path().trim_end_matches('/').to_owned();
+        // A path that begins with `//` is another host.
+        if base.contains("//") {
+            return Err(AddressError::EmptySegment);
+        }
         origin.set_path("/");
         Ok(Self {
             ascii_origin: origin.origin().ascii_serialization(),
@@ -96,12 +100,16 @@ impl Site {
         &self.ascii_origin
     }
 
-    /// Whether the host is this domain or a subdomain of it.
+    /// Whether the host is this domain or a subdomain of it. Browsers refuse the cookies of a
+    /// top-level domain.
     pub(crate) fn is_in(&self, domain: &str) -> bool {
         let host = self.origin.host_str().unwrap_or_default();
-        let is_name = matches!(self.origin.host(), Some(Host::Domain(_)));
+        let has_domains = matches!(self.origin.host(), Some(Host::Domain(_)));
+        let is_top_level = !domain.trim_end_matches('.').contains('.');
         let below = host.strip_suffix(domain);
-        below.is_some_and(|below| below.is_empty() || is_name && below.ends_with('.'))
+        below.is_some_and(|below| {
+            below.is_empty() || has_domains && !is_top_level && below.ends_with('.')
+        })
     }
 
     /// Resolves a reference as a browser does; `None` if it leads to another origin.
@@ -214,6 +222,12 @@ mod tests {
         for domain in ["example.org", "hop.example.com", "a.shop.example.com"] {
             assert!(!shop.is_in(domain), "{domain}");
         }
+        assert!(!shop.is_in("com"), "no browser takes it");
+        let dotted = site("https://example.com.");
+        for domain in ["", ".", "com."] {
+            assert!(!dotted.is_in(domain), "{domain}");
+        }
+        assert!(site("https://localhost").is_in("localhost"));
         let address = site("https://192.0.2.1");
         assert!(address.is_in("192.0.2.1"));
         assert!(!address.is_in("2.1"), "an address has no domains");

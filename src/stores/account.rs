@@ -16,6 +16,14 @@ pub struct Account {
     pub(super) logged_out_at: Option<Timestamp>,
 }
 
+/// The number in the id of an account. Only as [`User::id`] writes it: a logout of `07` would end the
+/// logins of `7` in the store, while what keeps or waits for logins by their user looks for `07`.
+pub(super) fn read_id(id: &str) -> Option<i64> {
+    let digits = id.strip_prefix('-').unwrap_or(id);
+    let is_plain = id == "0" || !digits.starts_with(['+', '0']);
+    id.parse().ok().filter(|_| is_plain)
+}
+
 impl Account {
     /// Ends every login that began until now.
     pub(super) fn log_out(&mut self, now: Timestamp) {

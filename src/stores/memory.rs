@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Account, Clock};
+use super::{Account, Clock, read_id};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
     Timestamp, UserStore,
@@ -97,14 +97,14 @@ impl UserStore for MemoryUserStore {
     type User = Account;
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let Ok(id) = id.parse() else {
+        let Some(id) = read_id(id) else {
             return Ok(None);
         };
         Ok(self.accounts().by_id.get(&id).cloned())
     }
 
     async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let Ok(id) = id.parse() else {
+        let Some(id) = read_id(id) else {
             return Ok(None);
         };
         let mut accounts = self.accounts();
@@ -119,7 +119,7 @@ impl UserStore for MemoryUserStore {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        let Ok(id) = id.parse() else {
+        let Some(id) = read_id(id) else {
             return Ok(false);
         };
         let mut accounts = self.accounts();
@@ -139,7 +139,7 @@ impl UserStore for MemoryUserStore {
         &self,
         login: LoginReference<'_>,
     ) -> Result<Option<LoginCheck<Account>>, BoxError> {
-        let Ok(id) = login.user_id.parse() else {
+        let Some(id) = read_id(login.user_id) else {
             return Ok(None);
         };
         let accounts = self.accounts();

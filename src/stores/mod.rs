@@ -13,6 +13,7 @@ mod sqlite;
 
 use std::sync::Arc;
 
+use self::account::read_id;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresUserStore;
 #[cfg(feature = "sqlite")]

@@ -22,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Account, Clock};
+use super::{Account, Clock, read_id};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
     Timestamp, UserStore,
@@ -186,6 +186,9 @@ pub struct SqliteUserStore {
     /// One write at a time, first come, first served. SQLite alone has each look again after a
     /// pause, while it holds a connection, and some wait too long.
     writing: Arc<Mutex<()>>,
+    /// One write of a login at a time waits for that, so that a logout never waits behind a crowd
+    /// of them.
+    logging_in: Arc<Mutex<()>>,
     clock: Clock,
     /// The latest time in the tables at the start. A clock that was set back between two runs
     /// counts from here until it has caught up.
@@ -236,6 +239,7 @@ impl SqliteUserStore {
         Ok(Self {
             pool,
             writing: Arc::default(),
+            logging_in: Arc::default(),
             clock: Arc::new(Timestamp::now),
             floor: Arc::new(AtomicI64::new(latest.unwrap_or(i64::MIN))),
         })
@@ -264,8 +268,7 @@ impl SqliteUserStore {
     async fn begin_write(
         &self,
     ) -> Result<(MutexGuard<'_, ()>, Transaction<'static, Sqlite>), sqlx::Error> {
-        let guard = timeout(ACQUIRE_LIMIT, self.writing.lock()).await;
-        let guard = guard.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        let guard = turn(&self.writing).await?;
         let mut transaction = self.pool.begin().await?;
         sqlx::query(LOCK).execute(&mut *transaction).await?;
         Ok((guard, transaction))
@@ -281,7 +284,7 @@ impl UserStore for SqliteUserStore {
     type User = Account;
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let Ok(id) = id.parse::<i64>() else {
+        let Some(id) = read_id(id) else {
             return Ok(None);
         };
         let row = sqlx::query(LOAD)
@@ -292,9 +295,10 @@ impl UserStore for SqliteUserStore {
     }
 
     async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let Ok(id) = id.parse::<i64>() else {
+        let Some(id) = read_id(id) else {
             return Ok(None);
         };
+        let _turn = turn(&self.logging_in).await?;
         // A statement without a transaction returns its row before the commit, which may fail.
         let (_guard, mut transaction) = self.begin_write().await?;
         let row = sqlx::query(LOG_IN)
@@ -307,7 +311,7 @@ impl UserStore for SqliteUserStore {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        let Ok(id) = id.parse::<i64>() else {
+        let Some(id) = read_id(id) else {
             return Ok(false);
         };
         // SQLite's clock has milliseconds only, so this clock is used. It is read under the write
@@ -330,7 +334,7 @@ impl UserStore for SqliteUserStore {
         &self,
         login: LoginReference<'_>,
     ) -> Result<Option<LoginCheck<Account>>, BoxError> {
-        let Ok(id) = login.user_id.parse::<i64>() else {
+        let Some(id) = read_id(login.user_id) else {
             return Ok(None);
         };
         let key = login.provider_key.map(RevocationKey::from);
@@ -347,7 +351,7 @@ impl UserStore for SqliteUserStore {
         };
         let provider_revoked_at: Option<i64> = row.try_get("provider_revoked_at")?;
         let check = LoginCheck::new(account(&row)?, self.time())
-            .revoked(row.try_get("revoked")?)
+            .with_revoked(row.try_get("revoked")?)
             .with_provider_revoked_at(provider_revoked_at.map(Timestamp::from_micros));
         Ok(Some(check))
     }
@@ -390,6 +394,7 @@ impl UserStore for SqliteUserStore {
 
 impl IdentityStore for SqliteUserStore {
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        let _turn = turn(&self.logging_in).await?;
         let (_guard, mut transaction) = self.begin_write().await?;
         let row = sqlx::query(FIND_OR_CREATE)
             .bind(profile.subject.issuer())
@@ -415,6 +420,12 @@ impl IdentityStore for SqliteUserStore {
         transaction.commit().await?;
         Ok(user.iter().map(i64::to_string).collect())
     }
+}
+
+/// Waits for a turn, first come, first served.
+async fn turn(queue: &Mutex<()>) -> Result<MutexGuard<'_, ()>, sqlx::Error> {
+    let turn = timeout(ACQUIRE_LIMIT, queue.lock()).await;
+    turn.map_err(|_| sqlx::Error::PoolTimedOut)
 }
 
 fn micros_after(moment: Timestamp, later: Duration) -> i64 {

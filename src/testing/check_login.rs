@@ -69,7 +69,7 @@ async fn check_one<S: UserStore>(
     let id = login.user_id;
     let before = writer.now().await?;
     // As of a login that begins now: a cache has nothing to say about it.
-    let Some(check) = store.check_login(login.begun_at(before)).await? else {
+    let Some(check) = store.check_login(login.with_logged_in_at(before)).await? else {
         let expected = format!("`check_login` to find the user {id:?}, who exists");
         return broken(expected, "`Ok(None)`".to_owned());
     };

@@ -1,4 +1,4 @@
-//! User stores as objects: the type of the user is known to handlers alone.
+//! User stores as trait objects: only handlers know the type of the user.
 
 use std::{
     any::{Any, TypeId},

@@ -1,4 +1,4 @@
-//! What the check of a login asks of a user store, and what the store answers.
+//! The question of a login check to the user store, and the answer.
 
 use crate::{LoginId, ProviderKey, Timestamp};
 
@@ -8,11 +8,11 @@ use crate::{LoginId, ProviderKey, Timestamp};
 pub struct LoginReference<'a> {
     /// The [`User::id`](crate::User::id).
     pub user_id: &'a str,
-    /// The id of the login; `None` for a question about a user in general.
+    /// The id of the login; `None` to ask about a user without a login.
     pub id: Option<LoginId>,
-    /// What a provider's notice can name instead of the user.
+    /// The login's key at its provider, which a logout notice can name instead of the user.
     pub provider_key: Option<ProviderKey<'a>>,
-    /// When the login began. What a store has read before then says nothing about it.
+    /// When the login began. A cached answer from before this time must not be used.
     pub logged_in_at: Option<Timestamp>,
 }
 
@@ -27,30 +27,30 @@ impl<'a> LoginReference<'a> {
         }
     }
 
-    /// With this id.
+    /// Sets the id of the login.
     #[must_use]
     pub fn with_id(mut self, id: LoginId) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// With this key of its provider.
+    /// Sets the login's key at its provider.
     #[must_use]
     pub fn with_provider_key(mut self, key: Option<ProviderKey<'a>>) -> Self {
         self.provider_key = key;
         self
     }
 
-    /// That began at this moment.
+    /// Sets when the login began.
     #[must_use]
-    pub fn begun_at(mut self, logged_in_at: Timestamp) -> Self {
+    pub fn with_logged_in_at(mut self, logged_in_at: Timestamp) -> Self {
         self.logged_in_at = Some(logged_in_at);
         self
     }
 }
 
-/// What the check of one login needs, as [`UserStore::check_login`](crate::UserStore::check_login)
-/// returns it.
+/// The answer of [`UserStore::check_login`](crate::UserStore::check_login): all that the check of
+/// one login needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoginCheck<U> {
@@ -75,14 +75,14 @@ impl<U> LoginCheck<U> {
         }
     }
 
-    /// Whether the login was revoked by its id.
+    /// Sets whether the login was revoked by its id.
     #[must_use]
-    pub fn revoked(mut self, revoked: bool) -> Self {
+    pub fn with_revoked(mut self, revoked: bool) -> Self {
         self.revoked = revoked;
         self
     }
 
-    /// When the login's provider key was revoked, if it was.
+    /// Sets when the login's provider key was revoked.
     #[must_use]
     pub fn with_provider_revoked_at(mut self, revoked_at: Option<Timestamp>) -> Self {
         self.provider_revoked_at = revoked_at;

@@ -1,24 +1,26 @@
-//! What the application brings: its own user, and where users are kept.
+//! The user and user store traits.
 
-mod end_reason;
+mod comparison;
 mod erased;
 mod login_check;
-mod news;
+mod logout_key;
+mod logout_news;
 mod store;
 
 use crate::Timestamp;
 
 pub(crate) use self::{
-    end_reason::EndReason,
+    comparison::EndReason,
     erased::{AnyIdentityStore, AnyUser, AnyUserStore},
 };
 pub use self::{
     login_check::{LoginCheck, LoginReference},
-    news::{LogoutKey, LogoutNews},
+    logout_key::LogoutKey,
+    logout_news::LogoutNews,
     store::{IdentityStore, UserStore},
 };
 
-/// The application's own user, as [`LoggedIn`](crate::LoggedIn) hands it to handlers.
+/// The application's user type, which [`LoggedIn`](crate::LoggedIn) extracts.
 ///
 /// ```
 /// use axum_clef::{Timestamp, User};
@@ -44,10 +46,11 @@ pub use self::{
     note = "implement `axum_clef::User` for the type that your `UserStore` loads"
 )]
 pub trait User: Clone + Send + Sync + 'static {
-    /// The id by which [`UserStore::load`] finds this user again. Logins carry it
-    /// and the log names it, so it must be a plain key and not an e-mail address.
+    /// The id by which [`UserStore::load`] finds this user.
+    ///
+    /// Logins and log lines contain it, so use a plain key and not an e-mail address.
     fn id(&self) -> String;
 
-    /// When this user was last logged out everywhere, as the store has it; `None` if never.
+    /// When this user was last logged out everywhere; `None` if never.
     fn logged_out_at(&self) -> Option<Timestamp>;
 }

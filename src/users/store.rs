@@ -1,4 +1,4 @@
-//! Where users are kept.
+//! The user store traits.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -7,7 +7,9 @@ use tokio::sync::broadcast;
 use super::{LoginCheck, LoginReference, LogoutNews, User};
 use crate::{BoxError, Profile, RevocationKey, Subject, Timestamp};
 
-/// Where an application keeps its users: three methods and a clock, over a table of its own.
+/// Where an application keeps its users.
+///
+/// Three required methods; `now` has a default.
 ///
 /// The table needs two columns beside its own, both 64-bit integers of microseconds: the latest
 /// login (`last_login_at`) and the latest logout (`logged_out_at`, null at first). Implement
@@ -19,12 +21,12 @@ use crate::{BoxError, Profile, RevocationKey, Subject, Timestamp};
 /// - `log_out` reads the clock once nothing else can write the row, and raises `logged_out_at` to
 ///   `max(now, previous + 1, last login + 1)`, so that it ends every login that it finds.
 /// - Once `log_out` has returned, every later `load` on any node returns the new stamp. Put no
-///   cache and no lagging replica behind `load`; the feature `leased` is the cache that keeps the
-///   promise.
+///   cache and no lagging replica behind `load`. The feature `leased` is a cache that keeps this
+///   rule.
 /// - `now` never steps back, and is one clock for all nodes that share the store.
-/// - An id is never given twice, not even after its user was deleted: logins still carry it.
-/// - A future may be dropped at any await, and leaves nothing locked and nothing half-written. An
-///   attempt to log a user out is dropped after five seconds and made again.
+/// - An id is never reused, not even after its user was deleted: logins still contain it.
+/// - A future may be dropped at any await, and then leaves nothing locked and nothing half-written.
+///   A call of `log_out` is dropped after five seconds, and repeated.
 ///
 /// `testing::check_user_store` and `check_identity_store` (feature `testing`) check a store.
 ///
@@ -84,16 +86,15 @@ pub trait UserStore: Send + Sync + 'static {
     /// The application's user.
     type User: User;
 
-    /// Loads a user by their [`User::id`]. `None` if there is no such user: their logins have
-    /// ended.
+    /// Loads a user by their [`User::id`]. `None` if there is no such user: their logins end.
     ///
     /// # Errors
     ///
     /// When the store cannot answer. The request is answered 503.
     fn load(&self, id: &str) -> impl Future<Output = Result<Option<Self::User>, BoxError>> + Send;
 
-    /// Notes that a login of this user begins now, and returns the user. `None` if there is no such
-    /// user, or they may not log in.
+    /// Records that a login of this user begins now, and returns the user. `None` if there is no
+    /// such user, or they may not log in.
     ///
     /// # Errors
     ///
@@ -119,9 +120,9 @@ pub trait UserStore: Send + Sync + 'static {
         async { Ok(Timestamp::now()) }
     }
 
-    /// Everything that the check of one login needs. `None` if there is no such user.
+    /// Returns everything that the check of one login needs. `None` if there is no such user.
     ///
-    /// Every request that asks for the user calls it. By default it calls [`load`](Self::load),
+    /// Called by every request that asks for the user. By default it calls [`load`](Self::load),
     /// [`revoked_at`](Self::revoked_at) and [`now`](Self::now); a store that is a round trip away
     /// answers in one.
     ///
@@ -150,7 +151,7 @@ pub trait UserStore: Send + Sync + 'static {
             let check = LoginCheck::new(user, self.now().await?);
             Ok(Some(
                 check
-                    .revoked(revoked)
+                    .with_revoked(revoked)
                     .with_provider_revoked_at(provider_revoked_at),
             ))
         }
@@ -158,21 +159,21 @@ pub trait UserStore: Send + Sync + 'static {
 
     /// Whether [`revoke`](Self::revoke) keeps what it is given. Defaults to `false`.
     ///
-    /// Without it a sign-out ends this browser's login alone where the login is stored, so a copy
-    /// of its cookie that is in use at that moment may live on; logins sealed in cookies are
-    /// refused by `build`; and a provider's notice about one session ends all logins of its user.
+    /// By default, a sign-out ends only this browser's stored login. A copy of the cookie in use at
+    /// that moment may survive. Sealed logins are an error of `build`, and a provider's notice
+    /// about one session ends all logins of its user.
     fn keeps_revocations(&self) -> bool {
         false
     }
 
-    /// Ends the logins under these keys: records the moment as [`log_out`](Self::log_out) does,
-    /// above the latest login of any user, and keeps it until `keep_until` at least. All keys are
-    /// recorded in one atomic step.
+    /// Ends the logins under these keys, all in one atomic step.
+    ///
+    /// Records a time above the latest login of any user, as [`log_out`](Self::log_out) does, and
+    /// keeps it until `keep_until` at least.
     ///
     /// # Errors
     ///
-    /// When the store cannot answer: as [`log_out`](Self::log_out). By default always, as nothing is
-    /// kept.
+    /// When the store cannot answer, as [`log_out`](Self::log_out). The default always fails.
     fn revoke(
         &self,
         keys: &[RevocationKey],
@@ -182,7 +183,7 @@ pub trait UserStore: Send + Sync + 'static {
         async { Err("this user store keeps no revocations".into()) }
     }
 
-    /// When the logins under this key were ended, if they were and it is still kept.
+    /// When the logins under this key were ended; `None` if they were not.
     ///
     /// # Errors
     ///
@@ -195,24 +196,23 @@ pub trait UserStore: Send + Sync + 'static {
         async { Ok(None) }
     }
 
-    /// How long [`log_out`](Self::log_out) and [`revoke`](Self::revoke) may wait on purpose once
-    /// they have written. Defaults to zero.
+    /// How long [`log_out`](Self::log_out) and [`revoke`](Self::revoke) may wait after they have
+    /// written. Defaults to zero.
     fn log_out_wait(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// News of logouts that other nodes have written, for a store that receives some. Defaults to
-    /// `None`.
+    /// Subscribes to the news of logouts that other nodes have written. Defaults to `None`.
     ///
-    /// News may be late or lost, so nothing that must hold may rest on it.
+    /// News may be late or lost: use it only as a hint.
     fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
         None
     }
 }
 
-/// A [`UserStore`] whose users log in at a provider: what maps the provider's words to users.
+/// A [`UserStore`] that maps provider identities to users.
 ///
-/// The table needs the [`Subject`] beside the rest: issuer and id, unique together.
+/// The table also needs the [`Subject`]: issuer and id, unique together.
 ///
 /// ```
 /// # use std::{collections::HashMap, sync::Mutex};
@@ -261,11 +261,11 @@ pub trait UserStore: Send + Sync + 'static {
 /// }
 /// ```
 pub trait IdentityStore: UserStore {
-    /// Finds the user of a provider's profile, or creates one. `None` turns the person away, with a
+    /// Finds the user of a provider's profile, or creates one. `None` refuses the login, with a
     /// page that says so.
     ///
-    /// Two first logins of one person at the same time give one user. Match the
-    /// [`Subject`] alone: an e-mail address can change hands.
+    /// Two first logins of one subject at the same time give one user. Match the [`Subject`] alone:
+    /// an e-mail address can be reassigned.
     ///
     /// # Errors
     ///
@@ -275,8 +275,8 @@ pub trait IdentityStore: UserStore {
         profile: &Profile,
     ) -> impl Future<Output = Result<Option<Self::User>, BoxError>> + Send;
 
-    /// Ends every login of the users whom this subject stands for, as
-    /// [`log_out`](UserStore::log_out) does: their ids. Empty if it stands for none.
+    /// Ends every login of the users of this subject, as [`log_out`](UserStore::log_out) does, and
+    /// returns their ids. Empty if it has no user.
     ///
     /// # Errors
     ///
@@ -287,7 +287,7 @@ pub trait IdentityStore: UserStore {
     ) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send;
 }
 
-/// A shared store is a store: an application keeps one handle and gives the other to the layer.
+/// An application can keep one handle of a shared store and pass the other to the layer.
 impl<S: UserStore> UserStore for Arc<S> {
     type User = S::User;
 

@@ -351,7 +351,7 @@ async fn what_any_client_can_send_is_counted_and_logged_once_a_second() {
         ),
         (
             " INFO ",
-            "did not begin",
+            "did not start",
             || Request::get("/clef/signed-out?state=x"),
             "",
         ),
@@ -386,6 +386,12 @@ async fn what_any_client_can_send_is_counted_and_logged_once_a_second() {
         assert_eq!(browser.get(&app, "/account").await.status, 503);
     }
     log::assert_one(&[" ERROR ", "a store did not answer"], "a store");
+    // Also where the application signs out itself.
+    log::listen();
+    for _ in 0..1_000 {
+        assert_eq!(browser.post(&app, "/leave").await.status, 503);
+    }
+    log::assert_one(&[" ERROR ", "a sign-out by a handler failed"], "/leave");
 }
 
 /// What was known to be the provider is not lost among forged notices.
@@ -452,4 +458,18 @@ async fn a_layer_that_never_sees_an_address_says_so_once() {
         }
         log::assert_one(&words, "unknown");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn logouts_that_cannot_be_written_are_logged_once_a_second() {
+    let site = Site::new();
+    let logouts = site.node().layer.logouts();
+    site.faults.break_at(0, Fault::Fails, Lasting::UntilMended);
+    log::listen();
+    let (one, other) = tokio::join!(logouts.log_out_user("1"), logouts.log_out_user("2"));
+    assert_eq!([one, other], [Err(LogoutError::Pending); 2]);
+    let events = log::events();
+    let failed = |event: &&String| event.contains("a logout could not be written");
+    let failed = events.iter().filter(failed).count();
+    assert!((1..=2).contains(&failed), "{events:#?}");
 }

@@ -177,12 +177,12 @@ async fn what_was_read_before_a_login_began_says_nothing_of_it() {
     let login = LoginReference::new(&id);
     let now = node.leased.check_login(login).await.unwrap().unwrap().now;
     let check = async |login| node.leased.check_login(login).await.map(drop).unwrap();
-    check(login.begun_at(now)).await;
+    check(login.with_logged_in_at(now)).await;
     assert_eq!(node.users.reads(), 1);
     // At another node, by the clock of the store: it may have been set forward by far more than
     // the lease.
     let later = Timestamp::from_micros(now.as_micros() + 1);
-    check(login.begun_at(later)).await;
+    check(login.with_logged_in_at(later)).await;
     assert_eq!(node.users.reads(), 2);
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use axum_clef::{ClefLayer, ClefLayerBuilder, LoginEnding};
+use axum_clef::{ClefLayer, ClefLayerBuilder, LogoutReason};
 use tokio::time::Instant;
 
 use crate::{
@@ -101,7 +101,7 @@ async fn one_of_several_logins_of_a_user_ends_alone_at_another_node() {
         let (phones, desks) = (here.end(&mut phone).await, here.end(&mut desk).await);
         phone.post(&elsewhere, "/clef/sign-out").await;
         here.pass(INTERVAL).await;
-        assert_eq!(phones.ending(), Some(LoginEnding::SessionGone), "{sealed}");
+        assert_eq!(phones.reason(), Some(LogoutReason::SessionGone), "{sealed}");
         here.pass(HOUR).await;
         assert!(!desks.has_ended(), "{sealed}");
     }
@@ -124,7 +124,7 @@ async fn a_record_that_is_saved_back_after_a_sign_out_keeps_no_page_open() {
         // By a renewal that ran late.
         world.sessions.inner.save(&record).await.unwrap();
         here.pass(INTERVAL).await;
-        assert_eq!(end.ending(), Some(LoginEnding::SessionGone));
+        assert_eq!(end.reason(), Some(LogoutReason::SessionGone));
         assert!(others.iter().all(|other| !other.has_ended()));
     }
 }
@@ -137,7 +137,7 @@ async fn a_user_that_is_gone_is_logged_out() {
     let end = node.end(&mut browser).await;
     users.forget_all();
     node.pass(INTERVAL).await;
-    assert_eq!(end.ending(), Some(LoginEnding::LoggedOut));
+    assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,7 +302,7 @@ async fn a_short_outage_is_not_noticed_and_a_long_one_ends_what_is_open() {
         assert!(begun.elapsed() <= 3 * INTERVAL, "{:?}", begun.elapsed());
         node.pass(2 * INTERVAL).await;
         for end in &open {
-            assert_eq!(end.ending(), Some(LoginEnding::Unknown));
+            assert_eq!(end.reason(), Some(LogoutReason::Unknown));
         }
         assert_eq!(browser.status(&node, "/clef/live").await, 503);
         broken.store(false, SeqCst);
@@ -327,7 +327,7 @@ async fn a_user_who_alone_cannot_be_asked_about_is_out_alone() {
     node.pass(Duration::from_secs(59)).await;
     assert!(!ends[0].has_ended());
     node.pass(3 * INTERVAL).await;
-    assert_eq!(ends[0].ending(), Some(LoginEnding::Unknown));
+    assert_eq!(ends[0].reason(), Some(LogoutReason::Unknown));
     node.pass(HOUR).await;
     assert!(!ends[1].has_ended());
 }
@@ -342,7 +342,7 @@ async fn a_session_store_that_is_down_is_the_same() {
     node.pass(Duration::from_secs(59)).await;
     assert!(!end.has_ended());
     node.pass(3 * INTERVAL).await;
-    assert_eq!(end.ending(), Some(LoginEnding::Unknown));
+    assert_eq!(end.reason(), Some(LogoutReason::Unknown));
 }
 
 #[tokio::test(start_paused = true)]
@@ -359,7 +359,7 @@ async fn whoever_is_logged_in_in_many_places_is_not_in_doubt_for_longer() {
     assert!(ends.iter().all(|end| !end.has_ended()));
     node.pass(4 * INTERVAL).await;
     for end in &ends {
-        assert_eq!(end.ending(), Some(LoginEnding::Unknown));
+        assert_eq!(end.reason(), Some(LogoutReason::Unknown));
     }
 }
 
@@ -381,10 +381,10 @@ async fn whoever_begins_to_listen_during_a_question_ends_in_time() {
     let second = node.end(&mut second).await;
     assert!(!first.has_ended());
     node.pass(Duration::from_secs(5)).await;
-    assert_eq!(first.ending(), Some(LoginEnding::Expired));
+    assert_eq!(first.reason(), Some(LogoutReason::Expired));
     assert!(!second.has_ended());
     node.pass(HOUR / 2).await;
-    assert_eq!(second.ending(), Some(LoginEnding::Expired));
+    assert_eq!(second.reason(), Some(LogoutReason::Expired));
 }
 
 #[tokio::test(start_paused = true)]
@@ -399,7 +399,7 @@ async fn a_store_that_panics_is_asked_again() {
     users.panics.store(false, SeqCst);
     elsewhere.notice("token:12345").await;
     node.pass(INTERVAL).await;
-    assert_eq!(end.ending(), Some(LoginEnding::LoggedOut));
+    assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
 }
 
 #[tokio::test(start_paused = true)]
@@ -410,7 +410,7 @@ async fn an_unreadable_session_is_gone() {
     let end = node.end(&mut browser).await;
     world.sessions.unreadable.store(true, SeqCst);
     node.pass(INTERVAL).await;
-    assert_eq!(end.ending(), Some(LoginEnding::SessionGone));
+    assert_eq!(end.reason(), Some(LogoutReason::SessionGone));
 }
 
 #[tokio::test(start_paused = true)]
@@ -429,7 +429,7 @@ async fn the_layer_may_go_before_its_listeners_and_leaves_nothing_behind() {
     drop(here);
     elsewhere.notice("token:12345").await;
     elsewhere.pass(INTERVAL).await;
-    assert_eq!(end.ending(), Some(LoginEnding::LoggedOut));
+    assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
     drop(others);
     elsewhere.pass(SECOND).await;
     drop(elsewhere);

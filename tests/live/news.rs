@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum_clef::{
-    ClefLayer, LoginEnding, LogoutKey, LogoutNews, ProviderSession, RevocationKey, Subject,
+    ClefLayer, LogoutKey, LogoutNews, LogoutReason, ProviderSession, RevocationKey, Subject,
 };
 use tokio::sync::broadcast::{self, Sender};
 
@@ -73,7 +73,7 @@ async fn news_of_a_logout_is_looked_into_at_once() {
         site.users.asked();
         site.news.send(news).unwrap();
         site.moment().await;
-        assert_eq!(end.ending(), Some(LoginEnding::LoggedOut));
+        assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
         assert!(!others.has_ended());
         assert_eq!(site.users.asked(), ["12345"], "about nobody else");
     }
@@ -92,7 +92,7 @@ async fn news_of_a_sign_out_is_looked_into_at_once() {
     let key = LogoutKey::Revocation(RevocationKey::Login(id.parse().unwrap()));
     site.news.send(LogoutNews::LoggedOut(key)).unwrap();
     site.moment().await;
-    assert_eq!(end.ending(), Some(LoginEnding::SessionGone));
+    assert_eq!(end.reason(), Some(LogoutReason::SessionGone));
     site.here.pass(INTERVAL).await;
     assert!(!others.has_ended());
 }
@@ -126,7 +126,7 @@ async fn news_during_a_question_makes_for_another() {
     site.moment().await;
     site.users.answered.go();
     site.moment().await;
-    assert_eq!(end.ending(), Some(LoginEnding::LoggedOut));
+    assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
 }
 
 #[tokio::test(start_paused = true)]
@@ -189,7 +189,7 @@ async fn where_news_does_not_come_the_interval_shows_it() {
     site.elsewhere.notice("token:12345").await;
     site.moment().await;
     site.here.pass(INTERVAL).await;
-    assert_eq!(end.ending(), Some(LoginEnding::LoggedOut));
+    assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
 
     // Nor when nobody sends any more.
     browser.log_in(&site.here, "code:12345").await;
@@ -199,7 +199,7 @@ async fn where_news_does_not_come_the_interval_shows_it() {
     site.users.news = None;
     site.elsewhere.notice("token:12345:again").await;
     site.here.pass(INTERVAL).await;
-    assert_eq!(end.ending(), Some(LoginEnding::LoggedOut));
+    assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,6 +217,6 @@ async fn what_was_told_before_anybody_listened_is_not_missed() {
     assert_eq!(late.await.unwrap().unwrap().status(), 200);
     site.here.pass(SECOND).await;
     let end = site.here.taken();
-    assert_eq!(end.ending(), Some(LoginEnding::LoggedOut));
+    assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
     browser.log_in(&site.here, "code:12345").await;
 }

@@ -15,7 +15,7 @@ use axum::{
     routing::get,
 };
 use axum_clef::{
-    ClefLayer, ClefLayerBuilder, LoggedIn, Login, LoginEnd, UserStore, stores::Account,
+    ClefLayer, ClefLayerBuilder, LoggedIn, Login, LogoutSignal, UserStore, stores::Account,
 };
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
@@ -31,7 +31,7 @@ pub struct Node {
     pub app: Router,
     pub layer: ClefLayer,
     world: World,
-    ends: Arc<Mutex<Vec<LoginEnd>>>,
+    ends: Arc<Mutex<Vec<LogoutSignal>>>,
 }
 
 impl Node {
@@ -45,27 +45,27 @@ impl Node {
     }
 
     pub fn over(world: &World, layer: ClefLayer) -> Self {
-        let ends = Arc::<Mutex<Vec<LoginEnd>>>::default();
+        let ends = Arc::<Mutex<Vec<LogoutSignal>>>::default();
         let (kept, kept_late) = (Arc::clone(&ends), Arc::clone(&ends));
         let late = world.slow.clone();
         let routes = layer
             .routes()
             .route(
                 "/end",
-                get(move |end: LoginEnd| async move { kept.lock().unwrap().push(end) }),
+                get(move |end: LogoutSignal| async move { kept.lock().unwrap().push(end) }),
             )
             // Listens some time after it was checked who is there.
             .route(
                 "/late",
                 get(move |_: LoggedIn<Account>, mut parts: Parts| async move {
                     late.here().await;
-                    let end = LoginEnd::from_request_parts(&mut parts, &()).await;
+                    let end = LogoutSignal::from_request_parts(&mut parts, &()).await;
                     kept_late.lock().unwrap().push(end.unwrap());
                 }),
             )
             .route(
                 "/perhaps",
-                get(|end: Option<LoginEnd>| async move { end.is_some().to_string() }),
+                get(|end: Option<LogoutSignal>| async move { end.is_some().to_string() }),
             )
             .route(
                 "/id",
@@ -80,13 +80,13 @@ impl Node {
     }
 
     /// The end of this browser's login, as a handler has it.
-    pub async fn end(&self, browser: &mut Browser) -> LoginEnd {
+    pub async fn end(&self, browser: &mut Browser) -> LogoutSignal {
         assert_eq!(browser.status(self, "/end").await, 200);
         self.taken()
     }
 
     /// What the handler has that listened last.
-    pub fn taken(&self) -> LoginEnd {
+    pub fn taken(&self) -> LogoutSignal {
         self.ends.lock().unwrap().pop().unwrap()
     }
 

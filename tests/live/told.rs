@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::{ClefLayer, LoginEnding, Subject};
+use axum_clef::{ClefLayer, LogoutReason, Subject};
 use tokio::time::Instant;
 
 use crate::{
@@ -29,7 +29,7 @@ fn site(sealed: bool) -> (World, Node) {
 }
 
 /// Awaits an end that is there, or nearly.
-async fn ending(end: axum_clef::LoginEnd) -> LoginEnding {
+async fn ending(end: axum_clef::LogoutSignal) -> LogoutReason {
     let begun = Instant::now();
     let ending = tokio::time::timeout(PATIENCE, end).await;
     let ending = ending.expect("it never ends");
@@ -58,8 +58,8 @@ async fn the_webhook_tells_every_listener_of_the_person_and_nobody_else() {
     for page in &mut pages {
         page.hears_at_once().await;
     }
-    assert_eq!(ending(end.clone()).await, LoginEnding::LoggedOut);
-    assert_eq!(ending(end).await, LoginEnding::LoggedOut);
+    assert_eq!(ending(end.clone()).await, LogoutReason::LoggedOut);
+    assert_eq!(ending(end).await, LogoutReason::LoggedOut);
     others.hears_nothing_within(HOUR).await;
     assert!(!others_end.has_ended());
 }
@@ -77,9 +77,9 @@ async fn a_waiting_future_and_its_clones_end() {
     drop(end);
     node.notice("token:12345").await;
     for waiting in waiting {
-        assert_eq!(waiting.await.unwrap(), LoginEnding::LoggedOut);
+        assert_eq!(waiting.await.unwrap(), LogoutReason::LoggedOut);
     }
-    assert_eq!(ending(given_up).await, LoginEnding::LoggedOut);
+    assert_eq!(ending(given_up).await, LogoutReason::LoggedOut);
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,7 +152,7 @@ async fn a_sign_out_is_told_to_this_browser_alone() {
             let end = node.end(&mut phone).await;
             phone.post(&node, path).await;
             page.hears_at_once().await;
-            assert_eq!(ending(end).await, LoginEnding::SignedOut);
+            assert_eq!(ending(end).await, LogoutReason::SignedOut);
             others.hears_nothing_within(HOUR).await;
         }
     }
@@ -183,7 +183,7 @@ async fn a_page_whose_login_is_replaced_looks_again() {
         page.is_in().await;
         let end = node.end(&mut browser).await;
         browser.log_in(&node, "code:12345").await;
-        assert_eq!(ending(end).await, LoginEnding::SessionGone);
+        assert_eq!(ending(end).await, LogoutReason::SessionGone);
         looks_again(&mut page).await;
         browser.open(&node).await.is_in().await;
     }
@@ -200,7 +200,7 @@ async fn a_page_whose_record_is_gone_looks_again() {
     let record = world.sessions.last_saved();
     world.sessions.inner.delete(&record.id).await.unwrap();
     node.pass(INTERVAL).await;
-    assert_eq!(end.ending(), Some(LoginEnding::SessionGone));
+    assert_eq!(end.reason(), Some(LogoutReason::SessionGone));
     looks_again(&mut page).await;
     browser.open(&node).await.hears_at_once().await;
 }
@@ -298,15 +298,15 @@ async fn a_logout_between_the_check_and_the_listening_is_not_missed() {
             let expected = match what {
                 "a login" => {
                     browser.log_in(&node, "code:12345:sid:abc").await;
-                    LoginEnding::SessionGone
+                    LogoutReason::SessionGone
                 }
                 path if path.starts_with('/') => {
                     browser.post(&node, path).await;
-                    LoginEnding::SessionGone
+                    LogoutReason::SessionGone
                 }
                 token => {
                     assert_eq!(node.notice(token).await, 200);
-                    LoginEnding::LoggedOut
+                    LogoutReason::LoggedOut
                 }
             };
             world.slow.go();
@@ -330,7 +330,7 @@ async fn whoever_begins_to_listen_while_a_logout_is_owed_is_told() {
     assert_eq!(node.notice("token:12345").await, 503);
     world.slow.go();
     assert_eq!(late.await.unwrap().unwrap().status(), 200);
-    assert_eq!(ending(node.taken()).await, LoginEnding::LoggedOut);
+    assert_eq!(ending(node.taken()).await, LogoutReason::LoggedOut);
     assert_eq!(browser.status(&node, "/account").await, 401);
 }
 
@@ -347,7 +347,7 @@ async fn a_login_ends_with_its_lifetime() {
     assert!(!end.has_ended());
     // Sooner than the interval would show it.
     node.pass(Duration::from_secs(3)).await;
-    assert_eq!(end.ending(), Some(LoginEnding::Expired));
+    assert_eq!(end.reason(), Some(LogoutReason::Expired));
     page.hears_at_once().await;
 }
 
@@ -359,7 +359,7 @@ async fn a_login_that_ends_before_it_is_first_asked_about_does_so() {
     let mut browser = Browser::of(&node, "code:12345").await;
     let end = node.end(&mut browser).await;
     node.pass(lifetime + Duration::from_millis(50)).await;
-    assert_eq!(end.ending(), Some(LoginEnding::Expired));
+    assert_eq!(end.reason(), Some(LogoutReason::Expired));
 }
 
 #[tokio::test(start_paused = true)]
@@ -381,7 +381,7 @@ async fn a_page_that_is_left_open_goes_idle_and_a_use_keeps_it() {
     let mut page = browser.open(&node).await;
     page.is_in().await;
     node.pass(DAY / 4 + Duration::from_secs(2)).await;
-    assert_eq!(end.ending(), Some(LoginEnding::Expired));
+    assert_eq!(end.reason(), Some(LogoutReason::Expired));
     page.hears_at_once().await;
     assert_eq!(browser.status(&node, "/account").await, 401);
 }
@@ -399,7 +399,7 @@ async fn a_page_with_a_sealed_login_looks_again_when_it_may_be_idle() {
     // The browser alone has the time of this use.
     assert_eq!(browser.status(&node, "/account").await, 200);
     node.pass(DAY / 4 + Duration::from_secs(2)).await;
-    assert_eq!(end.ending(), Some(LoginEnding::SessionGone));
+    assert_eq!(end.reason(), Some(LogoutReason::SessionGone));
     looks_again(&mut page).await;
     let mut page = browser.open(&node).await;
     page.is_in().await;

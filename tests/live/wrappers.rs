@@ -12,7 +12,7 @@ use axum::{
     },
     routing::get,
 };
-use axum_clef::LoginEnd;
+use axum_clef::LogoutSignal;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
@@ -22,7 +22,7 @@ use crate::support::{Browser, Node, World};
 /// For what comes over a socket, and never for what is told.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn events(end: LoginEnd) -> impl IntoResponse {
+async fn events(end: LogoutSignal) -> impl IntoResponse {
     let first = stream::iter([Ok::<_, io::Error>(Event::default().data("first"))]);
     Sse::new(end.stream(first.chain(stream::pending())))
 }
@@ -43,11 +43,11 @@ fn pieces(go_on: Arc<Notify>) -> impl stream::Stream<Item = io::Result<Bytes>> +
     })
 }
 
-async fn socket(end: LoginEnd, upgrade: WebSocketUpgrade) -> Response {
+async fn socket(end: LogoutSignal, upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(move |socket| echo(socket, end))
 }
 
-async fn echo(mut socket: WebSocket, mut end: LoginEnd) {
+async fn echo(mut socket: WebSocket, mut end: LogoutSignal) {
     loop {
         let message = tokio::select! {
             biased;
@@ -71,27 +71,30 @@ async fn echo(mut socket: WebSocket, mut end: LoginEnd) {
 async fn site(world: &World, go_on: &Arc<Notify>) -> Node {
     let layer = world.layer();
     let (chunked, sized) = (Arc::clone(go_on), Arc::clone(go_on));
-    let more = Router::new()
-        .route("/events", get(events))
-        .route("/socket", get(socket))
-        .route(
-            "/archive",
-            get(move |end: LoginEnd| async move { end.body(Body::from_stream(pieces(chunked))) }),
-        )
-        .route(
-            "/archive/sized",
-            get(move |end: LoginEnd| async move {
-                let body = end.body(Body::from_stream(pieces(sized)));
-                (
-                    [("content-length", 10 * PIECE.len())].map(|(n, v)| (n, v.to_string())),
-                    body,
-                )
-            }),
-        )
-        .route(
-            "/whole",
-            get(|end: LoginEnd| async move { end.body(Body::from(PIECE)) }),
-        );
+    let more =
+        Router::new()
+            .route("/events", get(events))
+            .route("/socket", get(socket))
+            .route(
+                "/archive",
+                get(move |end: LogoutSignal| async move {
+                    end.body(Body::from_stream(pieces(chunked)))
+                }),
+            )
+            .route(
+                "/archive/sized",
+                get(move |end: LogoutSignal| async move {
+                    let body = end.body(Body::from_stream(pieces(sized)));
+                    (
+                        [("content-length", 10 * PIECE.len())].map(|(n, v)| (n, v.to_string())),
+                        body,
+                    )
+                }),
+            )
+            .route(
+                "/whole",
+                get(|end: LogoutSignal| async move { end.body(Body::from(PIECE)) }),
+            );
     let app = world.pages(layer.routes().merge(more)).layer(layer.clone());
     world.serve(app, layer).await
 }

@@ -159,14 +159,14 @@ fn plain_values(said: &Said) {
     said.by(&(ButtonColor::Blue));
     said.by(&(ButtonStyle::Flat));
     said.by(&(ButtonType::Login));
-    said.by(&axum_clef::LoginEnding::LoggedOut);
+    said.by(&axum_clef::LogoutReason::LoggedOut);
     said.by(&Fault::Down);
     said.by(&Rule::Answers);
     said.by_error(&ProviderErrorKind::Refused);
     said.by_error(&axum_clef::LogoutError::Pending);
     said.by(&axum_clef::RejectionKind::Unauthenticated);
     said.by(&LogoutOutcome::NotANotice(StatusCode::BAD_REQUEST, "no"));
-    said.by(&clef("https://clef.example").logout_answer(LogoutOutcome::ComeBack));
+    said.by(&clef("https://clef.example").logout_answer(LogoutOutcome::TryAgain));
 }
 
 fn clef(base_url: &str) -> Clef {

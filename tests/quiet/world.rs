@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Router, response::IntoResponse as _, routing::get};
 use axum_clef::{
-    ClefButton, ClefLayer, LoggedIn, LoggedInRejection, Login, LoginEnd, LoginFailure, Logouts,
+    ClefButton, ClefLayer, LoggedIn, LoggedInRejection, Login, LoginFailure, LogoutSignal, Logouts,
     SameOrigin, SessionKey, Sessions, SignOut,
     clef::Clef,
     stores::{Account, SqliteUserStore},
@@ -88,7 +88,7 @@ impl World {
                                      user: LoggedIn<Account>,
                                      login: Login,
                                      logouts: Logouts,
-                                     end: LoginEnd,
+                                     end: LogoutSignal,
                                      sign_out: SignOut,
                                      button: ClefButton| {
             let html = button.html();

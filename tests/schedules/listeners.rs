@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum_clef::LoginEnding;
+use axum_clef::LogoutReason;
 use futures_util::FutureExt as _;
 
 use crate::{
@@ -22,10 +22,10 @@ fn listens(world: &World, browser: &Browser) -> Actor {
 }
 
 /// How it ended for each listener.
-async fn endings(world: &World) -> Vec<Option<LoginEnding>> {
+async fn endings(world: &World) -> Vec<Option<LogoutReason>> {
     tokio::time::sleep(SOON).await;
     let listeners = world.listeners.lock().unwrap();
-    listeners.iter().map(|end| end.ending()).collect()
+    listeners.iter().map(|end| end.reason()).collect()
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_logout_while_a_handler_begins_to_listen() {
         };
         let check = async |world: World, ()| {
             for ending in endings(&world).await {
-                assert_eq!(ending, Some(LoginEnding::LoggedOut));
+                assert_eq!(ending, Some(LogoutReason::LoggedOut));
             }
         };
         let schedules = explore(Kind::Stored, prepare, check);

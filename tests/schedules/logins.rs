@@ -154,9 +154,12 @@ fn two_logins_in_two_tabs_end_the_one_before() {
             world.gates.free(&[
                 "the code is exchanged",
                 "the store finds the user",
-                "the store answers the login",
                 "a revocation is looked up",
             ]);
+            // A stored login has enough places to wait at without this one.
+            if matches!(kind, Kind::Stored) {
+                world.gates.free(&["the store answers the login"]);
+            }
             ((browser, copy), actors)
         };
         let check = async |world: World, (browser, copy): (Browser, Browser)| {

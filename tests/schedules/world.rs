@@ -18,9 +18,9 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    BoxError, ClefLayer, IdentityStore, LoggedIn, LoginCheck, LoginEnd, LoginReference, Profile,
-    ProviderSession, RevocationKey, SessionKey, SessionStore, Sessions, Subject, Timestamp,
-    UserStore,
+    BoxError, ClefLayer, IdentityStore, LoggedIn, LoginCheck, LoginReference, LogoutSignal,
+    Profile, ProviderSession, RevocationKey, SessionKey, SessionStore, Sessions, Subject,
+    Timestamp, UserStore,
     clef::Clef,
     provider::{
         CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope,
@@ -58,7 +58,7 @@ pub struct World {
     pub users: HeldUsers,
     pub router: Router,
     /// Of the requests of `/listen`.
-    pub listeners: Arc<Mutex<Vec<LoginEnd>>>,
+    pub listeners: Arc<Mutex<Vec<LogoutSignal>>>,
     clock: Arc<AtomicI64>,
 }
 
@@ -90,7 +90,7 @@ impl World {
             .unwrap();
         let slow = gates.clone();
         let late = gates.clone();
-        let listeners = Arc::<Mutex<Vec<LoginEnd>>>::default();
+        let listeners = Arc::<Mutex<Vec<LogoutSignal>>>::default();
         let listening = Arc::clone(&listeners);
         let router = Router::new()
             .route("/account", get(|_: LoggedIn<Account>| async {}))
@@ -104,7 +104,7 @@ impl World {
                 "/listen",
                 get(|_: LoggedIn<Account>, mut parts: Parts| async move {
                     late.pass("a handler begins to listen").await;
-                    let end = LoginEnd::from_request_parts(&mut parts, &()).await;
+                    let end = LogoutSignal::from_request_parts(&mut parts, &()).await;
                     listening.lock().unwrap().push(end.unwrap());
                 }),
             )

@@ -1,6 +1,6 @@
 //! No resurrection: what runs late brings no login back and overwrites no newer one.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::{
     Router,
@@ -302,4 +302,38 @@ async fn a_record_that_cannot_be_deleted_is_ended_all_the_same() {
         set_cookie(response.headers(), "auth-9").is_some(),
         "it is removed"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_answers_just_in_time_is_none_the_later_for_its_renewal() {
+    let world = World::new();
+    let app = world.app(&world.layer());
+    let jar = Jar::logged_in(&app, "12345").await;
+    world.clock.advance(120 * MINUTE);
+    world.sessions.before_write.set();
+    let request = held(&app, &jar, "/account", &world.sessions.after_load).await;
+    tokio::time::sleep(Duration::from_millis(9_500)).await;
+    world.sessions.after_load.go();
+    assert_eq!(request.await.unwrap().status(), 200);
+    world.sessions.before_write.go();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_waits_for_the_ends_of_earlier_ones_at_once() {
+    let world = World::new();
+    let site = "http://127.0.0.1:9";
+    let app = world.app_of(world.builder_at(site, world.sealed()));
+    let logins = [
+        Jar::logged_in(&app, "12345").await,
+        Jar::logged_in(&app, "12345").await,
+        Jar::logged_in(&app, "12345").await,
+    ];
+    let mut jar = Jar::default();
+    let callback = jar.begin(&app, "12345").await;
+    let earlier = logins.map(|jar| format!("auth-9={}; ", jar.cookies["auth-9"]));
+    jar.around.0 = earlier.concat().into_bytes();
+    world.users.revoke_fails.store(true, SeqCst);
+    let begun_at = tokio::time::Instant::now();
+    assert_eq!(jar.get(&app, &callback).await.status(), 303);
+    assert!(begun_at.elapsed() < Duration::from_millis(1_500));
 }

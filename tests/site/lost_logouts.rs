@@ -2,11 +2,15 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum::{body::Body, http::Request};
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
 use axum_clef::Subject;
+use futures_util::future::join_all;
 use tower::ServiceExt as _;
 
-use crate::support::{Browser, Node, World};
+use crate::support::{Browser, Jar, Node, World, jar};
 
 #[tokio::test]
 async fn a_logout_whose_store_fails_is_kept_until_it_holds() {
@@ -199,4 +203,52 @@ async fn the_application_ends_logins_by_the_same_path() {
     assert_eq!(logouts.log_out_user("2").await, Ok(true));
     assert_eq!(logouts.log_out_user("unauthenticated").await, Ok(false));
     assert!(!other.is_in(&here).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn logouts_at_once_are_bounded() {
+    use axum_clef::LogoutError;
+
+    let world = World::new();
+    let builder = world.builder().pending_logout_limit(2);
+    let layer = builder.build().unwrap();
+    let logouts = layer.logouts();
+    world.users.log_out_fails.store(true, SeqCst);
+    let (first, second, third) = tokio::join!(
+        logouts.log_out_user("1"),
+        logouts.log_out_user("2"),
+        logouts.log_out_user("3"),
+    );
+    assert_eq!([first, second], [Err(LogoutError::Pending); 2]);
+    assert_eq!(third, Err(LogoutError::QueueFull));
+    assert_eq!(layer.pending_logouts(), 2);
+}
+
+/// A client can send one cookie a thousand times, also long after its login has ended.
+#[tokio::test]
+async fn one_login_takes_one_place_however_often_it_is_signed_out() {
+    let world = World::new();
+    for (kind, sessions) in world.both() {
+        let layer = world.builder_over(sessions).pending_logout_limit(4);
+        let layer = layer.build().unwrap();
+        let app = world.app(&layer);
+        let jar = Jar::logged_in(&app, "12345").await;
+        let mut other = Jar::logged_in(&app, "67890").await;
+        world.users.revoke_fails.store(true, SeqCst);
+        let sign_outs = (0..8).map(|_| jar.ask(&app, Method::POST, "/clef/sign-out"));
+        for answer in join_all(sign_outs).await {
+            assert_eq!(answer.status(), 503, "{kind}: it is not written yet");
+        }
+        assert_eq!(layer.pending_logouts(), 1, "{kind}");
+        assert!(!jar.clone().is_in(&app).await, "{kind}");
+        // There is room for others.
+        let told = jar::notice(&app, &format!("token:67890:{kind}")).await;
+        assert_eq!(told, 200, "{kind}");
+        assert!(!other.is_in(&app).await, "{kind}");
+
+        world.users.revoke_fails.store(false, SeqCst);
+        let again = jar.ask(&app, Method::POST, "/clef/sign-out");
+        assert_eq!(again.await.status(), 303, "{kind}");
+        assert_eq!(layer.pending_logouts(), 0, "{kind}");
+    }
 }

@@ -186,3 +186,29 @@ async fn a_session_of_the_application_in_the_same_store_is_no_login() -> Result<
     assert!(jar.is_in(&app).await);
     Ok(())
 }
+
+/// They share the name of the cookie too, as long as nobody gives one of them another.
+#[tokio::test]
+async fn two_sites_below_one_host_do_not_mix_their_users() {
+    let shop = World::new();
+    let office = World {
+        users: TestUsers::new(MemoryUserStore::new()),
+        ..shop.clone()
+    };
+    let boss = Profile::new(Subject::new(ISSUER, "boss"));
+    office.users.inner.find_or_create(&boss).await.unwrap();
+    for (kind, sessions) in shop.both() {
+        let [shop, office] = [(&shop, "shop"), (&office, "office")].map(|(world, base)| {
+            let site = format!("{}/{base}", World::SITE);
+            let builder = world.builder_at(&site, sessions.clone());
+            world.app_of(builder.base_path_stripped())
+        });
+        let mut jar = Jar::default();
+        let callback = jar.begin(&shop, "12345").await;
+        assert_eq!(jar.get(&shop, &callback).await.status(), 303, "{kind}");
+        assert_eq!(jar.user(&shop).await.as_deref(), Some("12345"), "{kind}");
+        assert_eq!(jar.clone().user(&office).await, None, "{kind}");
+        jar.clone().sign_out(&office).await;
+        assert!(jar.is_in(&shop).await, "{kind}");
+    }
+}

@@ -5,8 +5,9 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use axum_clef::stores::SqliteUserStore;
 
 use crate::support::{
-    Browser, Node, TestUsers, World,
+    Browser, Jar, Node, TestUsers, World,
     clock::{DAY, MINUTE},
+    jar::notice,
 };
 
 /// A browser that is logged in as `12345:sid:abc`, say.
@@ -183,4 +184,27 @@ async fn a_session_of_another_issuer_than_the_subjects_is_no_login() {
     let response = browser.come_back(&node, "code:12345:elsewhere:abc", &state);
     assert_eq!(response.await.status(), 500);
     assert!(!browser.is_in(&node).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_hangs_ends_no_login_that_began_after_another_one() {
+    let world = World::new();
+    world.provider.names_sessions.store(true, SeqCst);
+    let app = world.app(&world.layer());
+    let mut in_session = Jar::logged_in(&app, "12345:sid:abc").await;
+    world.users.before_revoke.set();
+    let hangs = {
+        let app = app.clone();
+        tokio::spawn(async move { notice(&app, "session:abc:of:12345").await })
+    };
+    world.users.before_revoke.reached().await;
+    // It names the same user, and is written.
+    assert_eq!(notice(&app, "session:xyz:of:12345").await, 200);
+    let mut without = Jar::logged_in(&app, "12345").await;
+    // The attempt that hangs is dropped and made again.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    hangs.await.unwrap();
+    assert_eq!(notice(&app, "session:abc:of:12345").await, 200);
+    assert!(!in_session.is_in(&app).await);
+    assert!(without.is_in(&app).await);
 }

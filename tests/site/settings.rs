@@ -32,6 +32,20 @@ fn the_site_is_https_or_on_this_machine() {
         ("https://user@example.com", AddressError::NotPlain),
         ("https://example.com?a=b", AddressError::NotPlain),
         ("https://example.com#top", AddressError::NotPlain),
+        // `Location: //evil.example/` leads elsewhere.
+        (
+            "https://example.com//evil.example",
+            AddressError::EmptySegment,
+        ),
+        (
+            "https://example.com/\\evil.example",
+            AddressError::EmptySegment,
+        ),
+        (
+            "https://example.com/.//evil.example",
+            AddressError::EmptySegment,
+        ),
+        ("https://example.com/a//b", AddressError::EmptySegment),
     ] {
         assert_eq!(error(site), Some(BuildError::Site(why)), "{site}");
     }
@@ -101,6 +115,12 @@ fn pages_of_the_application_are_paths_that_no_route_has() {
     }
     assert_eq!(error(world.builder().login_page("/log-in")), None);
     assert_eq!(error(world.builder().after_sign_out("/bye")), None);
+    // This one leads to itself, and the others are no pages.
+    for route in ["/clef/signed-out", "/clef/sign-out", "/clef/callback"] {
+        let after = error(world.builder().after_sign_out(route));
+        assert_eq!(after, Some(BuildError::AfterSignOut(route.to_owned())));
+    }
+    assert_eq!(error(world.builder().after_sign_out("/clef/login")), None);
 }
 
 #[test]
@@ -139,6 +159,11 @@ fn a_cookie_has_a_plain_name_and_a_domain_that_the_site_is_in() {
         ("https://shop.example.com", ".example.com", false),
         ("https://shop.example.com", "example.com; Secure", false),
         ("https://shop.example.com", "", false),
+        ("https://shop.example.com", "com", false),
+        ("https://shop.example.com.", "com.", false),
+        ("https://shop.example.com.", "", false),
+        ("http://shop.localhost:9", "localhost", false),
+        ("http://localhost:9", "localhost", true),
         ("https://192.0.2.1", "2.1", false),
         ("http://127.0.0.1:9", "0.0.1", false),
         ("http://127.0.0.1:9", "127.0.0.1", true),
@@ -155,9 +180,14 @@ fn nothing_is_limited_to_nothing() {
     let none = AdmissionLimits::default().concurrency(0);
     let none_per_client = AdmissionLimits::default().concurrency_per_client(0);
     type Zero = fn(Builder, AdmissionLimits) -> Builder;
-    let zeros: [(&str, Zero); 8] = [
+    let zeros: [(&str, Zero); 10] = [
         ("idle_expiry", |b, _| b.idle_expiry(Duration::ZERO)),
         ("lifetime", |b, _| b.lifetime(Duration::ZERO)),
+        // Timestamps count in microseconds.
+        ("idle_expiry", |b, _| {
+            b.idle_expiry(Duration::from_nanos(999))
+        }),
+        ("lifetime", |b, _| b.lifetime(Duration::from_nanos(999))),
         ("pending_logout_limit", |b, _| b.pending_logout_limit(0)),
         ("most_live_pages", |b, _| b.most_live_pages(0)),
         ("most_live_pages_per_user", |b, _| {

@@ -1,16 +1,39 @@
 //! Signing out, by the ready route and in a handler, and forms of other sites.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
-use axum::{Router, routing::post};
-use axum_clef::SameOrigin;
+use axum::{
+    Router,
+    http::request::Parts,
+    routing::{get, post},
+};
+use axum_clef::{ClefLayerBuilder, Login, LogoutSignal, SameOrigin};
 use reqwest::header::CONTENT_TYPE;
 
 use crate::support::{
-    Browser, Jar, World,
+    Browser, Jar, TestUsers, World,
     browser::{bystander, location},
-    jar::text,
+    jar::{notice, text},
 };
+
+/// Counts the calls of `on_sign_out`.
+fn counted(
+    builder: ClefLayerBuilder<TestUsers>,
+) -> (ClefLayerBuilder<TestUsers>, Arc<AtomicUsize>) {
+    let calls = Arc::<AtomicUsize>::default();
+    let counter = Arc::clone(&calls);
+    let builder = builder.on_sign_out(move |_: Parts, _: Login| {
+        counter.fetch_add(1, SeqCst);
+        async { Ok(()) }
+    });
+    (builder, calls)
+}
 
 #[tokio::test]
 async fn a_page_of_another_site_cannot_sign_a_user_out() {
@@ -174,5 +197,127 @@ async fn a_sign_out_of_a_handler_that_a_store_does_not_take_is_503() {
         world.users.failing.store(false, SeqCst);
         assert_eq!(jar, Jar::default(), "the browser is signed out");
         assert!(!copy.is_in(&app).await, "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hook_runs_once_a_slow_store_has_taken_the_sign_out() {
+    let world = World::new();
+    for (kind, sessions) in world.both() {
+        for path in ["/clef/sign-out", "/leave"] {
+            let (builder, calls) = counted(world.builder_over(sessions.clone()));
+            let app = world.app_of(builder);
+            let mut jar = Jar::logged_in(&app, "12345").await;
+            world.users.before_revoke.set();
+            assert_eq!(jar.post(&app, path).await.status(), 503, "{kind}");
+            assert_eq!(jar, Jar::default(), "{kind}");
+            assert_eq!(calls.load(SeqCst), 0, "not before it has ended");
+            world.users.before_revoke.go();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(calls.load(SeqCst), 1, "{kind} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_hook_runs_where_the_record_cannot_be_deleted() {
+    let world = World::new();
+    world.users.no_revocations.store(true, SeqCst);
+    let (builder, calls) = counted(world.builder());
+    let app = world.app_of(builder);
+    let mut jar = Jar::logged_in(&app, "12345").await;
+    world.sessions.deletes_fail.store(true, SeqCst);
+    assert_eq!(jar.sign_out(&app).await.status(), 503);
+    assert_eq!(jar, Jar::default());
+    assert_eq!(calls.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_login_that_has_ended_is_not_signed_out_again() {
+    let world = World::new();
+    for (kind, sessions) in world.both() {
+        let (builder, calls) = counted(world.builder_over(sessions));
+        let app = world.app_of(builder);
+        let mut jar = Jar::logged_in(&app, "12345").await;
+        let mut copy = jar.clone();
+        assert_eq!(jar.sign_out(&app).await.status(), 303);
+        assert_eq!(calls.load(SeqCst), 1, "{kind}");
+        assert_eq!(copy.sign_out(&app).await.status(), 303);
+        assert_eq!(copy, Jar::default(), "its cookies are removed");
+        assert_eq!(calls.load(SeqCst), 1, "{kind}");
+
+        let mut jar = Jar::logged_in(&app, "12345").await;
+        assert_eq!(notice(&app, &format!("token:12345:{kind}")).await, 200);
+        assert_eq!(jar.sign_out(&app).await.status(), 303);
+        assert_eq!(jar, Jar::default());
+        assert_eq!(calls.load(SeqCst), 1, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn the_hook_runs_at_a_sign_out_everywhere() {
+    let world = World::new();
+    for (kind, sessions) in world.both() {
+        let builder = world.builder_over(sessions).sign_out_everywhere();
+        let (builder, calls) = counted(builder);
+        let app = world.app_of(builder);
+        let mut jar = Jar::logged_in(&app, "12345").await;
+        assert_eq!(jar.sign_out(&app).await.status(), 303);
+        assert_eq!(calls.load(SeqCst), 1, "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_out_that_a_store_does_not_take_says_that_this_browser_is_signed_out() {
+    let world = World::new();
+    for (kind, sessions) in world.both() {
+        let app = world.app_over(sessions);
+        let mut jar = Jar::logged_in(&app, "12345").await;
+        world.users.failing.store(true, SeqCst);
+        let response = jar.sign_out(&app).await;
+        world.users.failing.store(false, SeqCst);
+        assert_eq!(response.status(), 503, "{kind}");
+        let page = text(response).await;
+        assert!(
+            page.contains("You are signed out in this browser"),
+            "{page}"
+        );
+        assert!(!page.contains("/clef/login"), "{page}");
+    }
+}
+
+/// A page that is open: its signal of the logout.
+async fn open_page(world: &World, builder: ClefLayerBuilder<TestUsers>) -> (Router, Signals) {
+    let signals = Signals::default();
+    let listening = Arc::clone(&signals);
+    let layer = builder.build().unwrap();
+    let listen = get(move |signal: LogoutSignal| async move {
+        listening.lock().unwrap().push(signal);
+    });
+    let routes = layer.routes().route("/listen", listen);
+    (world.pages(routes).layer(layer), signals)
+}
+
+type Signals = Arc<Mutex<Vec<LogoutSignal>>>;
+
+#[tokio::test(start_paused = true)]
+async fn an_open_page_stays_where_a_full_queue_refuses_the_end_of_its_login() {
+    for anew in [false, true] {
+        let world = World::new();
+        let builder = world.builder_over(world.sealed()).pending_logout_limit(1);
+        let (app, signals) = open_page(&world, builder).await;
+        let mut jar = Jar::logged_in(&app, "12345").await;
+        let mut other = Jar::logged_in(&app, "67890").await;
+        jar.get(&app, "/listen").await;
+        world.users.log_out_fails.store(true, SeqCst);
+        let everywhere = other.post(&app, "/everywhere").await;
+        assert!(text(everywhere).await.contains("Pending"));
+        match anew {
+            false => assert_eq!(jar.sign_out(&app).await.status(), 503),
+            true => jar.clone().log_in(&app, "12345").await,
+        }
+        let reason = signals.lock().unwrap()[0].reason();
+        assert_eq!(reason, None, "anew: {anew}");
+        assert!(jar.is_in(&app).await);
     }
 }

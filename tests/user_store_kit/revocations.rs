@@ -210,7 +210,7 @@ impl Members {
             }
             _ => {}
         }
-        let check = LoginCheck::new(member, now).revoked(revoked);
+        let check = LoginCheck::new(member, now).with_revoked(revoked);
         Ok(Some(check.with_provider_revoked_at(provider_revoked_at)))
     }
 }

@@ -12,7 +12,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 
-use super::Account;
+use super::{Account, read_id};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
     Timestamp, UserStore,
@@ -118,7 +118,7 @@ impl PostgresUserStore {
 
     /// Runs a statement that returns the user with this id.
     async fn user(&self, statement: &'static str, id: &str) -> Result<Option<Account>, BoxError> {
-        let Ok(id) = id.parse::<i64>() else {
+        let Some(id) = read_id(id) else {
             return Ok(None);
         };
         let row = sqlx::query(statement)
@@ -141,7 +141,7 @@ impl UserStore for PostgresUserStore {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        let Ok(id) = id.parse::<i64>() else {
+        let Some(id) = read_id(id) else {
             return Ok(false);
         };
         let written = sqlx::query(statements::LOG_OUT)
@@ -163,7 +163,7 @@ impl UserStore for PostgresUserStore {
         &self,
         login: LoginReference<'_>,
     ) -> Result<Option<LoginCheck<Account>>, BoxError> {
-        let Ok(id) = login.user_id.parse::<i64>() else {
+        let Some(id) = read_id(login.user_id) else {
             return Ok(None);
         };
         let key = login.provider_key.map(RevocationKey::from);
@@ -182,7 +182,7 @@ impl UserStore for PostgresUserStore {
         let now = Timestamp::from_micros(row.try_get("now")?);
         let provider_revoked_at: Option<i64> = row.try_get("provider_revoked_at")?;
         let check = LoginCheck::new(account(&row)?, now)
-            .revoked(row.try_get("revoked")?)
+            .with_revoked(row.try_get("revoked")?)
             .with_provider_revoked_at(provider_revoked_at.map(Timestamp::from_micros));
         Ok(Some(check))
     }

@@ -1,4 +1,4 @@
-//! The comparison, and what else ends a login by itself.
+//! The comparison of a login with logouts and its own end.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) enum EndReason {
 }
 
 impl EndReason {
-    /// In words, for the log.
+    /// The reason in words, for the log.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::LoggedOut => "the user was logged out",
@@ -29,7 +29,8 @@ impl EndReason {
 }
 
 impl LoginCheck<AnyUser> {
-    /// How much is left of a login with this stamp, end and `lifetime`; `None` if it has no end.
+    /// Compares a login with this stamp, end and `lifetime` with every logout: the time left, or
+    /// `None` if it has no end.
     ///
     /// # Errors
     ///

@@ -1,0 +1,385 @@
+//! Writing one logout: which stores take it, and under which keys it waits for them.
+
+use std::{
+    future::{Future as _, poll_fn},
+    sync::Arc,
+    task::Poll,
+};
+
+use super::{
+    UnknownSubjects,
+    queue::{LogoutQueue, Permit, Ticket, WaitingGuard},
+    write,
+};
+use crate::{
+    LoginId, LogoutScope, RevocationKey, Subject, Timestamp,
+    users::{AnyIdentityStore, AnyUserStore, LogoutKey},
+};
+
+/// A logout to write.
+#[derive(Debug, Clone)]
+pub(crate) enum Logout {
+    /// All logins of the user with this id.
+    User(String),
+    /// What a provider has named.
+    Provider(LogoutScope),
+    /// One login, in a store that keeps revocations.
+    Login {
+        id: LoginId,
+        /// When every copy of its cookie has ended by itself.
+        keep_until: Timestamp,
+    },
+}
+
+/// How a logout was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WriteOutcome {
+    LoggedOut,
+    /// There is no such user.
+    UnknownUser,
+    /// The store keeps no revocations, and the notice does not name the user.
+    SessionsNotKept,
+}
+
+/// Where a logout is written to.
+#[derive(Clone)]
+pub(crate) struct Stores {
+    pub(crate) users: Arc<dyn AnyUserStore>,
+    /// `None` for a site without a provider.
+    pub(crate) identities: Option<Arc<dyn AnyIdentityStore>>,
+    pub(crate) unknown_subjects: UnknownSubjects,
+}
+
+impl Permit {
+    /// Writes a logout, however long that takes. `ended` is called with the logins that end: for a
+    /// user or a subject once this node refuses them, and again with the user once that is known;
+    /// for a key once it is written.
+    pub(crate) async fn write(
+        self,
+        stores: &Stores,
+        logout: &Logout,
+        ended: impl Fn(&LogoutKey),
+    ) -> WriteOutcome {
+        let Self {
+            queue,
+            guard,
+            ticket,
+        } = self;
+        let queue = &queue;
+        let _guard = guard.unwrap_or_else(|| WaitingGuard::new(queue));
+        match logout {
+            Logout::User(id) => log_out_user(queue, stores, id, ended).await,
+            Logout::Login { id, keep_until } => {
+                let key = RevocationKey::Login(*id);
+                let enter = || queue.enter(LogoutKey::Revocation(key.clone()));
+                let pending = vec![(ticket.unwrap_or_else(enter), key.clone())];
+                revoke(queue, stores, pending, Some(*keep_until), ended).await
+            }
+            Logout::Provider(LogoutScope::Person(subject)) => {
+                log_out_subject(queue, stores, subject, ended).await
+            }
+            Logout::Provider(LogoutScope::Session { session, person }) => {
+                if stores.users.keeps_revocations() {
+                    let mut keys = vec![RevocationKey::Session(session.clone())];
+                    keys.extend(person.clone().map(RevocationKey::Subject));
+                    let pending = keys
+                        .into_iter()
+                        .map(|key| (queue.enter(LogoutKey::Revocation(key.clone())), key))
+                        .collect();
+                    return revoke(queue, stores, pending, None, ended).await;
+                }
+                match person {
+                    Some(subject) => log_out_subject(queue, stores, subject, ended).await,
+                    None => WriteOutcome::SessionsNotKept,
+                }
+            }
+        }
+    }
+}
+
+async fn log_out_user(
+    queue: &LogoutQueue,
+    stores: &Stores,
+    id: &str,
+    ended: impl Fn(&LogoutKey),
+) -> WriteOutcome {
+    let key = LogoutKey::User(id.to_owned());
+    let ticket = queue.enter(key.clone());
+    ended(&key);
+    match ticket
+        .write(write::user(queue.failures(), &stores.users, id))
+        .await
+    {
+        Some(false) => WriteOutcome::UnknownUser,
+        Some(true) => {
+            ticket.settle();
+            WriteOutcome::LoggedOut
+        }
+        None => WriteOutcome::LoggedOut,
+    }
+}
+
+async fn log_out_subject(
+    queue: &LogoutQueue,
+    stores: &Stores,
+    subject: &Subject,
+    ended: impl Fn(&LogoutKey),
+) -> WriteOutcome {
+    let Some(identities) = &stores.identities else {
+        return WriteOutcome::UnknownUser;
+    };
+    let key = LogoutKey::Subject(subject.clone());
+    let ticket = queue.enter(key.clone());
+    ended(&key);
+    let written = |users: &[String]| {
+        ticket.settle();
+        for id in users {
+            ended(&LogoutKey::User(id.clone()));
+        }
+        WriteOutcome::LoggedOut
+    };
+    let write = || write::subject(queue.failures(), &stores.users, identities, subject);
+    let unknown_at = match ticket.write(write()).await {
+        None => return WriteOutcome::LoggedOut,
+        Some(Ok(users)) => return written(&users),
+        Some(Err(unknown_at)) => unknown_at,
+    };
+    stores.unknown_subjects.log_out(subject, unknown_at);
+    // For the other nodes, where a first login may be under way.
+    if stores.users.keeps_revocations() {
+        let keys = [RevocationKey::UnknownSubject(subject.clone())];
+        if ticket
+            .write(write::revoke(queue.failures(), &stores.users, &keys, None))
+            .await
+            .is_none()
+        {
+            return WriteOutcome::LoggedOut;
+        }
+    }
+    // A first login that was checked before the revocation was written has made a user by now.
+    match ticket.write(write()).await {
+        None => WriteOutcome::LoggedOut,
+        Some(Ok(users)) => written(&users),
+        Some(Err(_)) => WriteOutcome::UnknownUser,
+    }
+}
+
+async fn revoke(
+    queue: &LogoutQueue,
+    stores: &Stores,
+    mut pending: Vec<(Ticket, RevocationKey)>,
+    keep_until: Option<Timestamp>,
+    ended: impl Fn(&LogoutKey),
+) -> WriteOutcome {
+    while !pending.is_empty() {
+        let keys: Vec<_> = pending.iter().map(|(_, key)| key.clone()).collect();
+        tokio::select! {
+            biased;
+            () = write::revoke(queue.failures(), &stores.users, &keys, keep_until) => {
+                pending.iter().for_each(|(ticket, _)| ticket.settle());
+                pending.iter().for_each(|(ticket, _)| ended(&ticket.key));
+                break;
+            }
+            // Writing it too would end the logins that began under its key since.
+            () = any_superseded(&pending) => {}
+        }
+        pending.retain(|(ticket, _)| !ticket.is_superseded());
+    }
+    WriteOutcome::LoggedOut
+}
+
+/// Ready once a later logout under one of the keys is written.
+async fn any_superseded(pending: &[(Ticket, RevocationKey)]) {
+    let mut superseded: Vec<_> = pending
+        .iter()
+        .map(|(ticket, _)| Box::pin(ticket.superseded()))
+        .collect();
+    poll_fn(|context| {
+        let mut tickets = superseded.iter_mut();
+        match tickets.any(|ticket| ticket.as_mut().poll(context).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
+
+    use super::*;
+    use crate::{BoxError, IdentityStore, Profile, ProviderKey, UserStore, stores::Account};
+
+    /// A store that hangs at the first logout and takes the second.
+    #[derive(Default)]
+    struct HangsOnce {
+        logouts: AtomicUsize,
+        keeps_revocations: bool,
+    }
+
+    impl HangsOnce {
+        async fn write(&self) {
+            if self.logouts.fetch_add(1, Ordering::SeqCst) == 0 {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    impl UserStore for HangsOnce {
+        type User = Account;
+
+        async fn load(&self, _: &str) -> Result<Option<Account>, BoxError> {
+            Ok(None)
+        }
+
+        async fn log_in(&self, _: &str) -> Result<Option<Account>, BoxError> {
+            Ok(None)
+        }
+
+        async fn log_out(&self, _: &str) -> Result<bool, BoxError> {
+            self.write().await;
+            Ok(true)
+        }
+
+        fn keeps_revocations(&self) -> bool {
+            self.keeps_revocations
+        }
+
+        async fn revoke(&self, _: &[RevocationKey], _: Timestamp) -> Result<(), BoxError> {
+            self.write().await;
+            Ok(())
+        }
+    }
+
+    impl IdentityStore for HangsOnce {
+        async fn find_or_create(&self, _: &Profile) -> Result<Option<Account>, BoxError> {
+            Ok(None)
+        }
+
+        async fn log_out_subject(&self, _: &Subject) -> Result<Vec<String>, BoxError> {
+            self.write().await;
+            Ok(vec!["1".to_owned()])
+        }
+    }
+
+    fn stores(store: HangsOnce) -> Stores {
+        let store = Arc::new(store);
+        Stores {
+            users: Arc::clone(&store) as Arc<dyn AnyUserStore>,
+            identities: Some(store as Arc<dyn AnyIdentityStore>),
+            unknown_subjects: UnknownSubjects::default(),
+        }
+    }
+
+    fn subject(id: &str) -> Subject {
+        Subject::new("https://clef.test", id)
+    }
+
+    /// A logout that hangs at first, with a permit of its own.
+    fn write(
+        queue: &LogoutQueue,
+        stores: &Stores,
+        logout: Logout,
+    ) -> tokio::task::JoinHandle<WriteOutcome> {
+        let (permit, stores) = (queue.permit().unwrap(), stores.clone());
+        tokio::spawn(async move { permit.write(&stores, &logout, |_| {}).await })
+    }
+
+    fn of_user(id: &str) -> Logout {
+        Logout::User(id.to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn permits_are_bounded_and_come_back() {
+        let queue = LogoutQueue::new(2);
+        let logouts =
+            ["1", "2"].map(|id| write(&queue, &stores(HangsOnce::default()), of_user(id)));
+        tokio::task::yield_now().await;
+        assert!(queue.permit().is_none());
+        for logout in logouts {
+            assert_eq!(logout.await.unwrap(), WriteOutcome::LoggedOut);
+        }
+        assert!(queue.permit().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_notice_that_is_only_verified_takes_no_permit_from_another() {
+        let queue = LogoutQueue::new(1);
+        let forged = [queue.permit(), queue.permit(), queue.permit()];
+        assert!(forged.iter().all(Option::is_some));
+        let logout = write(&queue, &stores(HangsOnce::default()), of_user("1"));
+        tokio::task::yield_now().await;
+        assert!(queue.permit().is_none(), "it waits for the store");
+        logout.abort();
+        assert!(logout.await.unwrap_err().is_cancelled());
+        assert!(queue.permit().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_ends_with_its_user_where_no_revocations_are_kept() {
+        let queue = LogoutQueue::new(1);
+        let session = crate::ProviderSession::new("https://clef.test", "abc");
+        let alex = subject("12345");
+        let scope = LogoutScope::session(session, Some(alex.clone()));
+        let logout = Logout::Provider(scope);
+        let logout = write(&queue, &stores(HangsOnce::default()), logout);
+        tokio::task::yield_now().await;
+        assert!(queue.contains("1", None, Some(&alex), None));
+        assert!(!queue.contains("2", None, Some(&subject("67890")), None));
+        assert_eq!(logout.await.unwrap(), WriteOutcome::LoggedOut);
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_and_the_logins_without_one_are_refused_until_they_are_revoked() {
+        let queue = LogoutQueue::new(1);
+        let issuer = "https://clef.test";
+        let session = crate::ProviderSession::new(issuer, "abc");
+        let scope = LogoutScope::session(session, Some(subject("12345")));
+        let store = HangsOnce {
+            keeps_revocations: true,
+            ..HangsOnce::default()
+        };
+        let logout = write(&queue, &stores(store), Logout::Provider(scope));
+        tokio::task::yield_now().await;
+        let contains = |key| queue.contains("1", None, Some(&subject("12345")), Some(key));
+        assert!(contains(ProviderKey::Session { issuer, id: "abc" }));
+        assert!(contains(ProviderKey::Subject {
+            issuer,
+            id: "12345"
+        }));
+        assert!(!contains(ProviderKey::Session {
+            issuer,
+            id: "another"
+        }));
+        assert_eq!(logout.await.unwrap(), WriteOutcome::LoggedOut);
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_logout_that_is_written_settles_those_that_came_before() {
+        let queue = LogoutQueue::new(2);
+        let stores = stores(HangsOnce::default());
+        let begun_at = tokio::time::Instant::now();
+        let hangs = write(&queue, &stores, of_user("1"));
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        let second = write(&queue, &stores, of_user("1"));
+        assert_eq!(second.await.unwrap(), WriteOutcome::LoggedOut);
+        assert_eq!(hangs.await.unwrap(), WriteOutcome::LoggedOut);
+        assert_eq!(queue.len(), 0);
+        assert_eq!(begun_at.elapsed(), Duration::ZERO, "neither waits");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_hangs_is_dropped_and_made_again() {
+        let queue = LogoutQueue::new(1);
+        let logout = write(&queue, &stores(HangsOnce::default()), of_user("1"));
+        let written = tokio::time::timeout(Duration::from_secs(60), logout).await;
+        assert_eq!(written.unwrap().unwrap(), WriteOutcome::LoggedOut);
+    }
+}
