@@ -11,7 +11,7 @@ pub struct Browser {
     pub person: usize,
     /// The login that it has, unless that is over for sure.
     pub login: Option<Login>,
-    /// How often it has logged in and signed out.
+    /// How often it has logged in and signed out, or hung up in the middle of that.
     pub changes: u64,
     cookies: BTreeMap<String, String>,
 }
@@ -24,6 +24,12 @@ impl Browser {
             changes: 0,
             cookies: BTreeMap::new(),
         }
+    }
+
+    /// It has hung up in the middle of what ends its login.
+    pub fn doubt(&mut self) {
+        self.login = self.login.map(Login::doubted);
+        self.changes += 1;
     }
 
     /// The header `Cookie` of a request.

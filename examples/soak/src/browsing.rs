@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Instant};
 
 use axum::http::{StatusCode, header};
 use rand::{RngExt as _, rngs::StdRng};
+use reqwest::RequestBuilder;
+use url::Url;
 
 use crate::{
     browser::Browser,
-    oracle::Verdict,
+    oracle::{LoginUnderWay, RequestUnderWay, Verdict},
     site::{ACCOUNT, BASKET, HOME, NOBODY},
     soak::{Answer, Soak},
 };
@@ -24,9 +26,10 @@ impl Soak {
                 continue;
             }
             match chance.random_range(0..100) {
-                0..70 => self.open(&mut browser, ACCOUNT).await,
-                70..92 => self.open(&mut browser, HOME).await,
-                92..96 => self.open_in_background(number, &browser),
+                0..66 => self.open(&mut browser, ACCOUNT).await,
+                66..87 => self.open(&mut browser, HOME).await,
+                87..91 => self.open_in_background(number, &browser),
+                91..96 => self.leave_early(&mut browser, &mut chance).await,
                 _ => {
                     // A request with this login is still in progress when it ends.
                     if chance.random_bool(0.5) {
@@ -41,31 +44,40 @@ impl Soak {
 
     /// A login, from the site to Clef and back.
     pub async fn log_in(&self, browser: &mut Browser) {
-        let start = self.get("/clef/login");
-        let Some(answer) = self.send(start, browser.cookies()).await else {
+        let Some((callback, under_way)) = self.begin_to_log_in(browser).await else {
             return;
-        };
-        browser.take(&answer.headers);
-        let person = &self.people[browser.person];
-        let (callback, under_way) = {
-            // Clef tells the site of a logout that it has not heard of before it lets somebody
-            // in anew; none is under way here, so that each is told by the one who counts it.
-            let _none_begins = person.hold().await;
-            let location = answer.headers.get(header::LOCATION);
-            let location = location.and_then(|location| location.to_str().ok());
-            let id = &self.site.people[browser.person];
-            let approved = self.site.clef.approve(id, location.unwrap_or_default());
-            match approved.await {
-                Ok(callback) => (callback, person.login_begins()),
-                Err(error) => return self.tally.error(format!("no login began: {error}")),
-            }
         };
         let callback = self.http.get(callback);
-        let answer = self.send(callback, browser.cookies()).await;
-        let (verdict, login) = person.login_ends(&under_way);
-        let Some(answer) = answer else {
-            return;
-        };
+        if let Some(answer) = self.send(callback, browser.cookies()).await {
+            self.logged_in(browser, under_way, &answer);
+        }
+    }
+
+    /// From the site to Clef: the way back.
+    pub async fn begin_to_log_in(&self, browser: &mut Browser) -> Option<(Url, LoginUnderWay)> {
+        let start = self.get("/clef/login");
+        let answer = self.send(start, browser.cookies()).await?;
+        browser.take(&answer.headers);
+        let person = &self.people[browser.person];
+        // Clef tells the site of a logout that it has not heard of before it lets somebody in
+        // anew; none is under way here, so that each is told by the one who counts it.
+        let _none_begins = person.hold().await;
+        let location = answer.headers.get(header::LOCATION);
+        let location = location.and_then(|location| location.to_str().ok());
+        let id = &self.site.people[browser.person];
+        let approved = self.site.clef.approve(id, location.unwrap_or_default());
+        match approved.await {
+            Ok(callback) => Some((callback, person.login_begins())),
+            Err(error) => {
+                self.tally.error(format!("no login began: {error}"));
+                None
+            }
+        }
+    }
+
+    /// The callback is answered.
+    pub fn logged_in(&self, browser: &mut Browser, under_way: LoginUnderWay, answer: &Answer) {
+        let (verdict, login) = self.people[browser.person].login_ends(&under_way);
         browser.take(&answer.headers);
         match answer.status {
             StatusCode::SEE_OTHER => {
@@ -87,13 +99,22 @@ impl Soak {
     pub async fn open(&self, browser: &mut Browser, page: &str) {
         let person = &self.people[browser.person];
         let under_way = person.request_begins(browser.login);
-        let answer = self.send(self.get(page), browser.cookies()).await;
-        let verdict = person.request_ends(&under_way);
-        let Some(answer) = answer else {
-            return;
-        };
+        if let Some(answer) = self.send(self.get(page), browser.cookies()).await {
+            self.opened(browser, page, &under_way, &answer);
+        }
+    }
+
+    /// A page is answered.
+    pub fn opened(
+        &self,
+        browser: &mut Browser,
+        page: &str,
+        under_way: &RequestUnderWay,
+        answer: &Answer,
+    ) {
+        let verdict = self.people[browser.person].request_ends(under_way);
         browser.take(&answer.headers);
-        if self.judge(browser.person, page, &answer, verdict) == Some(false) {
+        if self.judge(browser.person, page, answer, verdict) == Some(false) {
             browser.login = None;
         }
     }
@@ -128,11 +149,18 @@ impl Soak {
         });
     }
 
-    async fn sign_out(&self, browser: &mut Browser) {
-        let request = self.http.post(format!("{}/clef/sign-out", self.site.url));
-        let Some(answer) = self.send(request, browser.cookies()).await else {
-            return;
-        };
+    pub async fn sign_out(&self, browser: &mut Browser) {
+        if let Some(answer) = self.send(self.to_sign_out(), browser.cookies()).await {
+            self.signed_out(browser, &answer);
+        }
+    }
+
+    pub fn to_sign_out(&self) -> RequestBuilder {
+        self.http.post(format!("{}/clef/sign-out", self.site.url))
+    }
+
+    /// A sign-out is answered.
+    pub fn signed_out(&self, browser: &mut Browser, answer: &Answer) {
         browser.take(&answer.headers);
         match answer.status {
             StatusCode::SEE_OTHER => self.tally.count(|counts| counts.sign_outs += 1),
@@ -147,7 +175,7 @@ impl Soak {
         browser.changes += 1;
     }
 
-    fn get(&self, path: &str) -> reqwest::RequestBuilder {
+    pub fn get(&self, path: &str) -> RequestBuilder {
         self.http.get(format!("{}{path}", self.site.url))
     }
 

@@ -28,6 +28,8 @@ pub struct Counts {
     pub saved_back: u64,
     /// Notices that came again.
     pub repeated: u64,
+    /// Requests whose client hung up before the answer.
+    pub hang_ups: u64,
     /// Notices and sign-outs that the site could not write within a second, as on a busy disk.
     pub put_off: u64,
     pub stale_accepts: u64,
@@ -39,6 +41,11 @@ impl Counts {
     /// Whether nothing happened that must not.
     pub fn is_clean(&self) -> bool {
         self.bad() == 0
+    }
+
+    /// What was written and answered.
+    fn writes(&self) -> u64 {
+        self.logins + self.logouts + self.sign_outs
     }
 
     fn bad(&self) -> u64 {
@@ -86,6 +93,11 @@ impl Tally {
         mem::take(&mut *self.counts())
     }
 
+    /// How much was written and answered so far.
+    pub fn writes(&self) -> u64 {
+        self.counts().writes()
+    }
+
     pub fn progress(&self) -> String {
         let counts = self.counts();
         format!(
@@ -110,9 +122,16 @@ pub struct Figures<'a> {
     pub start: Memory,
     pub half: Memory,
     pub end: Memory,
+    /// What was written before the last tenth of the time.
+    pub early_writes: u64,
 }
 
 impl Figures<'_> {
+    /// How much was written in the last tenth of the time. Nothing: the site has locked up.
+    fn late_writes(&self) -> u64 {
+        self.counts.writes().saturating_sub(self.early_writes)
+    }
+
     /// What was done too seldom to say anything, on the slowest machine too.
     pub fn missing(&self) -> Vec<&'static str> {
         let counts = &self.counts;
@@ -126,6 +145,8 @@ impl Figures<'_> {
             ("notices repeated", counts.repeated, seconds / 2),
             ("sign-outs", counts.sign_outs, seconds / 2),
             ("saved back", counts.saved_back, seconds / 2),
+            ("hang-ups", counts.hang_ups, seconds / 2),
+            ("written at the end", self.late_writes(), 1 + seconds / 10),
         ];
         let floors = floors.into_iter();
         let missing = floors.filter(|(_, count, floor)| count < floor);
@@ -145,6 +166,7 @@ impl fmt::Display for Figures<'_> {
             sign_outs,
             saved_back,
             repeated,
+            hang_ups,
             put_off,
             stale_accepts,
             false_refusals,
@@ -153,15 +175,18 @@ impl fmt::Display for Figures<'_> {
         let per_second = *requests as f64 / self.took.as_secs_f64();
         write!(
             formatter,
-            "soak seconds={} sessions={} people={} requests={requests} \
-             per_second={per_second:.0} logouts={logouts} repeated={repeated} put_off={put_off} logins={logins} \
-             sign_outs={sign_outs} saved_back={saved_back} served={served} refused={refused} \
-             either={either} stale_accepts={stale_accepts} false_refusals={false_refusals} \
+            "soak store={} sealed={} seconds={} sessions={} people={} requests={requests} \
+             per_second={per_second:.0} logouts={logouts} repeated={repeated} put_off={put_off} \
+             logins={logins} sign_outs={sign_outs} hang_ups={hang_ups} saved_back={saved_back} served={served} \
+             refused={refused} either={either} late_writes={} stale_accepts={stale_accepts} false_refusals={false_refusals} \
              errors={errors} memory_start_mib={} memory_half_mib={} memory_end_mib={} \
              stored_sessions_start={} stored_sessions_end={}",
+            self.settings.store.name(),
+            u8::from(self.settings.sealed),
             self.settings.length.as_secs(),
             self.settings.sessions,
             self.settings.people,
+            self.late_writes(),
             self.start.mib(),
             self.half.mib(),
             self.end.mib(),

@@ -72,28 +72,18 @@ impl Soak {
         }
     }
 
-    /// Whether the site was told at once; nobody tells it of people who are in nowhere.
+    /// Whether the site was told; nobody tells it of people who are in nowhere.
     async fn log_out(&self, person: usize) -> bool {
         let logouts = &self.people[person];
         let _one_at_a_time = logouts.hold().await;
         logouts.begins();
-        for attempt in 0..MOST_ATTEMPTS {
+        for _ in 0..MOST_ATTEMPTS {
             match self.tell(&self.site.people[person]).await {
-                Told::Yes if attempt == 0 => {
+                // What the site put off before is settled by this one.
+                Told::Yes => {
                     logouts.is_answered();
                     self.tally.count(|counts| counts.logouts += 1);
                     return true;
-                }
-                Told::Yes => {
-                    logouts.is_answered();
-                    // The site has kept what it put off, and may write it after this one.
-                    logouts.begins();
-                    if self.site.owes_nothing().await {
-                        logouts.is_answered();
-                    } else {
-                        self.tally.error("a logout was never written".to_owned());
-                    }
-                    return false;
                 }
                 Told::Nobody => {
                     logouts.is_answered();
@@ -151,22 +141,31 @@ impl Soak {
         }
     }
 
+    /// Sends a notice, and again as long as the site cannot write it.
     async fn repeat(&self, notice: Bytes) {
-        let request = self
-            .http
-            .post(format!("{}{LOGOUT}", self.site.url))
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(REPEATED, "1")
-            .body(notice);
-        let Some(answer) = self.send(request, String::new()).await else {
-            return;
-        };
-        match answer.status {
-            StatusCode::OK => self.tally.count(|counts| counts.repeated += 1),
-            StatusCode::SERVICE_UNAVAILABLE => self.tally.count(|counts| counts.put_off += 1),
-            status => self.tally.error(format!(
-                "a notice that came again was answered with {status}"
-            )),
+        for _ in 0..MOST_ATTEMPTS {
+            let request = self
+                .http
+                .post(format!("{}{LOGOUT}", self.site.url))
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(REPEATED, "1")
+                .body(notice.clone());
+            let Some(answer) = self.send(request, String::new()).await else {
+                return;
+            };
+            match answer.status {
+                StatusCode::OK => return self.tally.count(|counts| counts.repeated += 1),
+                StatusCode::SERVICE_UNAVAILABLE => {
+                    self.tally.count(|counts| counts.put_off += 1);
+                    tokio::time::sleep(COME_BACK_AFTER).await;
+                }
+                status => {
+                    let error = format!("a notice that came again was answered with {status}");
+                    return self.tally.error(error);
+                }
+            }
         }
+        let error = "a notice that came again was put off for good";
+        self.tally.error(error.to_owned());
     }
 }

@@ -30,9 +30,22 @@ pub struct Login {
     answered_before: u64,
     /// How many had begun when it had ended.
     begun_after: u64,
+    /// Something was begun that ends it, and nobody waited for the answer.
+    in_doubt: bool,
+}
+
+impl Login {
+    /// The browser has hung up in the middle of what ends it: nobody knows how far that came.
+    pub fn doubted(self) -> Self {
+        Self {
+            in_doubt: true,
+            ..self
+        }
+    }
 }
 
 /// A login under way.
+#[derive(Clone, Copy)]
 pub struct LoginUnderWay {
     answered_before: u64,
 }
@@ -71,6 +84,7 @@ impl Logouts {
         let login = Login {
             answered_before: under_way.answered_before,
             begun_after: self.begun.load(Ordering::SeqCst),
+            in_doubt: false,
         };
         let undisturbed = login.begun_after == login.answered_before;
         let verdict = if undisturbed {
@@ -96,7 +110,7 @@ impl Logouts {
         };
         if request.answered_before > login.begun_after {
             Verdict::Refuse
-        } else if self.begun.load(Ordering::SeqCst) == login.answered_before {
+        } else if !login.in_doubt && self.begun.load(Ordering::SeqCst) == login.answered_before {
             Verdict::Serve
         } else {
             Verdict::Either

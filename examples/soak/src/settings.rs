@@ -12,15 +12,28 @@ pub struct Settings {
     pub length: Duration,
     pub sessions: usize,
     pub people: usize,
-    pub users: Users,
+    pub store: Store,
+    /// Whether logins are sealed in their cookies, and not stored.
+    pub sealed: bool,
     pub seed: u64,
 }
 
 /// Where the users are.
-#[derive(Debug, Clone, Copy)]
-pub enum Users {
-    Sqlite,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
     Memory,
+    Sqlite,
+    Postgres,
+}
+
+impl Store {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
 }
 
 impl Settings {
@@ -33,16 +46,23 @@ impl Settings {
         if seconds == 0 || sessions == 0 {
             return Err("SOAK_SECONDS and SOAK_SESSIONS must be more than 0".to_owned());
         }
-        let users = match env::var("SOAK_USERS").as_deref() {
-            Err(env::VarError::NotPresent) | Ok("sqlite") => Users::Sqlite,
-            Ok("memory") => Users::Memory,
-            _ => return Err("SOAK_USERS must be sqlite or memory".to_owned()),
+        let store = match env::var("SOAK_STORE").as_deref() {
+            Err(env::VarError::NotPresent) | Ok("sqlite") => Store::Sqlite,
+            Ok("memory") => Store::Memory,
+            Ok("postgres") => Store::Postgres,
+            _ => return Err("SOAK_STORE must be memory, sqlite or postgres".to_owned()),
+        };
+        let sealed = match env::var("SOAK_SEALED").as_deref() {
+            Err(env::VarError::NotPresent) | Ok("0") => false,
+            Ok("1") => true,
+            _ => return Err("SOAK_SEALED must be 0 or 1".to_owned()),
         };
         Ok(Self {
             length: Duration::from_secs(seconds),
             sessions,
             people: sessions.div_ceil(SESSIONS_OF_A_PERSON).min(MOST_PEOPLE),
-            users,
+            store,
+            sealed,
             seed: number("SOAK_SEED", rand::random())?,
         })
     }

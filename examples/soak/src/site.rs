@@ -12,12 +12,11 @@ use axum::{
     routing::get,
 };
 use axum_clef::{
-    BoxError, ClefLayer, IdentityStore, LoggedIn, Login,
+    BoxError, ClefLayer, IdentityStore, LoggedIn, Login, SessionKey, Sessions,
     clef::Clef,
-    stores::{Account, MemoryUserStore, SqliteUserStore},
+    stores::{Account, MemoryUserStore},
 };
 use clef_dev::{ClefService, Person, TEST_APPLICATIONS};
-use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
     sync::{Mutex, mpsc},
@@ -25,7 +24,8 @@ use tokio::{
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, cookie::SameSite};
 
 use crate::{
-    settings::{Settings, Users},
+    database::{self, Database},
+    settings::Settings,
     stored_sessions::StoredSessions,
 };
 
@@ -63,8 +63,6 @@ pub struct Site {
     pub notices: Mutex<mpsc::UnboundedReceiver<Bytes>>,
     /// How many logouts it owes.
     owed: Owed,
-    /// Where the users are, if they are in a file.
-    _directory: Option<TempDir>,
 }
 
 type Owed = Box<dyn Fn() -> usize + Send + Sync>;
@@ -86,8 +84,8 @@ impl Site {
 ///
 /// # Errors
 ///
-/// When a port or a directory cannot be had.
-pub async fn serve(settings: &Settings) -> Result<Site, BoxError> {
+/// When a port cannot be had, or the database does not answer.
+pub async fn serve(settings: &Settings, database: &Database) -> Result<Site, BoxError> {
     let people: Vec<_> = (0..settings.people)
         .map(|number| (1_000_000 + number).to_string())
         .collect();
@@ -100,15 +98,17 @@ pub async fn serve(settings: &Settings) -> Result<Site, BoxError> {
     let sessions = StoredSessions::default();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let mut directory = None;
     let (notices, overheard) = mpsc::unbounded_channel();
-    let (app, owed) = match settings.users {
-        Users::Memory => app(&url, &clef, MemoryUserStore::new(), &sessions)?,
-        Users::Sqlite => {
-            let directory = directory.insert(tempfile::tempdir()?);
-            let file = directory.path().join("users.db");
-            let users = SqliteUserStore::connect(&format!("sqlite://{}", file.display())).await?;
-            app(&url, &clef, users, &sessions)?
+    let kept = if settings.sealed {
+        Sessions::sealed([SessionKey::from_bytes(rand::random())])
+    } else {
+        Sessions::stored(sessions.clone())
+    };
+    let (app, owed) = match database {
+        Database::Memory => app(&url, &clef, MemoryUserStore::new(), kept)?,
+        Database::Sqlite(directory) => app(&url, &clef, database::sqlite(directory).await?, kept)?,
+        Database::Postgres { url: at, schema } => {
+            app(&url, &clef, database::postgres(at, schema).await?, kept)?
         }
     };
     let app = app.layer(from_fn_with_state(notices, overhear));
@@ -121,7 +121,6 @@ pub async fn serve(settings: &Settings) -> Result<Site, BoxError> {
         sessions,
         notices: Mutex::new(overheard),
         owed,
-        _directory: directory,
     })
 }
 
@@ -129,11 +128,11 @@ fn app(
     url: &str,
     clef: &ClefService,
     users: impl IdentityStore,
-    sessions: &StoredSessions,
+    sessions: Sessions,
 ) -> Result<(Router, Owed), BoxError> {
     let application = &TEST_APPLICATIONS[0];
     let clef = Clef::new(&clef.url(), application.id(), application.secret())?;
-    let auth = ClefLayer::builder(url, users, sessions.clone())
+    let auth = ClefLayer::builder(url, users, sessions)
         .provider(clef)
         .idle_expiry(IDLE)
         .on_login(renew_basket)
