@@ -90,6 +90,16 @@ impl Oracle {
         self.browsers[browser]
     }
 
+    /// Whether a login has ended by what is written; `None` if that is in doubt.
+    pub fn has_ended(&self, number: LoginNumber) -> Option<bool> {
+        let login = self.logins.get(&number)?;
+        match login.ended {
+            Some(_) => Some(true),
+            None if login.in_doubt => None,
+            None => Some(false),
+        }
+    }
+
     /// Whose login it is.
     pub fn person(&self, number: LoginNumber) -> Option<usize> {
         self.logins.get(&number).map(|login| login.person)
