@@ -14,9 +14,8 @@ use self::{
     sites::{AXUM_CLEF, AXUM_LOGIN, BARE, SEALED},
 };
 
-/// Beyond what bare axum allocates, in the order of [`Route::ALL`], in a build without optimizations.
-/// Of those for the user four are the copy that the session store in memory returns, and three what
-/// goes through traits.
+/// Beyond what bare axum allocates, in the order of [`Route::ALL`]. Of those for the user four are
+/// the copy that the session store in memory returns, and three what goes through traits.
 const STORED: [f64; 3] = [5.0, 5.0, 12.0];
 /// The same where logins are sealed, which are opened and decoded.
 const OPENED: [f64; 3] = [5.0, 5.0, 16.0];
