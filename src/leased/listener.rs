@@ -11,7 +11,7 @@ use tokio::{sync::broadcast, time::Instant};
 use super::{
     generations::Generations,
     lease::Lease,
-    message::{self, Message},
+    message::{self, NewsMessage},
 };
 use crate::LogoutNews;
 
@@ -52,7 +52,7 @@ impl LogoutListener {
     /// invalidated. Returns `false` if this version cannot read the news. Then nothing has changed,
     /// and a warning with the count is logged at most once a second.
     pub fn receive(&self, news: &str) -> bool {
-        let Some(Message { from, ended }) = Message::read(news) else {
+        let Some(NewsMessage { from, ended }) = NewsMessage::read(news) else {
             self.rejected.add();
             return false;
         };

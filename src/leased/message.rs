@@ -11,7 +11,7 @@ use crate::{LoginId, LogoutKey, ProviderSession, RevocationKey, Subject};
 pub(super) const LONGEST: usize = 5_800;
 
 /// One logout.
-pub(super) struct Message {
+pub(super) struct NewsMessage {
     /// The name of the publishing store.
     pub(super) from: String,
     /// `None` if the keys were too long for a message: any login may have ended.
@@ -74,7 +74,7 @@ pub(super) fn write(from: &str, keys: &[LogoutKey]) -> String {
     }
 }
 
-impl Message {
+impl NewsMessage {
     pub(super) fn read(news: &str) -> Option<Self> {
         if news.len() > LONGEST {
             return None;
@@ -154,7 +154,7 @@ mod tests {
             LogoutKey::Revocation(RevocationKey::UnknownSubject(subject)),
         ];
         for keys in [&keys[..], &keys[..1], &[]] {
-            let message = Message::read(&write("me", keys)).unwrap();
+            let message = NewsMessage::read(&write("me", keys)).unwrap();
             assert_eq!(message.from, "me");
             assert_eq!(message.ended.unwrap(), keys);
         }
@@ -165,7 +165,7 @@ mod tests {
         let long = "\u{1}".repeat(LONGEST / 6);
         let news = write("me", &[LogoutKey::User(long)]);
         assert!(news.len() < 100);
-        assert!(Message::read(&news).unwrap().ended.is_none());
+        assert!(NewsMessage::read(&news).unwrap().ended.is_none());
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
             other_key,
             &too_long,
         ] {
-            assert!(Message::read(news).is_none(), "{news:.20}");
+            assert!(NewsMessage::read(news).is_none(), "{news:.20}");
         }
     }
 }

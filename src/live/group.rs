@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::login::{CheckedLogin, Login};
+use super::login::{CheckedLogin, LiveLogin};
 use crate::{LoginId, LoginReference, RevocationKey, Subject, users::LogoutKey};
 
 /// What the logins of a group have in common: the user, and the provider key if there is one.
@@ -49,14 +49,14 @@ impl GroupKey {
 pub(super) struct GroupCheck {
     pub(super) group: u64,
     pub(super) key: Arc<GroupKey>,
-    pub(super) logins: Vec<Arc<Login>>,
+    pub(super) logins: Vec<Arc<LiveLogin>>,
 }
 
 /// The logins that are checked together.
 pub(super) struct Group {
     pub(super) key: Arc<GroupKey>,
     /// Weak: the listeners own their login.
-    pub(super) logins: HashMap<LoginId, Weak<Login>>,
+    pub(super) logins: HashMap<LoginId, Weak<LiveLogin>>,
     /// When the next check is due, unless one is running.
     due: Instant,
     started_at: Instant,
@@ -77,7 +77,7 @@ impl Group {
         }
     }
 
-    pub(super) fn logins(&self) -> impl Iterator<Item = Arc<Login>> {
+    pub(super) fn logins(&self) -> impl Iterator<Item = Arc<LiveLogin>> {
         self.logins.values().filter_map(Weak::upgrade)
     }
 

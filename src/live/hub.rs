@@ -12,7 +12,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     group::GroupCheck,
-    login::{CheckedLogin, Login, LogoutReason, Unregister},
+    login::{CheckedLogin, LiveLogin, LogoutReason, Unregister},
     pages::Pages,
     registry::Registry,
 };
@@ -65,10 +65,10 @@ impl Hub {
     }
 
     /// Registers a login. Returns its entry, and whether a task checks the logins already.
-    pub(super) fn register(self: &Arc<Self>, checked: &CheckedLogin<'_>) -> (Arc<Login>, bool) {
+    pub(super) fn register(self: &Arc<Self>, checked: &CheckedLogin<'_>) -> (Arc<LiveLogin>, bool) {
         let new = |group: u64| {
             let registry = Arc::clone(self) as Arc<dyn Unregister>;
-            Arc::new(Login::new(checked, group, registry))
+            Arc::new(LiveLogin::new(checked, group, registry))
         };
         let mut registry = self.registry();
         let login = registry.register(checked, self.interval(), new);
@@ -94,7 +94,7 @@ impl Hub {
     }
 
     /// Signals the end of these logins and removes them.
-    pub(super) fn end(&self, logins: &[Arc<Login>], reason: LogoutReason) {
+    pub(super) fn end(&self, logins: &[Arc<LiveLogin>], reason: LogoutReason) {
         for login in logins {
             login.signal(reason);
             self.unregister(login);
@@ -115,7 +115,7 @@ impl Hub {
 }
 
 impl Unregister for Hub {
-    fn unregister(&self, login: &Login) {
+    fn unregister(&self, login: &LiveLogin) {
         let is_empty = {
             let mut registry = self.registry();
             registry.unregister(login);

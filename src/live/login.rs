@@ -57,7 +57,7 @@ pub(crate) fn instant_after(now: Instant, left: Option<Duration>) -> Option<Inst
 }
 
 /// One login, shared by all its listeners. The registry holds it weakly.
-pub(super) struct Login {
+pub(super) struct LiveLogin {
     pub(super) id: LoginId,
     /// The number of its group in the registry.
     pub(super) group: u64,
@@ -73,7 +73,7 @@ pub(super) struct Login {
 /// Where logins are registered while they have listeners.
 pub(super) trait Unregister: Send + Sync {
     /// Removes a login that has ended or lost its last listener.
-    fn unregister(&self, login: &Login);
+    fn unregister(&self, login: &LiveLogin);
 }
 
 /// What the last check found.
@@ -84,7 +84,7 @@ pub(super) struct LoginState {
     pub(super) unverified_since: Option<Instant>,
 }
 
-impl Login {
+impl LiveLogin {
     pub(super) fn new(
         checked: &CheckedLogin<'_>,
         group: u64,
@@ -129,7 +129,7 @@ impl Login {
     }
 }
 
-impl Drop for Login {
+impl Drop for LiveLogin {
     fn drop(&mut self) {
         self.registry.unregister(self);
     }

@@ -6,7 +6,7 @@ use tokio::{sync::broadcast::Receiver, time::Instant};
 
 use super::{
     group::GroupCheck,
-    login::{Login, LogoutReason, instant_after},
+    login::{LiveLogin, LogoutReason, instant_after},
 };
 use crate::{
     BoxError, LoginCheck, LogoutNews, RevocationKey, Timestamp,
@@ -47,7 +47,7 @@ impl LoginChecker {
     pub(super) async fn check(
         &self,
         group: &GroupCheck,
-        mut report: impl FnMut(&Arc<Login>, CheckResult),
+        mut report: impl FnMut(&Arc<LiveLogin>, CheckResult),
     ) {
         let GroupCheck { key, logins, .. } = group;
         let mut report_all = |result: fn() -> CheckResult| {
@@ -87,7 +87,7 @@ impl LoginChecker {
     /// `includes_id`: whether `check` covers the revocation of this login.
     async fn check_one(
         &self,
-        login: &Login,
+        login: &LiveLogin,
         check: &LoginCheck<AnyUser>,
         includes_id: bool,
     ) -> CheckResult {
@@ -129,7 +129,7 @@ impl LoginChecker {
     /// Reads a login outside of a request.
     async fn stored_state(
         &self,
-        login: &Login,
+        login: &LiveLogin,
         now: Timestamp,
         is_revocation_checked: bool,
     ) -> Result<StoredState, BoxError> {

@@ -14,7 +14,7 @@ use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::sync::futures::OwnedNotified;
 
-use super::login::{Login, LogoutReason};
+use super::login::{LiveLogin, LogoutReason};
 use crate::LoginId;
 
 /// A future that resolves when the login of this request ends.
@@ -111,13 +111,13 @@ use crate::LoginId;
 /// ```
 #[must_use = "does nothing unless awaited or combined with a stream or a body"]
 pub struct LogoutSignal {
-    login: Arc<Login>,
+    login: Arc<LiveLogin>,
     /// Boxed, and absent until the first poll, so that an unpolled value stays small.
     notified: Option<Pin<Box<OwnedNotified>>>,
 }
 
 impl LogoutSignal {
-    pub(super) fn new(login: Arc<Login>) -> Self {
+    pub(super) fn new(login: Arc<LiveLogin>) -> Self {
         Self {
             login,
             notified: None,

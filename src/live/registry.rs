@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{
     group::{Group, GroupCheck, GroupKey, spread},
-    login::{CheckedLogin, Login},
+    login::{CheckedLogin, LiveLogin},
 };
 use crate::{LoginId, RevocationKey, users::LogoutKey};
 
@@ -37,7 +37,7 @@ pub(super) struct Registry {
     pub(super) is_watched: bool,
 }
 
-/// No method drops a `Login`: its `Drop` locks the registry again.
+/// No method drops a `LiveLogin`: its `Drop` locks the registry again.
 impl Registry {
     pub(super) fn new(logouts_received: Arc<AtomicU64>) -> Self {
         Self {
@@ -69,8 +69,8 @@ impl Registry {
         &mut self,
         checked: &CheckedLogin<'_>,
         interval: Duration,
-        new: impl FnOnce(u64) -> Arc<Login>,
-    ) -> Arc<Login> {
+        new: impl FnOnce(u64) -> Arc<LiveLogin>,
+    ) -> Arc<LiveLogin> {
         // The stores have just answered the check of the request.
         self.unavailable_since = None;
         let group = self.group(checked, interval);
@@ -115,11 +115,11 @@ impl Registry {
     }
 
     /// Removes a login, unless another entry has replaced it.
-    pub(super) fn unregister(&mut self, login: &Login) {
+    pub(super) fn unregister(&mut self, login: &LiveLogin) {
         let Some(group) = self.groups.get_mut(&login.group) else {
             return;
         };
-        let is_this = |entry: &Weak<Login>| std::ptr::eq(entry.as_ptr(), login);
+        let is_this = |entry: &Weak<LiveLogin>| std::ptr::eq(entry.as_ptr(), login);
         if group.logins.get(&login.id).is_some_and(is_this) {
             group.logins.remove(&login.id);
             self.by_login.remove(&login.id);
@@ -152,20 +152,20 @@ impl Registry {
     }
 
     /// The logins that a logout ends.
-    pub(super) fn ended_by(&self, key: &LogoutKey) -> Vec<Arc<Login>> {
+    pub(super) fn ended_by(&self, key: &LogoutKey) -> Vec<Arc<LiveLogin>> {
         let groups = self.affected(key);
         let groups = groups.iter().filter_map(|group| self.groups.get(group));
         groups.flat_map(Group::logins).collect()
     }
 
     /// The login with this id, which has ended.
-    pub(super) fn ended_with_id(&self, id: LoginId) -> Option<Arc<Login>> {
+    pub(super) fn ended_with_id(&self, id: LoginId) -> Option<Arc<LiveLogin>> {
         self.count_logout();
         let group = self.groups.get(self.by_login.get(&id)?)?;
         group.logins.get(&id)?.upgrade()
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<Login>> {
+    pub(super) fn all(&self) -> Vec<Arc<LiveLogin>> {
         self.groups.values().flat_map(Group::logins).collect()
     }
 

@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     group::GroupCheck,
     hub::Hub,
-    login::{Login, LogoutReason},
+    login::{LiveLogin, LogoutReason},
     login_checker::{CheckResult, LoginChecker},
 };
 use crate::LogoutNews;
@@ -133,7 +133,7 @@ async fn run(mut guard: CheckGuard, checker: Arc<LoginChecker>, check: GroupChec
     }
     let hub = Arc::clone(&guard.hub);
     let mut pause = hub.interval();
-    let report = |login: &Arc<Login>, result| {
+    let report = |login: &Arc<LiveLogin>, result| {
         if login.reason().is_some() {
             return;
         }
@@ -160,7 +160,7 @@ async fn run(mut guard: CheckGuard, checker: Arc<LoginChecker>, check: GroupChec
 }
 
 /// Ends a login that no store has verified for a minute.
-fn end_if_unverified(hub: &Hub, login: &Arc<Login>, now: Instant) {
+fn end_if_unverified(hub: &Hub, login: &Arc<LiveLogin>, now: Instant) {
     let since = *login.state().unverified_since.get_or_insert(now);
     if now.saturating_duration_since(since) >= UNVERIFIED_LIMIT {
         hub.end(slice::from_ref(login), LogoutReason::Unknown);

@@ -187,7 +187,7 @@ async fn a_session_of_the_application_in_the_same_store_is_no_login() -> Result<
     Ok(())
 }
 
-/// They share the name of the cookie too, as long as nobody gives one of them another.
+/// They share the name of the cookie too, unless one of them is given another.
 #[tokio::test]
 async fn two_sites_below_one_host_do_not_mix_their_users() {
     let shop = World::new();

@@ -59,7 +59,7 @@ impl Soak {
         let answer = self.send(start, browser.cookies()).await?;
         browser.take(&answer.headers);
         let person = &self.people[browser.person];
-        // Clef tells the site of a logout that it has not heard of before it lets somebody in
+        // Clef tells the site of a logout that it has not heard of before it logs a user in
         // anew; none is under way here, so that each is told by the one who counts it.
         let _none_begins = person.hold().await;
         let location = answer.headers.get(header::LOCATION);

@@ -1,5 +1,5 @@
 //! Browsers that hang up in the middle of a request. What it began is done or not; either way the
-//! site is whole, and whoever comes back is served as ever.
+//! site is whole, and a browser that comes back is served as before.
 
 use std::time::Duration;
 
@@ -112,7 +112,7 @@ impl Soak {
     }
 }
 
-/// How long somebody waits before they hang up.
+/// How long a browser waits before it hangs up.
 fn short_wait(chance: &mut StdRng) -> Duration {
     Duration::from_micros(chance.random_range(0..1_000 * LONGEST_WAIT))
 }

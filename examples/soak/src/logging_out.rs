@@ -72,7 +72,7 @@ impl Soak {
         }
     }
 
-    /// Whether the site was told; nobody tells it of people who are in nowhere.
+    /// Whether the site was told. It is not told of users without a login.
     async fn log_out(&self, person: usize) -> bool {
         let logouts = &self.people[person];
         let _one_at_a_time = logouts.hold().await;

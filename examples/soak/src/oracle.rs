@@ -30,12 +30,12 @@ pub struct Login {
     answered_before: u64,
     /// How many had begun when it had ended.
     begun_after: u64,
-    /// Something was begun that ends it, and nobody waited for the answer.
+    /// Something was begun that ends it, and its answer is unknown.
     in_doubt: bool,
 }
 
 impl Login {
-    /// The browser has hung up in the middle of what ends it: nobody knows how far that came.
+    /// The browser has hung up in the middle of what ends it, so its state is unknown.
     pub fn doubted(self) -> Self {
         Self {
             in_doubt: true,

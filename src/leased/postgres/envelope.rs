@@ -23,7 +23,7 @@ pub(super) struct Envelope(RandomizedNonceKey);
 
 /// One message.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Message<'a> {
+pub(super) enum BusMessage<'a> {
     /// A logout, which this node waits for acknowledgements of.
     News {
         node: &'a str,
@@ -51,7 +51,7 @@ impl Envelope {
     }
 
     /// Encrypts a message for this channel only.
-    pub(super) fn seal(&self, channel: &str, message: &Message<'_>) -> Result<String, BoxError> {
+    pub(super) fn seal(&self, channel: &str, message: &BusMessage<'_>) -> Result<String, BoxError> {
         let mut text = message.write().into_bytes();
         text.resize(text.len().next_multiple_of(BLOCK), b' ');
         let nonce = self
@@ -63,7 +63,7 @@ impl Envelope {
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// Decrypts a message of this channel, for [`Message::read`].
+    /// Decrypts a message of this channel, for [`BusMessage::read`].
     pub(super) fn open(&self, channel: &str, sealed: &str) -> Option<String> {
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
@@ -73,7 +73,7 @@ impl Envelope {
     }
 }
 
-impl<'a> Message<'a> {
+impl<'a> BusMessage<'a> {
     fn write(&self) -> String {
         match self {
             Self::News { node, logout, news } => format!("news {node} {logout:032x} {news}"),
@@ -127,21 +127,21 @@ mod tests {
     fn a_message_opens_where_it_was_sealed_for_and_nowhere_else() {
         let node = "0f".repeat(16);
         let messages = [
-            Message::News {
+            BusMessage::News {
                 node: &node,
                 logout: 7,
                 news: "{\"from\": \"a b\"}",
             },
-            Message::Acknowledged {
+            BusMessage::Acknowledged {
                 logout: u128::MAX,
                 member: &node,
             },
-            Message::Heartbeat,
+            BusMessage::Heartbeat,
         ];
         for message in messages {
             let sealed = envelope(1).seal("channel", &message).unwrap();
             let opened = envelope(1).open("channel", &sealed).unwrap();
-            assert_eq!(Message::read(&opened).unwrap(), message);
+            assert_eq!(BusMessage::read(&opened).unwrap(), message);
             assert!(envelope(1).open("other", &sealed).is_none(), "{message:?}");
             assert!(envelope(2).open("channel", &sealed).is_none());
             let bytes = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn the_same_message_looks_different_each_time_and_is_as_long() {
         let seal = |member: &str| {
-            let message = Message::Acknowledged { logout: 7, member };
+            let message = BusMessage::Acknowledged { logout: 7, member };
             envelope(1).seal("channel", &message).unwrap()
         };
         assert_ne!(seal("a"), seal("a"));
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn the_longest_news_fits_a_notification() {
         let (node, news) = ("0f".repeat(16), "a".repeat(LONGEST));
-        let message = Message::News {
+        let message = BusMessage::News {
             node: &node,
             logout: u128::MAX,
             news: &news,
@@ -196,7 +196,7 @@ mod tests {
             "news a x {}",
             "acknowledged x a",
         ] {
-            assert_eq!(Message::read(text), None, "{text}");
+            assert_eq!(BusMessage::read(text), None, "{text}");
         }
     }
 }

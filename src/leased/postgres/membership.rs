@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     CALL_LIMIT, SHORTEST_PAUSE,
-    envelope::{Envelope, Message},
+    envelope::{BusMessage, Envelope},
     statements,
 };
 use crate::{BoxError, leased::listener::LogoutListener};
@@ -141,7 +141,7 @@ impl<'a> Membership<'a> {
             let heartbeat = sqlx::query(statements::HEARTBEAT)
                 .bind(&*self.name)
                 .bind(channel)
-                .bind(envelope.seal(channel, &Message::Heartbeat)?);
+                .bind(envelope.seal(channel, &BusMessage::Heartbeat)?);
             let found = timeout(CALL_LIMIT, heartbeat.fetch_optional(self.pool)).await??;
             if found.is_none() {
                 return Err(

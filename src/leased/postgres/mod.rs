@@ -22,7 +22,7 @@ use tokio::{
 
 use self::{
     acknowledgements::Acknowledgements,
-    envelope::{Envelope, Message},
+    envelope::{BusMessage, Envelope},
     membership::{Membership, MembershipState},
 };
 use super::{
@@ -227,16 +227,16 @@ impl PostgresLogoutBus {
                 return Err("the listening connection was lost".into());
             };
             let text = site.envelope.open(message.channel(), message.payload());
-            let Some(message) = text.as_deref().and_then(Message::read) else {
+            let Some(message) = text.as_deref().and_then(BusMessage::read) else {
                 listener.rejected.add();
                 continue;
             };
             last_at = Instant::now();
             match message {
-                Message::Acknowledged { logout, member } => {
+                BusMessage::Acknowledged { logout, member } => {
                     self.acknowledgements.add(logout, member);
                 }
-                Message::News { node, logout, news } if node != self.node => {
+                BusMessage::News { node, logout, news } if node != self.node => {
                     // Acknowledged only after the entries are invalidated.
                     if listener.receive(news)
                         && let Some(member) = self.state.name()
@@ -245,7 +245,7 @@ impl PostgresLogoutBus {
                             sending.join_next().await;
                         }
                         while sending.try_join_next().is_some() {}
-                        let acknowledgement = Message::Acknowledged {
+                        let acknowledgement = BusMessage::Acknowledged {
                             logout,
                             member: &member,
                         };
@@ -260,7 +260,7 @@ impl PostgresLogoutBus {
                         });
                     }
                 }
-                Message::News { .. } | Message::Heartbeat => {}
+                BusMessage::News { .. } | BusMessage::Heartbeat => {}
             }
         }
     }
@@ -282,7 +282,7 @@ impl LogoutBus for PostgresLogoutBus {
     async fn publish(&self, news: &str) -> Result<Reach, BoxError> {
         let site = self.site().await?;
         let mut logout = self.acknowledgements.expect();
-        let message = Message::News {
+        let message = BusMessage::News {
             node: &self.node,
             logout: logout.number,
             news,
