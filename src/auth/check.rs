@@ -1,6 +1,6 @@
 //! The check of a login: the one comparison, made at most once per request.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use cookie::Cookie;
 use http::HeaderMap;
@@ -8,7 +8,7 @@ use http::HeaderMap;
 use super::{AuthState, Unanswered};
 use crate::{
     BoxError, LoginReference, Timestamp,
-    sessions::{LoginRecord, PresentedLogin},
+    sessions::{LoginRecord, PresentedLogin, Renewal},
     time_limit::{RENEWAL_LIMIT, STORE_LIMIT, detached, within},
     users::{AnyUser, LoginCheck},
 };
@@ -38,7 +38,7 @@ struct ValidLogin {
 impl AuthState {
     /// Checks the login that the cookies name, and renews it unless the request is `passive`.
     pub(super) async fn check(
-        self: &Arc<Self>,
+        &self,
         headers: &HeaderMap,
         passive: bool,
     ) -> Result<Option<Authenticated>, BoxError> {
@@ -76,27 +76,24 @@ impl AuthState {
         let Some(login) = self.sessions.find(headers).await? else {
             return Ok(None);
         };
-        let Some(record) = login.record() else {
-            return Ok(None);
-        };
+        let record = login.record();
         // Before the store is asked: once a pending logout is written, the store shows it.
-        if self.has_pending_logout(&record) {
-            return Ok(refused(&record, "a logout of the user is being written"));
+        if self.has_pending_logout(record) {
+            return Ok(refused(record, "a logout of the user is being written"));
         }
-        let Some(check) = self.users.check_login(reference(&record)).await? else {
-            return Ok(refused(&record, "there is no such user"));
+        let Some(check) = self.users.check_login(reference(record)).await? else {
+            return Ok(refused(record, "there is no such user"));
         };
         let left = check.time_left(record.logged_in_at, record.ends_at, self.lifetime);
         let left = match left {
             Ok(left) => left,
-            Err(reason) => return Ok(refused(&record, reason.as_str())),
+            Err(reason) => return Ok(refused(record, reason.as_str())),
         };
         let LoginCheck { user, now, .. } = check;
         let Some(idle) = self.sessions.idle_time_left(&login, now) else {
-            return Ok(refused(&record, "it was not used for too long"));
+            return Ok(refused(record, "it was not used for too long"));
         };
         let is_renewal_due = self.sessions.is_renewal_due(&login, now);
-        drop(record);
         Ok(Some(ValidLogin {
             login,
             user,
@@ -109,19 +106,23 @@ impl AuthState {
 
     /// Renews a login: the cookie for the answer, if it is sealed.
     async fn renew(
-        self: &Arc<Self>,
+        &self,
         login: &PresentedLogin,
         now: Timestamp,
     ) -> Result<Option<Cookie<'static>>, BoxError> {
-        let work = {
-            let (state, login) = (Arc::clone(self), login.clone());
-            async move {
-                let renewal = state.sessions.renew(&login, now);
-                within(STORE_LIMIT, renewal).await
+        match self.sessions.renewal(login, now) {
+            None => Err("the record of the login cannot be renewed".into()),
+            Some(Renewal::Cookie(cookie)) => Ok(Some(cookie)),
+            Some(Renewal::Save(store, record)) => {
+                let save = async move {
+                    let saved = async { store.save(&record).await.map_err(BoxError::from) };
+                    within(STORE_LIMIT, saved).await
+                };
+                // In a task of its own: a client that hangs up aborts no write.
+                within(RENEWAL_LIMIT, async { detached(save).await? }).await?;
+                Ok(None)
             }
-        };
-        // In a task of its own: a client that hangs up aborts no write.
-        within(RENEWAL_LIMIT, async { detached(work).await? }).await
+        }
     }
 
     /// Whether a logout waits for the user store that ends this login.

@@ -115,16 +115,16 @@ impl RequestAuth {
     }
 
     /// The login of the user, if the check of the request has found one.
-    pub(super) fn authenticated_login(&self) -> Option<LoginRecord<'_>> {
+    pub(super) fn authenticated_login(&self) -> Option<&LoginRecord<'_>> {
         match self.checked.get() {
-            Some(Ok(Some(authenticated))) => authenticated.login.record(),
+            Some(Ok(Some(authenticated))) => Some(authenticated.login.record()),
             _ => None,
         }
     }
 
     /// Listens for the end of the user's login.
-    pub(crate) fn listen(&self, authenticated: &Authenticated) -> Option<LogoutSignal> {
-        let record = authenticated.login.record()?;
+    pub(crate) fn listen(&self, authenticated: &Authenticated) -> LogoutSignal {
+        let record = authenticated.login.record();
         let state = &self.state;
         let checked = CheckedLogin {
             user_id: &record.user_id,
@@ -137,12 +137,12 @@ impl RequestAuth {
             expires_at: instant_after(Instant::now(), Some(authenticated.time_left)),
             logouts_received: self.logouts_received,
         };
-        Some(state.live.listen(&checked, || LoginChecker {
+        state.live.listen(&checked, || LoginChecker {
             users: Arc::clone(&state.users),
             queue: state.queue.clone(),
             sessions: state.sessions.clone(),
             lifetime: state.lifetime,
-        }))
+        })
     }
 
     /// Adds to an answer what the request leaves in it: cookies, and whether a cache may store it.

@@ -73,15 +73,13 @@ impl RequestAuth {
 
     /// Whether a login had ended before this request. `false` if a store does not answer.
     async fn has_ended(&self, login: &PresentedLogin) -> bool {
-        let Some(record) = login.record() else {
-            return true;
-        };
+        let record = login.record();
         // A handler may have logged the user out since the check of the request.
         let checked = self.authenticated_login();
         if checked.is_some_and(|checked| checked.id == record.id) {
             return false;
         }
-        let ended = within(CHECK_LIMIT, self.state().has_ended(&record)).await;
+        let ended = within(CHECK_LIMIT, self.state().has_ended(record)).await;
         ended.unwrap_or_default()
     }
 
@@ -127,10 +125,10 @@ impl AuthState {
         sign_out: Option<&Parts>,
     ) -> Result<(), EndLoginError> {
         let keeps_revocations = self.users.keeps_revocations();
-        let id = login.id;
+        let id = login.record().id;
         let logout = Logout::Login {
             id,
-            keep_until: match login.ends_at {
+            keep_until: match login.record().ends_at {
                 Some(ends_at) => ends_at.after(MARGIN),
                 None => Timestamp::now().after(LONGEST_COOKIE),
             },
@@ -189,23 +187,18 @@ impl AuthState {
 
     /// Waits for the end of a login that is being written.
     async fn until_signed_out(&self, login: &PresentedLogin) -> Result<(), EndLoginError> {
-        let Some(record) = login.record() else {
-            return Ok(());
-        };
-        let ended = self.until_logged_out(&record).await;
+        let ended = self.until_logged_out(login.record()).await;
         ended.map_err(|_| EndLoginError::Pending)
     }
 
     /// Logs that a login is signed out, and calls the application's hook.
     async fn call_sign_out_hook(&self, login: &PresentedLogin, parts: &Parts) {
-        let Some(record) = login.record() else {
-            return;
-        };
+        let record = login.record();
         tracing::info!(user = ?record.user_id, login = %record.id, "signed out on this device");
         let Some(hook) = &self.hooks.on_sign_out else {
             return;
         };
-        let call = hook.call(parts, Login::from(&record));
+        let call = hook.call(parts, Login::from(record));
         if let Err(error) = within(STORE_LIMIT, call).await {
             tracing::error!(
                 error = ?error.to_string(),

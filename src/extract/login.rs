@@ -6,9 +6,8 @@ use http::request::Parts;
 use super::logged_in::authenticated;
 use crate::{LoggedInRejection, Login, auth::Authenticated};
 
-fn login(authenticated: &Authenticated) -> Option<Login> {
-    let record = authenticated.login.record()?;
-    Some(Login::from(&record))
+fn login(authenticated: &Authenticated) -> Login {
+    Login::from(authenticated.login.record())
 }
 
 impl<S: Sync> FromRequestParts<S> for Login {
@@ -16,7 +15,7 @@ impl<S: Sync> FromRequestParts<S> for Login {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, LoggedInRejection> {
         let authenticated = authenticated(parts).await?;
-        let login = authenticated.and_then(login);
+        let login = authenticated.map(login);
         login.ok_or_else(|| LoggedInRejection::unauthenticated(parts))
     }
 }
@@ -28,6 +27,6 @@ impl<S: Sync> OptionalFromRequestParts<S> for Login {
         parts: &mut Parts,
         _state: &S,
     ) -> Result<Option<Self>, LoggedInRejection> {
-        Ok(authenticated(parts).await?.and_then(login))
+        Ok(authenticated(parts).await?.map(login))
     }
 }

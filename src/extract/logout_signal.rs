@@ -9,7 +9,7 @@ use crate::{LoggedInRejection, LogoutSignal, auth::RequestAuth};
 async fn logout_signal(parts: &Parts) -> Result<Option<LogoutSignal>, LoggedInRejection> {
     let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;
     let authenticated = authenticated(parts).await?;
-    Ok(authenticated.and_then(|authenticated| auth.listen(authenticated)))
+    Ok(authenticated.map(|authenticated| auth.listen(authenticated)))
 }
 
 impl<S: Sync> FromRequestParts<S> for LogoutSignal {

@@ -58,11 +58,10 @@ pub(super) async fn live(State(route): State<RouteState>, parts: Parts) -> Respo
         Ok(authenticated) => authenticated,
         Err(error) => return LoggedInRejection::of(error, &parts).into_response(),
     };
-    let record = authenticated.and_then(|authenticated| authenticated.login.record());
-    let signal = authenticated.and_then(|authenticated| request.listen(authenticated));
-    let (page, state) = match (signal, record) {
-        (Some(signal), Some(record)) => {
-            let user_id = &*record.user_id;
+    let (page, state) = match authenticated {
+        Some(authenticated) => {
+            let signal = request.listen(authenticated);
+            let user_id = &*authenticated.login.record().user_id;
             let name = page_name(parts.uri.query());
             let name = name.as_deref();
             let Some(page) = pages.admit(user_id, &signal, name) else {
@@ -74,7 +73,7 @@ pub(super) async fn live(State(route): State<RouteState>, parts: Parts) -> Respo
             )
         }
         // One event and the end, without a place.
-        _ => (None, StreamState::LoggedOut),
+        None => (None, StreamState::LoggedOut),
     };
     let events = LiveEvents { page, state };
     let alive = Event::default().event("alive").data("{}");

@@ -97,7 +97,7 @@ async fn end(route: &RouteState, parts: &Parts) -> Result<Option<Url>, Reason> {
 /// The provider of a login: found by the callback path, or the only provider if the path has
 /// changed.
 fn provider_of<'a>(route: &'a RouteState, login: &PresentedLogin) -> Option<&'a MountedProvider> {
-    let record = login.record()?;
+    let record = login.record();
     record.subject()?;
     let providers = &route.auth().providers;
     let mut by_callback = providers.iter();
@@ -123,15 +123,15 @@ async fn log_out_everywhere(
     let state = request.state();
     let authenticated = request.authenticated(&parts.headers).await;
     let authenticated = authenticated.map_err(Reason::not_signed_out)?;
-    if let Some(record) = authenticated.and_then(|authenticated| authenticated.login.record()) {
+    if let Some(record) = authenticated.map(|authenticated| authenticated.login.record()) {
         let logout = Logout::User(record.user_id.to_string());
         let logged_out = state.log_out(logout).await;
         return logged_out.map(drop).map_err(Reason::not_signed_out);
     }
-    for record in logins.iter().filter_map(|login| login.record()) {
+    for record in logins.iter().map(|login| login.record()) {
         // From an earlier or concurrent sign-out.
-        if state.has_pending_logout(&record) {
-            let written = state.until_logged_out(&record).await;
+        if state.has_pending_logout(record) {
+            let written = state.until_logged_out(record).await;
             written.map_err(Reason::not_signed_out)?;
         }
     }

@@ -1,10 +1,11 @@
 //! Finds, begins, renews and deletes logins, stored or sealed.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use cookie::Cookie;
 use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
+use tower_sessions::{SessionStore, session::Record};
 
 use super::{
     BeginError, Kind, LoginCookie, LoginRecord, NewLogin, Sessions,
@@ -33,6 +34,14 @@ pub(crate) struct SessionBackend {
     /// Distinguishes the logins of this site from logins of another over the same store or key.
     scope: String,
     idle: Duration,
+}
+
+/// Records that a request has used a login.
+pub(crate) enum Renewal {
+    /// The record to save in the session store.
+    Save(Arc<dyn SessionStore>, Record),
+    /// The activity cookie of a sealed login.
+    Cookie(Cookie<'static>),
 }
 
 /// The state of a stored login, read without renewing it.
@@ -91,7 +100,7 @@ impl SessionBackend {
         if let (Kind::Sealed(keys), Some(login)) = (&self.kind, &mut found) {
             let values = cookies::values(headers, self.cookie.activity_name()).take(MOST_COOKIES);
             login.last_seen_at =
-                sealed::last_seen_at(keys, &self.cookie, &self.scope, values, login.id);
+                sealed::last_seen_at(keys, &self.cookie, &self.scope, values, login.record().id);
         }
         Ok(found)
     }
@@ -165,7 +174,7 @@ impl SessionBackend {
         now: Timestamp,
     ) -> Option<Duration> {
         // A sealed login without its activity cookie counts as used when it began.
-        let began_at = self.is_sealed().then_some(login.logged_in_at);
+        let began_at = self.is_sealed().then_some(login.record().logged_in_at);
         self.idle_left(login.last_seen_at.or(began_at), now)
     }
 
@@ -189,24 +198,17 @@ impl SessionBackend {
             .is_none_or(|last_seen_at| now.since(last_seen_at) >= self.idle / RENEWALS_IN_IDLE_TIME)
     }
 
-    /// Records that a request has used the login. Returns the activity cookie of a sealed one.
-    ///
-    /// # Errors
-    ///
-    /// When the session store cannot answer. The login is unchanged.
-    pub(crate) async fn renew(
-        &self,
-        login: &PresentedLogin,
-        now: Timestamp,
-    ) -> Result<Option<Cookie<'static>>, BoxError> {
+    /// What records that a request has used the login. `None` if the login cannot be renewed.
+    pub(crate) fn renewal(&self, login: &PresentedLogin, now: Timestamp) -> Option<Renewal> {
+        let record = login.record();
         match (&self.kind, &login.source) {
             (Kind::Stored(store), Source::Stored(stored)) => {
-                let ends_in = login.ends_at.map(|end| end.since(now));
+                let ends_in = record.ends_at.map(|end| end.since(now));
                 let kept_for = self.record_kept_for(ends_in);
-                stored::renew(&**store, &login.text, stored.clone(), now, kept_for).await?;
-                Ok(None)
+                let renewed = stored::renewed(login.text(), stored, now, kept_for)?;
+                Some(Renewal::Save(Arc::clone(store), renewed))
             }
-            _ => Ok(self.activity_cookie(login.id, now)),
+            _ => self.activity_cookie(record.id, now).map(Renewal::Cookie),
         }
     }
 

@@ -19,7 +19,7 @@ use std::{fmt, sync::Arc};
 use tower_sessions::SessionStore;
 
 pub(crate) use self::{
-    backend::{SessionBackend, StoredState},
+    backend::{Renewal, SessionBackend, StoredState},
     begin_error::BeginError,
     cookie::{LONGEST_COOKIE, LoginCookie},
     presented::{PresentedLogin, SessionHandle},

@@ -2,28 +2,24 @@
 
 use secrecy::SecretString;
 use tower_sessions::session::{Id, Record};
+use yoke::Yoke;
 
 use super::LoginRecord;
-use crate::{LoginId, Timestamp};
+use crate::Timestamp;
 
 /// The sign-out hint for the provider, in the data of a session record. It is kept beside the
 /// login, as most requests do not read it.
 pub(super) const HINT: &str = "axum-clef.hint";
 
 /// A login that the cookies of a request name, before it is compared with any logout.
-#[derive(Clone)]
 pub(crate) struct PresentedLogin {
-    pub(crate) id: LoginId,
-    pub(crate) logged_in_at: Timestamp,
-    pub(crate) ends_at: Option<Timestamp>,
+    /// The record, with the JSON that it borrows from.
+    record: Yoke<LoginRecord<'static>, String>,
     /// When a request last counted as activity.
     pub(super) last_seen_at: Option<Timestamp>,
-    /// The record of the login, as JSON.
-    pub(super) text: String,
     pub(super) source: Source,
 }
 
-#[derive(Clone)]
 pub(super) enum Source {
     /// The record of the session store, without the text of the login.
     Stored(Record),
@@ -41,20 +37,24 @@ impl PresentedLogin {
         source: Source,
         is_ours: impl FnOnce(&LoginRecord<'_>) -> bool,
     ) -> Option<Self> {
-        let record = LoginRecord::read(&text).filter(is_ours)?;
+        let record = Yoke::try_attach_to_cart(text, |text| {
+            LoginRecord::read(text).filter(is_ours).ok_or(())
+        });
+        let record: Yoke<LoginRecord<'static>, String> = record.ok()?;
         Some(Self {
-            id: record.id,
-            logged_in_at: record.logged_in_at,
-            ends_at: record.ends_at,
-            last_seen_at: record.last_seen_at,
-            text,
+            last_seen_at: record.get().last_seen_at,
+            record,
             source,
         })
     }
 
-    /// Parses the record, without a copy. It was parsed before, so the result is `Some`.
-    pub(crate) fn record(&self) -> Option<LoginRecord<'_>> {
-        LoginRecord::read(&self.text)
+    pub(crate) fn record(&self) -> &LoginRecord<'_> {
+        self.record.get()
+    }
+
+    /// The record as JSON, with the fields of later releases.
+    pub(super) fn text(&self) -> &str {
+        self.record.backing_cart()
     }
 
     /// Where the login is stored; `None` for a sealed one.
@@ -67,27 +67,22 @@ impl PresentedLogin {
 
     /// The hint that the provider receives at the sign-out.
     pub(crate) fn sign_out_hint(&self) -> Option<SecretString> {
-        match &self.source {
-            Source::Stored(record) => record.data.get(HINT)?.as_str().map(SecretString::from),
-            Source::Sealed => {
-                let record = self.record()?;
-                (!record.hint.is_empty()).then(|| SecretString::from(&*record.hint))
-            }
-        }
+        let hint = match &self.source {
+            Source::Stored(record) => record.data.get(HINT)?.as_str()?,
+            Source::Sealed => &self.record().hint,
+        };
+        (!hint.is_empty()).then(|| SecretString::from(hint))
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.id == other.id
+        self.record().id == other.record().id
     }
 
     pub(super) fn is_of_user_of(&self, other: &Self) -> bool {
-        match (self.record(), other.record()) {
-            (Some(own), Some(other)) => own.user_id == other.user_id,
-            _ => false,
-        }
+        self.record().user_id == other.record().user_id
     }
 
     pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
-        self.logged_in_at > other.logged_in_at
+        self.record().logged_in_at > other.record().logged_in_at
     }
 }

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
+use yoke::Yokeable;
 
 use crate::{LoginId, ProviderKey, Subject, Timestamp};
 
@@ -13,7 +14,7 @@ const VERSION: u8 = 1;
 ///
 /// A reader ignores unknown fields, and a renewal keeps them. A new version is written one release
 /// after it can be read, so that nodes of two releases can share one store.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Yokeable)]
 pub(crate) struct LoginRecord<'a> {
     #[serde(rename = "v")]
     version: u8,

@@ -99,24 +99,18 @@ pub(super) async fn create(
     Ok(format!("{}.{}", record.id, secret.to_text()))
 }
 
-/// Saves when a request last counted as activity.
-///
-/// # Errors
-///
-/// When the session store cannot answer.
-pub(super) async fn renew(
-    store: &dyn SessionStore,
+/// The record of a login that a request has just used. `None` if the login's text cannot be read.
+pub(super) fn renewed(
     text: &str,
-    mut record: Record,
+    record: &Record,
     last_seen_at: Timestamp,
     kept_for: Duration,
-) -> Result<(), BoxError> {
-    let text = record::with_last_seen_at(text, last_seen_at)
-        .ok_or("the record of a login cannot be read")?;
+) -> Option<Record> {
+    let text = record::with_last_seen_at(text, last_seen_at)?;
+    let mut record = record.clone();
     record.data.insert(LOGIN.to_owned(), Value::String(text));
     record.expiry_date = expiry(kept_for);
-    store.save(&record).await?;
-    Ok(())
+    Some(record)
 }
 
 fn expiry(kept_for: Duration) -> OffsetDateTime {
