@@ -14,16 +14,12 @@ use std::{
 use tokio::time::{sleep, timeout};
 
 use super::{
-    BrokenRule, Rule,
-    answers::Answers,
-    dropped_method::DroppedMethod,
-    handle::{Handle, Handles},
-    log_out::written,
-    rising::RisingStamp,
-    target::{KeyTarget, LogoutTarget, UserTarget},
-    tasks::at_once,
+    handle::{Handle, Handles, LATE, at_once},
+    rule::{Result, Rule},
+    samples::{random_session, random_subject},
+    target::{RisingStamp, Target},
 };
-use crate::{LoginReference, User as _, UserStore};
+use crate::{LoginId, LoginReference, RevocationKey, Subject, Timestamp};
 
 /// How long a store may take for one answer meanwhile, beside its `log_out_wait`: as long as the
 /// layer waits for one attempt to write a logout.
@@ -43,16 +39,65 @@ const MOST_POLLS: usize = 200;
 /// A call that takes more milliseconds is dropped at so many moments of that time.
 const MOST_MOMENTS: u32 = 25;
 
+const WHOLE: Rule = Rule::DroppedCallIsWholeOrUndone;
+
+/// A method whose calls are dropped.
+pub(super) enum Method {
+    LogIn,
+    Load,
+    LogOut,
+    Now,
+    CheckLogin,
+    Revoke,
+    RevokedAt,
+    /// `find_or_create` of a subject without a user.
+    Create,
+    /// `find_or_create` of a subject with a user.
+    Find(Subject),
+    LogOutSubject(Subject),
+}
+
+impl Method {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::LogIn => "log_in",
+            Self::Load => "load",
+            Self::LogOut => "log_out",
+            Self::Now => "now",
+            Self::CheckLogin => "check_login",
+            Self::Revoke => "revoke",
+            Self::RevokedAt => "revoked_at",
+            Self::Create | Self::Find(_) => "find_or_create",
+            Self::LogOutSubject(_) => "log_out_subject",
+        }
+    }
+}
+
 /// Drops calls of one method at each of their awaits and after each millisecond, while others call
 /// the same store about this user.
-pub(super) async fn check_dropped_calls<S: UserStore, M: DroppedMethod<S>>(
-    handles: &Handles<S>,
-    method: M,
+pub(super) async fn check_dropped_calls(
+    handles: &Handles,
+    method: Method,
     user_id: &str,
-    keeps_revocations: bool,
-) -> Result<(), BrokenRule> {
-    let calls = Calls::prepare(handles, method, user_id, keeps_revocations).await?;
-    let calls = Arc::new(calls);
+) -> Result {
+    let store = &handles.one;
+    let mut targets = vec![Target::User(user_id.to_owned())];
+    if handles.keep_revocations() {
+        targets.push(Target::new_key(store).await?);
+    }
+    let mut stamps = Vec::new();
+    for target in targets {
+        stamps.push(RisingStamp::new(store, target, WHOLE).await?);
+    }
+    let calls = Arc::new(Calls {
+        handles: handles.clone(),
+        method,
+        user_id: user_id.to_owned(),
+        keep_until: store.keep_until().await?,
+        stamps,
+        limit: ANSWER_LIMIT + store.log_out_wait(),
+        done: AtomicBool::new(false),
+    });
     let tasks = (0..1 + CALLERS).map(|number| {
         let calls = Arc::clone(&calls);
         async move {
@@ -62,53 +107,37 @@ pub(super) async fn check_dropped_calls<S: UserStore, M: DroppedMethod<S>>(
             }
         }
     });
-    at_once(tasks).await?;
-    calls.check_whole().await
+    let checked = match at_once(tasks).await {
+        Ok(_) => calls.check_whole().await,
+        Err(broken) => Err(broken),
+    };
+    checked.map_err(|broken| {
+        let rule = match broken.rule() {
+            Rule::Answers => Rule::DroppedCallLeavesNoLock,
+            _ => WHOLE,
+        };
+        let (name, expected) = (calls.method.name(), broken.expected());
+        let expected = format!("{expected}, while calls of `{name}` are dropped");
+        rule.broken(expected, broken.seen())
+    })
 }
 
 /// The calls of one method, and of others beside it.
-struct Calls<S, M> {
-    handles: Handles<S>,
-    method: M,
+struct Calls {
+    handles: Handles,
+    method: Method,
     user_id: String,
-    user: RisingStamp<S, UserTarget>,
-    /// `None` if the store keeps no revocations.
-    key: Option<RisingStamp<S, KeyTarget>>,
-    answers: Answers,
+    keep_until: Timestamp,
+    /// The stamps of the user and, if the store keeps revocations, of a key.
+    stamps: Vec<RisingStamp>,
+    /// How long an answer may take.
+    limit: Duration,
     done: AtomicBool,
 }
 
-impl<S: UserStore, M: DroppedMethod<S>> Calls<S, M> {
-    async fn prepare(
-        handles: &Handles<S>,
-        method: M,
-        user_id: &str,
-        keeps_revocations: bool,
-    ) -> Result<Self, BrokenRule> {
-        let store = &handles.one;
-        let rule = Rule::DroppedCallIsWholeOrUndone;
-        let user = UserTarget(user_id.to_owned());
-        let mut key = None;
-        if keeps_revocations {
-            let target = KeyTarget::new(store).await?;
-            key = Some(RisingStamp::new(store, target, rule).await?);
-        }
-        Ok(Self {
-            handles: handles.clone(),
-            user_id: user_id.to_owned(),
-            user: RisingStamp::new(store, user, rule).await?,
-            key,
-            answers: Answers {
-                limit: ANSWER_LIMIT + store.store().log_out_wait(),
-                method: method.name(),
-            },
-            method,
-            done: AtomicBool::new(false),
-        })
-    }
-
+impl Calls {
     /// Drops many, and marks that as done.
-    async fn drop_many(calls: &Arc<Self>) -> Result<(), BrokenRule> {
+    async fn drop_many(calls: &Arc<Self>) -> Result {
         let began_at = Instant::now();
         for _ in 0..SWEEPS {
             let usual_time = calls.drop_at_each_await().await?;
@@ -123,16 +152,14 @@ impl<S: UserStore, M: DroppedMethod<S>> Calls<S, M> {
     }
 
     /// Returns how long a call takes that is not dropped.
-    async fn drop_at_each_await(&self) -> Result<Duration, BrokenRule> {
+    async fn drop_at_each_await(&self) -> Result<Duration> {
         let mut usual_time = Duration::ZERO;
         for polls in 0..MOST_POLLS {
             let mut ended = true;
             for (turn, once_woken) in [(polls, false), (polls + 1, true)] {
                 let began_at = Instant::now();
-                if self
-                    .drop_one(turn, End::Polls { polls, once_woken })
-                    .await?
-                {
+                let end = End::Polls { polls, once_woken };
+                if self.drop_one(turn, end).await? {
                     usual_time = usual_time.max(began_at.elapsed());
                 } else {
                     ended = false;
@@ -145,48 +172,106 @@ impl<S: UserStore, M: DroppedMethod<S>> Calls<S, M> {
         Ok(usual_time)
     }
 
-    async fn drop_at_each_millisecond(
-        calls: &Arc<Self>,
-        usual_time: Duration,
-    ) -> Result<(), BrokenRule> {
+    async fn drop_at_each_millisecond(calls: &Arc<Self>, usual_time: Duration) -> Result {
         let usual_time = usual_time.max(Duration::from_millis(1));
         let millis = u32::try_from(usual_time.as_millis()).unwrap_or(u32::MAX);
         let moments = millis.min(MOST_MOMENTS);
-        let tasks: Vec<_> = (1..=moments)
-            .map(|moment| {
-                let calls = Arc::clone(calls);
-                let end = End::Time(usual_time * moment / moments);
-                async move { calls.drop_one(moment as usize, end).await }
-            })
-            .collect();
+        let mut tasks = Vec::new();
+        for moment in 1..=moments {
+            let calls = Arc::clone(calls);
+            let end = End::Time(usual_time * moment / moments);
+            tasks.push(async move { calls.drop_one(moment as usize, end).await });
+        }
         at_once(tasks.into_iter()).await?;
         Ok(())
     }
 
     /// Begins a call, drops it, and checks what it left. Returns whether it had ended before.
-    async fn drop_one(&self, turn: usize, end: End) -> Result<bool, BrokenRule> {
+    async fn drop_one(&self, turn: usize, end: End) -> Result<bool> {
         let (handle, other) = (self.handles.turn(turn), self.handles.turn(turn + 1));
-        let target = self.method.target();
-        let call = self.method.call(&handle, &target);
+        let subject = random_subject();
+        let keys = [
+            RevocationKey::Login(LoginId::random()),
+            RevocationKey::Session(random_session()),
+        ];
+        let call = self.call(&handle, &subject, &keys);
         let ended = async { end.drop_call(call).await.transpose() };
-        let ended = self.answers.answer(ended).await?.is_some();
-        let checked = self.method.check(&self.answers, &handle, &other, &target);
-        checked.await?;
+        let ended = self.answer(ended).await?.is_some();
+        match self.method {
+            Method::Revoke => self.check_revoked(&handle, &other, &keys).await?,
+            Method::Create => self.check_created(&handle, &other, &subject).await?,
+            _ => {}
+        }
         self.check_stamps(&other).await?;
         Ok(ended)
     }
 
+    /// Calls the method, about a subject and keys that are new.
+    async fn call(&self, handle: &Handle, subject: &Subject, keys: &[RevocationKey; 2]) -> Result {
+        match &self.method {
+            Method::LogIn => handle.log_in(&self.user_id).await.map(drop),
+            Method::Load => handle.load(&self.user_id).await.map(drop),
+            Method::LogOut => handle.log_out(&self.user_id).await.map(drop),
+            Method::Now => handle.now().await.map(drop),
+            Method::CheckLogin => {
+                let login = LoginReference::new(&self.user_id)
+                    .with_id(LoginId::random())
+                    .with_provider_key(keys[1].provider_key());
+                handle.check_login(login).await.map(drop)
+            }
+            Method::Revoke => handle.revoke(keys, self.keep_until).await,
+            Method::RevokedAt => handle.revoked_at(&keys[1]).await.map(drop),
+            Method::Create => handle.find_or_create(subject).await.map(drop),
+            Method::Find(subject) => handle.find_or_create(subject).await.map(drop),
+            Method::LogOutSubject(subject) => handle.log_out_subject(subject).await.map(drop),
+        }
+    }
+
+    /// All keys of a dropped call are revoked, or none.
+    ///
+    /// The call may still write, so the first key is read again if the second is there.
+    async fn check_revoked(
+        &self,
+        handle: &Handle,
+        other: &Handle,
+        [first, second]: &[RevocationKey; 2],
+    ) -> Result {
+        let mut first_at = self.answer(handle.revoked_at(first)).await?;
+        let second_at = self.answer(other.revoked_at(second)).await?;
+        if second_at.is_some() {
+            first_at = self.answer(handle.revoked_at(first)).await?;
+        }
+        let is_whole = first_at.is_some() == second_at.is_some();
+        WHOLE.require(
+            is_whole,
+            "all keys of a call to be revoked, or none",
+            "one of two",
+        )
+    }
+
+    /// A subject whose first login was dropped stands for one user, who is there and new.
+    async fn check_created(&self, handle: &Handle, other: &Handle, subject: &Subject) -> Result {
+        let user = self.answer(handle.find_or_create(subject)).await?;
+        let again = self.answer(other.find_or_create(subject)).await?;
+        WHOLE.require_eq("the user at the next login", &user.id, &again.id)?;
+        WHOLE.require_eq("`logged_out_at` of a new user", None, user.logged_out_at)?;
+        let loaded = self.answer(other.load(&user.id)).await?;
+        WHOLE.require_eq("the new user from `load`", Some(user), loaded)
+    }
+
     /// Makes calls that are not dropped, until the others are.
-    async fn make_whole_ones(&self, caller: usize) -> Result<(), BrokenRule> {
+    async fn make_whole_ones(&self, caller: usize) -> Result {
         let mut turn = caller;
         while !self.done.load(Ordering::Acquire) {
             let handle = self.handles.turn(turn);
             turn += 1;
             let began_at = Instant::now();
-            match (caller % CALLERS, &self.key) {
-                (0, _) => self.log_in(&handle).await?,
-                (1, Some(key)) => self.log_out(&handle, key).await?,
-                _ => self.log_out(&handle, &self.user).await?,
+            match caller % CALLERS {
+                0 => self.log_in(&handle).await?,
+                caller => {
+                    let stamp = &self.stamps[caller % self.stamps.len()];
+                    self.log_out(&handle, stamp).await?;
+                }
             }
             let took = began_at.elapsed();
             self.check_stamps(&handle).await?;
@@ -196,89 +281,72 @@ impl<S: UserStore, M: DroppedMethod<S>> Calls<S, M> {
     }
 
     /// The store works, and nothing in it contradicts anything else.
-    async fn check_whole(&self) -> Result<(), BrokenRule> {
+    async fn check_whole(&self) -> Result {
         let Handles { one, other } = &self.handles;
-        let before = self.user.highest();
-        let key_before = self.key.as_ref().map(RisingStamp::highest);
+        let before: Vec<_> = self.stamps.iter().map(RisingStamp::highest).collect();
         self.log_in(one).await?;
-        self.log_out(one, &self.user).await?;
-        if let Some(key) = &self.key {
-            self.log_out(one, key).await?;
+        for stamp in &self.stamps {
+            self.log_out(one, stamp).await?;
         }
         self.check_stamps(other).await?;
 
-        let key = self.key.as_ref().map(|key| &key.target.key);
-        let login = LoginReference::new(&self.user_id);
-        let login = login.with_provider_key(key.and_then(|key| key.provider_key()));
-        let Some(check) = self.answers.answer(other.check_login(login)).await? else {
-            let expected = format!("`check_login` to find the user {:?}", self.user_id);
-            return Err(self.answers.half_done(&expected, "`Ok(None)`"));
-        };
-        let stamps = [
-            (Some(before), check.user.logged_out_at()),
-            (key_before, check.provider_revoked_at),
-        ];
-        for (before, seen) in stamps {
-            if before.is_some() && seen <= before {
-                let expected = format!("the logout after {before:?} in `check_login`");
-                return Err(self.answers.half_done(&expected, written(seen)));
-            }
+        let key = self.stamps.iter().find_map(|stamp| match &stamp.target {
+            Target::Key { key, .. } => key.provider_key(),
+            _ => None,
+        });
+        let login = LoginReference::new(&self.user_id).with_provider_key(key);
+        let check = self.answer(other.check_login(login)).await?;
+        let seen = check.map(|check| [check.user.logged_out_at, check.provider_revoked_at]);
+        let seen = seen.unwrap_or_default();
+        let rises = |(before, seen): (&Timestamp, _)| seen > Some(*before);
+        WHOLE.require(
+            before.iter().zip(seen).all(rises),
+            format!("the logouts after {before:?} in `check_login`"),
+            format!("{seen:?}"),
+        )
+    }
+
+    async fn log_in(&self, handle: &Handle) -> Result {
+        let user = self.answer(handle.log_in(&self.user_id)).await?;
+        WHOLE.require_eq("the user of `log_in`", &self.user_id, &user.id)
+    }
+
+    async fn log_out(&self, handle: &Handle, stamp: &RisingStamp) -> Result {
+        let (highest, before) = (stamp.highest(), self.answer(handle.now()).await?);
+        let found = self.answer(stamp.target.log_out(handle)).await?;
+        let seen = self.answer(stamp.read(handle)).await?;
+        WHOLE.require(
+            found && seen > highest && !before.outlives(Some(seen)),
+            format!(
+                "a logout that ends the logins before {:?}",
+                before.max(highest)
+            ),
+            format!("`{found}` and {seen:?}"),
+        )
+    }
+
+    /// No stamp has fallen, and none lies ahead.
+    async fn check_stamps(&self, handle: &Handle) -> Result {
+        for stamp in &self.stamps {
+            let seen = self.answer(stamp.read(handle)).await?;
+            let now = self.answer(handle.now()).await?;
+            let name = stamp.target.stamp_name();
+            WHOLE.require(
+                now.outlives(Some(seen)),
+                format!("{name} before {now:?}, which `now` returned later"),
+                format!("{seen:?}"),
+            )?;
         }
         Ok(())
     }
 
-    async fn log_in(&self, handle: &Handle<S>) -> Result<(), BrokenRule> {
-        let logged_in = self
-            .answers
-            .answer(handle.log_in(&self.user_id))
-            .await?
-            .id();
-        if logged_in == self.user_id {
-            return Ok(());
-        }
-        let expected = format!("`log_in` to find the user {:?}", self.user_id);
-        let seen = format!("the user {logged_in:?}");
-        Err(self.answers.half_done(&expected, seen))
-    }
-
-    async fn log_out<T: LogoutTarget<S>>(
-        &self,
-        handle: &Handle<S>,
-        stamp: &RisingStamp<S, T>,
-    ) -> Result<(), BrokenRule> {
-        let answers = &self.answers;
-        let (highest, before) = (stamp.highest(), answers.answer(handle.now()).await?);
-        let found = answers.answer(stamp.target.log_out(handle)).await?;
-        let seen = answers.answer(stamp.read(handle)).await?;
-        if found && seen > highest && !before.outlives(Some(seen)) {
-            return Ok(());
-        }
-        let lowest = before.max(highest);
-        let expected = format!("a logout that ends the logins before {lowest:?}");
-        Err(answers.half_done(&expected, format!("`{found}` and {seen:?}")))
-    }
-
-    /// No stamp has fallen, and none lies ahead.
-    async fn check_stamps(&self, handle: &Handle<S>) -> Result<(), BrokenRule> {
-        self.check_stamp(handle, &self.user).await?;
-        match &self.key {
-            Some(key) => self.check_stamp(handle, key).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn check_stamp<T: LogoutTarget<S>>(
-        &self,
-        handle: &Handle<S>,
-        stamp: &RisingStamp<S, T>,
-    ) -> Result<(), BrokenRule> {
-        let seen = self.answers.answer(stamp.read(handle)).await?;
-        let now = self.answers.answer(handle.now()).await?;
-        if now.outlives(Some(seen)) {
-            return Ok(());
-        }
-        let expected = format!("{} before {now:?}, which `now` returned later", T::STAMP);
-        Err(self.answers.half_done(&expected, format!("{seen:?}")))
+    /// The answer of a call that is not dropped, in time.
+    async fn answer<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let answer = timeout(self.limit, call).await;
+        answer.unwrap_or_else(|_| {
+            let expected = format!("an answer within {} seconds", self.limit.as_secs());
+            Err(Rule::Answers.broken(expected, LATE))
+        })
     }
 }
 

@@ -1,146 +1,263 @@
 //! A store as the checks call it: an error is a broken rule.
 
-use std::{error::Error, iter, sync::Arc};
+use std::{error::Error, future::Future, iter, ops::Deref, sync::Arc, time::Duration};
 
-use super::{BrokenRule, Rule, made_up::profile};
+use async_trait::async_trait;
+use tokio::{sync::Barrier, task::JoinSet, time::timeout};
+
+use super::{
+    rule::{Result, Rule},
+    samples::profile,
+};
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, RevocationKey, Subject, Timestamp,
-    User as _, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, RevocationKey, Subject, Timestamp, User,
+    UserStore,
 };
 
-/// An opened store, for the checks to share with the tasks that they start.
-pub(super) struct Handle<S>(Arc<S>);
+/// How long one call may take.
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// What was seen of a call that has not ended by then.
+pub(super) const LATE: &str = "no answer in time";
+/// How long the revocations of the kit are kept.
+const REVOCATION_TIME: Duration = Duration::from_secs(60 * 60);
 
-impl<S> Clone for Handle<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
+/// A user of the store, as the checks compare it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoredUser {
+    pub(super) id: String,
+    pub(super) logged_out_at: Option<Timestamp>,
 }
 
-/// Two handles of one store, as two nodes have them.
-pub(super) struct Handles<S> {
-    pub(super) one: Handle<S>,
-    pub(super) other: Handle<S>,
-}
-
-impl<S> Clone for Handles<S> {
-    fn clone(&self) -> Self {
+impl StoredUser {
+    fn new(user: impl User) -> Self {
         Self {
-            one: self.one.clone(),
-            other: self.other.clone(),
+            id: user.id(),
+            logged_out_at: user.logged_out_at(),
         }
     }
 }
 
-impl<S> Handles<S> {
+/// A [`UserStore`] of any type.
+#[async_trait]
+pub(super) trait AnyUsers: Send + Sync {
+    fn keeps_revocations(&self) -> bool;
+    fn log_out_wait(&self) -> Duration;
+    async fn load(&self, id: &str) -> Result<Option<StoredUser>>;
+    async fn find_to_log_in(&self, id: &str) -> Result<Option<StoredUser>>;
+    async fn log_out(&self, id: &str) -> Result<bool>;
+    async fn now(&self) -> Result<Timestamp>;
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<StoredUser>>>;
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result;
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>>;
+}
+
+#[async_trait]
+impl<S: UserStore> AnyUsers for S {
+    fn keeps_revocations(&self) -> bool {
+        UserStore::keeps_revocations(self)
+    }
+
+    fn log_out_wait(&self) -> Duration {
+        UserStore::log_out_wait(self)
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<StoredUser>> {
+        let user = answered("load", UserStore::load(self, id)).await?;
+        Ok(user.map(StoredUser::new))
+    }
+
+    async fn find_to_log_in(&self, id: &str) -> Result<Option<StoredUser>> {
+        let user = answered("log_in", UserStore::log_in(self, id)).await?;
+        Ok(user.map(StoredUser::new))
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool> {
+        answered("log_out", UserStore::log_out(self, id)).await
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        answered("now", UserStore::now(self)).await
+    }
+
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<StoredUser>>> {
+        let check = answered("check_login", UserStore::check_login(self, login)).await?;
+        Ok(check.map(|check| check.map_user(StoredUser::new)))
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result {
+        answered("revoke", UserStore::revoke(self, keys, keep_until)).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>> {
+        answered("revoked_at", UserStore::revoked_at(self, key)).await
+    }
+}
+
+/// An [`IdentityStore`] of any type.
+#[async_trait]
+trait AnyIdentities: Send + Sync {
+    async fn find_or_create(&self, subject: &Subject) -> Result<Option<StoredUser>>;
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>>;
+}
+
+#[async_trait]
+impl<S: IdentityStore> AnyIdentities for S {
+    async fn find_or_create(&self, subject: &Subject) -> Result<Option<StoredUser>> {
+        let profile = profile(subject);
+        let user = IdentityStore::find_or_create(self, &profile);
+        Ok(answered("find_or_create", user).await?.map(StoredUser::new))
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>> {
+        let users = IdentityStore::log_out_subject(self, subject);
+        answered("log_out_subject", users).await
+    }
+}
+
+/// Awaits a call of the store. An error and no answer in time are broken rules.
+pub(super) async fn answered<T, E: Into<BoxError>>(
+    method: &str,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T> {
+    let Ok(answer) = timeout(CALL_LIMIT, call).await else {
+        let seconds = CALL_LIMIT.as_secs();
+        let expected = format!("an answer from `{method}` within {seconds} seconds");
+        return Err(Rule::Answers.broken(expected, LATE));
+    };
+    answer.map_err(|error| {
+        let error: BoxError = error.into();
+        let first: &(dyn Error + 'static) = &*error;
+        let errors = iter::successors(Some(first), |&error| error.source());
+        let texts: Vec<_> = errors.map(ToString::to_string).collect();
+        let expected = format!("an answer from `{method}`");
+        Rule::Answers.broken(expected, format!("the error \"{}\"", texts.join(": ")))
+    })
+}
+
+/// An opened store.
+#[derive(Clone)]
+pub(super) struct Handle {
+    users: Arc<dyn AnyUsers>,
+    identities: Option<Arc<dyn AnyIdentities>>,
+}
+
+impl Deref for Handle {
+    type Target = dyn AnyUsers;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.users
+    }
+}
+
+impl Handle {
+    pub(super) fn of_users(store: Arc<impl UserStore>) -> Self {
+        Self {
+            users: store,
+            identities: None,
+        }
+    }
+
+    pub(super) fn of_identities(store: Arc<impl IdentityStore>) -> Self {
+        Self {
+            users: store.clone(),
+            identities: Some(store),
+        }
+    }
+
+    /// The stamp of a user who exists.
+    pub(super) async fn logged_out_at(&self, id: &str) -> Result<Option<Timestamp>> {
+        let user = self.load(id).await?.ok_or_else(|| {
+            let expected = format!("`load` to find the user {id:?}, who exists");
+            Rule::FindsByUserId.broken(expected, "`Ok(None)`")
+        })?;
+        Ok(user.logged_out_at)
+    }
+
+    /// A login of a user who exists.
+    pub(super) async fn log_in(&self, id: &str) -> Result<StoredUser> {
+        self.find_to_log_in(id).await?.ok_or_else(|| {
+            let expected = format!("`log_in` to find the user {id:?}, who exists");
+            Rule::AdmitsUsers.broken(expected, "`Ok(None)`")
+        })
+    }
+
+    /// A time until which to keep a revocation.
+    pub(super) async fn keep_until(&self) -> Result<Timestamp> {
+        Ok(self.now().await?.after(REVOCATION_TIME))
+    }
+
+    pub(super) async fn find_or_create(&self, subject: &Subject) -> Result<StoredUser> {
+        self.try_find_or_create(subject).await?.ok_or_else(|| {
+            let expected = "a user from `find_or_create`";
+            Rule::AdmitsUsers.broken(expected, "`Ok(None)`")
+        })
+    }
+
+    /// `None` for a subject that is turned away.
+    pub(super) async fn try_find_or_create(&self, subject: &Subject) -> Result<Option<StoredUser>> {
+        self.identities()?.find_or_create(subject).await
+    }
+
+    pub(super) async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>> {
+        self.identities()?.log_out_subject(subject).await
+    }
+
+    fn identities(&self) -> Result<&dyn AnyIdentities> {
+        let identities = self.identities.as_deref();
+        identities.ok_or_else(|| Rule::Answers.broken("an `IdentityStore`", "a `UserStore`"))
+    }
+}
+
+/// Two handles of one store, as two nodes have them.
+#[derive(Clone)]
+pub(super) struct Handles {
+    pub(super) one: Handle,
+    pub(super) other: Handle,
+}
+
+impl Handles {
+    pub(super) fn keep_revocations(&self) -> bool {
+        self.one.keeps_revocations()
+    }
+
     /// One or the other by turns.
-    pub(super) fn turn(&self, turn: usize) -> Handle<S> {
+    pub(super) fn turn(&self, turn: usize) -> Handle {
         let handles = [&self.one, &self.other];
         handles[turn % 2].clone()
     }
 }
 
-impl<S: UserStore> Handle<S> {
-    pub(super) fn new(store: S) -> Self {
-        Self(Arc::new(store))
+/// Runs all futures at once, each in a task of its own, and none before all are there. Returns what
+/// they return, in the order of their ends.
+pub(super) async fn at_once<T: Send + 'static>(
+    futures: impl ExactSizeIterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
+) -> Result<Vec<T>> {
+    let start = Arc::new(Barrier::new(futures.len()));
+    let mut tasks = JoinSet::new();
+    for future in futures {
+        let start = Arc::clone(&start);
+        tasks.spawn(async move {
+            start.wait().await;
+            future.await
+        });
     }
-
-    /// The store itself, where an error is no broken rule.
-    pub(super) fn store(&self) -> &S {
-        &self.0
-    }
-
-    pub(super) async fn load(&self, id: &str) -> Result<Option<S::User>, BrokenRule> {
-        let user = self.0.load(id).await;
-        user.map_err(|error| no_answer("load", error))
-    }
-
-    /// The stamp of a user who exists.
-    pub(super) async fn logged_out_at(&self, id: &str) -> Result<Option<Timestamp>, BrokenRule> {
-        match self.load(id).await? {
-            Some(user) => Ok(user.logged_out_at()),
-            None => Err(BrokenRule::new(
-                Rule::FindsByUserId,
-                format!("`load` to find the user {id:?}, who exists"),
-                "`Ok(None)`",
-            )),
+    // The first broken rule drops the set, and that stops the rest.
+    let mut results = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            Ok(result) => results.push(result?),
+            Err(error) => match error.try_into_panic() {
+                // The store's own panic says best what happened.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => continue,
+            },
         }
     }
-
-    /// A login of a user who exists.
-    pub(super) async fn log_in(&self, id: &str) -> Result<S::User, BrokenRule> {
-        let user = self.0.log_in(id).await;
-        user.map_err(|error| no_answer("log_in", error))?
-            .ok_or_else(|| {
-                let expected = format!("`log_in` to find the user {id:?}, who exists");
-                BrokenRule::new(Rule::AdmitsUsers, expected, "`Ok(None)`")
-            })
-    }
-
-    pub(super) async fn log_out(&self, id: &str) -> Result<bool, BrokenRule> {
-        let found = self.0.log_out(id).await;
-        found.map_err(|error| no_answer("log_out", error))
-    }
-
-    pub(super) async fn now(&self) -> Result<Timestamp, BrokenRule> {
-        let now = self.0.now().await;
-        now.map_err(|error| no_answer("now", error))
-    }
-
-    pub(super) async fn check_login(
-        &self,
-        login: LoginReference<'_>,
-    ) -> Result<Option<LoginCheck<S::User>>, BrokenRule> {
-        let check = self.0.check_login(login).await;
-        check.map_err(|error| no_answer("check_login", error))
-    }
-
-    pub(super) async fn revoke(
-        &self,
-        keys: &[RevocationKey],
-        keep_until: Timestamp,
-    ) -> Result<(), BrokenRule> {
-        let revoked = self.0.revoke(keys, keep_until).await;
-        revoked.map_err(|error| no_answer("revoke", error))
-    }
-
-    pub(super) async fn revoked_at(
-        &self,
-        key: &RevocationKey,
-    ) -> Result<Option<Timestamp>, BrokenRule> {
-        let stamp = self.0.revoked_at(key).await;
-        stamp.map_err(|error| no_answer("revoked_at", error))
-    }
-}
-
-impl<S: IdentityStore> Handle<S> {
-    pub(super) async fn find_or_create(&self, subject: &Subject) -> Result<S::User, BrokenRule> {
-        let user = self.0.find_or_create(&profile(subject)).await;
-        user.map_err(|error| no_answer("find_or_create", error))?
-            .ok_or_else(|| {
-                let expected = "a user from `find_or_create`";
-                BrokenRule::new(Rule::AdmitsUsers, expected, "`Ok(None)`")
-            })
-    }
-
-    pub(super) async fn log_out_subject(
-        &self,
-        subject: &Subject,
-    ) -> Result<Vec<String>, BrokenRule> {
-        let users = self.0.log_out_subject(subject).await;
-        users.map_err(|error| no_answer("log_out_subject", error))
-    }
-}
-
-pub(super) fn no_answer(method: &str, error: BoxError) -> BrokenRule {
-    let expected = format!("an answer from `{method}`");
-    BrokenRule::new(Rule::Answers, expected, described(&error))
-}
-
-/// An error with its sources.
-pub(super) fn described(error: &BoxError) -> String {
-    let first: &(dyn Error + 'static) = &**error;
-    let errors = iter::successors(Some(first), |&error| error.source());
-    let texts: Vec<_> = errors.map(ToString::to_string).collect();
-    format!("the error \"{}\"", texts.join(": "))
+    Ok(results)
 }

@@ -78,54 +78,40 @@
 //! not be taken for another id. `load` returns `Ok(None)` for every id that no user has, up to
 //! 10,000 characters; for one with a NUL it may return an error.
 
-mod answers;
-mod broken_rule;
-mod check_login;
-mod clock;
 mod dropped_calls;
-mod dropped_method;
 mod handle;
 mod log_out;
-mod log_outs_at_once;
-mod made_up;
 mod revocations;
-mod rising;
 mod rule;
+mod samples;
 mod subjects;
 mod target;
-mod tasks;
 mod users;
 
-use std::{future::Future, time::Duration};
+use std::sync::Arc;
 
-pub use self::{broken_rule::BrokenRule, rule::Rule};
+pub use self::rule::{BrokenRule, Rule};
 use self::{
-    check_login::check_check_login,
-    clock::check_clock,
-    dropped_calls::check_dropped_calls,
-    dropped_method::{DroppedMethod, IdentityMethod, UserMethod},
-    handle::{Handle, Handles, described, no_answer},
+    dropped_calls::{Method, check_dropped_calls},
+    handle::{Handle, Handles, answered},
     log_out::{
         check_every_handle_sees_log_out, check_log_out, check_log_out_ends_one_user,
-        check_login_keeps_log_out,
+        check_log_outs_at_once, check_login_keeps_log_out, check_logins_that_a_log_out_finds,
     },
-    log_outs_at_once::{check_log_outs_at_once, check_logins_that_a_log_out_finds},
-    made_up::fresh_issuer,
     revocations::{
         check_any_key, check_every_key, check_revocation_ends_one_key, check_revocation_is_kept,
         check_revocations_kept_or_not, check_unknown_keys,
     },
+    rule::Result,
+    samples::{random_issuer, random_subject},
     subjects::{
         check_any_subject, check_first_logins_at_once, check_log_out_subject, check_subject_keys,
-        check_subjects, new_user,
+        check_subjects,
     },
-    target::{KeyTarget, SubjectTarget, UserTarget},
-    users::{check_new_user, check_unknown_ids},
+    target::Target,
+    users::{check_check_login, check_clock, check_new_user, check_unknown_ids},
 };
-use crate::{BoxError, IdentityStore, Subject, User as _, UserStore};
-
-/// How long one check may take. Two hundred writes that each wait for a slow disk stay below it.
-const CHECK_LIMIT: Duration = Duration::from_secs(60);
+use crate::{BoxError, IdentityStore, Subject, UserStore};
 
 /// Checks that a store keeps the contract of [`UserStore`], and stops at the first rule that it
 /// breaks. [The module](self) says what it needs, and shows a test.
@@ -134,7 +120,7 @@ const CHECK_LIMIT: Duration = Duration::from_secs(60);
 /// database, another handle of the same memory. It is called four times at the most. `new_user`
 /// makes a user who was never logged out, and returns the id.
 ///
-/// Each check ends after a minute. Only a store that blocks its thread for good cannot be
+/// Each call ends after a minute. Only a store that blocks its thread for good cannot be
 /// stopped.
 ///
 /// # Errors
@@ -154,14 +140,15 @@ where
     E: Into<BoxError>,
     F: Into<BoxError>,
 {
-    let open = async || open_handle(&open).await;
-    let handles = open_twice(&open).await?;
-    let new_user = async || {
-        let made = new_user(handles.one.store()).await;
-        made.map_err(|error| no_answer("new_user", error.into()))
+    let store = open_store(&open).await?;
+    let handles = Handles {
+        one: Handle::of_users(Arc::clone(&store)),
+        other: Handle::of_users(open_store(&open).await?),
     };
-    let keeps_revocations = check_users(&handles, &open, &new_user).await?;
-    drop_user_calls(&handles, &new_user, keeps_revocations).await
+    let open = async || Ok(Handle::of_users(open_store(&open).await?));
+    let new_user = async || answered("new_user", new_user(&store)).await;
+    check_users(&handles, &open, &new_user).await?;
+    drop_user_calls(&handles, &new_user().await?).await
 }
 
 /// Checks that a store keeps the contract of [`IdentityStore`] and of [`UserStore`], as
@@ -181,184 +168,120 @@ where
     S: IdentityStore,
     E: Into<BoxError>,
 {
-    let open = async || open_handle(&open).await;
-    let handles = open_twice(&open).await?;
-    in_time("finding users", check_subjects(&handles)).await?;
-    in_time("first logins at once", check_first_logins_at_once(&handles)).await?;
-    let new_user = async || Ok(new_user(&handles).await?.user_id);
-    let keeps_revocations = check_users(&handles, &open, &new_user).await?;
-    check_subject_logouts(&handles, &open, keeps_revocations).await?;
-    in_time("subjects with any id", check_any_subject(&handles)).await?;
-    drop_user_calls(&handles, &new_user, keeps_revocations).await?;
-    let SubjectTarget { subject, user_id } = subjects::new_user(&handles).await?;
-    for method in IdentityMethod::all(&subject) {
-        drop_calls(&handles, method, &user_id, keeps_revocations).await?;
+    let handles = Handles {
+        one: Handle::of_identities(open_store(&open).await?),
+        other: Handle::of_identities(open_store(&open).await?),
+    };
+    let open = async || Ok(Handle::of_identities(open_store(&open).await?));
+    check_subjects(&handles).await?;
+    check_first_logins_at_once(&handles).await?;
+    let new_user = async || Ok(handles.one.find_or_create(&random_subject()).await?.id);
+    check_users(&handles, &open, &new_user).await?;
+    check_subject_logouts(&handles, &open).await?;
+    check_any_subject(&handles).await?;
+    drop_user_calls(&handles, &new_user().await?).await?;
+    let subject = random_subject();
+    let user_id = handles.one.find_or_create(&subject).await?.id;
+    let find = Method::Find(subject.clone());
+    for method in [Method::Create, find, Method::LogOutSubject(subject)] {
+        check_dropped_calls(&handles, method, &user_id).await?;
     }
     Ok(())
 }
 
-async fn open_handle<S, E>(open: &impl AsyncFn() -> Result<S, E>) -> Result<Handle<S>, BrokenRule>
+async fn open_store<S, E>(open: &impl AsyncFn() -> Result<S, E>) -> Result<Arc<S>>
 where
-    S: UserStore,
     E: Into<BoxError>,
 {
-    match open().await {
-        Ok(store) => Ok(Handle::new(store)),
-        Err(error) => {
-            let seen = described(&error.into());
-            Err(BrokenRule::new(Rule::Answers, "the store to open", seen))
-        }
-    }
+    Ok(Arc::new(answered("open", open()).await?))
 }
 
-async fn open_twice<S>(
-    open: impl AsyncFn() -> Result<Handle<S>, BrokenRule>,
-) -> Result<Handles<S>, BrokenRule> {
-    Ok(Handles {
-        one: in_time("opening the store", open()).await?,
-        other: in_time("opening the store again", open()).await?,
-    })
-}
-
-/// What every store must keep. Returns whether it keeps revocations.
-async fn check_users<S: UserStore>(
-    handles: &Handles<S>,
-    open: impl AsyncFn() -> Result<Handle<S>, BrokenRule>,
-    new_user: impl AsyncFn() -> Result<String, BrokenRule>,
-) -> Result<bool, BrokenRule> {
-    let new_user = async || in_time("making a user", new_user()).await;
+/// What every store must keep.
+async fn check_users(
+    handles: &Handles,
+    open: impl AsyncFn() -> Result<Handle>,
+    new_user: impl AsyncFn() -> Result<String>,
+) -> Result {
     let alex = new_user().await?;
-    in_time("finding a new user", check_new_user(handles, &alex)).await?;
-    in_time("finding unknown ids", check_unknown_ids(handles, &alex)).await?;
-    in_time("reading the clock", check_clock(handles)).await?;
-    let alex_target = UserTarget(alex.clone());
-    in_time("logging a user out", check_log_out(handles, &alex_target)).await?;
-    in_time(
-        "a login after a logout",
-        check_login_keeps_log_out(handles, &alex),
-    )
-    .await?;
+    check_new_user(handles, &alex).await?;
+    check_unknown_ids(handles, &alex).await?;
+    check_clock(handles).await?;
+    let target = Target::User(alex.clone());
+    check_log_out(handles, &target).await?;
+    check_login_keeps_log_out(handles, &alex).await?;
     let others = [new_user().await?, new_user().await?];
-    in_time(
-        "logging one of several out",
-        check_log_out_ends_one_user(handles, &alex_target, &others),
-    )
-    .await?;
+    check_log_out_ends_one_user(handles, &target, &others).await?;
     let [noor, _] = others;
-    let noor_target = UserTarget(noor.clone());
-    let seen = check_every_handle_sees_log_out(handles, &open, &noor_target);
-    in_time("loading from several handles", seen).await?;
-    in_time(
-        "logouts at once",
-        check_log_outs_at_once(handles, noor_target),
-    )
-    .await?;
-    in_time(
-        "logins in the middle of a logout",
-        check_logins_that_a_log_out_finds(handles, &noor),
-    )
-    .await?;
-    let kept = check_revocations_kept_or_not(handles);
-    let keeps_revocations = in_time("revoking keys", kept).await?;
+    let target = Target::User(noor.clone());
+    check_every_handle_sees_log_out(handles, &open, &target).await?;
+    check_log_outs_at_once(handles, target).await?;
+    check_logins_that_a_log_out_finds(handles, &noor).await?;
+    check_revocations_kept_or_not(handles).await?;
     let sam = new_user().await?;
-    in_time(
-        "checking logins",
-        check_check_login(handles, &sam, keeps_revocations),
-    )
-    .await?;
-    if keeps_revocations {
+    check_check_login(handles, &sam).await?;
+    if handles.keep_revocations() {
         check_revocations(handles, open, &sam).await?;
     }
-    Ok(keeps_revocations)
+    Ok(())
 }
 
 /// What a store must keep that keeps revocations.
-async fn check_revocations<S: UserStore>(
-    handles: &Handles<S>,
-    open: impl AsyncFn() -> Result<Handle<S>, BrokenRule>,
+async fn check_revocations(
+    handles: &Handles,
+    open: impl AsyncFn() -> Result<Handle>,
     user_id: &str,
-) -> Result<(), BrokenRule> {
-    in_time("unknown keys", check_unknown_keys(handles)).await?;
-    in_time("revoking several keys", check_every_key(handles)).await?;
-    let key = KeyTarget::new(&handles.one).await?;
-    in_time("revoking a key", check_log_out(handles, &key)).await?;
-    in_time(
-        "revoking one of several keys",
-        check_revocation_ends_one_key(handles, user_id),
-    )
-    .await?;
-    in_time("keys with any id", check_any_key(handles)).await?;
-    let key = KeyTarget::new(&handles.one).await?;
-    let seen = check_every_handle_sees_log_out(handles, open, &key);
-    in_time("asking several handles for a key", seen).await?;
-    in_time("revocations at once", check_log_outs_at_once(handles, key)).await?;
-    in_time("keeping revocations", check_revocation_is_kept(handles)).await
+) -> Result {
+    check_unknown_keys(handles).await?;
+    check_every_key(handles).await?;
+    let key = Target::new_key(&handles.one).await?;
+    check_log_out(handles, &key).await?;
+    check_revocation_ends_one_key(handles, user_id).await?;
+    check_any_key(handles).await?;
+    let key = Target::new_key(&handles.one).await?;
+    check_every_handle_sees_log_out(handles, open, &key).await?;
+    check_log_outs_at_once(handles, key).await?;
+    check_revocation_is_kept(handles).await
 }
 
 /// Logouts by subject keep the rules of those by id.
-async fn check_subject_logouts<S: IdentityStore>(
-    handles: &Handles<S>,
-    open: impl AsyncFn() -> Result<Handle<S>, BrokenRule>,
-    keeps_revocations: bool,
-) -> Result<(), BrokenRule> {
-    in_time("logging subjects out", check_log_out_subject(handles)).await?;
-    let alex = new_user(handles).await?;
-    in_time("logging a subject out", check_log_out(handles, &alex)).await?;
-    let same_issuer = Subject::new(alex.subject.issuer(), "67890");
-    let same_id = Subject::new(fresh_issuer(), alex.subject.id());
+async fn check_subject_logouts(
+    handles: &Handles,
+    open: impl AsyncFn() -> Result<Handle>,
+) -> Result {
+    check_log_out_subject(handles).await?;
+    let subject = random_subject();
+    let user_id = handles.one.find_or_create(&subject).await?.id;
     let mut others = Vec::new();
-    for other in [same_issuer, same_id] {
-        others.push(handles.one.find_or_create(&other).await?.id());
+    for other in [
+        Subject::new(subject.issuer(), "67890"),
+        Subject::new(random_issuer(), subject.id()),
+    ] {
+        others.push(handles.one.find_or_create(&other).await?.id);
     }
-    in_time(
-        "logging one of several subjects out",
-        check_log_out_ends_one_user(handles, &alex, &others),
-    )
-    .await?;
-    let seen = check_every_handle_sees_log_out(handles, open, &alex);
-    in_time("loading from several handles", seen).await?;
-    let at_once = check_log_outs_at_once(handles, alex);
-    in_time("logouts of a subject at once", at_once).await?;
-    if keeps_revocations {
-        in_time("subjects as keys", check_subject_keys(handles)).await?;
-    }
-    Ok(())
-}
-
-async fn drop_user_calls<S: UserStore>(
-    handles: &Handles<S>,
-    new_user: impl AsyncFn() -> Result<String, BrokenRule>,
-    keeps_revocations: bool,
-) -> Result<(), BrokenRule> {
-    let user_id = new_user().await?;
-    for method in UserMethod::all(&handles.one, &user_id, keeps_revocations).await? {
-        drop_calls(handles, method, &user_id, keeps_revocations).await?;
+    let target = Target::Subject { subject, user_id };
+    check_log_out(handles, &target).await?;
+    check_log_out_ends_one_user(handles, &target, &others).await?;
+    check_every_handle_sees_log_out(handles, open, &target).await?;
+    check_log_outs_at_once(handles, target).await?;
+    if handles.keep_revocations() {
+        check_subject_keys(handles).await?;
     }
     Ok(())
 }
 
-async fn drop_calls<S: UserStore>(
-    handles: &Handles<S>,
-    method: impl DroppedMethod<S>,
-    user_id: &str,
-    keeps_revocations: bool,
-) -> Result<(), BrokenRule> {
-    let doing = format!("dropping calls of `{}`", method.name());
-    let dropped = check_dropped_calls(handles, method, user_id, keeps_revocations);
-    in_time(&doing, dropped).await
-}
-
-async fn in_time<T>(
-    doing: &str,
-    check: impl Future<Output = Result<T, BrokenRule>>,
-) -> Result<T, BrokenRule> {
-    let checked = tokio::time::timeout(CHECK_LIMIT, check).await;
-    checked.unwrap_or_else(|_| {
-        let seconds = CHECK_LIMIT.as_secs();
-        Err(BrokenRule::new(
-            Rule::Answers,
-            format!("{doing} to end within {seconds} seconds"),
-            "no end",
-        ))
-    })
+async fn drop_user_calls(handles: &Handles, user_id: &str) -> Result {
+    let mut methods = vec![
+        Method::LogIn,
+        Method::Load,
+        Method::LogOut,
+        Method::Now,
+        Method::CheckLogin,
+    ];
+    if handles.keep_revocations() {
+        methods.extend([Method::Revoke, Method::RevokedAt]);
+    }
+    for method in methods {
+        check_dropped_calls(handles, method, user_id).await?;
+    }
+    Ok(())
 }

@@ -1,112 +1,88 @@
 //! Revocations: apart from each other, or not kept at all.
 
+use std::slice;
+
 use super::{
-    BrokenRule, Rule,
     handle::Handles,
-    made_up::{fresh_issuer, fresh_session, fresh_subject, odd_ids, shown},
-    target::KeyTarget,
+    rule::{Result, Rule},
+    samples::{odd_ids, random_issuer, random_session, random_subject, shown},
 };
-use crate::{LoginId, ProviderSession, RevocationKey, Subject, Timestamp, UserStore};
+use crate::{LoginId, ProviderSession, RevocationKey, Subject, Timestamp};
 
 /// Whether the store keeps revocations. One that does not must never return any.
-pub(super) async fn check_revocations_kept_or_not<S: UserStore>(
-    handles: &Handles<S>,
-) -> Result<bool, BrokenRule> {
-    let kept = handles.one.store().keeps_revocations();
-    let broken = |expected: &str, seen: String| {
-        Err(BrokenRule::new(Rule::RevocationsKeptOrNot, expected, seen))
-    };
+pub(super) async fn check_revocations_kept_or_not(handles: &Handles) -> Result {
+    let rule = Rule::RevocationsKeptOrNot;
+    let keeps_revocations = handles.keep_revocations();
     for turn in 0..4 {
         let store = handles.turn(turn);
-        if store.store().keeps_revocations() != kept {
-            return broken(
-                "every handle to answer `keeps_revocations` alike",
-                "both".to_owned(),
-            );
-        }
-        let target = KeyTarget::new(&store).await?;
+        let keeps_too = store.keeps_revocations();
+        rule.require_eq("`keeps_revocations`", keeps_revocations, keeps_too)?;
+        let key = RevocationKey::Session(random_session());
+        let keep_until = store.keep_until().await?;
         // Without revocations an error is the usual answer.
-        let revoked = store
-            .revoke(std::slice::from_ref(&target.key), target.keep_until)
-            .await;
-        if kept {
+        let revoked = store.revoke(slice::from_ref(&key), keep_until).await;
+        if keeps_revocations {
             revoked?;
             continue;
         }
-        if let Some(stamp) = handles.turn(turn / 2).revoked_at(&target.key).await? {
-            let expected = "no `revoked_at` where `keeps_revocations` is `false`";
-            return broken(expected, format!("{stamp:?}"));
-        }
+        let revoked_at = handles.turn(turn / 2).revoked_at(&key).await?;
+        let name = "`revoked_at` where `keeps_revocations` is `false`";
+        rule.require_eq(name, None, revoked_at)?;
     }
-    Ok(kept)
+    Ok(())
 }
 
 /// One key of each kind, which no store knows yet.
-fn fresh_keys() -> [RevocationKey; 4] {
+fn random_keys() -> [RevocationKey; 4] {
     [
         RevocationKey::Login(LoginId::random()),
-        RevocationKey::Session(fresh_session()),
-        RevocationKey::Subject(fresh_subject()),
-        RevocationKey::UnknownSubject(fresh_subject()),
+        RevocationKey::Session(random_session()),
+        RevocationKey::Subject(random_subject()),
+        RevocationKey::UnknownSubject(random_subject()),
     ]
 }
 
-pub(super) async fn check_unknown_keys<S: UserStore>(
-    handles: &Handles<S>,
-) -> Result<(), BrokenRule> {
+pub(super) async fn check_unknown_keys(handles: &Handles) -> Result {
     for store in [&handles.one, &handles.other] {
-        for key in fresh_keys() {
-            if let Some(stamp) = store.revoked_at(&key).await? {
-                return Err(BrokenRule::new(
-                    Rule::UnknownKeyIsNotRevoked,
-                    format!("no `revoked_at` of a {} that was never revoked", key.kind()),
-                    format!("{stamp:?}"),
-                ));
-            }
+        for key in random_keys() {
+            let revoked_at = store.revoked_at(&key).await?;
+            let name = format!("`revoked_at` of a {} that was never revoked", key.kind());
+            Rule::UnknownKeyIsNotRevoked.require_eq(&name, None, revoked_at)?;
         }
     }
     Ok(())
 }
 
 /// One call revokes all its keys, also where one comes twice, and none where there is none.
-pub(super) async fn check_every_key<S: UserStore>(handles: &Handles<S>) -> Result<(), BrokenRule> {
+pub(super) async fn check_every_key(handles: &Handles) -> Result {
     let Handles { one, other } = handles;
-    let keep_until = KeyTarget::new(one).await?.keep_until;
-    let mut keys = fresh_keys().to_vec();
+    let rule = Rule::RevokesEveryKey;
+    let keep_until = one.keep_until().await?;
+    let mut keys = random_keys().to_vec();
     keys.push(keys[1].clone());
-    let broken = |expected: String, seen: String| {
-        Err(BrokenRule::new(Rule::RevokesEveryKey, expected, seen))
-    };
     for keys in [&keys[..0], &keys] {
         if let Err(error) = one.revoke(keys, keep_until).await {
             let expected = format!("`revoke` to take {} keys at once", keys.len());
-            return broken(expected, error.seen().to_owned());
+            return Err(rule.broken(expected, error.seen()));
         }
     }
     for key in &keys {
-        if other.revoked_at(key).await?.is_none() {
-            let expected = format!(
-                "`revoked_at` of each key of one call, also of the {}",
-                key.kind()
-            );
-            return broken(expected, "`Ok(None)`".to_owned());
-        }
+        let is_revoked = other.revoked_at(key).await?.is_some();
+        let expected = format!(
+            "each key of one call to be revoked, also the {}",
+            key.kind()
+        );
+        rule.require(is_revoked, expected, "`Ok(None)` from `revoked_at`")?;
     }
     Ok(())
 }
 
 /// Keys differ by kind, issuer and id.
-pub(super) async fn check_revocation_ends_one_key<S: UserStore>(
-    handles: &Handles<S>,
-    user_id: &str,
-) -> Result<(), BrokenRule> {
+pub(super) async fn check_revocation_ends_one_key(handles: &Handles, user_id: &str) -> Result {
     let store = &handles.one;
-    let broken = |expected: String, stamp: Timestamp| {
-        let rule = Rule::RevocationEndsOneKey;
-        Err(BrokenRule::new(rule, expected, format!("{stamp:?}")))
-    };
+    let rule = Rule::RevocationEndsOneKey;
     let before = store.logged_out_at(user_id).await?;
-    let (issuer, other_issuer) = (fresh_issuer(), fresh_issuer());
+    let (issuer, other_issuer) = (random_issuer(), random_issuer());
     // The id of a login is an id that a provider may give too.
     let login = LoginId::random();
     let id = login.to_string();
@@ -120,44 +96,36 @@ pub(super) async fn check_revocation_ends_one_key<S: UserStore>(
         session(&other_issuer, &id),
         session("", &id),
     ];
-    let keep_until = KeyTarget::new(store).await?.keep_until;
-    for revoked in 0..keys.len() {
-        store.revoke(&keys[revoked..=revoked], keep_until).await?;
-        for other in &keys[revoked + 1..] {
-            if let Some(stamp) = store.revoked_at(other).await? {
-                let expected = format!(
-                    "the {} {} of {:?} to stay when another key is revoked",
-                    other.kind(),
-                    shown(&other.id()),
-                    other.issuer()
-                );
-                return broken(expected, stamp);
-            }
+    let keep_until = store.keep_until().await?;
+    for (index, key) in keys.iter().enumerate() {
+        store.revoke(slice::from_ref(key), keep_until).await?;
+        for other in &keys[index + 1..] {
+            let (kind, issuer, id) = (other.kind(), other.issuer(), other.id());
+            let name = format!("`revoked_at` of the {kind} {id:?} of {issuer:?}, another key,");
+            rule.require_eq(&name, None, store.revoked_at(other).await?)?;
         }
     }
     let after = store.logged_out_at(user_id).await?;
-    if let (true, Some(stamp)) = (after != before, after) {
-        let expected = "`logged_out_at` of a user to stay when a key is revoked".to_owned();
-        return broken(expected, stamp);
-    }
-    let revoked_at = store.revoked_at(&keys[0]).await?;
+    let name = "`logged_out_at` of a user after a key is revoked";
+    rule.require_eq(name, before, after)?;
+    let before = store.revoked_at(&keys[0]).await?;
     store.log_out(user_id).await?;
     let after = store.revoked_at(&keys[0]).await?;
-    if let (true, Some(stamp)) = (after != revoked_at, after) {
-        let expected = "`revoked_at` of a key to stay when a user is logged out".to_owned();
-        return broken(expected, stamp);
-    }
-    Ok(())
+    rule.require_eq(
+        "`revoked_at` of a key after a user is logged out",
+        before,
+        after,
+    )
 }
 
-pub(super) async fn check_any_key<S: UserStore>(handles: &Handles<S>) -> Result<(), BrokenRule> {
+pub(super) async fn check_any_key(handles: &Handles) -> Result {
     let store = &handles.one;
-    let issuer = fresh_issuer();
-    let keep_until = KeyTarget::new(store).await?.keep_until;
+    let issuer = random_issuer();
+    let keep_until = store.keep_until().await?;
     for id in odd_ids() {
-        let broken = |expected: &str, seen: String| {
+        let broken = |expected: &str, seen: &str| {
             let expected = format!("{expected}, for the id {}", shown(&id));
-            Err(BrokenRule::new(Rule::AnyKey, expected, seen))
+            Rule::AnyKey.broken(expected, seen)
         };
         let subject = Subject::new(&issuer, &id);
         for key in [
@@ -167,15 +135,14 @@ pub(super) async fn check_any_key<S: UserStore>(handles: &Handles<S>) -> Result<
         ] {
             match store.revoked_at(&key).await {
                 Ok(None) => {}
-                Ok(Some(_)) => return broken("no `revoked_at` yet", "that of another".to_owned()),
-                Err(error) => return broken("an answer", error.seen().to_owned()),
+                Ok(Some(_)) => return Err(broken("no `revoked_at` yet", "that of another")),
+                Err(error) => return Err(broken("an answer", error.seen())),
             }
-            let keys = std::slice::from_ref(&key);
-            if let Err(error) = store.revoke(keys, keep_until).await {
-                return broken("`revoke` to take it", error.seen().to_owned());
+            if let Err(error) = store.revoke(slice::from_ref(&key), keep_until).await {
+                return Err(broken("`revoke` to take it", error.seen()));
             }
             if store.revoked_at(&key).await?.is_none() {
-                return broken("`revoked_at` to return it", "`Ok(None)`".to_owned());
+                return Err(broken("`revoked_at` to return it", "`Ok(None)`"));
             }
         }
     }
@@ -183,27 +150,21 @@ pub(super) async fn check_any_key<S: UserStore>(handles: &Handles<S>) -> Result<
 }
 
 /// A later call does not shorten the time that a revocation is kept.
-pub(super) async fn check_revocation_is_kept<S: UserStore>(
-    handles: &Handles<S>,
-) -> Result<(), BrokenRule> {
+pub(super) async fn check_revocation_is_kept(handles: &Handles) -> Result {
     let Handles { one, other } = handles;
-    let target = KeyTarget::new(one).await?;
-    let key = std::slice::from_ref(&target.key);
+    let key = RevocationKey::Session(random_session());
+    let keep_until = one.keep_until().await?;
     let past = Timestamp::from_micros(1);
-    one.revoke(key, target.keep_until).await?;
-    other.revoke(key, past).await?;
+    one.revoke(slice::from_ref(&key), keep_until).await?;
+    other.revoke(slice::from_ref(&key), past).await?;
     // Stores remove old revocations as they write.
     for turn in 0..4 {
-        let another = KeyTarget::new(one).await?;
-        let keys = std::slice::from_ref(&another.key);
-        handles.turn(turn).revoke(keys, another.keep_until).await?;
+        let another = [RevocationKey::Session(random_session())];
+        handles.turn(turn).revoke(&another, keep_until).await?;
     }
-    if one.revoked_at(&target.key).await?.is_some() {
-        return Ok(());
-    }
-    Err(BrokenRule::new(
-        Rule::RevocationIsKept,
+    Rule::RevocationIsKept.require(
+        one.revoked_at(&key).await?.is_some(),
         "a revocation to be kept until the latest `keep_until` that it was given",
         "that it is gone after a call with an earlier one",
-    ))
+    )
 }

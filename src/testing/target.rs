@@ -1,125 +1,132 @@
 //! What a logout ends: the same checks are made of a user, a subject and a key.
 
-use std::{future::Future, time::Duration};
+use std::{
+    slice,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
-use super::{BrokenRule, Rule, handle::Handle, made_up::fresh_session};
-use crate::{IdentityStore, RevocationKey, Subject, Timestamp, UserStore};
+use super::{
+    handle::Handle,
+    rule::{Result, Rule},
+    samples::random_session,
+};
+use crate::{RevocationKey, Subject, Timestamp};
 
-/// How long the revocations of the kit are kept.
-const KEPT: Duration = Duration::from_secs(60 * 60);
+/// What a logout ends, and whose stamp it raises.
+#[derive(Clone)]
+pub(super) enum Target {
+    /// A user, logged out by id.
+    User(String),
+    /// The user of a subject, logged out by the subject.
+    Subject { subject: Subject, user_id: String },
+    /// A key that is revoked.
+    Key {
+        key: RevocationKey,
+        keep_until: Timestamp,
+    },
+}
 
-/// What a logout ends, and the stamp that it raises.
-pub(super) trait LogoutTarget<S: UserStore>: Clone + Send + Sync + 'static {
-    const RULES: Rules;
-    /// The stamp, as a message names it.
-    const STAMP: &'static str;
+impl Target {
+    /// A new session at a provider.
+    pub(super) async fn new_key(store: &Handle) -> Result<Self> {
+        Ok(Self::Key {
+            key: RevocationKey::Session(random_session()),
+            keep_until: store.keep_until().await?,
+        })
+    }
 
     /// Whether the store has found it.
-    fn log_out(&self, store: &Handle<S>) -> impl Future<Output = Result<bool, BrokenRule>> + Send;
+    pub(super) async fn log_out(&self, store: &Handle) -> Result<bool> {
+        match self {
+            Self::User(id) => store.log_out(id).await,
+            Self::Subject { subject, user_id } => {
+                Ok(store.log_out_subject(subject).await?.contains(user_id))
+            }
+            Self::Key { key, keep_until } => {
+                store.revoke(slice::from_ref(key), *keep_until).await?;
+                Ok(true)
+            }
+        }
+    }
 
-    fn stamp(
-        &self,
-        store: &Handle<S>,
-    ) -> impl Future<Output = Result<Option<Timestamp>, BrokenRule>> + Send;
+    pub(super) async fn stamp(&self, store: &Handle) -> Result<Option<Timestamp>> {
+        match self {
+            Self::User(id) | Self::Subject { user_id: id, .. } => store.logged_out_at(id).await,
+            Self::Key { key, .. } => store.revoked_at(key).await,
+        }
+    }
+
+    /// The stamp, as a message names it.
+    pub(super) fn stamp_name(&self) -> &'static str {
+        match self {
+            Self::User(_) => "`logged_out_at`",
+            Self::Subject { .. } => "`logged_out_at` after `log_out_subject`",
+            Self::Key { .. } => "`revoked_at`",
+        }
+    }
 
     /// A stamp as a message shows it.
-    fn written(stamp: Option<Timestamp>) -> String {
+    pub(super) fn described(&self, stamp: Option<Timestamp>) -> String {
+        let name = self.stamp_name();
         match stamp {
-            Some(at) => format!("{} at {at:?}", Self::STAMP),
-            None => format!("no {}", Self::STAMP),
+            Some(at) => format!("{name} at {at:?}"),
+            None => format!("no {name}"),
+        }
+    }
+
+    /// This rule for logouts, or the same rule for revocations.
+    pub(super) fn rule(&self, rule: Rule) -> Rule {
+        if !matches!(self, Self::Key { .. }) {
+            return rule;
+        }
+        match rule {
+            Rule::LogOutEndsLoginsBefore => Rule::RevocationEndsLoginsBefore,
+            Rule::LoginAfterLogOutWorks => Rule::LoginAfterRevocationWorks,
+            Rule::LogOutOnlyRises => Rule::RevocationOnlyRises,
+            Rule::EveryHandleSeesLogOut => Rule::EveryHandleSeesRevocation,
+            Rule::LogOutsAtOnce => Rule::RevocationsAtOnce,
+            rule => rule,
         }
     }
 }
 
-/// The rules that a wrong stamp breaks.
-pub(super) struct Rules {
-    pub(super) ends_logins_before: Rule,
-    pub(super) login_after_works: Rule,
-    pub(super) only_rises: Rule,
-    pub(super) every_handle_sees: Rule,
-    pub(super) at_once: Rule,
+/// The stamp of a target, which must never fall, and the highest value that any task has read.
+pub(super) struct RisingStamp {
+    pub(super) target: Target,
+    /// The rule that a stamp breaks which falls.
+    pub(super) rule: Rule,
+    highest: AtomicI64,
 }
 
-const OF_USERS: Rules = Rules {
-    ends_logins_before: Rule::LogOutEndsLoginsBefore,
-    login_after_works: Rule::LoginAfterLogOutWorks,
-    only_rises: Rule::LogOutOnlyRises,
-    every_handle_sees: Rule::EveryHandleSeesLogOut,
-    at_once: Rule::LogOutsAtOnce,
-};
-
-/// A user, logged out by id.
-#[derive(Clone)]
-pub(super) struct UserTarget(pub(super) String);
-
-impl<S: UserStore> LogoutTarget<S> for UserTarget {
-    const RULES: Rules = OF_USERS;
-    const STAMP: &'static str = "`logged_out_at`";
-
-    async fn log_out(&self, store: &Handle<S>) -> Result<bool, BrokenRule> {
-        store.log_out(&self.0).await
+impl RisingStamp {
+    /// Logs out once, so that there is a stamp.
+    pub(super) async fn new(handle: &Handle, target: Target, rule: Rule) -> Result<Self> {
+        target.log_out(handle).await?;
+        let stamp = Self {
+            target,
+            rule,
+            highest: AtomicI64::new(i64::MIN),
+        };
+        stamp.read(handle).await?;
+        Ok(stamp)
     }
 
-    async fn stamp(&self, store: &Handle<S>) -> Result<Option<Timestamp>, BrokenRule> {
-        store.logged_out_at(&self.0).await
-    }
-}
-
-/// The user of a subject, logged out by the subject.
-#[derive(Clone)]
-pub(super) struct SubjectTarget {
-    pub(super) subject: Subject,
-    pub(super) user_id: String,
-}
-
-impl<S: IdentityStore> LogoutTarget<S> for SubjectTarget {
-    const RULES: Rules = OF_USERS;
-    const STAMP: &'static str = "`logged_out_at` after `log_out_subject`";
-
-    async fn log_out(&self, store: &Handle<S>) -> Result<bool, BrokenRule> {
-        let users = store.log_out_subject(&self.subject).await?;
-        Ok(users.contains(&self.user_id))
+    /// Reads the stamp, which must not be below what any task had read before.
+    pub(super) async fn read(&self, handle: &Handle) -> Result<Timestamp> {
+        let highest = self.highest();
+        match self.target.stamp(handle).await? {
+            Some(stamp) if stamp >= highest => {
+                self.highest.fetch_max(stamp.as_micros(), Ordering::AcqRel);
+                Ok(stamp)
+            }
+            fallen => Err(self.rule.broken(
+                format!("a stamp not below {highest:?}, which had been read before"),
+                self.target.described(fallen),
+            )),
+        }
     }
 
-    async fn stamp(&self, store: &Handle<S>) -> Result<Option<Timestamp>, BrokenRule> {
-        store.logged_out_at(&self.user_id).await
-    }
-}
-
-/// A key that is revoked.
-#[derive(Clone)]
-pub(super) struct KeyTarget {
-    pub(super) key: RevocationKey,
-    pub(super) keep_until: Timestamp,
-}
-
-impl KeyTarget {
-    /// A session at a provider.
-    pub(super) async fn new<S: UserStore>(store: &Handle<S>) -> Result<Self, BrokenRule> {
-        Ok(Self {
-            key: RevocationKey::Session(fresh_session()),
-            keep_until: store.now().await?.after(KEPT),
-        })
-    }
-}
-
-impl<S: UserStore> LogoutTarget<S> for KeyTarget {
-    const RULES: Rules = Rules {
-        ends_logins_before: Rule::RevocationEndsLoginsBefore,
-        login_after_works: Rule::LoginAfterRevocationWorks,
-        only_rises: Rule::RevocationOnlyRises,
-        every_handle_sees: Rule::EveryHandleSeesRevocation,
-        at_once: Rule::RevocationsAtOnce,
-    };
-    const STAMP: &'static str = "`revoked_at`";
-
-    async fn log_out(&self, store: &Handle<S>) -> Result<bool, BrokenRule> {
-        let keys = std::slice::from_ref(&self.key);
-        store.revoke(keys, self.keep_until).await?;
-        Ok(true)
-    }
-
-    async fn stamp(&self, store: &Handle<S>) -> Result<Option<Timestamp>, BrokenRule> {
-        store.revoked_at(&self.key).await
+    pub(super) fn highest(&self) -> Timestamp {
+        Timestamp::from_micros(self.highest.load(Ordering::Acquire))
     }
 }

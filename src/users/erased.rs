@@ -79,12 +79,7 @@ impl<S: UserStore> AnyUserStore for S {
         login: LoginReference<'_>,
     ) -> Result<Option<LoginCheck<AnyUser>>, BoxError> {
         let check = UserStore::check_login(self, login).await?;
-        Ok(check.map(|check| LoginCheck {
-            user: AnyUser::new(check.user),
-            revoked: check.revoked,
-            provider_revoked_at: check.provider_revoked_at,
-            now: check.now,
-        }))
+        Ok(check.map(|check| check.map_user(AnyUser::new)))
     }
 
     fn keeps_revocations(&self) -> bool {

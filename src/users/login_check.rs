@@ -75,6 +75,15 @@ impl<U> LoginCheck<U> {
         }
     }
 
+    pub(crate) fn map_user<V>(self, map: impl FnOnce(U) -> V) -> LoginCheck<V> {
+        LoginCheck {
+            user: map(self.user),
+            revoked: self.revoked,
+            provider_revoked_at: self.provider_revoked_at,
+            now: self.now,
+        }
+    }
+
     /// Sets whether the login was revoked by its id.
     #[must_use]
     pub fn with_revoked(mut self, revoked: bool) -> Self {

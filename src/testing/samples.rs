@@ -1,4 +1,4 @@
-//! Made-up subjects and sessions that no store knows yet, and what is odd about ids.
+//! Made-up subjects and sessions that no store knows yet, and ids that are easy to confuse.
 
 use crate::{Profile, ProviderSession, Subject};
 
@@ -30,20 +30,20 @@ pub(super) fn odd_ids() -> Vec<String> {
 }
 
 /// An issuer that no store knows, so any id there is new.
-pub(super) fn fresh_issuer() -> String {
+pub(super) fn random_issuer() -> String {
     format!("https://kit-{:032x}.test", rand::random::<u128>())
 }
 
-fn fresh_id() -> String {
+pub(super) fn random_subject() -> Subject {
+    Subject::new(random_issuer(), random_id())
+}
+
+pub(super) fn random_session() -> ProviderSession {
+    ProviderSession::new(random_issuer(), random_id())
+}
+
+fn random_id() -> String {
     format!("{:032x}", rand::random::<u128>())
-}
-
-pub(super) fn fresh_subject() -> Subject {
-    Subject::new(fresh_issuer(), fresh_id())
-}
-
-pub(super) fn fresh_session() -> ProviderSession {
-    ProviderSession::new(fresh_issuer(), fresh_id())
 }
 
 /// All that a provider may say, as some stores ask for more than the subject. No address or number
@@ -52,7 +52,7 @@ pub(super) fn profile(subject: &Subject) -> Profile {
     let mut profile = Profile::new(subject.clone());
     profile.first_name = Some("Kit".to_owned());
     profile.last_name = Some("Tester".to_owned());
-    profile.email = Some(format!("{:032x}@kit.test", rand::random::<u128>()));
+    profile.email = Some(format!("{}@kit.test", random_id()));
     profile.phone_number = Some(format!("+1{:012}", rand::random::<u32>()));
     profile
 }
