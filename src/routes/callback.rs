@@ -1,15 +1,16 @@
 //! `GET /clef/callback?code&state`: completes a login attempt.
 
 use axum::{
-    extract::{Query, State, rejection::QueryRejection},
+    extract::State,
     http::request::Parts,
     response::{IntoResponse as _, Redirect, Response},
 };
 use cookie::Cookie;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use url::form_urlencoded;
 
 use super::{
+    authorization_error,
     failure::{LoginFailureKind, Reason},
     page::failure_response,
     state::{EXCHANGE_LIMIT, RouteState},
@@ -25,28 +26,47 @@ use crate::{
 /// The longest accepted code, in bytes.
 const LONGEST_CODE: usize = 4_096;
 
-#[derive(Deserialize)]
-pub(super) struct Callback {
+/// The parameters of a callback.
+#[derive(Default)]
+struct Callback {
     code: Option<SecretString>,
-    state: Option<SecretString>,
+    /// At most two: a callback with a repeated state is refused, and still leads to `next`.
+    states: Vec<SecretString>,
     /// Sent instead of a code (RFC 6749, section 4.1.2.1).
     error: Option<String>,
     /// The issuer (RFC 9207).
     iss: Option<String>,
+    /// Whether a parameter is repeated, which RFC 6749 (section 3.1) forbids.
+    has_repeated: bool,
 }
 
-pub(super) async fn callback(
-    State(route): State<RouteState>,
-    query: Result<Query<Callback>, QueryRejection>,
-    parts: Parts,
-) -> Response {
-    let query = match query {
-        Ok(Query(query)) => query,
-        Err(error) => {
-            let reason = Reason::bad_request(error.body_text());
-            return failure_response(&route, reason, None);
+impl Callback {
+    fn parse(query: &str) -> Self {
+        let mut callback = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let is_repeated = match &*name {
+                "code" => {
+                    let value = SecretString::from(value.into_owned());
+                    callback.code.replace(value).is_some()
+                }
+                "state" if callback.states.len() < 2 => {
+                    callback.states.push(value.into_owned().into());
+                    callback.states.len() > 1
+                }
+                "state" => true,
+                "error" => callback.error.replace(value.into_owned()).is_some(),
+                "iss" => callback.iss.replace(value.into_owned()).is_some(),
+                _ => false,
+            };
+            callback.has_repeated |= is_repeated;
         }
-    };
+        callback.error = callback.error.filter(|error| !error.is_empty());
+        callback
+    }
+}
+
+pub(super) async fn callback(State(route): State<RouteState>, parts: Parts) -> Response {
+    let query = Callback::parse(parts.uri.query().unwrap_or_default());
     let auth = match route.request_auth(&parts) {
         Ok(auth) => auth,
         Err(reason) => return failure_response(&route, reason, None),
@@ -54,10 +74,11 @@ pub(super) async fn callback(
     let cookies = auth.cookies(&parts.headers);
     let callback_url = route.callback_url();
     let attempts = &route.auth().attempts;
-    let state = query.state.as_ref().map(ExposeSecret::expose_secret);
-    let began = state.is_some_and(|state| attempts.began(cookies, &callback_url, state));
+    let states = || query.states.iter().map(ExposeSecret::expose_secret);
+    let began = states().find(|state| attempts.began(cookies, &callback_url, state));
+    let state = began.or_else(|| states().next());
     // Before the state is used, so that a rejected callback can be repeated.
-    let permit = if began && code(&query).is_ok() {
+    let permit = if began.is_some() && code(&query).is_ok() {
         match route.admit_exchange(&parts).await {
             Some(permit) => Some(permit),
             None => return failure_response(&route, Reason::overloaded(), None),
@@ -68,10 +89,13 @@ pub(super) async fn callback(
     // Before anything else can fail, so that each state is used at most once.
     let ended = state.and_then(|state| attempts.end(cookies, &callback_url, state));
     let Some(EndedAttempt { secret, next }) = ended else {
-        let reason = Reason::new(
-            LoginFailureKind::StateMismatch,
-            "no login with this state is under way in this browser",
-        );
+        let reason = match query.has_repeated {
+            true => repeated(),
+            false => Reason::new(
+                LoginFailureKind::StateMismatch,
+                "no login with this state is under way in this browser",
+            ),
+        };
         return failure_response(&route, reason, None);
     };
     // In a task of its own, so that a client that hangs up does not abort a write.
@@ -167,12 +191,16 @@ fn provider_key<'a>(route: &RouteState, proven: &'a ProviderLogin) -> Option<Pro
     }
 }
 
+fn repeated() -> Reason {
+    Reason::bad_request("a parameter is repeated")
+}
+
 fn code(query: &Callback) -> Result<&SecretString, Reason> {
-    if query.error.is_some() {
-        return Err(Reason::new(
-            LoginFailureKind::Declined,
-            "the provider returned an error instead of a code",
-        ));
+    if query.has_repeated {
+        return Err(repeated());
+    }
+    if let Some(error) = &query.error {
+        return Err(authorization_error::reason(error));
     }
     match &query.code {
         Some(code) if code.expose_secret().is_empty() => {

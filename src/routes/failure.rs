@@ -35,7 +35,7 @@ pub enum LoginFailureKind {
     BadRequest,
     /// The login attempt was not started in this browser, or is used or expired: 403.
     StateMismatch,
-    /// The provider returned an error instead of a code, for example after the user cancelled: 403.
+    /// The user did not complete the login at the provider, for example cancelled it: 403.
     Declined,
     /// The provider rejected the code, which is used, expired or unknown: 403.
     Refused,
@@ -45,7 +45,7 @@ pub enum LoginFailureKind {
     LoggedOutMeanwhile,
     /// The request came from a page of another site: 403.
     ForeignOrigin,
-    /// The provider cannot be reached, or its response is invalid: 502.
+    /// The provider cannot be reached, returned an error of its own, or its response is invalid: 502.
     ProviderUnavailable,
     /// Too many logins are in progress, in total or from this client address: 503.
     ///
@@ -65,7 +65,7 @@ pub enum LoginFailureKind {
     ///
     /// Copies of its cookie may still be valid, and the sign-out did not continue at the provider.
     SignOutIncomplete,
-    /// The provider rejects the credentials or URLs of this application: 500.
+    /// The provider rejects the credentials, URLs or requests of this application: 500.
     Misconfigured,
     /// The routes are not inside their [`ClefLayer`](crate::ClefLayer), or not under the base path
     /// of the site: 500.
@@ -210,7 +210,9 @@ impl LoginFailure {
                 "You were logged out during the login".to_owned()
             }
             LoginFailureKind::ForeignOrigin => "Sign-out blocked".to_owned(),
-            LoginFailureKind::ProviderUnavailable => format!("{provider} cannot be reached"),
+            LoginFailureKind::ProviderUnavailable => {
+                format!("{provider} is temporarily unavailable")
+            }
             LoginFailureKind::Overloaded => "Too many logins at once".to_owned(),
             LoginFailureKind::StoreUnavailable => "Temporarily unavailable".to_owned(),
             LoginFailureKind::NotSignedOut => "You are not signed out yet".to_owned(),
@@ -302,19 +304,29 @@ impl LoginFailure {
     }
 }
 
-/// An error and its sources in one line, without control characters.
+/// An error and its sources in one line, without control characters. A text that the line ends with
+/// is not repeated, and of a [`ProviderError`] the provider's own error is shown.
 pub(super) struct Causes<'a>(pub(super) &'a (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut next = Some(self.0);
-        let mut separator = "";
+        let error = self.0;
+        let of_provider = error
+            .downcast_ref::<ProviderError>()
+            .and_then(Error::source);
+        let mut next = Some(of_provider.unwrap_or(error));
+        let mut line = String::new();
         while let Some(error) = next {
-            write!(formatter, "{separator}{}", error.to_string().escape_debug())?;
-            separator = ": ";
+            let text = error.to_string();
+            if !line.ends_with(&text) {
+                if !line.is_empty() {
+                    line.push_str(": ");
+                }
+                line.push_str(&text);
+            }
             next = error.source();
         }
-        Ok(())
+        write!(formatter, "{}", line.escape_debug())
     }
 }
 

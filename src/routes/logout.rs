@@ -1,6 +1,6 @@
 //! `POST /clef/logout`: the webhook for logout notices from the provider, which have no cookies.
 
-use std::{error::Error as _, fmt, net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use axum::{
     Form,
@@ -12,7 +12,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tracing::Instrument as _;
 
-use super::state::{ClientEvent, EXCHANGE_LIMIT, RouteState, RoutesState};
+use super::{
+    failure::Causes,
+    state::{ClientEvent, EXCHANGE_LIMIT, RouteState, RoutesState},
+};
 use crate::{
     provider::{LogoutOutcome, LogoutScope, ProviderError, ProviderErrorKind},
     revocation::{
@@ -204,7 +207,7 @@ impl Notice {
 }
 
 fn failed(route: &RouteState, sender: Option<IpAddr>, error: &ProviderError) -> LogoutOutcome {
-    let cause = error.source().map(ToString::to_string);
+    let cause = Causes(error).to_string();
     match error.kind() {
         ProviderErrorKind::Refused => {
             log_rejected(route, sender, &cause);

@@ -1,6 +1,7 @@
 //! The routes of a provider: start, callback, logout webhook, sign-out and events for open pages;
 //! and the login button.
 
+mod authorization_error;
 mod button;
 mod callback;
 mod client_address;

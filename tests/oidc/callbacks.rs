@@ -92,3 +92,86 @@ async fn a_code_is_good_in_the_browser_that_began_and_in_no_other() {
     assert_eq!(refused.status(), 403);
     assert_eq!(thief.is(&node).await, None);
 }
+
+#[tokio::test]
+async fn an_error_of_the_callback_is_the_users_the_providers_or_ours_and_keeps_next() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    for (error, status, headline) in [
+        ("access_denied", 403, "The login was not completed"),
+        ("consent_required", 403, "The login was not completed"),
+        ("temporarily_unavailable", 502, "is temporarily unavailable"),
+        ("server_error", 502, "is temporarily unavailable"),
+        ("unheard_of", 502, "is temporarily unavailable"),
+        ("invalid_scope", 500, "This site is misconfigured"),
+        ("unauthorized_client", 500, "This site is misconfigured"),
+    ] {
+        let browser = Browser::new();
+        let query = query(&browser.begin(&node).await);
+        let parameters = [
+            ("error", error),
+            ("error_description", "alex@example.com"),
+            ("state", &query["state"]),
+            ("iss", &site.provider.issuer),
+        ];
+        let response = browser.come_back(&node, &parameters).await;
+        assert_eq!(response.status(), status, "{error}");
+        let page = response.text().await.unwrap();
+        assert!(page.contains(headline), "{error}: {page}");
+        assert!(
+            page.contains("/clef/login?next=%2Faccount\""),
+            "{error}: {page}"
+        );
+        assert!(!page.contains("alex@"), "{page}");
+        assert_eq!(browser.is(&node).await, None);
+    }
+    assert!(site.provider.script().token_requests.is_empty());
+}
+
+#[tokio::test]
+async fn a_repeated_parameter_is_refused_and_keeps_next() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    for (name, value) in [
+        ("state", None),
+        ("state", Some("other")),
+        ("code", None),
+        ("code", Some("other")),
+        ("iss", None),
+        ("iss", Some("https://evil.example")),
+        ("error", Some("access_denied")),
+    ] {
+        for comes_first in [true, false] {
+            let browser = Browser::new();
+            let url = browser.begin(&node).await;
+            let code = site.provider.approve(&url, ALEX);
+            let query = query(&url);
+            let mut parameters = vec![
+                ("code", &*code),
+                ("state", &*query["state"]),
+                ("iss", &*site.provider.issuer),
+                ("error", ""),
+            ];
+            let once = parameters
+                .iter()
+                .find(|(other, _)| *other == name)
+                .unwrap()
+                .1;
+            let at = if comes_first { 0 } else { parameters.len() };
+            parameters.insert(at, (name, value.unwrap_or(once)));
+            let response = browser.come_back(&node, &parameters).await;
+            assert_eq!(response.status(), 400, "{name} {value:?}");
+            let page = response.text().await.unwrap();
+            assert!(
+                page.contains("/clef/login?next=%2Faccount\""),
+                "{name}: {page}"
+            );
+            assert_eq!(browser.is(&node).await, None, "{name} {value:?}");
+        }
+    }
+    assert!(site.provider.script().token_requests.is_empty());
+    // A flood of states is read no further than the second.
+    let many = vec![("state", "x"); 1_000];
+    let response = Browser::new().come_back(&node, &many).await;
+    assert_eq!(response.status(), 400);
+}

@@ -141,7 +141,7 @@ async fn a_provider_that_comes_up_after_the_site_is_found() {
         assert_eq!(response.status(), 502);
         let page = response.text().await.unwrap();
         let host = provider.issuer().trim_start_matches("http://");
-        let headline = format!("{host} cannot be reached");
+        let headline = format!("{host} is temporarily unavailable");
         assert!(page.contains(&headline), "{page}");
         assert!(page.contains("/clef/login?next=%2Faccount\""), "{page}");
     }

@@ -123,6 +123,7 @@ async fn a_callback_that_is_none_is_refused_and_changes_nothing() {
     let state = browser.begin(&node, "/").await;
     let path = format!("/clef/callback?code=code:1&code=code:2&state={state}");
     assert_page(open(path).await, 400, "Invalid login link").await;
+    let state = browser.begin(&node, "/").await;
     let path = format!("/clef/callback?error=access_denied&state={state}");
     assert_page(open(path).await, 403, "The login was not completed").await;
 
@@ -262,10 +263,10 @@ async fn a_login_that_fails_says_why_with_the_right_status() {
     let state = browser.begin(&node, "/").await;
     world.provider.down.store(true, SeqCst);
     let failed = browser.come_back(&node, "code:12345", &state).await;
-    assert_page(failed, 502, "Clef cannot be reached").await;
+    assert_page(failed, 502, "Clef is temporarily unavailable").await;
     let browser = Browser::new();
     let failed = browser.open(&node, "/clef/login").await;
-    assert_page(failed, 502, "Clef cannot be reached").await;
+    assert_page(failed, 502, "Clef is temporarily unavailable").await;
     assert_eq!(browser.cookies(&node), "", "nothing was begun");
 }
 
