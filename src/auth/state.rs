@@ -38,6 +38,9 @@ pub(crate) struct AuthState {
     pub(crate) lifetime: Option<Duration>,
     /// Where unauthenticated users are sent: a start route, or a page of the application.
     pub(crate) login_path: String,
+    pub(crate) has_login_page: bool,
+    /// The paths of our routes to which no login can lead back.
+    pub(crate) dead_ends: Vec<String>,
     pub(crate) render_rejection: Option<RenderRejection>,
     pub(crate) hooks: Hooks,
     pub(crate) live: LogoutSignals,
@@ -68,22 +71,13 @@ impl AuthState {
 
     /// The application's page to log in on, if it has one.
     pub(crate) fn login_page(&self) -> Option<&str> {
-        let path = &*self.login_path;
-        (!self.is_route(path)).then_some(path)
+        self.has_login_page.then_some(&self.login_path)
     }
 
-    /// Whether `path` is one of our routes, except `live_back`; returning there after a login would
-    /// loop.
+    /// Whether a login that leads back to `path` would loop.
     pub(crate) fn leads_nowhere(&self, path: &str) -> bool {
-        let mut providers = self.providers.iter();
         let path = self.site.below_base(path).unwrap_or(path);
-        providers.any(|mounted| mounted.paths.contains(path) && path != mounted.paths.live_back())
-    }
-
-    fn is_route(&self, path: &str) -> bool {
-        let mut providers = self.providers.iter();
-        let path = self.site.below_base(path).unwrap_or(path);
-        providers.any(|mounted| mounted.paths.contains(path))
+        self.dead_ends.iter().any(|route| route == path)
     }
 }
 

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use super::{BuildError, ClefLayer, ClefLayerBuilder};
 use crate::{
-    PathsError, UserStore,
+    UserStore,
     auth::{Attempts, AuthState},
     log_limit::LogLimit,
-    revocation::{LogoutQueue, UnknownSubjects},
-    routes::RoutesState,
+    revocation::{DEFAULT_QUEUE_CAPACITY, LogoutQueue, UnknownSubjects},
+    routes::{LivePaths, RouteSettings, RoutesState},
     sessions::{LoginCookie, SessionBackend},
-    site::Site,
+    site::{Site, check_paths},
     users::AnyUserStore,
 };
 
@@ -26,48 +26,57 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     pub fn build(self) -> Result<ClefLayer, BuildError> {
         let site = self.site()?;
         self.check_limits()?;
+        self.live.check()?;
         self.check_providers()?;
-        let login_path = self.login_path(&site)?;
-        let after_sign_out = self.page_after_sign_out(&site)?;
-        if self.sessions.has_no_key() {
-            return Err(BuildError::NoSessionKey);
-        }
-        let sealed = self.sessions.is_sealed();
-        if sealed && !UserStore::keeps_revocations(&*self.users) {
-            return Err(BuildError::RevocationsNotKept);
-        }
+        self.check_sessions()?;
+        let live = LivePaths::new(&self.live.path);
+        let routes = self.routes(&live);
+        check_paths(&routes)?;
+        let login_path = self.login_path(&site, &routes)?;
+        let after_sign_out = self.page_after_sign_out(&site, &routes)?;
+        let dead_ends = routes.iter().filter(|path| **path != live.back);
+        let dead_ends = dead_ends.map(|path| (*path).to_owned()).collect();
+        let lifetime = self.sessions.is_sealed().then_some(SEALED_LIFETIME);
         let cookie = LoginCookie::new(&site, self.cookie_domain.as_deref());
+        let queue_capacity = self.pending_logout_limit.unwrap_or(DEFAULT_QUEUE_CAPACITY);
         let auth = AuthState {
             attempts: Attempts::new(site.clone()),
             users: self.users as Arc<dyn AnyUserStore>,
             sessions: SessionBackend::new(self.sessions, cookie, self.idle_expiry),
             providers: self.providers,
-            queue: LogoutQueue::new(self.pending_logout_limit),
+            queue: LogoutQueue::new(queue_capacity),
             unknown_subjects: UnknownSubjects::default(),
-            lifetime: self.lifetime.or(sealed.then_some(SEALED_LIFETIME)),
+            lifetime: self.lifetime.or(lifetime),
+            has_login_page: self.login_page.is_some(),
             login_path,
+            dead_ends,
             render_rejection: self.render_rejection,
             hooks: self.hooks,
-            live: self.live,
+            live: self.live.signals(),
             unanswered: LogLimit::default(),
             site,
         };
+        let settings = RouteSettings {
+            notice_limits: self.notice_limits.unwrap_or_default(),
+            login_limits: self.login_limits.unwrap_or_default(),
+            client_address: self.client_address.unwrap_or_default(),
+            render_failure: self.render_failure,
+            sign_out_path: self.sign_out_path,
+            sign_out_everywhere: self.sign_out_everywhere,
+            after_sign_out,
+            live,
+        };
         Ok(ClefLayer {
-            routes: Arc::new(RoutesState::new(
-                auth,
-                &self.notice_limits,
-                &self.login_limits,
-                self.client_address,
-                self.render_failure,
-                self.sign_out_everywhere,
-                after_sign_out,
-            )),
+            routes: Arc::new(RoutesState::new(auth, settings)),
         })
     }
 
     fn site(&self) -> Result<Site, BuildError> {
         let mut site = Site::parse(&self.site)?;
         if self.base_path_stripped {
+            if !site.has_base() {
+                return Err(BuildError::NoBasePath);
+            }
             site = site.with_stripped_base();
         }
         if let Some(name) = &self.cookie_name {
@@ -87,52 +96,83 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     }
 
     fn check_limits(&self) -> Result<(), BuildError> {
-        if let Some(setting) = self.live_zero {
-            return Err(BuildError::Zero(setting));
-        }
+        let admission = [
+            ("notice_limits", self.notice_limits),
+            ("login_limits", self.login_limits),
+        ];
         for (setting, is_zero) in [
-            ("pending_logout_limit", self.pending_logout_limit == 0),
+            ("pending_logout_limit", self.pending_logout_limit == Some(0)),
             ("idle_expiry", is_nothing(self.idle_expiry)),
             ("lifetime", self.lifetime.is_some_and(is_nothing)),
-            ("notice_limits", self.notice_limits.has_zero()),
-            ("login_limits", self.login_limits.has_zero()),
         ] {
             if is_zero {
                 return Err(BuildError::Zero(setting));
             }
         }
-        Ok(())
-    }
-
-    fn check_providers(&self) -> Result<(), BuildError> {
-        for (index, mounted) in self.providers.iter().enumerate() {
-            let mut earlier = self.providers[..index].iter();
-            if let Some(path) = earlier.find_map(|other| other.paths.shared_with(&mounted.paths)) {
-                return Err(PathsError::Twice(path.to_owned()).into());
+        for (setting, limits) in admission {
+            if limits.is_some_and(|limits| limits.has_zero()) {
+                return Err(BuildError::Zero(setting));
+            }
+            if limits.is_some_and(|limits| limits.exceeds_itself()) {
+                return Err(BuildError::NeverReached(
+                    "AdmissionLimits::concurrency_per_client",
+                    "AdmissionLimits::concurrency",
+                ));
             }
         }
         Ok(())
     }
 
+    /// Without a provider there is no login that begins, and no notice that arrives.
+    fn check_providers(&self) -> Result<(), BuildError> {
+        for (setting, is_set) in [
+            ("notice_limits", self.notice_limits.is_some()),
+            ("login_limits", self.login_limits.is_some()),
+            ("client_address", self.client_address.is_some()),
+            ("on_login", self.hooks.on_login.is_some()),
+        ] {
+            if is_set && self.providers.is_empty() {
+                return Err(BuildError::NoProvider(setting));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_sessions(&self) -> Result<(), BuildError> {
+        if self.sessions.has_no_key() {
+            return Err(BuildError::NoSessionKey);
+        }
+        if self.sessions.is_sealed() && !UserStore::keeps_revocations(&*self.users) {
+            return Err(BuildError::RevocationsNotKept);
+        }
+        Ok(())
+    }
+
+    /// The paths of all routes, below the base path.
+    fn routes<'a>(&'a self, live: &'a LivePaths) -> Vec<&'a str> {
+        let providers = self.providers.iter();
+        let of_providers = providers.flat_map(|mounted| mounted.paths.all());
+        let own = [&*self.sign_out_path].into_iter().chain(live.all());
+        of_providers.chain(own).collect()
+    }
+
     /// Where unauthenticated users are sent, as a path in the browser.
-    fn login_path(&self, site: &Site) -> Result<String, BuildError> {
+    fn login_path(&self, site: &Site, routes: &[&str]) -> Result<String, BuildError> {
         let Some(page) = &self.login_page else {
             let first = self.providers.first().ok_or(BuildError::NoLogin)?;
             return Ok(site.path(first.paths.start()));
         };
-        let mut providers = self.providers.iter();
-        let is_route = providers.any(|mounted| mounted.paths.contains(page));
-        match is_route || !is_page(page) {
+        match routes.contains(&&**page) || !is_page(page) {
             true => Err(BuildError::LoginPage(page.clone())),
             false => Ok(site.path(page)),
         }
     }
 
-    fn page_after_sign_out(&self, site: &Site) -> Result<String, BuildError> {
+    fn page_after_sign_out(&self, site: &Site, routes: &[&str]) -> Result<String, BuildError> {
         let page = self.after_sign_out.as_deref().unwrap_or("/");
-        let mut all_paths = self.providers.iter().map(|mounted| &mounted.paths);
-        let is_dead_end = all_paths.any(|paths| paths.contains(page) && page != paths.start());
-        match is_dead_end || !is_page(page) {
+        let mut providers = self.providers.iter();
+        let is_start = providers.any(|mounted| mounted.paths.start() == page);
+        match routes.contains(&page) && !is_start || !is_page(page) {
             true => Err(BuildError::AfterSignOut(page.to_owned())),
             false => Ok(site.path(page)),
         }

@@ -11,7 +11,7 @@ pub enum BuildError {
     #[error("`site` cannot be the address of the site")]
     Site(#[from] AddressError),
     /// Two routes have one path, or a path cannot be one.
-    #[error("`paths` or `provider_at` mount routes that cannot be")]
+    #[error("`provider_at`, `sign_out_path` or `live_path` mount routes that cannot be")]
     Paths(#[from] PathsError),
     /// The login page is no path of the site, or one that a route has.
     #[error(
@@ -34,15 +34,29 @@ pub enum BuildError {
          `__Host-`, which is added where the site is https"
     )]
     CookieName(String),
-    /// Browsers would refuse cookies of this domain from the site.
+    /// Browsers would refuse cookies of this domain from the site, or share them with no host.
     #[error(
-        "`cookie_domain` is {0:?}, which the site is not in or which is a top-level domain; browsers \
-         would refuse its cookies"
+        "`cookie_domain` is {0:?}, which the site is not in, or which is no domain with other hosts, \
+         like a top-level domain or an IP address; set another, or none"
     )]
     CookieDomain(String),
     /// A limit that lets nothing through.
     #[error("`{0}` is or has a limit of zero, which lets nothing through; set at least one")]
     Zero(&'static str),
+    /// A setting for providers, where there is none.
+    #[error("`{0}` has no effect without a provider; add a `provider`, or remove it")]
+    NoProvider(&'static str),
+    /// A proxy that strips a base path, in front of a site that has none.
+    #[error(
+        "`base_path_stripped` has no effect: `site` has no base path; write it there, as in \
+         \"https://example.com/app\", or remove the setting"
+    )]
+    NoBasePath,
+    /// A limit above another that is reached first.
+    #[error(
+        "`{0}` has no effect: it is more than `{1}`, which is reached first; raise that, or set less"
+    )]
+    NeverReached(&'static str, &'static str),
     /// Logins cannot be sealed without a key.
     #[error("`Sessions::sealed` has no key; give it at least one")]
     NoSessionKey,

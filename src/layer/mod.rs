@@ -3,6 +3,9 @@
 mod build;
 mod build_error;
 mod builder;
+mod hooks;
+mod limits;
+mod live_settings;
 mod service;
 
 use std::{fmt, sync::Arc};
@@ -72,9 +75,9 @@ impl ClefLayer {
         ClefLayerBuilder::new(site.into(), users, sessions.into())
     }
 
-    /// The ready routes, to merge into the router before the layer goes around it: for each
-    /// provider the start of a login, the callback, the logout webhook, the sign-out and the events
-    /// for open pages.
+    /// The ready routes, to merge into the router before the layer goes around it: the sign-out and
+    /// the events for open pages, and for each provider the start of a login, the callback and the
+    /// logout webhook.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         routes::router(&self.routes)
     }

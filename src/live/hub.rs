@@ -13,20 +13,19 @@ use tokio::{sync::Notify, time::Instant};
 use super::{
     group::GroupCheck,
     login::{CheckedLogin, LiveLogin, LogoutReason, Unregister},
-    pages::Pages,
+    pages::{PageLimits, Pages},
     registry::Registry,
 };
 use crate::users::LogoutKey;
 
-/// The default interval between two checks of a login.
-const INTERVAL: Duration = Duration::from_secs(10);
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// After news was lost, all logins are checked within this time.
 const LAGGED_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Hub {
-    interval: Mutex<Duration>,
+    /// The time between two checks of a login.
+    interval: Duration,
     /// Shared with the registry, so that each request reads it without a lock.
     logouts_received: Arc<AtomicU64>,
     registry: Mutex<Registry>,
@@ -36,28 +35,19 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(interval: Duration, limits: PageLimits) -> Self {
         let logouts_received = Arc::<AtomicU64>::default();
         Self {
-            interval: Mutex::new(INTERVAL),
+            interval: interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL),
             logouts_received: Arc::clone(&logouts_received),
             registry: Mutex::new(Registry::new(logouts_received)),
             changed: Notify::new(),
-            pages: Pages::new(),
+            pages: Pages::new(limits),
         }
     }
 
-    pub(super) fn set_interval(&self, interval: Duration) {
-        *self.interval_setting() = interval;
-    }
-
     pub(super) fn interval(&self) -> Duration {
-        let interval = *self.interval_setting();
-        interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
-    }
-
-    fn interval_setting(&self) -> MutexGuard<'_, Duration> {
-        self.interval.lock().unwrap_or_else(PoisonError::into_inner)
+        self.interval
     }
 
     pub(super) fn logouts_received(&self) -> u64 {

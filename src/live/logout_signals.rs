@@ -7,7 +7,7 @@ use super::{
     hub::Hub,
     login::{CheckedLogin, LogoutReason},
     login_checker::LoginChecker,
-    pages::Pages,
+    pages::{PageLimits, Pages},
     watch::{WatchGuard, watch},
 };
 use crate::{LoginId, RevocationKey, users::LogoutKey};
@@ -17,12 +17,8 @@ use crate::{LoginId, RevocationKey, users::LogoutKey};
 pub(crate) struct LogoutSignals(Arc<Hub>);
 
 impl LogoutSignals {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Hub::new()))
-    }
-
-    pub(crate) fn set_interval(&self, interval: Duration) {
-        self.0.set_interval(interval);
+    pub(crate) fn new(interval: Duration, limits: PageLimits) -> Self {
+        Self(Arc::new(Hub::new(interval, limits)))
     }
 
     pub(crate) fn pages(&self) -> &Pages {

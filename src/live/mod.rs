@@ -20,5 +20,5 @@ pub(crate) use self::{
     login::{CheckedLogin, instant_after},
     login_checker::LoginChecker,
     logout_signals::LogoutSignals,
-    pages::Page,
+    pages::{Page, PageLimits},
 };

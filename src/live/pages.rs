@@ -21,10 +21,6 @@ use tokio::{
 use super::LogoutSignal;
 use crate::LoginId;
 
-// The defaults of `Limits`.
-const MOST_PAGES: usize = 20_000;
-const MOST_PAGES_PER_USER: usize = 64;
-const MOST_PAGES_PER_LOGIN: usize = 16;
 /// One in this many places is reserved for users without an open page.
 const RESERVED: usize = 4;
 /// The shortest time between two log events about rejected pages.
@@ -32,10 +28,10 @@ const BETWEEN_EVENTS: Duration = Duration::from_secs(1);
 
 /// How many pages may be open.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
-    all: usize,
-    per_user: usize,
-    per_login: usize,
+pub(crate) struct PageLimits {
+    pub(crate) all: usize,
+    pub(crate) per_user: usize,
+    pub(crate) per_login: usize,
 }
 
 /// The open pages of a layer and its clones.
@@ -54,7 +50,7 @@ pub(crate) struct Page {
 }
 
 struct Open {
-    limits: Limits,
+    limits: PageLimits,
     next_id: u64,
     pages: HashMap<u64, Entry>,
     /// By the id of the user.
@@ -93,7 +89,17 @@ struct Rejections {
     logged_at: Option<Instant>,
 }
 
-impl Limits {
+impl Default for PageLimits {
+    fn default() -> Self {
+        Self {
+            all: 20_000,
+            per_user: 64,
+            per_login: 16,
+        }
+    }
+}
+
+impl PageLimits {
     /// The places for users with an open page.
     fn unreserved(&self) -> usize {
         let reserved = self.all.div_ceil(RESERVED);
@@ -102,13 +108,9 @@ impl Limits {
 }
 
 impl Pages {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(limits: PageLimits) -> Self {
         let open = Open {
-            limits: Limits {
-                all: MOST_PAGES,
-                per_user: MOST_PAGES_PER_USER,
-                per_login: MOST_PAGES_PER_LOGIN,
-            },
+            limits,
             next_id: 0,
             pages: HashMap::new(),
             by_user: HashMap::new(),
@@ -121,18 +123,6 @@ impl Pages {
             closed: AtomicBool::new(false),
             closing: Arc::default(),
         }
-    }
-
-    pub(crate) fn set_most(&self, pages: usize) {
-        lock(&self.open).limits.all = pages;
-    }
-
-    pub(crate) fn set_most_per_user(&self, pages: usize) {
-        lock(&self.open).limits.per_user = pages;
-    }
-
-    pub(crate) fn set_most_per_login(&self, pages: usize) {
-        lock(&self.open).limits.per_login = pages;
     }
 
     pub(crate) fn open(&self) -> usize {
@@ -230,7 +220,7 @@ fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
 
 impl Open {
     fn limit_reached(&self, user_id: &str, login: LoginId) -> Option<Limit> {
-        let Limits {
+        let PageLimits {
             all,
             per_user,
             per_login,
@@ -364,8 +354,10 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_pages_that_are_closed() {
-        let pages = Pages::new();
-        pages.set_most_per_login(3);
+        let pages = Pages::new(PageLimits {
+            per_login: 3,
+            ..PageLimits::default()
+        });
         let mut open = lock(&pages.open);
         let mut ids = Vec::new();
         let logins: [LoginId; 21] = std::array::from_fn(|_| LoginId::random());

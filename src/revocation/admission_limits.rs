@@ -44,8 +44,8 @@ impl AdmissionLimits {
     }
 
     /// Sets how many of them one client address may cause. Defaults to a quarter of
-    /// [`concurrency`](Self::concurrency), which is 16. Zero is an error
-    /// of `build`.
+    /// [`concurrency`](Self::concurrency), which is 16. Zero is an error of `build`, and so is more
+    /// than [`concurrency`](Self::concurrency).
     ///
     /// An IPv6 network of 64 bits counts as one address, and so do all clients whose
     /// [address](crate::ClefLayerBuilder::client_address) is unknown.
@@ -73,6 +73,11 @@ impl AdmissionLimits {
     /// Whether a limit lets nothing through.
     pub(crate) fn has_zero(&self) -> bool {
         self.concurrency == 0 || self.concurrency_per_client == Some(0)
+    }
+
+    /// Whether one client may have more than all together.
+    pub(crate) fn exceeds_itself(&self) -> bool {
+        self.concurrency_per_client > Some(self.concurrency)
     }
 
     pub(super) fn per_client(&self) -> usize {

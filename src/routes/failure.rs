@@ -19,7 +19,7 @@ use crate::{
 pub struct LoginFailure {
     pub(super) kind: LoginFailureKind,
     pub(super) source: BoxError,
-    pub(super) provider: String,
+    pub(super) provider: Option<String>,
     pub(super) retry_url: String,
     /// Whether `retry_url` is a page with several providers.
     pub(super) offers_choice: bool,
@@ -199,7 +199,7 @@ impl LoginFailure {
 
     /// A headline for the failure.
     pub fn title(&self) -> String {
-        let provider = &self.provider;
+        let provider = self.provider.as_deref().unwrap_or("The login service");
         match self.kind {
             LoginFailureKind::BadRequest => "Invalid login link".to_owned(),
             LoginFailureKind::StateMismatch => "This login is no longer valid".to_owned(),
@@ -225,7 +225,7 @@ impl LoginFailure {
 
     /// The reason, and what the user can do.
     pub(super) fn explanation(&self) -> String {
-        let provider = &self.provider;
+        let provider = self.provider.as_deref().unwrap_or("The login service");
         match self.kind {
             LoginFailureKind::BadRequest => {
                 "This login link is invalid. Please start again.".to_owned()
@@ -259,9 +259,12 @@ impl LoginFailure {
                  device."
                     .to_owned()
             }
-            LoginFailureKind::SignOutIncomplete => {
-                format!("You may still be logged in with {provider}. Sign out there too.")
-            }
+            LoginFailureKind::SignOutIncomplete => match &self.provider {
+                Some(provider) => {
+                    format!("You may still be logged in with {provider}. Sign out there too.")
+                }
+                None => "If you logged in with another service, sign out there too.".to_owned(),
+            },
             LoginFailureKind::Misconfigured => {
                 format!("{provider} does not accept this site. Please contact its operator.")
             }
@@ -284,9 +287,9 @@ impl LoginFailure {
         &self.retry_url
     }
 
-    /// The name of the provider.
-    pub fn provider(&self) -> &str {
-        &self.provider
+    /// The name of the provider; `None` for a sign-out at a site with several providers or none.
+    pub fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
     }
 
     /// Whether the retry URL is a page with several providers.

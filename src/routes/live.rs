@@ -1,4 +1,4 @@
-//! `GET /clef/live`: server-sent events that signal the end of a login to an open page.
+//! `GET /auth/live`: server-sent events that signal the end of a login to an open page.
 //!
 //! The first event is `logged-in`, with a pseudonym of the user for this page, or `logged-out`.
 //! When the login ends, `logged-out` follows. Events have no ids: a page that reconnects is checked
@@ -8,6 +8,7 @@ use std::{
     borrow::Cow,
     future::Future as _,
     pin::Pin,
+    sync::Arc,
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
@@ -26,7 +27,7 @@ use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
-use super::{page::failure_response, state::RouteState};
+use super::{page::shared_failure, state::RoutesState};
 use crate::{LoggedInRejection, LogoutReason, LogoutSignal, extract::is_cross_origin, live::Page};
 
 /// The interval of the `alive` events, which detect lost connections and keep proxies from closing
@@ -40,17 +41,17 @@ const RECONNECT_SOON: Duration = Duration::from_millis(100);
 /// The longest name of a page, in bytes. The script uses 32.
 const LONGEST_PAGE_NAME: usize = 64;
 
-pub(super) async fn live(State(route): State<RouteState>, parts: Parts) -> Response {
-    if is_cross_origin(route.site().origin(), &parts.headers) {
+pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -> Response {
+    if is_cross_origin(shared.site().origin(), &parts.headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let request = match route.request_auth(&parts) {
+    let request = match shared.request_auth(&parts) {
         Ok(request) => request,
-        Err(reason) => return failure_response(&route, reason, None),
+        Err(reason) => return shared_failure(&shared, reason),
     };
     // An open page does not count as activity.
     request.set_passive();
-    let pages = route.auth().live.pages();
+    let pages = shared.auth.live.pages();
     if !pages.have_room() {
         return unavailable();
     }
@@ -95,7 +96,7 @@ fn unavailable() -> Response {
         .into_response()
 }
 
-/// The random name of a page, in `GET /clef/live?page=`.
+/// The random name of a page, in `GET /auth/live?page=`.
 fn page_name(query: Option<&str>) -> Option<Cow<'_, str>> {
     let mut fields = form_urlencoded::parse(query?.as_bytes());
     let page = fields.find_map(|(name, value)| (name == "page").then_some(value))?;

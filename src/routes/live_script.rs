@@ -1,4 +1,4 @@
-//! `GET /clef/live.js`: the script that covers a page when its login ends. `GET /clef/live/back`:
+//! `GET /auth/live.js`: the script that covers a page when its login ends. `GET /auth/live/back`:
 //! the end of a login in the window that a covered page opens.
 
 use std::sync::Arc;
@@ -15,13 +15,11 @@ use maud::html;
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    live_paths::LivePaths,
     page::{self, no_store},
-    state::login_path,
+    state::{RoutesState, login_path},
 };
-use crate::{
-    auth::{AuthState, MountedProvider},
-    site::ReturnPath,
-};
+use crate::{auth::AuthState, site::ReturnPath};
 
 /// A function expression, to which the call is appended.
 const SOURCE: &str = include_str!("live.js");
@@ -37,28 +35,28 @@ struct Script {
     tag: String,
 }
 
-pub(super) fn router<S>(auth: &AuthState, mounted: &MountedProvider) -> Router<S>
+pub(super) fn router<S>(shared: &RoutesState) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
+    let paths = &shared.settings.live;
     Router::new()
-        .route(mounted.paths.live_script(), get(send))
-        .route(mounted.paths.live_back(), get(back))
-        .with_state(Arc::new(Script::new(auth, mounted)))
+        .route(&paths.script, get(send))
+        .route(&paths.back, get(back))
+        .with_state(Arc::new(Script::new(&shared.auth, paths)))
 }
 
 impl Script {
-    fn new(auth: &AuthState, mounted: &MountedProvider) -> Self {
-        let paths = &mounted.paths;
+    fn new(auth: &AuthState, paths: &LivePaths) -> Self {
         let site = &auth.site;
-        let back = ReturnPath::parse(site, &site.path(paths.live_back()));
+        let back = ReturnPath::parse(site, &site.path(&paths.back));
         let back = back.unwrap_or_else(|| ReturnPath::front(site));
-        let again = login_path(auth, paths, &back);
-        let arguments = serde_json::json!([site.path(paths.live()), again]);
+        let again = login_path(auth, None, &back);
+        let arguments = serde_json::json!([site.path(&paths.events), again]);
         let text = format!("{}(...{arguments});\n", strip_comments(SOURCE));
         let tag = URL_SAFE_NO_PAD.encode(&Sha256::digest(&text)[..16]);
         Self {
-            path: site.path(paths.live_script()),
+            path: site.path(&paths.script),
             front: site.path("/"),
             text,
             tag: format!("\"{tag}\""),

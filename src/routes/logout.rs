@@ -36,7 +36,7 @@ struct NoticeForm {
 
 pub(super) async fn logout(State(route): State<RouteState>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let sender = route.shared.client_address.of(&parts);
+    let sender = route.shared.settings.client_address.of(&parts);
     normalize_content_type(&mut parts.headers);
     let notice = Form::from_request(Request::from_parts(parts, body), &());
     // Before a permit is taken, so that slow bodies delay no other notice.

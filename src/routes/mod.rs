@@ -1,5 +1,5 @@
-//! The routes of a provider: start, callback, logout webhook, sign-out and events for open pages;
-//! and the login button.
+//! The routes: sign-out and events for open pages; start, callback and logout webhook of each
+//! provider; and the login button.
 
 mod authorization_error;
 mod button;
@@ -7,6 +7,7 @@ mod callback;
 mod client_address;
 mod failure;
 mod live;
+mod live_paths;
 mod live_script;
 mod logout;
 mod page;
@@ -30,14 +31,26 @@ pub use self::{
     button::ClefButton,
     failure::{LoginFailure, LoginFailureKind},
 };
-pub(crate) use self::{client_address::ClientAddress, failure::RenderFailure, state::RoutesState};
+pub(crate) use self::{
+    client_address::ClientAddress,
+    failure::RenderFailure,
+    live_paths::LivePaths,
+    state::{RouteSettings, RoutesState},
+};
 use self::{page::no_store, state::RouteState};
 
 /// The largest logout notice, in bytes. Clef's have 48, those of OpenID Connect a few thousand.
 const LONGEST_NOTICE: usize = 16 * 1024;
 
-/// The routes of all providers, for a router of any state.
+/// All routes, for a router of any state.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>) -> Router<S> {
+    let settings = &shared.settings;
+    let own = Router::new()
+        .route(&settings.sign_out_path, post(sign_out::sign_out))
+        .route(&settings.live.events, get(live::live).head(get_only))
+        .layer(map_response(async |response| no_store(response)))
+        .with_state(Arc::clone(shared))
+        .merge(live_script::router(shared));
     let providers = shared.auth.providers.iter();
     let routers = providers
         .zip(&shared.login_admissions)
@@ -48,18 +61,15 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>
                 .route(paths.start(), get(start::start).head(get_only))
                 .route(paths.callback(), get(callback::callback).head(get_only))
                 .route(paths.logout(), notice)
-                .route(paths.sign_out(), post(sign_out::sign_out))
                 .route(paths.signed_out(), get(sign_out::signed_out))
-                .route(paths.live(), get(live::live).head(get_only))
                 .layer(map_response(async |response| no_store(response)))
                 .with_state(RouteState {
                     shared: Arc::clone(shared),
                     mounted: mounted.clone(),
                     admission: admission.clone(),
                 })
-                .merge(live_script::router(&shared.auth, mounted))
         });
-    routers.fold(Router::new(), Router::merge)
+    routers.fold(own, Router::merge)
 }
 
 /// Rejects `HEAD`, which must neither start nor complete a login nor open a stream.

@@ -8,38 +8,53 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
     failure::{Causes, LoginFailure, LoginFailureKind, Reason},
-    state::{ClientEvent, RouteState, login_path},
+    state::{ClientEvent, RouteState, RoutesState, login_path},
 };
-use crate::site::ReturnPath;
+use crate::{auth::MountedProvider, site::ReturnPath};
 
 const STYLE: &str = include_str!("page.css");
 
-/// Logs and renders a failure. `next` is the path that the login would have returned to.
+/// Logs and renders a failure of a provider's route. `next` is the path that the login would have
+/// returned to.
 pub(super) fn failure_response(
     route: &RouteState,
+    reason: Reason,
+    next: Option<&ReturnPath>,
+) -> Response {
+    respond(&route.shared, Some(&route.mounted), reason, next)
+}
+
+/// Logs and renders a failure of a route that belongs to no provider.
+pub(super) fn shared_failure(shared: &RoutesState, reason: Reason) -> Response {
+    let mounted = match &shared.auth.providers[..] {
+        [only] => Some(only),
+        _ => None,
+    };
+    respond(shared, mounted, reason, None)
+}
+
+fn respond(
+    shared: &RoutesState,
+    mounted: Option<&MountedProvider>,
     Reason { kind, source }: Reason,
     next: Option<&ReturnPath>,
 ) -> Response {
-    let RouteState {
-        shared, mounted, ..
-    } = route;
-    let site = route.site();
+    let site = shared.site();
     let next = next.cloned().unwrap_or_else(|| ReturnPath::front(site));
-    let retry = login_path(route.auth(), &mounted.paths, &next);
-    let retry_url = format!("{}{retry}", site.origin());
+    let retry = login_path(&shared.auth, mounted, &next);
     let failure = LoginFailure {
         kind,
         source,
-        provider: mounted.provider.name().to_owned(),
-        retry_url,
-        offers_choice: route.auth().login_page().is_some(),
-        sign_out_path: site.path(mounted.paths.sign_out()),
+        provider: mounted.map(|mounted| mounted.provider.name().to_owned()),
+        retry_url: format!("{}{retry}", site.origin()),
+        offers_choice: shared.auth.login_page().is_some(),
+        sign_out_path: site.path(&shared.settings.sign_out_path),
         front_path: site.path("/"),
     };
     if let Some(count) = shared.log_limit.count(ClientEvent::LoginFailed(kind)) {
         log(&failure, count);
     }
-    let mut response = match &shared.render_failure {
+    let mut response = match &shared.settings.render_failure {
         Some(render) => render(&failure),
         None => failure_page(&failure),
     };
@@ -84,7 +99,10 @@ fn failure_page(failure: &LoginFailure) -> Response {
             }
         } @else {
             a href=(failure.retry_url()) {
-                "Log in" @if !failure.offers_choice() { " with " (failure.provider()) }
+                "Log in"
+                @if let (false, Some(provider)) = (failure.offers_choice(), failure.provider()) {
+                    " with " (provider)
+                }
             }
             a class="quiet" href=(failure.front_path()) { "Go to the front page" }
         }

@@ -1,4 +1,4 @@
-//! `POST /clef/sign-out`: ends the login of this browser, or all logins of its user. And
+//! `POST /auth/sign-out`: ends the login of this browser, or all logins of its user. And
 //! `GET /clef/signed-out`: the redirect from the provider after its own sign-out.
 
 use std::{sync::Arc, time::Duration};
@@ -14,8 +14,8 @@ use url::Url;
 
 use super::{
     failure::{Causes, LoginFailureKind, Reason},
-    page::failure_response,
-    state::{ClientEvent, RouteState},
+    page::{failure_response, shared_failure},
+    state::{ClientEvent, LoginAdmission, RouteState, RoutesState},
 };
 use crate::{
     BoxError,
@@ -30,35 +30,34 @@ use crate::{
 /// How long a provider may take to return the URL of its own sign-out.
 const PROVIDER_LIMIT: Duration = Duration::from_secs(5);
 
-pub(super) async fn sign_out(State(route): State<RouteState>, parts: Parts) -> Response {
+pub(super) async fn sign_out(State(shared): State<Arc<RoutesState>>, parts: Parts) -> Response {
     // In a task of its own, so that a client that hangs up does not abort the sign-out.
     let work = {
-        let route = route.clone();
-        async move { end(&route, &parts).await }
+        let shared = Arc::clone(&shared);
+        async move { end(&shared, &parts).await }
     };
     let ended = detached(work).await;
     let ended = ended.map_err(Reason::not_signed_out);
     match ended.and_then(std::convert::identity) {
         Ok(Some(url)) => Redirect::to(url.as_str()).into_response(),
-        Ok(None) => Redirect::to(&route.shared.after_sign_out).into_response(),
-        Err(reason) => failure_response(&route, reason, None),
+        Ok(None) => Redirect::to(&shared.settings.after_sign_out).into_response(),
+        Err(reason) => shared_failure(&shared, reason),
     }
 }
 
 /// Ends the login. Returns the URL at which the sign-out continues at the provider, if any.
-async fn end(route: &RouteState, parts: &Parts) -> Result<Option<Url>, Reason> {
-    if is_cross_origin(route.site().origin(), &parts.headers) {
+async fn end(shared: &RoutesState, parts: &Parts) -> Result<Option<Url>, Reason> {
+    if is_cross_origin(shared.site().origin(), &parts.headers) {
         return Err(Reason::new(
             LoginFailureKind::ForeignOrigin,
             "a page of another site asked to sign out",
         ));
     }
-    let request = route.request_auth(parts)?;
-    let auth = route.auth();
-    let found = within(STORE_LIMIT, auth.sessions.find_all(&parts.headers)).await;
+    let request = shared.request_auth(parts)?;
+    let found = within(STORE_LIMIT, shared.auth.sessions.find_all(&parts.headers)).await;
     let logins: Vec<_> = match found {
         Ok(logins) => logins.into_iter().map(Arc::new).collect(),
-        Err(error) if route.shared.sign_out_everywhere => {
+        Err(error) if shared.settings.sign_out_everywhere => {
             return Err(Reason::not_signed_out(error));
         }
         Err(error) => {
@@ -67,7 +66,7 @@ async fn end(route: &RouteState, parts: &Parts) -> Result<Option<Url>, Reason> {
             return Err(Reason::sign_out_incomplete(error));
         }
     };
-    if route.shared.sign_out_everywhere {
+    if shared.settings.sign_out_everywhere {
         // Before the cookies are removed, so that the browser can try again.
         log_out_everywhere(request, parts, &logins).await?;
     }
@@ -85,28 +84,26 @@ async fn end(route: &RouteState, parts: &Parts) -> Result<Option<Url>, Reason> {
     let Some(login) = newest else {
         return Ok(None);
     };
-    match provider_of(route, login) {
-        Some(mounted) => {
+    match provider_of(shared, login) {
+        Some(provider) => {
             let hint = login.sign_out_hint();
-            Ok(provider_sign_out_url(route, mounted, hint.as_ref(), request, parts).await)
+            Ok(provider_sign_out_url(shared, provider, hint.as_ref(), request, parts).await)
         }
         None => Ok(None),
     }
 }
 
-/// The provider of a login: found by the callback path, or the only provider if the path has
-/// changed.
-fn provider_of<'a>(route: &'a RouteState, login: &PresentedLogin) -> Option<&'a MountedProvider> {
+/// The provider of a login, with its limits: found by the callback path, or the only provider if
+/// the path has changed.
+fn provider_of<'a>(
+    shared: &'a RoutesState,
+    login: &PresentedLogin,
+) -> Option<(&'a MountedProvider, &'a LoginAdmission)> {
     let record = login.record();
     record.subject()?;
-    let providers = &route.auth().providers;
-    let mut by_callback = providers.iter();
-    let found = by_callback.find(|mounted| mounted.paths.callback() == record.callback);
-    match (found, &providers[..]) {
-        (Some(found), _) => Some(found),
-        (None, [only]) => Some(only),
-        _ => None,
-    }
+    let mut providers = shared.auth.providers.iter().zip(&shared.login_admissions);
+    let is_only = providers.len() == 1;
+    providers.find(|(mounted, _)| is_only || mounted.paths.callback() == record.callback)
 }
 
 /// Ends all logins of the user if the login of this browser is valid: a copy of an ended login must
@@ -140,17 +137,16 @@ async fn log_out_everywhere(
 
 /// The URL at which the sign-out continues at the provider.
 async fn provider_sign_out_url(
-    route: &RouteState,
-    mounted: &MountedProvider,
+    shared: &RoutesState,
+    (mounted, admission): (&MountedProvider, &LoginAdmission),
     hint: Option<&SecretString>,
     request: &RequestAuth,
     parts: &Parts,
 ) -> Option<Url> {
-    let shared = &route.shared;
     let state = shared.sign_outs.state();
-    let return_url = route.site().url(mounted.paths.signed_out());
+    let return_url = shared.site().url(mounted.paths.signed_out());
     let sign_out = SignOutRequest::new(&return_url, &state, hint);
-    let reason: BoxError = match route.admit_redirect(parts).await {
+    let reason: BoxError = match admission.redirect.admit(shared.client(parts)).await {
         Some(_permit) => {
             let url = mounted.provider.sign_out_url(&sign_out);
             match answer(PROVIDER_LIMIT, url).await {
@@ -202,5 +198,5 @@ pub(super) async fn signed_out(
             );
         }
     }
-    Redirect::to(&route.shared.after_sign_out).into_response()
+    Redirect::to(&route.shared.settings.after_sign_out).into_response()
 }

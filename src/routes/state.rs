@@ -8,6 +8,7 @@ use url::{Url, form_urlencoded};
 use super::{
     client_address::ClientAddress,
     failure::{LoginFailureKind, Reason, RenderFailure},
+    live_paths::LivePaths,
     sign_out_states::SignOutStates,
 };
 use crate::{
@@ -16,13 +17,28 @@ use crate::{
     revocation::{
         Admission, AdmissionLimits, AdmissionPermit, Client, NoticeAdmission, ReplayCache,
     },
-    site::{Paths, ReturnPath, Site},
+    site::{ReturnPath, Site},
 };
 
 /// How long a call to a provider may take.
 pub(super) const EXCHANGE_LIMIT: Duration = Duration::from_secs(15);
 
-/// The state that the routes of all providers share.
+/// The settings of the routes.
+pub(crate) struct RouteSettings {
+    pub(crate) notice_limits: AdmissionLimits,
+    pub(crate) login_limits: AdmissionLimits,
+    pub(crate) client_address: ClientAddress,
+    pub(crate) render_failure: Option<RenderFailure>,
+    /// Below the base path, as every path in the settings.
+    pub(crate) sign_out_path: String,
+    /// Whether a sign-out ends all logins of the user.
+    pub(crate) sign_out_everywhere: bool,
+    /// The path in the browser to redirect to after a sign-out.
+    pub(crate) after_sign_out: String,
+    pub(crate) live: LivePaths,
+}
+
+/// The state that all routes share.
 pub(crate) struct RoutesState {
     pub(crate) auth: Arc<AuthState>,
     pub(super) sign_outs: SignOutStates,
@@ -30,14 +46,9 @@ pub(crate) struct RoutesState {
     pub(super) notice_admission: NoticeAdmission,
     /// One per provider, so that one that hangs does not delay logins at another.
     pub(super) login_admissions: Vec<LoginAdmission>,
-    pub(super) client_address: ClientAddress,
     /// Limits the log events that any client can cause.
     pub(super) log_limit: LogLimit<ClientEvent>,
-    pub(super) render_failure: Option<RenderFailure>,
-    /// Whether a sign-out ends all logins of the user.
-    pub(super) sign_out_everywhere: bool,
-    /// The path in the browser to redirect to after a sign-out.
-    pub(super) after_sign_out: String,
+    pub(super) settings: RouteSettings,
 }
 
 /// The kinds of log events that any client can cause.
@@ -65,7 +76,7 @@ pub(super) struct LoginAdmission {
     /// For the exchange of a code.
     exchange: Admission,
     /// For the URL to redirect a browser to, which most providers return without a call.
-    redirect: Admission,
+    pub(super) redirect: Admission,
 }
 
 impl LoginAdmission {
@@ -78,59 +89,28 @@ impl LoginAdmission {
 }
 
 impl RoutesState {
-    pub(crate) fn new(
-        auth: AuthState,
-        notice_limits: &AdmissionLimits,
-        login_limits: &AdmissionLimits,
-        client_address: ClientAddress,
-        render_failure: Option<RenderFailure>,
-        sign_out_everywhere: bool,
-        after_sign_out: String,
-    ) -> Self {
+    pub(crate) fn new(auth: AuthState, settings: RouteSettings) -> Self {
         Self {
             sign_outs: SignOutStates::new(auth.site.clone()),
             replays: ReplayCache::default(),
-            notice_admission: NoticeAdmission::new(notice_limits),
+            notice_admission: NoticeAdmission::new(&settings.notice_limits),
             login_admissions: auth
                 .providers
                 .iter()
-                .map(|_| LoginAdmission::new(login_limits))
+                .map(|_| LoginAdmission::new(&settings.login_limits))
                 .collect(),
-            client_address,
             log_limit: LogLimit::default(),
-            render_failure,
-            sign_out_everywhere,
-            after_sign_out,
+            settings,
             auth: Arc::new(auth),
         }
     }
-}
-
-impl RouteState {
-    pub(super) fn auth(&self) -> &Arc<AuthState> {
-        &self.shared.auth
-    }
 
     pub(super) fn site(&self) -> &Site {
-        &self.shared.auth.site
+        &self.auth.site
     }
 
-    pub(super) async fn admit_exchange(&self, parts: &Parts) -> Option<AdmissionPermit> {
-        let client = Client::of(self.shared.client_address.of(parts));
-        self.admission.exchange.admit(client).await
-    }
-
-    pub(super) async fn admit_redirect(&self, parts: &Parts) -> Option<AdmissionPermit> {
-        let client = Client::of(self.shared.client_address.of(parts));
-        self.admission.redirect.admit(client).await
-    }
-
-    pub(super) fn callback_url(&self) -> Url {
-        self.site().url(self.mounted.paths.callback())
-    }
-
-    pub(super) fn logout_url(&self) -> Url {
-        self.site().url(self.mounted.paths.logout())
+    pub(super) fn client(&self, parts: &Parts) -> Client {
+        Client::of(self.settings.client_address.of(parts))
     }
 
     /// The state of a request inside the layer of these routes.
@@ -144,7 +124,7 @@ impl RouteState {
         parts: &'a Parts,
     ) -> Result<&'a Arc<RequestAuth>, Reason> {
         let auth = RequestAuth::of(parts).ok_or_else(Reason::layer_missing)?;
-        if !Arc::ptr_eq(auth.state(), self.auth()) {
+        if !Arc::ptr_eq(auth.state(), &self.auth) {
             return Err(Reason::other_layer());
         }
         let original = parts.extensions.get::<OriginalUri>();
@@ -156,12 +136,56 @@ impl RouteState {
     }
 }
 
+impl RouteState {
+    pub(super) fn auth(&self) -> &Arc<AuthState> {
+        &self.shared.auth
+    }
+
+    pub(super) fn site(&self) -> &Site {
+        self.shared.site()
+    }
+
+    pub(super) async fn admit_exchange(&self, parts: &Parts) -> Option<AdmissionPermit> {
+        self.admission
+            .exchange
+            .admit(self.shared.client(parts))
+            .await
+    }
+
+    pub(super) async fn admit_redirect(&self, parts: &Parts) -> Option<AdmissionPermit> {
+        self.admission
+            .redirect
+            .admit(self.shared.client(parts))
+            .await
+    }
+
+    pub(super) fn callback_url(&self) -> Url {
+        self.site().url(self.mounted.paths.callback())
+    }
+
+    pub(super) fn logout_url(&self) -> Url {
+        self.site().url(self.mounted.paths.logout())
+    }
+
+    /// As [`RoutesState::request_auth`].
+    pub(super) fn request_auth<'a>(
+        &self,
+        parts: &'a Parts,
+    ) -> Result<&'a Arc<RequestAuth>, Reason> {
+        self.shared.request_auth(parts)
+    }
+}
+
 /// The path in the browser to log in and return to `next`: the application's login page, or the
-/// start route of this provider.
-pub(super) fn login_path(auth: &AuthState, paths: &Paths, next: &ReturnPath) -> String {
-    let path = match auth.login_page() {
-        Some(page) => page.to_owned(),
-        None => auth.site.path(paths.start()),
+/// start route of this provider. Without one, that of the first.
+pub(super) fn login_path(
+    auth: &AuthState,
+    mounted: Option<&MountedProvider>,
+    next: &ReturnPath,
+) -> String {
+    let path = match (auth.login_page(), mounted) {
+        (None, Some(mounted)) => auth.site.path(mounted.paths.start()),
+        _ => auth.login_path.clone(),
     };
     with_next(&auth.site, path, next)
 }

@@ -6,6 +6,7 @@ mod return_path;
 use cookie::{Cookie, SameSite, time::Duration};
 use url::{Host, Url};
 
+pub(crate) use self::paths::check as check_paths;
 pub use self::paths::{Paths, PathsError};
 #[cfg(test)]
 pub(crate) use self::return_path::LONGEST as LONGEST_RETURN_PATH;
@@ -69,6 +70,11 @@ impl Site {
         format!("{}{path}", self.base)
     }
 
+    /// Whether the site has a base path.
+    pub(crate) fn has_base(&self) -> bool {
+        !self.base.is_empty()
+    }
+
     /// The relative path for a path in the browser; `None` if it is outside of the base path.
     pub(crate) fn below_base<'a>(&self, path: &'a str) -> Option<&'a str> {
         match path.strip_prefix(&self.base) {
@@ -101,15 +107,14 @@ impl Site {
     }
 
     /// Whether the host is this domain or a subdomain of it. Browsers refuse the cookies of a
-    /// top-level domain.
+    /// top-level domain, and share those of an address with no other host.
     pub(crate) fn is_in(&self, domain: &str) -> bool {
-        let host = self.origin.host_str().unwrap_or_default();
-        let has_domains = matches!(self.origin.host(), Some(Host::Domain(_)));
+        let Some(Host::Domain(host)) = self.origin.host() else {
+            return false;
+        };
         let is_top_level = !domain.trim_end_matches('.').contains('.');
         let below = host.strip_suffix(domain);
-        below.is_some_and(|below| {
-            below.is_empty() || has_domains && !is_top_level && below.ends_with('.')
-        })
+        !is_top_level && below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
     }
 
     /// Resolves a reference as a browser does; `None` if it leads to another origin.
@@ -227,9 +232,10 @@ mod tests {
         for domain in ["", ".", "com."] {
             assert!(!dotted.is_in(domain), "{domain}");
         }
-        assert!(site("https://localhost").is_in("localhost"));
+        assert!(!site("https://localhost").is_in("localhost"));
         let address = site("https://192.0.2.1");
-        assert!(address.is_in("192.0.2.1"));
-        assert!(!address.is_in("2.1"), "an address has no domains");
+        for domain in ["192.0.2.1", "2.1"] {
+            assert!(!address.is_in(domain), "an address has no domains");
+        }
     }
 }

@@ -115,13 +115,13 @@ async fn a_request_that_is_refused_says_why_once() {
             "a logout notice was rejected cause=\"not good\"",
         ),
         (
-            post("/clef/sign-out").header("origin", "https://evil.example"),
+            post("/auth/sign-out").header("origin", "https://evil.example"),
             empty(),
             403,
             "kind=ForeignOrigin reason=a page of another site",
         ),
         (
-            post("/clef/sign-out").header("sec-fetch-site", "cross-site"),
+            post("/auth/sign-out").header("sec-fetch-site", "cross-site"),
             empty(),
             403,
             "kind=ForeignOrigin reason=",
@@ -342,7 +342,7 @@ async fn what_any_client_can_send_is_counted_and_logged_once_a_second() {
         (
             " INFO ",
             "kind=ForeignOrigin",
-            || post("/clef/sign-out").header("origin", "https://evil.example"),
+            || post("/auth/sign-out").header("origin", "https://evil.example"),
             "",
         ),
         (
@@ -371,7 +371,7 @@ async fn what_any_client_can_send_is_counted_and_logged_once_a_second() {
 
     // Nothing at all where nothing has happened.
     log::listen();
-    send(&app, post("/clef/sign-out").body(Body::empty()).unwrap()).await;
+    send(&app, post("/auth/sign-out").body(Body::empty()).unwrap()).await;
     assert_eq!(log::events(), [""; 0]);
     // And an error of the store, which any client meets.
     let mut browser = Browser::default();

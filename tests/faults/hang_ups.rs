@@ -59,7 +59,7 @@ async fn assert_works(mut scene: Scene, case: &str) {
     scene.browser.log_in(app, CODE).await;
     let user = scene.browser.is(app).await;
     assert_eq!(user.as_deref(), Some(PERSON), "{case}");
-    let signed_out = scene.browser.post(app, "/clef/sign-out").await;
+    let signed_out = scene.browser.post(app, "/auth/sign-out").await;
     assert_eq!(signed_out.status, 303, "{case}");
     assert_eq!(scene.browser.is(app).await, None, "{case}");
 }

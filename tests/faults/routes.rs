@@ -28,7 +28,7 @@ pub enum Route {
     NoticeForASession,
     /// The same, for an unknown subject.
     NoticeForAStranger,
-    /// `POST /clef/sign-out`.
+    /// `POST /auth/sign-out`.
     SignOut,
     /// The same, where logins are sealed.
     SealedSignOut,
@@ -206,7 +206,7 @@ impl Route {
         match self {
             Self::Start => browser.get(app, "/clef/login?next=/account").await,
             Self::NoticeForAStranger => notice(app, STRANGERS_TOKEN).await,
-            Self::SignOut | Self::SealedSignOut => browser.post(app, "/clef/sign-out").await,
+            Self::SignOut | Self::SealedSignOut => browser.post(app, "/auth/sign-out").await,
             Self::Leave => browser.post(app, "/leave").await,
             Self::Perhaps => browser.get(app, "/").await,
             Self::Everywhere => browser.post(app, "/everywhere").await,

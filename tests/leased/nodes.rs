@@ -312,7 +312,7 @@ async fn a_sign_out_is_answered_when_no_node_serves_a_copy_of_the_cookie() {
         assert!(node.serves(&browser).await && node.serves(&other).await);
     }
     let began_at = Instant::now();
-    let answer = send(&here, browser.request(Method::POST, "/clef/sign-out")).await;
+    let answer = send(&here, browser.request(Method::POST, "/auth/sign-out")).await;
     assert_eq!(answer.status, 303);
     assert!(began_at.elapsed() >= LEASE, "{:?}", began_at.elapsed());
     for node in [&here, &there] {

@@ -30,7 +30,7 @@ async fn what_another_node_ends_shows_within_the_interval() {
         (INTERVAL, "token:12345"),
         (INTERVAL, "session:abc"),
         (INTERVAL, "/everywhere"),
-        (INTERVAL, "/clef/sign-out"),
+        (INTERVAL, "/auth/sign-out"),
         (INTERVAL, "/leave"),
         (INTERVAL, "a login"),
         (SECOND, "token:12345"),
@@ -99,7 +99,7 @@ async fn one_of_several_logins_of_a_user_ends_alone_at_another_node() {
         let mut phone = Browser::of(&here, "code:12345").await;
         let mut desk = Browser::of(&here, "code:12345").await;
         let (phones, desks) = (here.end(&mut phone).await, here.end(&mut desk).await);
-        phone.post(&elsewhere, "/clef/sign-out").await;
+        phone.post(&elsewhere, "/auth/sign-out").await;
         here.pass(INTERVAL).await;
         assert_eq!(phones.reason(), Some(LogoutReason::SessionGone), "{sealed}");
         here.pass(HOUR).await;
@@ -120,7 +120,7 @@ async fn a_record_that_is_saved_back_after_a_sign_out_keeps_no_page_open() {
             let mut other = Browser::of(&here, "code:12345").await;
             others.push(here.end(&mut other).await);
         }
-        browser.post(&elsewhere, "/clef/sign-out").await;
+        browser.post(&elsewhere, "/auth/sign-out").await;
         // By a renewal that ran late.
         world.sessions.inner.save(&record).await.unwrap();
         here.pass(INTERVAL).await;
@@ -304,7 +304,7 @@ async fn a_short_outage_is_not_noticed_and_a_long_one_ends_what_is_open() {
         for end in &open {
             assert_eq!(end.reason(), Some(LogoutReason::Unknown));
         }
-        assert_eq!(browser.status(&node, "/clef/live").await, 503);
+        assert_eq!(browser.status(&node, "/auth/live").await, 503);
         broken.store(false, SeqCst);
         let mut page = browser.open(&node).await;
         page.is_in().await;

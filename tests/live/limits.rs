@@ -94,7 +94,7 @@ async fn one_account_leaves_a_quarter_of_the_places_to_others() {
     }
     assert_eq!(node.layer.live_pages(), 50);
     let mut browser = Browser::of(&node, "code:one-more").await;
-    assert_eq!(browser.status(&node, "/clef/live").await, 503);
+    assert_eq!(browser.status(&node, "/auth/live").await, 503);
     drop(taken);
     assert_eq!(open_all(&mut browser, &node).await.len(), 16);
 }
@@ -127,12 +127,12 @@ async fn a_page_that_connects_anew_takes_over_its_own_place() {
         (elsewhere, "a"),
         (other, "a"),
     ] {
-        let mut page = Page::of(browser.get(&node, &format!("/clef/live?page={name}")).await);
+        let mut page = Page::of(browser.get(&node, &format!("/auth/live?page={name}")).await);
         page.is_in().await;
         pages.push(page);
     }
     // The network has lost the connection, and has not said so.
-    let mut again = Page::of(browser.get(&node, "/clef/live?page=a").await);
+    let mut again = Page::of(browser.get(&node, "/auth/live?page=a").await);
     again.is_in().await;
     pages.remove(0).breaks_off().await;
     assert_eq!(node.layer.live_pages(), 4);
@@ -140,11 +140,11 @@ async fn a_page_that_connects_anew_takes_over_its_own_place() {
         page.hears_nothing_within(Duration::from_secs(60)).await;
     }
     for another in ["page=c", ""] {
-        let path = format!("/clef/live?{another}");
+        let path = format!("/auth/live?{another}");
         assert_eq!(browser.status(&node, &path).await, 503);
     }
     drop(again);
-    let mut last = Page::of(browser.get(&node, "/clef/live?page=a").await);
+    let mut last = Page::of(browser.get(&node, "/auth/live?page=a").await);
     last.is_in().await;
     assert_eq!(node.layer.live_pages(), 4);
     drop((last, pages));
@@ -160,13 +160,13 @@ async fn a_flood_of_pages_is_one_line_a_second() {
     let _pages = open_all(&mut browser, &node).await;
     log::assert_one(&["WARN", "count=1 ", "by_login=1 "], "the first at once");
     for _ in 0..1_000 {
-        assert_eq!(browser.status(&node, "/clef/live").await, 503);
+        assert_eq!(browser.status(&node, "/auth/live").await, 503);
     }
     log::assert_one(&[], "none within a second");
     log::listen();
     tokio::time::advance(Duration::from_secs(1)).await;
     for _ in 0..2 {
-        assert_eq!(browser.status(&node, "/clef/live").await, 503);
+        assert_eq!(browser.status(&node, "/auth/live").await, 503);
     }
     log::assert_one(&["WARN", "count=1001 ", "by_user=0 "], "all are counted");
 
@@ -174,6 +174,6 @@ async fn a_flood_of_pages_is_one_line_a_second() {
     log::listen();
     tokio::time::advance(Duration::from_secs(1)).await;
     node.layer.close_live_pages();
-    assert_eq!(browser.status(&node, "/clef/live").await, 503);
+    assert_eq!(browser.status(&node, "/auth/live").await, 503);
     assert_eq!(log::events(), Vec::<String>::new());
 }

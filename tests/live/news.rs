@@ -88,7 +88,7 @@ async fn news_of_a_sign_out_is_looked_into_at_once() {
     let end = site.here.end(&mut phone).await;
     let others = site.here.end(&mut desk).await;
     site.here.pass(2 * INTERVAL).await;
-    phone.post(&site.elsewhere, "/clef/sign-out").await;
+    phone.post(&site.elsewhere, "/auth/sign-out").await;
     let key = LogoutKey::Revocation(RevocationKey::Login(id.parse().unwrap()));
     site.news.send(LogoutNews::LoggedOut(key)).unwrap();
     site.moment().await;

@@ -1,4 +1,4 @@
-//! `GET /clef/live`, as a browser meets it.
+//! `GET /auth/live`, as a browser meets it.
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
@@ -78,11 +78,11 @@ async fn only_the_sites_own_pages_are_told() {
         ("origin", "https://evil.example", 403),
         ("origin", World::SITE, 200),
     ] {
-        let request = Request::get("/clef/live").header(name, value);
+        let request = Request::get("/auth/live").header(name, value);
         let answer = browser.send(&node, request).await;
         assert_eq!(answer.status(), status, "{name}: {value}");
     }
-    let head = browser.send(&node, Request::head("/clef/live")).await;
+    let head = browser.send(&node, Request::head("/auth/live")).await;
     assert_eq!(head.status(), 405);
 }
 
@@ -95,7 +95,7 @@ async fn a_store_that_cannot_answer_is_503() {
     for broken in [&users.failing, &users.hanging, &sessions.failing] {
         broken.store(true, SeqCst);
         let begun = Instant::now();
-        for path in ["/clef/live", "/end", "/perhaps"] {
+        for path in ["/auth/live", "/end", "/perhaps"] {
             let answer = browser.get(&node, path).await;
             assert_eq!(answer.status(), 503);
             assert!(answer.headers().contains_key("retry-after"));
@@ -114,7 +114,7 @@ async fn pages_have_a_limit_and_a_place_comes_back() {
     let mut browser = Browser::of(&node, "code:12345").await;
     let mut other = Browser::of(&node, "code:67890").await;
     let mut pages = vec![browser.open(&node).await, other.open(&node).await];
-    let turned_away = browser.get(&node, "/clef/live").await;
+    let turned_away = browser.get(&node, "/auth/live").await;
     assert_eq!(turned_away.status(), 503);
     assert!(turned_away.headers().contains_key("retry-after"));
     assert_eq!(node.layer.live_pages(), 2);
@@ -136,7 +136,7 @@ async fn pages_are_ended_for_a_server_that_stops() {
     let begun = Instant::now();
     assert_eq!(page.event().await, None, "not that it is logged out");
     assert_eq!(begun.elapsed(), Duration::ZERO);
-    assert_eq!(browser.status(&node, "/clef/live").await, 503);
+    assert_eq!(browser.status(&node, "/auth/live").await, 503);
     assert!(!end.has_ended());
     assert_eq!(browser.status(&node, "/account").await, 200);
 }

@@ -152,7 +152,7 @@ impl Browser {
 
     /// Opens a page that listens.
     pub async fn open(&mut self, node: &Node) -> Page {
-        Page::of(self.get(node, "/clef/live").await)
+        Page::of(self.get(node, "/auth/live").await)
     }
 
     /// As they go out with a request.

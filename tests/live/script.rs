@@ -10,7 +10,7 @@ use crate::{
 
 /// What a page of this name is told of its person.
 async fn who(browser: &mut Browser, node: &Node, query: &str) -> String {
-    let path = format!("/clef/live?{query}");
+    let path = format!("/auth/live?{query}");
     let mut page = crate::place::Page::of(browser.get(node, &path).await);
     page.is_in().await;
     let mut lines = page.text.lines();
@@ -42,7 +42,7 @@ async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
     let world = World::new();
     let node = Node::of(&world);
     let mut stranger = Browser::default();
-    let answer = stranger.get(&node, "/clef/live.js").await;
+    let answer = stranger.get(&node, "/auth/live.js").await;
     assert_eq!(answer.status(), 200);
     let headers = answer.headers().clone();
     assert_eq!(headers["content-type"], "text/javascript; charset=utf-8");
@@ -52,14 +52,14 @@ async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
     assert!(!headers.contains_key("vary"));
     let script = text(answer).await;
     assert!(script.len() < 12_000, "{}", script.len());
-    let places = r#")(...["/clef/live","/clef/login?next=%2Fclef%2Flive%2Fback"]);"#;
+    let places = r#")(...["/auth/live","/clef/login?next=%2Fauth%2Flive%2Fback"]);"#;
     assert!(script.ends_with(&format!("{places}\n")), "{script}");
 
     for (tags, status) in [
         (headers["etag"].to_str().unwrap(), 304),
         ("\"another\"", 200),
     ] {
-        let request = Request::get("/clef/live.js").header("if-none-match", tags);
+        let request = Request::get("/auth/live.js").header("if-none-match", tags);
         let answer = stranger.send(&node, request).await;
         assert_eq!(answer.status(), status);
         assert_eq!(answer.headers()["etag"], headers["etag"]);
@@ -74,18 +74,15 @@ async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_script_leads_back_to_its_own_provider() {
+async fn the_script_of_several_providers_leads_back_to_the_first() {
     let world = World::new();
     let staff = Paths::under("/staff").unwrap();
-    let layer = world.builder();
+    let layer = world.builder().live_path("/open");
     let layer = layer.provider_at(staff, ScriptedProvider::other());
     let node = Node::with(&world, layer);
-    for under in ["clef", "staff"] {
-        let script = format!("/{under}/live.js");
-        let script = text(Browser::default().get(&node, &script).await).await;
-        let places = format!(r#"["/{under}/live","/{under}/login?next=%2F{under}%2Flive%2Fback"]"#);
-        assert!(script.contains(&places), "{script}");
-    }
+    let script = text(Browser::default().get(&node, "/open.js").await).await;
+    let places = r#"["/open","/clef/login?next=%2Fopen%2Fback"]"#;
+    assert!(script.contains(places), "{script}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,14 +91,14 @@ async fn a_login_over_a_page_ends_where_its_window_closes() {
     let node = Node::of(&world);
     let mut browser = Browser::default();
     let begun = browser
-        .get(&node, "/clef/login?next=%2Fclef%2Flive%2Fback")
+        .get(&node, "/clef/login?next=%2Fauth%2Flive%2Fback")
         .await;
     let location = begun.headers()["location"].to_str().unwrap();
     let (_, state) = location.rsplit_once("state=").unwrap();
     let callback = format!("/clef/callback?code=code:12345&state={state}");
     let landed = browser.get(&node, &callback).await;
-    assert_eq!(landed.headers()["location"], "/clef/live/back");
-    let back = browser.get(&node, "/clef/live/back").await;
+    assert_eq!(landed.headers()["location"], "/auth/live/back");
+    let back = browser.get(&node, "/auth/live/back").await;
     assert_eq!(back.status(), 200);
     assert_eq!(back.headers()["cache-control"], "no-store");
     let policy = back.headers()["content-security-policy"].to_str().unwrap();
@@ -110,11 +107,16 @@ async fn a_login_over_a_page_ends_where_its_window_closes() {
     assert_eq!(back.headers()["x-content-type-options"], "nosniff");
     assert_eq!(back.headers()["cross-origin-opener-policy"], "same-origin");
     let page = text(back).await;
-    assert!(page.contains(r#"<script src="/clef/live.js" data-back defer>"#));
+    assert!(page.contains(r#"<script src="/auth/live.js" data-back defer>"#));
 
     // But to no other of the routes.
-    for path in ["live", "live.js", "callback"] {
-        let path = format!("/clef/login?next=%2Fclef%2F{path}");
+    for path in [
+        "auth%2Flive",
+        "auth%2Flive.js",
+        "auth%2Fsign-out",
+        "clef%2Fcallback",
+    ] {
+        let path = format!("/clef/login?next=%2F{path}");
         let begun = browser.get(&node, &path).await;
         let location = begun.headers()["location"].to_str().unwrap();
         let (_, state) = location.rsplit_once("state=").unwrap();

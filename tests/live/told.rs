@@ -141,7 +141,7 @@ async fn a_logout_that_cannot_be_written_yet_is_told_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_sign_out_is_told_to_this_browser_alone() {
     for sealed in [false, true] {
-        for path in ["/clef/sign-out", "/leave"] {
+        for path in ["/auth/sign-out", "/leave"] {
             let (_world, node) = site(sealed);
             let mut phone = Browser::of(&node, "code:12345").await;
             let mut desk = Browser::of(&node, "code:12345").await;
@@ -167,7 +167,7 @@ async fn a_sign_out_that_cannot_be_written_yet_is_told_at_once() {
         page.is_in().await;
         world.users.revoke_fails.store(true, SeqCst);
         let begun = Instant::now();
-        let answer = browser.post(&node, "/clef/sign-out").await;
+        let answer = browser.post(&node, "/auth/sign-out").await;
         assert_eq!(answer.status(), 503);
         assert!(begun.elapsed() < Duration::from_secs(10));
         page.hears_at_once().await;
@@ -281,7 +281,7 @@ async fn a_logout_between_the_check_and_the_listening_is_not_missed() {
         for what in [
             "token:12345",
             "session:abc",
-            "/clef/sign-out",
+            "/auth/sign-out",
             "/leave",
             "a login",
         ] {

@@ -394,7 +394,7 @@ impl Play {
         let has_ended = login.map_or(Some(true), |login| self.oracle.has_ended(login));
         let request = self.people[browser]
             .browser
-            .request(Method::POST, "/clef/sign-out");
+            .request(Method::POST, "/auth/sign-out");
         let fails = self.world.logouts_fail.load(SeqCst);
         let answer = self.spawn(node, request);
         self.settle_logout(&answer, fails).await;

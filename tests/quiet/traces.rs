@@ -75,7 +75,7 @@ async fn a_whole_life(mut world: World, log: &Log) {
 
     // A login of somebody else, and a sign-out.
     world.log_in(1).await;
-    let sign_out = world.client.post(format!("{}/clef/sign-out", world.site));
+    let sign_out = world.client.post(format!("{}/auth/sign-out", world.site));
     assert_eq!(sign_out.send().await.unwrap().status(), 303);
 
     // Failures: a replay, a code that is no good, a token that is no good, garbage cookies,

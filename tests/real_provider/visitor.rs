@@ -94,7 +94,7 @@ impl Visitor {
 
     /// Presses "Sign out": where it is sent.
     pub async fn sign_out(&self, site: &Site) -> String {
-        let [_, second] = site.at_each_node("/clef/sign-out");
+        let [_, second] = site.at_each_node("/auth/sign-out");
         sent_to(&self.client.post(second).send().await.unwrap())
     }
 

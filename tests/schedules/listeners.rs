@@ -58,7 +58,7 @@ fn a_sign_out_while_a_handler_begins_to_listen() {
         let signs_out = {
             let (world, browser) = (world.clone(), browser.clone());
             async move {
-                browser.send(&world, "POST", "/clef/sign-out").await;
+                browser.send(&world, "POST", "/auth/sign-out").await;
             }
         };
         ((), vec![listens(&world, &browser), signs_out.boxed()])

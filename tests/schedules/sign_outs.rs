@@ -16,7 +16,7 @@ use crate::{
 fn signs_out(world: &World, browser: &Browser, answered: &Arc<AtomicBool>) -> Actor {
     let (world, browser, answered) = (world.clone(), browser.clone(), Arc::clone(answered));
     async move {
-        let (status, _) = browser.send(&world, "POST", "/clef/sign-out").await;
+        let (status, _) = browser.send(&world, "POST", "/auth/sign-out").await;
         assert_eq!(status, 303);
         answered.store(true, SeqCst);
     }
@@ -163,7 +163,7 @@ fn a_sign_out_while_the_same_browser_logs_in_anew() {
                 let (world, browser) = (world.clone(), browser.clone());
                 let in_again = Arc::clone(&in_again);
                 async move {
-                    let (status, _) = browser.send(&world, "POST", "/clef/sign-out").await;
+                    let (status, _) = browser.send(&world, "POST", "/auth/sign-out").await;
                     assert_eq!(status, 303);
                     in_again.store(false, SeqCst);
                 }

@@ -103,7 +103,7 @@ async fn every_address_follows_the_base_path() {
             button.contains("/app/clef/login?next=%2Fapp%2Fbutton"),
             "{button}"
         );
-        let signed_out = jar.send(&app, Method::POST, "/app/clef/sign-out").await;
+        let signed_out = jar.send(&app, Method::POST, "/app/auth/sign-out").await;
         assert_eq!(location(&signed_out), "/app/bye", "{how}");
         let back = jar.get(&app, "/app/clef/signed-out").await;
         assert_eq!(location(&back), "/app/bye", "{how}");
@@ -124,7 +124,7 @@ async fn a_login_leads_back_below_the_base_path_and_nowhere_else() {
             ("/account", "/app/"),
             ("/application", "/app/"),
             ("/app/../admin", "/app/"),
-            ("/app/clef/sign-out", "/app/"),
+            ("/app/auth/sign-out", "/app/"),
         ] {
             let mut jar = Jar::default();
             let path = format!("/app/clef/login?next={next}");
@@ -154,9 +154,9 @@ async fn a_login_page_is_below_the_base_path() {
 const ROUTES: [(Method, &str); 5] = [
     (Method::GET, "/clef/login"),
     (Method::GET, "/clef/callback?code=a&state=b"),
-    (Method::POST, "/clef/sign-out"),
+    (Method::POST, "/auth/sign-out"),
     (Method::GET, "/clef/signed-out"),
-    (Method::GET, "/clef/live"),
+    (Method::GET, "/auth/live"),
 ];
 
 #[tokio::test]

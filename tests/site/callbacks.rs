@@ -77,7 +77,7 @@ async fn a_login_leads_back_to_where_it_was_to_lead() {
         ("", "/"),
         // Back to a login would be a circle, back to the sign-out a dead end.
         ("/clef/login?next=/account", "/"),
-        ("/x/../clef/sign-out", "/"),
+        ("/x/../auth/sign-out", "/"),
     ] {
         let browser = Browser::new();
         let state = browser.begin(&node, next).await;

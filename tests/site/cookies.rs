@@ -98,13 +98,13 @@ async fn a_removal_is_sent_whether_or_not_the_cookie_came() {
         (
             world.stored(),
             Method::POST,
-            "/clef/sign-out",
+            "/auth/sign-out",
             &["auth-9"][..],
         ),
         (
             world.sealed(),
             Method::POST,
-            "/clef/sign-out",
+            "/auth/sign-out",
             &["auth-9", "auth-9-idle"],
         ),
         (

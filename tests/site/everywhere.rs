@@ -30,7 +30,7 @@ async fn assert_not_signed_out(response: Response<Body>) {
     assert!(!response.headers().contains_key("set-cookie"));
     let text = text(response).await;
     assert!(text.contains("You are not signed out yet"), "{text}");
-    let again = r#"<form method="post" action="/clef/sign-out">"#;
+    let again = r#"<form method="post" action="/auth/sign-out">"#;
     assert!(text.contains(again), "{text}");
 }
 
@@ -86,7 +86,7 @@ async fn a_login_that_has_ended_ends_no_other() {
         for jar in [&mut old, &mut forged, &mut Jar::default()] {
             assert_signed_out(jar, &app).await;
         }
-        let mut foreign: Request<Body> = new.request(Method::POST, "/clef/sign-out");
+        let mut foreign: Request<Body> = new.request(Method::POST, "/auth/sign-out");
         let cross_site = "cross-site".parse().unwrap();
         foreign.headers_mut().insert("sec-fetch-site", cross_site);
         assert_eq!(app.clone().oneshot(foreign).await.unwrap().status(), 403);

@@ -87,7 +87,7 @@ async fn a_login_whose_client_hangs_up_ends_the_earlier_one() {
 #[tokio::test]
 async fn a_sign_out_whose_client_hangs_up_is_done() {
     for everywhere in [false, true] {
-        for path in ["/clef/sign-out", "/leave"] {
+        for path in ["/auth/sign-out", "/leave"] {
             let world = World::new();
             let mut builder = world.builder();
             if everywhere {
@@ -95,7 +95,7 @@ async fn a_sign_out_whose_client_hangs_up_is_done() {
             }
             let app = world.app_of(builder);
             let mut places = vec![&world.sessions.before_write, &world.users.before_revoke];
-            let everywhere = everywhere && path == "/clef/sign-out";
+            let everywhere = everywhere && path == "/auth/sign-out";
             if everywhere {
                 places.push(&world.users.after_log_out);
             }

@@ -198,7 +198,7 @@ async fn an_open_page_is_no_activity() {
         let mut jar = Jar::logged_in(&app, "12345").await;
         world.clock.advance(23 * HOUR + 59 * MINUTE + 50 * SECOND);
         let calls = world.sessions.calls.load(SeqCst);
-        let response = jar.get(&app, "/clef/live").await;
+        let response = jar.get(&app, "/auth/live").await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["cache-control"], "no-store");
         assert_eq!(set_cookies(response.headers()).next(), None);

@@ -48,7 +48,7 @@ impl Event {
     /// The answer to the browser. A logout has none.
     async fn happens(self, jar: &Jar, app: &Router) -> Option<Response<Body>> {
         let person = match self {
-            Self::SignOut => return Some(jar.ask(app, Method::POST, "/clef/sign-out").await),
+            Self::SignOut => return Some(jar.ask(app, Method::POST, "/auth/sign-out").await),
             Self::OwnSignOut => return Some(jar.ask(app, Method::POST, "/leave").await),
             Self::Logout => {
                 assert_eq!(notice(app, "token:12345").await, 200);
@@ -213,7 +213,7 @@ async fn a_login_in_flight_behind_a_sign_out_ends_the_earlier_one_and_no_other()
         let copy = jar.clone();
         let callback = jar.begin(&here, "67890").await;
         let login = held(&there, &jar, &callback, &world.provider.during_exchange).await;
-        let signed_out = jar.ask(&here, Method::POST, "/clef/sign-out").await;
+        let signed_out = jar.ask(&here, Method::POST, "/auth/sign-out").await;
         world.provider.during_exchange.go();
         let login = login.await.unwrap();
         assert_eq!(login.status(), 303);

@@ -235,7 +235,7 @@ async fn one_login_takes_one_place_however_often_it_is_signed_out() {
         let jar = Jar::logged_in(&app, "12345").await;
         let mut other = Jar::logged_in(&app, "67890").await;
         world.users.revoke_fails.store(true, SeqCst);
-        let sign_outs = (0..8).map(|_| jar.ask(&app, Method::POST, "/clef/sign-out"));
+        let sign_outs = (0..8).map(|_| jar.ask(&app, Method::POST, "/auth/sign-out"));
         for answer in join_all(sign_outs).await {
             assert_eq!(answer.status(), 503, "{kind}: it is not written yet");
         }
@@ -247,7 +247,7 @@ async fn one_login_takes_one_place_however_often_it_is_signed_out() {
         assert!(!other.is_in(&app).await, "{kind}");
 
         world.users.revoke_fails.store(false, SeqCst);
-        let again = jar.ask(&app, Method::POST, "/clef/sign-out");
+        let again = jar.ask(&app, Method::POST, "/auth/sign-out");
         assert_eq!(again.await.status(), 303, "{kind}");
         assert_eq!(layer.pending_logouts(), 0, "{kind}");
     }

@@ -18,6 +18,8 @@ mod late;
 mod leased;
 mod lost_logouts;
 mod mixing;
+mod no_effect;
+mod no_provider;
 mod notices;
 mod own_sessions;
 mod provider_sessions;

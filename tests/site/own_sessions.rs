@@ -194,7 +194,7 @@ async fn hooks_cycle_and_clear_the_session_of_the_application() {
     let world = World::new();
     for (kind, sessions) in world.both() {
         for position in [Position::Inside, Position::Outside] {
-            for sign_out in ["/clef/sign-out", "/leave"] {
+            for sign_out in ["/auth/sign-out", "/leave"] {
                 let own = own_sessions();
                 let builder = world.builder_over(sessions.clone());
                 let builder = builder.on_login(cycle).on_sign_out(clear);

@@ -144,7 +144,7 @@ async fn hint_of(world: &World, app: &Router, hint: usize, person: usize) -> usi
     world.provider.hint_length.store(hint, SeqCst);
     let mut jar = Jar::logged_in(app, &"x".repeat(person)).await;
     assert!(jar.is_in(app).await);
-    let response = jar.send(app, Method::POST, "/clef/sign-out").await;
+    let response = jar.send(app, Method::POST, "/auth/sign-out").await;
     let (_, hint) = location(&response).rsplit_once("hint=").unwrap();
     hint.len()
 }

@@ -74,7 +74,7 @@ async fn a_logout_told_to_one_node_holds_at_the_other() {
     phone.log_in(&there, "12345").await;
     assert!(phone.is_in(&here).await, "a new login works at once");
     assert!(!laptop.is_in(&here).await);
-    let response = phone.post(&here, "/clef/sign-out").send().await.unwrap();
+    let response = phone.post(&here, "/auth/sign-out").send().await.unwrap();
     assert_eq!(response.status(), 303);
     assert!(!phone.is_in(&there).await);
     assert_eq!(there.notice("token:nobody").await, 404);
@@ -120,7 +120,7 @@ async fn a_renewal_in_flight_brings_nothing_back() {
             let status = match ending {
                 "notice" => here.notice("token:12345").await,
                 _ => {
-                    let response = browser.post(&here, "/clef/sign-out").send().await;
+                    let response = browser.post(&here, "/auth/sign-out").send().await;
                     response.unwrap().status().as_u16()
                 }
             };

@@ -77,10 +77,27 @@ fn two_routes_cannot_share_a_path() {
             other().with_callback("/clef/logout").unwrap(),
             "/clef/logout",
         ),
-        (other().with_live("/clef/live").unwrap(), "/clef/live"),
+        (other().with_start("/auth/live").unwrap(), "/auth/live"),
+        (
+            other().with_start("/auth/sign-out").unwrap(),
+            "/auth/sign-out",
+        ),
     ] {
         let twice = PathsError::Twice(path.to_owned());
         assert_eq!(error(mount(paths)), Some(BuildError::Paths(twice)));
+    }
+    type Move = fn(Builder, &str) -> Builder;
+    let moves: [Move; 2] = [|b, path| b.sign_out_path(path), |b, path| b.live_path(path)];
+    for set in moves {
+        assert_eq!(error(set(world.builder(), "/elsewhere")), None);
+        let twice = PathsError::Twice("/clef/login".to_owned());
+        let taken = error(set(world.builder(), "/clef/login"));
+        assert_eq!(taken, Some(BuildError::Paths(twice)));
+        for wrong in ["", "bye", "/b ye", "//bye", "/{bye}"] {
+            let not_plain = PathsError::NotPlain(wrong.to_owned());
+            let wrong = error(set(world.builder(), wrong));
+            assert_eq!(wrong, Some(BuildError::Paths(not_plain)));
+        }
     }
 }
 
@@ -104,7 +121,12 @@ fn pages_of_the_application_are_paths_that_no_route_has() {
         let after = error(world.builder().after_sign_out(page));
         assert_eq!(after, Some(BuildError::AfterSignOut(page.to_owned())));
     }
-    for route in ["/clef/login", "/clef/callback", "/other/sign-out"] {
+    for route in [
+        "/clef/login",
+        "/other/callback",
+        "/auth/sign-out",
+        "/auth/live",
+    ] {
         let paths = Paths::under("/other").unwrap();
         let builder = world.builder().login_page(route);
         let builder = builder.provider_at(paths, ScriptedProvider::other());
@@ -116,7 +138,7 @@ fn pages_of_the_application_are_paths_that_no_route_has() {
     assert_eq!(error(world.builder().login_page("/log-in")), None);
     assert_eq!(error(world.builder().after_sign_out("/bye")), None);
     // This one leads to itself, and the others are no pages.
-    for route in ["/clef/signed-out", "/clef/sign-out", "/clef/callback"] {
+    for route in ["/clef/signed-out", "/auth/sign-out", "/auth/live"] {
         let after = error(world.builder().after_sign_out(route));
         assert_eq!(after, Some(BuildError::AfterSignOut(route.to_owned())));
     }
@@ -163,10 +185,10 @@ fn a_cookie_has_a_plain_name_and_a_domain_that_the_site_is_in() {
         ("https://shop.example.com.", "com.", false),
         ("https://shop.example.com.", "", false),
         ("http://shop.localhost:9", "localhost", false),
-        ("http://localhost:9", "localhost", true),
+        ("http://localhost:9", "localhost", false),
         ("https://192.0.2.1", "2.1", false),
         ("http://127.0.0.1:9", "0.0.1", false),
-        ("http://127.0.0.1:9", "127.0.0.1", true),
+        ("http://127.0.0.1:9", "127.0.0.1", false),
     ] {
         let builder = world.builder_at(site, world.stored());
         let wrong = (!good).then(|| BuildError::CookieDomain(domain.to_owned()));
@@ -180,7 +202,7 @@ fn nothing_is_limited_to_nothing() {
     let none = AdmissionLimits::default().concurrency(0);
     let none_per_client = AdmissionLimits::default().concurrency_per_client(0);
     type Zero = fn(Builder, AdmissionLimits) -> Builder;
-    let zeros: [(&str, Zero); 10] = [
+    let zeros: [(&str, Zero); 11] = [
         ("idle_expiry", |b, _| b.idle_expiry(Duration::ZERO)),
         ("lifetime", |b, _| b.lifetime(Duration::ZERO)),
         // Timestamps count in microseconds.
@@ -189,6 +211,7 @@ fn nothing_is_limited_to_nothing() {
         }),
         ("lifetime", |b, _| b.lifetime(Duration::from_nanos(999))),
         ("pending_logout_limit", |b, _| b.pending_logout_limit(0)),
+        ("live_interval", |b, _| b.live_interval(Duration::ZERO)),
         ("most_live_pages", |b, _| b.most_live_pages(0)),
         ("most_live_pages_per_user", |b, _| {
             b.most_live_pages_per_user(0)
@@ -280,7 +303,7 @@ async fn behaviour(world: &World, builder: Builder) -> Vec<String> {
     }
     elsewhere.log_in_at(&app, "/staff", "12345").await;
     jar.log_in_at(&app, "/staff", "12345").await;
-    let response = jar.send(&app, Method::POST, "/staff/sign-out").await;
+    let response = jar.send(&app, Method::POST, "/bye").await;
     seen.push(location(&response).to_owned());
     seen.push(elsewhere.is_in(&app).await.to_string());
     let rejected = jar.get(&app, "/account").await;
@@ -291,9 +314,10 @@ async fn behaviour(world: &World, builder: Builder) -> Vec<String> {
 /// Changes one setting.
 type Setting = fn(Builder) -> Builder;
 
-const SETTINGS: [Setting; 11] = [
+const SETTINGS: [Setting; 12] = [
     |b| b.provider_at(Paths::under("/staff").unwrap(), ScriptedProvider::other()),
     |b| b.login_page("/log-in"),
+    |b| b.sign_out_path("/bye"),
     |b| b.after_sign_out("/goodbye"),
     |b| b.cookie_name("shop"),
     |b| b.cookie_domain("example.com"),
@@ -372,7 +396,7 @@ async fn absurd_durations_saturate() {
             world.clock.advance(10_000 * DAY);
             assert!(jar.is_in(&app).await);
         }
-        let page = jar.get(&app, "/clef/live").await;
+        let page = jar.get(&app, "/auth/live").await;
         assert_eq!(page.status(), 200);
         let mut copy = jar.clone();
         assert_eq!(jar.sign_out(&app).await.status(), 303);
@@ -387,12 +411,12 @@ async fn the_routes_can_lie_elsewhere_and_a_move_logs_no_user_out() {
         .with_start("/login")
         .and_then(|paths| paths.with_callback("/login/done"))
         .and_then(|paths| paths.with_logout("/hooks/logout"))
-        .and_then(|paths| paths.with_sign_out("/goodbye"))
         .unwrap();
     for (kind, sessions) in world.both() {
         let before = world.app_over(sessions.clone());
         let builder = ClefLayer::builder(World::SITE, world.users.clone(), sessions);
         let builder = builder.provider_at(paths.clone(), world.provider.clone());
+        let builder = builder.sign_out_path("/goodbye");
         let app: Router = world.app_of(builder);
         let mut jar = Jar::default();
         let response = jar.open(&app, "/account").await;

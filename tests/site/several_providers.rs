@@ -126,9 +126,9 @@ async fn the_same_id_at_two_providers_is_two_users() {
     assert!(!by_other.is_in(&node).await);
 }
 
-/// Where a sign-out leads that is sent to the route under this path.
-async fn sign_out(browser: &Browser, node: &Node, under: &str) -> String {
-    let request = browser.post(node, &format!("{under}/sign-out"));
+/// Where a sign-out leads.
+async fn sign_out(browser: &Browser, node: &Node) -> String {
+    let request = browser.post(node, "/auth/sign-out");
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 303);
     location(&response).to_owned()
@@ -141,29 +141,27 @@ async fn a_sign_out_goes_on_at_the_provider_that_the_login_came_by() {
     for provider in [&world.provider, &other] {
         provider.signs_out.store(true, SeqCst);
     }
-    for asked_of in ["/clef", "/other"] {
-        for (under, issuer) in [("/clef", ISSUER), ("/other", OTHER_ISSUER)] {
-            let browser = logged_in(&node, under).await;
-            let url: Url = sign_out(&browser, &node, asked_of).await.parse().unwrap();
-            assert!(!browser.is_in(&node).await);
-            assert_eq!(url.origin().ascii_serialization(), issuer);
-            let given: Vec<_> = url.query_pairs().collect();
-            let return_url = format!("{}{under}/signed-out", World::SITE);
-            assert_eq!(given[0], ("return_url".into(), return_url.into()));
-            assert_eq!(given[2], ("hint".into(), "hint for code:12345".into()));
-        }
+    for (under, issuer) in [("/clef", ISSUER), ("/other", OTHER_ISSUER)] {
+        let browser = logged_in(&node, under).await;
+        let url: Url = sign_out(&browser, &node).await.parse().unwrap();
+        assert!(!browser.is_in(&node).await);
+        assert_eq!(url.origin().ascii_serialization(), issuer);
+        let given: Vec<_> = url.query_pairs().collect();
+        let return_url = format!("{}{under}/signed-out", World::SITE);
+        assert_eq!(given[0], ("return_url".into(), return_url.into()));
+        assert_eq!(given[2], ("hint".into(), "hint for code:12345".into()));
     }
     // Without a login there is nowhere to go on to.
-    assert_eq!(sign_out(&Browser::new(), &node, "/clef").await, "/");
+    assert_eq!(sign_out(&Browser::new(), &node).await, "/");
 
     // A provider that cannot say where changes nothing about the sign-out here.
     let browser = logged_in(&node, "/other").await;
     other.down.store(true, SeqCst);
-    assert_eq!(sign_out(&browser, &node, "/clef").await, "/");
+    assert_eq!(sign_out(&browser, &node).await, "/");
     assert!(!browser.is_in(&node).await);
     let browser = logged_in(&node, "/clef").await;
     world.provider.signs_out.store(false, SeqCst);
-    assert_eq!(sign_out(&browser, &node, "/clef").await, "/");
+    assert_eq!(sign_out(&browser, &node).await, "/");
     assert!(!browser.cookies(&node).contains("sign-out"));
 }
 
@@ -175,7 +173,7 @@ async fn the_way_back_from_a_sign_out_leads_home_and_takes_its_cookie_away() {
     let wrong = "A".repeat(43);
     for back in ["right", &wrong, "", "twice", "none"] {
         let browser = logged_in(&node, "/other").await;
-        let state = state_in(&sign_out(&browser, &node, "/other").await);
+        let state = state_in(&sign_out(&browser, &node).await);
         assert_eq!(state.len(), 43);
         assert!(browser.cookies(&node).contains("sign-out"));
         let query = match back {

@@ -46,14 +46,14 @@ async fn a_page_of_another_site_cannot_sign_a_user_out() {
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
     ] {
-        let request = browser.post(&node, "/clef/sign-out").header(header, value);
+        let request = browser.post(&node, "/auth/sign-out").header(header, value);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 403, "{header}: {value}");
         assert!(browser.is_in(&node).await);
     }
-    assert_eq!(browser.status(&node, "/clef/sign-out").await, 405, "GET");
+    assert_eq!(browser.status(&node, "/auth/sign-out").await, 405, "GET");
     let both = browser
-        .post(&node, "/clef/sign-out")
+        .post(&node, "/auth/sign-out")
         .header("origin", "https://evil.example")
         .header("sec-fetch-site", "same-origin");
     assert_eq!(both.send().await.unwrap().status(), 403);
@@ -124,7 +124,7 @@ async fn signing_out_ends_this_device_and_no_other() {
     there.log_in(&node, "12345").await;
     let copied = here.cookies(&node);
     let response = here
-        .post(&node, "/clef/sign-out")
+        .post(&node, "/auth/sign-out")
         .header("origin", World::SITE)
         .header("sec-fetch-site", "same-origin")
         .send()
@@ -141,11 +141,11 @@ async fn signing_out_ends_this_device_and_no_other() {
     let response = request.header("cookie", copied).send().await.unwrap();
     assert_eq!(response.status(), 401);
 
-    let response = here.post(&node, "/clef/sign-out").send().await.unwrap();
+    let response = here.post(&node, "/auth/sign-out").send().await.unwrap();
     assert_eq!(response.status(), 303, "once more does no harm");
 
     // From a page of our own with `Referrer-Policy: no-referrer`.
-    let request = there.post(&node, "/clef/sign-out").header("origin", "null");
+    let request = there.post(&node, "/auth/sign-out").header("origin", "null");
     let response = request.header("sec-fetch-site", "same-origin").send();
     assert_eq!(response.await.unwrap().status(), 303);
     assert!(!there.is_in(&node).await);
@@ -158,7 +158,7 @@ async fn signing_out_while_the_store_is_down_still_ends_this_browser() {
     let browser = Browser::new();
     browser.log_in(&node, "12345").await;
     world.sessions.failing.store(true, SeqCst);
-    let response = browser.post(&node, "/clef/sign-out").send().await.unwrap();
+    let response = browser.post(&node, "/auth/sign-out").send().await.unwrap();
     assert_eq!(response.status(), 503);
     world.sessions.failing.store(false, SeqCst);
     assert!(!browser.is_in(&node).await);
@@ -204,7 +204,7 @@ async fn a_sign_out_of_a_handler_that_a_store_does_not_take_is_503() {
 async fn the_hook_runs_once_a_slow_store_has_taken_the_sign_out() {
     let world = World::new();
     for (kind, sessions) in world.both() {
-        for path in ["/clef/sign-out", "/leave"] {
+        for path in ["/auth/sign-out", "/leave"] {
             let (builder, calls) = counted(world.builder_over(sessions.clone()));
             let app = world.app_of(builder);
             let mut jar = Jar::logged_in(&app, "12345").await;

@@ -218,7 +218,7 @@ async fn starts_and_sign_outs_that_call_the_provider_are_bounded_too() {
         &site.app,
         Method::POST,
         ATTACKER,
-        "/clef/sign-out",
+        "/auth/sign-out",
         &cookies,
     );
     let sign_out = sign_out.await.unwrap();

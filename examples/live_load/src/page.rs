@@ -18,7 +18,7 @@ impl Page {
     pub async fn open(site: SocketAddr, cookies: &str) -> io::Result<Self> {
         let mut stream = TcpStream::connect(site).await?;
         let request = format!(
-            "GET /clef/live HTTP/1.1\r\nHost: {site}\r\nAccept: text/event-stream\r\n\
+            "GET /auth/live HTTP/1.1\r\nHost: {site}\r\nAccept: text/event-stream\r\n\
              Sec-Fetch-Site: same-origin\r\nCookie: {cookies}\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).await?;

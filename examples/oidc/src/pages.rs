@@ -70,7 +70,7 @@ pub fn account(user: &Account, login: &Login) -> Html<String> {
 
 fn sign_out() -> Markup {
     html! {
-        form method="post" action="/clef/sign-out" {
+        form method="post" action="/auth/sign-out" {
             button.quiet type="submit" { "Sign out" }
         }
     }

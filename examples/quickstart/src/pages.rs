@@ -112,7 +112,7 @@ pub fn account(user: &Account, login: &Login, note: &str) -> Html<String> {
 
 fn sign_out() -> Markup {
     html! {
-        form method="post" action="/clef/sign-out" {
+        form method="post" action="/auth/sign-out" {
             button.quiet type="submit" { "Sign out on this device" }
         }
     }
@@ -154,7 +154,7 @@ fn page(title: &str, private: bool, content: &Markup) -> Html<String> {
                 meta name="color-scheme" content="light dark";
                 title { (title) }
                 link rel="stylesheet" href="/style.css";
-                script src="/clef/live.js" data-private[private] defer {}
+                script src="/auth/live.js" data-private[private] defer {}
             }
             body { main { (content) } }
         }

@@ -156,7 +156,7 @@ impl Soak {
     }
 
     pub fn to_sign_out(&self) -> RequestBuilder {
-        self.http.post(format!("{}/clef/sign-out", self.site.url))
+        self.http.post(format!("{}/auth/sign-out", self.site.url))
     }
 
     /// A sign-out is answered.

@@ -68,7 +68,7 @@ impl Browser {
 
     /// Signs out: where the browser is sent.
     pub async fn sign_out(&self, node: &Node) -> String {
-        let request = self.client.post(node.url("/clef/sign-out"));
+        let request = self.client.post(node.url("/auth/sign-out"));
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 303);
         location(&response)

@@ -121,7 +121,7 @@ impl Jar {
     }
 
     pub async fn sign_out(&mut self, app: &Router) -> Response<Body> {
-        self.post(app, "/clef/sign-out").await
+        self.post(app, "/auth/sign-out").await
     }
 
     /// Does with the cookies of an answer what a browser does. No answer sets a name twice.

@@ -314,7 +314,7 @@ async fn a_page_that_began_without_a_login_is_left_alone() {
     let stub = Stub::start().await;
     in_a_browser(async |browser| {
         browser.open(&format!("{}/page", stub.url)).await?;
-        browser.waits_for("performance.getEntriesByType('resource').some((entry) => entry.name.includes('/clef/live?') && entry.responseEnd)").await?;
+        browser.waits_for("performance.getEntriesByType('resource').some((entry) => entry.name.includes('/auth/live?') && entry.responseEnd)").await?;
         assert_eq!(stub.asked(), 1);
         browser.types("a remark").await?;
         stub.log_in("Alex");

@@ -1,5 +1,5 @@
 //! A site without logins of its own: the test says who is logged in, and the pages have the
-//! script of `/clef/live.js`, under a policy that lets nothing pass that it does not need.
+//! script of `/auth/live.js`, under a policy that lets nothing pass that it does not need.
 
 use std::{
     convert::Infallible,
@@ -27,7 +27,7 @@ use tokio::{net::TcpListener, sync::watch};
 /// What the server adds are the places.
 const SCRIPT: &str = concat!(
     include_str!("../../../../src/routes/live.js"),
-    "(\"/clef/live\", \"/clef/login?next=/clef/live/back\");\n"
+    "(\"/auth/live\", \"/clef/login?next=/auth/live/back\");\n"
 );
 
 /// Notes what the policy forbids, what is told on the page, and whether it was kept.
@@ -112,9 +112,9 @@ impl Stub {
             .route("/", get(front))
             .route("/page", get(page).post(posted))
             .route("/notes.js", get(script(NOTES)))
-            .route("/clef/live.js", get(script(SCRIPT)))
-            .route("/clef/live", get(live))
-            .route("/clef/live/back", get(back))
+            .route("/auth/live.js", get(script(SCRIPT)))
+            .route("/auth/live", get(live))
+            .route("/auth/live/back", get(back))
             .route("/clef/login", get(login))
             .route("/log-in", get(log_in))
             .with_state(Arc::clone(&shared));
@@ -216,7 +216,7 @@ async fn page(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>) -> 
     let page = html(&format!(
         "<h1>Page of {who}</h1><dialog id=\"other\"><p>A dialog</p><button>Fine</button></dialog>\
          <p><label>Text <textarea id=\"text\"></textarea></label></p>\
-         <a href=\"/\">Away</a><script src=\"/clef/live.js\" {data} defer></script>"
+         <a href=\"/\">Away</a><script src=\"/auth/live.js\" {data} defer></script>"
     ));
     match opener {
         Some(policy) => ([(OPENER_POLICY, policy)], page).into_response(),
@@ -267,7 +267,7 @@ async fn live(State(shared): State<Arc<Shared>>, Query(live): Query<Live>) -> Re
 }
 
 async fn back() -> Response {
-    let page = html("<h1>Back</h1><script src=\"/clef/live.js\" data-back defer></script>");
+    let page = html("<h1>Back</h1><script src=\"/auth/live.js\" data-back defer></script>");
     ([(OPENER_POLICY, "same-origin")], page).into_response()
 }
 
