@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Account, Clock, read_id};
+use super::{Account, Clock};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
     Timestamp, UserStore,
@@ -44,8 +44,8 @@ pub struct MemoryUserStore {
 
 #[derive(Default)]
 struct Accounts {
-    by_id: HashMap<i64, Account>,
-    ids: HashMap<Subject, i64>,
+    by_id: HashMap<String, Account>,
+    ids: HashMap<Subject, String>,
     revocations: HashMap<RevocationKey, Revocation>,
     /// The number of revocations at which old ones are removed.
     cleanup_at: usize,
@@ -97,38 +97,27 @@ impl UserStore for MemoryUserStore {
     type User = Account;
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let Some(id) = read_id(id) else {
-            return Ok(None);
-        };
-        Ok(self.accounts().by_id.get(&id).cloned())
+        Ok(self.accounts().by_id.get(id).cloned())
     }
 
     async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let Some(id) = read_id(id) else {
+        let accounts = &mut *self.accounts();
+        let now = Some((self.clock)());
+        let Some(account) = accounts.by_id.get_mut(id) else {
             return Ok(None);
         };
-        let mut accounts = self.accounts();
-        let now = (self.clock)();
-        let Some(account) = accounts.by_id.get_mut(&id) else {
-            return Ok(None);
-        };
-        account.last_login_at = account.last_login_at.max(Some(now));
-        let account = account.clone();
-        accounts.last_login_at = accounts.last_login_at.max(Some(now));
-        Ok(Some(account))
+        account.last_login_at = account.last_login_at.max(now);
+        accounts.last_login_at = accounts.last_login_at.max(now);
+        Ok(Some(account.clone()))
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        let Some(id) = read_id(id) else {
-            return Ok(false);
-        };
-        let mut accounts = self.accounts();
-        let Some(account) = accounts.by_id.get_mut(&id) else {
-            return Ok(false);
-        };
         // The clock is read under the lock, so that no login comes in between.
-        account.log_out((self.clock)());
-        Ok(true)
+        let mut accounts = self.accounts();
+        let account = accounts.by_id.get_mut(id);
+        Ok(account
+            .map(|account| account.log_out((self.clock)()))
+            .is_some())
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
@@ -139,11 +128,8 @@ impl UserStore for MemoryUserStore {
         &self,
         login: LoginReference<'_>,
     ) -> Result<Option<LoginCheck<Account>>, BoxError> {
-        let Some(id) = read_id(login.user_id) else {
-            return Ok(None);
-        };
         let accounts = self.accounts();
-        let Some(account) = accounts.by_id.get(&id).cloned() else {
+        let Some(account) = accounts.by_id.get(login.user_id).cloned() else {
             return Ok(None);
         };
         let mut check = LoginCheck::new(account, (self.clock)());
@@ -188,15 +174,14 @@ impl UserStore for MemoryUserStore {
 
 impl IdentityStore for MemoryUserStore {
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        let mut accounts = self.accounts();
+        let accounts = &mut *self.accounts();
         let profile = Arc::new(profile.clone());
         let next_id = i64::try_from(accounts.ids.len())? + 1;
-        let id = *accounts
-            .ids
-            .entry(profile.subject.clone())
-            .or_insert(next_id);
-        let account = accounts.by_id.entry(id).or_insert_with(|| Account {
-            id,
+        let id = accounts.ids.entry(profile.subject.clone());
+        let id = id.or_insert_with(|| next_id.to_string());
+        let account = accounts.by_id.entry(id.clone());
+        let account = account.or_insert_with(|| Account {
+            id: next_id,
             profile: Arc::clone(&profile),
             last_login_at: None,
             logged_out_at: None,
@@ -206,13 +191,13 @@ impl IdentityStore for MemoryUserStore {
     }
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
-        let mut accounts = self.accounts();
-        let id = accounts.ids.get(subject).copied();
-        let Some(account) = id.and_then(|id| accounts.by_id.get_mut(&id)) else {
+        let id = self.accounts().ids.get(subject).cloned();
+        // A user keeps the id, so the lock need not be held meanwhile.
+        let Some(id) = id else {
             return Ok(Vec::new());
         };
-        account.log_out((self.clock)());
-        Ok(vec![account.id.to_string()])
+        self.log_out(&id).await?;
+        Ok(vec![id])
     }
 }
 

@@ -13,8 +13,10 @@ use std::{
 
 use sqlx::{
     ConnectOptions as _, Connection as _, Row as _, Sqlite, SqlitePool, Transaction,
+    query::Query,
     sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
+        SqliteSynchronous,
     },
 };
 use tokio::{
@@ -22,7 +24,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Account, Clock, read_id};
+use super::{Account, Clock, read_account, read_id, read_timestamp};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
     Timestamp, UserStore,
@@ -232,7 +234,7 @@ impl SqliteUserStore {
             sqlx::query(statement).execute(&pool).await?;
         }
         let latest: Option<i64> = sqlx::query(LATEST)
-            .bind(micros_after(Timestamp::now(), MOST_SET_BACK))
+            .bind(Timestamp::now().after(MOST_SET_BACK).as_micros())
             .fetch_one(&pool)
             .await?
             .try_get(0)?;
@@ -274,6 +276,21 @@ impl SqliteUserStore {
         Ok((guard, transaction))
     }
 
+    /// Runs one statement in such a transaction, and returns its row once that is committed.
+    ///
+    /// The statement gets the time in microseconds, which SQLite's own clock does not have. It is
+    /// read under the write lock: a login during the wait must be earlier than the logout.
+    async fn write<'q>(
+        &self,
+        statement: impl FnOnce(i64) -> Query<'q, Sqlite, SqliteArguments<'q>>,
+    ) -> Result<Option<SqliteRow>, sqlx::Error> {
+        let (_guard, mut transaction) = self.begin_write().await?;
+        let statement = statement(self.time().as_micros());
+        let row = statement.fetch_optional(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(row)
+    }
+
     /// The connection pool, for sessions or other tables in the same database.
     pub fn pool(&self) -> &SqlitePool {
         &self.pool
@@ -284,46 +301,23 @@ impl UserStore for SqliteUserStore {
     type User = Account;
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let Some(id) = read_id(id) else {
-            return Ok(None);
-        };
         let row = sqlx::query(LOAD)
-            .bind(id)
+            .bind(read_id(id))
             .fetch_optional(&self.pool)
             .await?;
-        Ok(row.as_ref().map(account).transpose()?)
+        Ok(row.as_ref().map(read_account).transpose()?)
     }
 
     async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let Some(id) = read_id(id) else {
-            return Ok(None);
-        };
         let _turn = turn(&self.logging_in).await?;
-        // A statement without a transaction returns its row before the commit, which may fail.
-        let (_guard, mut transaction) = self.begin_write().await?;
-        let row = sqlx::query(LOG_IN)
-            .bind(self.time().as_micros())
-            .bind(id)
-            .fetch_optional(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(row.as_ref().map(account).transpose()?)
+        let log_in = |now| sqlx::query(LOG_IN).bind(now).bind(read_id(id));
+        let row = self.write(log_in).await?;
+        Ok(row.as_ref().map(read_account).transpose()?)
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        let Some(id) = read_id(id) else {
-            return Ok(false);
-        };
-        // SQLite's clock has milliseconds only, so this clock is used. It is read under the write
-        // lock: a login during the wait for the lock must be earlier than the logout.
-        let (_guard, mut transaction) = self.begin_write().await?;
-        let user = sqlx::query(LOG_OUT)
-            .bind(self.time().as_micros())
-            .bind(id)
-            .fetch_optional(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(user.is_some())
+        let log_out = |now| sqlx::query(LOG_OUT).bind(now).bind(read_id(id));
+        Ok(self.write(log_out).await?.is_some())
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
@@ -334,12 +328,9 @@ impl UserStore for SqliteUserStore {
         &self,
         login: LoginReference<'_>,
     ) -> Result<Option<LoginCheck<Account>>, BoxError> {
-        let Some(id) = read_id(login.user_id) else {
-            return Ok(None);
-        };
         let key = login.provider_key.map(RevocationKey::from);
         let row = sqlx::query(CHECK_LOGIN)
-            .bind(id)
+            .bind(read_id(login.user_id))
             .bind(login.id.map(|id| id.to_string()))
             .bind(key.as_ref().map(RevocationKey::kind))
             .bind(key.as_ref().map(RevocationKey::issuer))
@@ -349,10 +340,9 @@ impl UserStore for SqliteUserStore {
         let Some(row) = row else {
             return Ok(None);
         };
-        let provider_revoked_at: Option<i64> = row.try_get("provider_revoked_at")?;
-        let check = LoginCheck::new(account(&row)?, self.time())
+        let check = LoginCheck::new(read_account(&row)?, self.time())
             .with_revoked(row.try_get("revoked")?)
-            .with_provider_revoked_at(provider_revoked_at.map(Timestamp::from_micros));
+            .with_provider_revoked_at(read_timestamp(&row, "provider_revoked_at")?);
         Ok(Some(check))
     }
 
@@ -395,30 +385,29 @@ impl UserStore for SqliteUserStore {
 impl IdentityStore for SqliteUserStore {
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
         let _turn = turn(&self.logging_in).await?;
-        let (_guard, mut transaction) = self.begin_write().await?;
-        let row = sqlx::query(FIND_OR_CREATE)
-            .bind(profile.subject.issuer())
-            .bind(profile.subject.id())
-            .bind(&profile.first_name)
-            .bind(&profile.last_name)
-            .bind(&profile.email)
-            .bind(&profile.phone_number)
-            .fetch_one(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(Some(account(&row)?))
+        let find_or_create = |_| {
+            sqlx::query(FIND_OR_CREATE)
+                .bind(profile.subject.issuer())
+                .bind(profile.subject.id())
+                .bind(&profile.first_name)
+                .bind(&profile.last_name)
+                .bind(&profile.email)
+                .bind(&profile.phone_number)
+        };
+        let row = self.write(find_or_create).await?;
+        Ok(row.as_ref().map(read_account).transpose()?)
     }
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
-        let (_guard, mut transaction) = self.begin_write().await?;
-        let user: Option<i64> = sqlx::query_scalar(LOG_OUT_SUBJECT)
-            .bind(self.time().as_micros())
-            .bind(subject.issuer())
-            .bind(subject.id())
-            .fetch_optional(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(user.iter().map(i64::to_string).collect())
+        let log_out = |now| {
+            sqlx::query(LOG_OUT_SUBJECT)
+                .bind(now)
+                .bind(subject.issuer())
+                .bind(subject.id())
+        };
+        let row = self.write(log_out).await?;
+        let id: Option<i64> = row.map(|row| row.try_get("id")).transpose()?;
+        Ok(id.iter().map(i64::to_string).collect())
     }
 }
 
@@ -426,11 +415,6 @@ impl IdentityStore for SqliteUserStore {
 async fn turn(queue: &Mutex<()>) -> Result<MutexGuard<'_, ()>, sqlx::Error> {
     let turn = timeout(ACQUIRE_LIMIT, queue.lock()).await;
     turn.map_err(|_| sqlx::Error::PoolTimedOut)
-}
-
-fn micros_after(moment: Timestamp, later: Duration) -> i64 {
-    let later = i64::try_from(later.as_micros()).unwrap_or(i64::MAX);
-    moment.as_micros().saturating_add(later)
 }
 
 /// Switches the database to a write-ahead log permanently, so that readers and the writer do not
@@ -457,25 +441,6 @@ fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     let code: Option<i32> = code.and_then(|code| code.parse().ok());
     code.is_some_and(|code| code & 0xff == 5)
-}
-
-fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
-    let subject = Subject::new(
-        row.try_get::<String, _>("issuer")?,
-        row.try_get::<String, _>("subject")?,
-    );
-    let mut profile = Profile::new(subject);
-    profile.first_name = row.try_get("first_name")?;
-    profile.last_name = row.try_get("last_name")?;
-    profile.email = row.try_get("email")?;
-    profile.phone_number = row.try_get("phone_number")?;
-    let micros = |column| row.try_get::<Option<i64>, _>(column);
-    Ok(Account {
-        id: row.try_get("id")?,
-        profile: profile.into(),
-        last_login_at: micros("last_login_at")?.map(Timestamp::from_micros),
-        logged_out_at: micros("logged_out_at")?.map(Timestamp::from_micros),
-    })
 }
 
 impl fmt::Debug for SqliteUserStore {

@@ -1,6 +1,5 @@
 //! Users in PostgreSQL, for a site on several machines: one statement per method, one clock.
 
-mod migrations;
 mod statements;
 
 use std::{borrow::Cow, fmt, time::Duration};
@@ -8,11 +7,11 @@ use std::{borrow::Cow, fmt, time::Duration};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, PgPool, Row as _,
-    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+    ConnectOptions as _, Connection as _, Executor as _, PgConnection, PgPool, Row as _,
+    postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{Account, read_id};
+use super::{Account, read_account, read_id, read_timestamp};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
     Timestamp, UserStore,
@@ -25,6 +24,28 @@ const STATEMENT_LIMIT: &str = "2s";
 const MOST_CONNECTIONS: u32 = 10;
 /// The longest id, in bytes: two of them fit an index entry. OpenID Connect allows 255 characters.
 const LONGEST_ID: usize = 1_024;
+
+/// The files in order. Each records its version in `clef_migrations`.
+///
+/// Not the migrator of sqlx: it has one table of versions per database and rejects unknown entries,
+/// so an application could not use it beside this store.
+const MIGRATIONS: [(i32, &str); 3] = [
+    (
+        1,
+        include_str!("../../../migrations/postgres/0001_users.sql"),
+    ),
+    (
+        2,
+        include_str!("../../../migrations/postgres/0002_members.sql"),
+    ),
+    (
+        3,
+        include_str!("../../../migrations/postgres/0003_bus_secret.sql"),
+    ),
+];
+
+/// The advisory lock for nodes that start at once: "clef" in ASCII.
+const MIGRATION_LOCK: i64 = 0x636c_6566;
 
 /// A user store in PostgreSQL, with the tables `clef_users` and `clef_revocations`.
 ///
@@ -108,7 +129,31 @@ impl PostgresUserStore {
     /// Returns a [`sqlx::Error`] if a file cannot be applied. The database is unchanged; correct
     /// the cause and call it again.
     pub async fn migrate(&self) -> Result<(), sqlx::Error> {
-        migrations::migrate(&self.pool).await
+        let mut transaction = self.pool.begin().await?;
+        // Another node or the creation of an index may take long.
+        sqlx::query("set local statement_timeout = 0")
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("select pg_advisory_xact_lock($1)")
+            .bind(MIGRATION_LOCK)
+            .execute(&mut *transaction)
+            .await?;
+        let exists: bool = sqlx::query_scalar("select to_regclass('clef_migrations') is not null")
+            .fetch_one(&mut *transaction)
+            .await?;
+        let applied: Vec<i32> = if exists {
+            sqlx::query_scalar("select version from clef_migrations")
+                .fetch_all(&mut *transaction)
+                .await?
+        } else {
+            Vec::new()
+        };
+        for (version, file) in MIGRATIONS {
+            if !applied.contains(&version) {
+                transaction.execute(file).await?;
+            }
+        }
+        transaction.commit().await
     }
 
     /// The connection pool, for other tables in the same database.
@@ -118,14 +163,11 @@ impl PostgresUserStore {
 
     /// Runs a statement that returns the user with this id.
     async fn user(&self, statement: &'static str, id: &str) -> Result<Option<Account>, BoxError> {
-        let Some(id) = read_id(id) else {
-            return Ok(None);
-        };
         let row = sqlx::query(statement)
-            .bind(id)
+            .bind(read_id(id))
             .fetch_optional(&self.pool)
             .await?;
-        Ok(row.as_ref().map(account).transpose()?)
+        Ok(row.as_ref().map(read_account).transpose()?)
     }
 }
 
@@ -141,11 +183,8 @@ impl UserStore for PostgresUserStore {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        let Some(id) = read_id(id) else {
-            return Ok(false);
-        };
         let written = sqlx::query(statements::LOG_OUT)
-            .bind(id)
+            .bind(read_id(id))
             .execute(&self.pool)
             .await?;
         Ok(written.rows_affected() > 0)
@@ -163,13 +202,10 @@ impl UserStore for PostgresUserStore {
         &self,
         login: LoginReference<'_>,
     ) -> Result<Option<LoginCheck<Account>>, BoxError> {
-        let Some(id) = read_id(login.user_id) else {
-            return Ok(None);
-        };
         let key = login.provider_key.map(RevocationKey::from);
         let key = key.as_ref().map(RevocationRow::from);
         let row = sqlx::query(statements::CHECK_LOGIN)
-            .bind(id)
+            .bind(read_id(login.user_id))
             .bind(login.id.map(|id| id.to_string()))
             .bind(key.as_ref().map(|key| key.kind))
             .bind(key.as_ref().map(|key| &*key.issuer))
@@ -180,10 +216,9 @@ impl UserStore for PostgresUserStore {
             return Ok(None);
         };
         let now = Timestamp::from_micros(row.try_get("now")?);
-        let provider_revoked_at: Option<i64> = row.try_get("provider_revoked_at")?;
-        let check = LoginCheck::new(account(&row)?, now)
+        let check = LoginCheck::new(read_account(&row)?, now)
             .with_revoked(row.try_get("revoked")?)
-            .with_provider_revoked_at(provider_revoked_at.map(Timestamp::from_micros));
+            .with_provider_revoked_at(read_timestamp(&row, "provider_revoked_at")?);
         Ok(Some(check))
     }
 
@@ -232,7 +267,7 @@ impl IdentityStore for PostgresUserStore {
             .bind(storable(&profile.phone_number))
             .fetch_one(&self.pool)
             .await?;
-        Ok(Some(account(&row)?))
+        Ok(Some(read_account(&row)?))
     }
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
@@ -312,25 +347,6 @@ fn can_store(text: &str) -> bool {
 /// A field of a profile, if it can be stored.
 fn storable(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| can_store(text))
-}
-
-fn account(row: &PgRow) -> Result<Account, sqlx::Error> {
-    let subject = Subject::new(
-        row.try_get::<String, _>("issuer")?,
-        row.try_get::<String, _>("subject")?,
-    );
-    let mut profile = Profile::new(subject);
-    profile.first_name = row.try_get("first_name")?;
-    profile.last_name = row.try_get("last_name")?;
-    profile.email = row.try_get("email")?;
-    profile.phone_number = row.try_get("phone_number")?;
-    let micros = |column| row.try_get::<Option<i64>, _>(column);
-    Ok(Account {
-        id: row.try_get("id")?,
-        profile: profile.into(),
-        last_login_at: micros("last_login_at")?.map(Timestamp::from_micros),
-        logged_out_at: micros("logged_out_at")?.map(Timestamp::from_micros),
-    })
 }
 
 impl fmt::Debug for PostgresUserStore {
