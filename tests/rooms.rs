@@ -125,7 +125,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "leased",
-        &["timestamp", "identity", "box_error", "time_limit", "users"],
+        &[
+            "timestamp",
+            "identity",
+            "box_error",
+            "log_limit",
+            "time_limit",
+            "users",
+        ],
     ),
     ("testing", &["timestamp", "identity", "box_error", "users"]),
 ];

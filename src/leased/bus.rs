@@ -3,14 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::{
-    runtime::Handle,
-    task::{AbortHandle, JoinSet},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 use super::listener::LogoutListener;
-use crate::BoxError;
+use crate::{BoxError, time_limit::answer};
 
 /// The first pause before listening again. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -109,55 +105,25 @@ pub enum Reach {
     EveryNode,
 }
 
-/// The task that listens to a bus. Dropping it aborts the task.
-pub(super) struct ListenerTask(AbortHandle);
-
-impl ListenerTask {
-    pub(super) fn start(
-        runtime: &Handle,
-        bus: &Arc<dyn LogoutBus>,
-        listener: LogoutListener,
-    ) -> Self {
-        let bus = Arc::clone(bus);
-        let listening = async move {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                let began_at = Instant::now();
-                listen(&bus, &listener).await;
-                // The bus worked for a while, so this is a new failure.
-                if began_at.elapsed() > LONGEST_PAUSE {
-                    pause = FIRST_PAUSE;
-                }
-                tracing::warn!(
-                    pause_milliseconds = pause.as_millis(),
-                    "the logout bus has stopped listening; it is restarted after a pause"
-                );
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-                listener.lagged();
-            }
-        };
-        Self(runtime.spawn(listening).abort_handle())
-    }
-}
-
-/// Listens in a task of its own, so that a panic does not end the retries. The set aborts that task
-/// with this one.
-async fn listen(bus: &Arc<dyn LogoutBus>, listener: &LogoutListener) {
-    let (bus, listener) = (Arc::clone(bus), listener.clone());
-    let mut listening = JoinSet::new();
-    listening.spawn(async move { bus.listen(&listener).await });
-    if let Some(Err(error)) = listening.join_next().await {
-        // Without the text, which may name a user.
-        tracing::error!(
-            panicked = error.is_panic(),
-            "the task of the logout bus has failed"
+/// Listens to a bus, again after each failure.
+pub(super) async fn listen(bus: Arc<dyn LogoutBus>, listener: LogoutListener) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let began_at = Instant::now();
+        // Without a limit, for its protection against panics.
+        if answer(Duration::MAX, bus.listen(&listener)).await.is_err() {
+            tracing::error!("the task of the logout bus has panicked");
+        }
+        // The bus worked for a while, so this is a new failure.
+        if began_at.elapsed() > LONGEST_PAUSE {
+            pause = FIRST_PAUSE;
+        }
+        tracing::warn!(
+            pause_milliseconds = pause.as_millis(),
+            "the logout bus has stopped listening; it is restarted after a pause"
         );
-    }
-}
-
-impl Drop for ListenerTask {
-    fn drop(&mut self) {
-        self.0.abort();
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        listener.lagged();
     }
 }

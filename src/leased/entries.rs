@@ -1,7 +1,7 @@
 //! The entries of the cache: answers of the store and running reads.
 
 use std::{
-    fmt,
+    error::Error,
     hash::{Hash, Hasher},
     sync::Arc,
     time::Duration,
@@ -11,7 +11,7 @@ use moka::{Equivalent, policy::EvictionPolicy, sync::Cache};
 use tokio::{sync::OnceCell, time::Instant};
 
 use super::generations::Generation;
-use crate::{BoxError, LoginCheck, LoginId, LoginReference, ProviderKey, RevocationKey, Timestamp};
+use crate::{BoxError, LoginCheck, LoginId, LoginReference, ProviderKey, RevocationKey};
 
 /// The entries, by login.
 pub(super) type Entries<U> = Cache<EntryKey, Arc<Entry<U>>>;
@@ -107,7 +107,8 @@ pub(super) enum Answer<U> {
         answered_at: Instant,
     },
     UnknownUser,
-    Failed(SharedError),
+    /// The error, for all requests that waited for this read.
+    Failed(Arc<dyn Error + Send + Sync>),
 }
 
 impl<U: Clone> Answer<U> {
@@ -118,7 +119,7 @@ impl<U: Clone> Answer<U> {
                 answered_at: Instant::now(),
             },
             Ok(None) => Self::UnknownUser,
-            Err(error) => Self::Failed(SharedError(error.into())),
+            Err(error) => Self::Failed(error.into()),
         }
     }
 
@@ -143,37 +144,12 @@ impl<U: Clone> Answer<U> {
         match self {
             Self::User { check, answered_at } => {
                 let mut check = check.clone();
-                let since = answered_at.elapsed().as_micros();
-                let since = i64::try_from(since).unwrap_or(i64::MAX);
-                let now = check.now.as_micros().saturating_add(since);
-                check.now = Timestamp::from_micros(now);
+                check.now = check.now.after(answered_at.elapsed());
                 Ok(Some(check))
             }
             Self::UnknownUser => Ok(None),
-            Self::Failed(error) => Err(error.clone().into()),
+            Self::Failed(error) => Err(Box::new(Arc::clone(error))),
         }
-    }
-}
-
-/// The error of one read, for all requests that waited for it.
-#[derive(Clone)]
-pub(super) struct SharedError(Arc<dyn std::error::Error + Send + Sync>);
-
-impl fmt::Debug for SharedError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, formatter)
-    }
-}
-
-impl fmt::Display for SharedError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, formatter)
-    }
-}
-
-impl std::error::Error for SharedError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
     }
 }
 

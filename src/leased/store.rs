@@ -10,17 +10,17 @@ use std::{
 use tokio::{
     runtime::Handle,
     sync::{OnceCell, broadcast},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
     time::Instant,
 };
 
 use super::{
-    bus::{ListenerTask, LogoutBus, Reach},
+    bus::{self, LogoutBus, Reach},
     entries::{self, Answer, Entries, Entry, EntryKey, EntryRef},
     generations::Generations,
     lease::{self, Lease},
     listener::LogoutListener,
-    message,
+    message::NewsMessage,
 };
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, LogoutKey, LogoutNews, Profile,
@@ -92,7 +92,8 @@ pub struct Leased<S: UserStore> {
     entries: Entries<S::User>,
     listener: LogoutListener,
     bus: Option<Arc<dyn LogoutBus>>,
-    listener_task: OnceLock<ListenerTask>,
+    /// The task that listens to the bus. It is aborted when this is dropped.
+    listening: OnceLock<JoinSet<()>>,
 }
 
 impl<S: UserStore> Leased<S> {
@@ -113,7 +114,7 @@ impl<S: UserStore> Leased<S> {
             entries: entries::with_capacity(CAPACITY),
             listener: LogoutListener::new(lease),
             bus: None,
-            listener_task: OnceLock::new(),
+            listening: OnceLock::new(),
         }
     }
 
@@ -132,7 +133,7 @@ impl<S: UserStore> Leased<S> {
     #[must_use]
     pub fn bus(mut self, bus: impl LogoutBus) -> Self {
         self.bus = Some(Arc::new(bus));
-        self.listener_task = OnceLock::new();
+        self.listening = OnceLock::new();
         self
     }
 
@@ -149,11 +150,15 @@ impl<S: UserStore> Leased<S> {
 
     /// Listens to the bus. Called on use, when there is a runtime.
     fn listen(&self) {
-        if let (Some(bus), None) = (&self.bus, self.listener_task.get())
+        if let (Some(bus), None) = (&self.bus, self.listening.get())
             && let Ok(runtime) = Handle::try_current()
         {
-            self.listener_task
-                .get_or_init(|| ListenerTask::start(&runtime, bus, self.listener.clone()));
+            self.listening.get_or_init(|| {
+                let mut tasks = JoinSet::new();
+                let listening = bus::listen(Arc::clone(bus), self.listener.clone());
+                tasks.spawn_on(listening, &runtime);
+                tasks
+            });
         }
     }
 
@@ -269,7 +274,7 @@ impl<S: UserStore> Leased<S> {
         keys: &[LogoutKey],
     ) -> JoinHandle<Result<Reach, BoxError>> {
         let bus = Arc::clone(bus);
-        let news = message::write(&self.listener.name, keys);
+        let news = NewsMessage::write(&self.listener.name, keys);
         tokio::spawn(async move { within(PUBLISH_LIMIT, bus.publish(&news)).await })
     }
 }

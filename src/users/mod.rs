@@ -3,11 +3,9 @@
 mod comparison;
 mod erased;
 mod login_check;
-mod logout_key;
-mod logout_news;
 mod store;
 
-use crate::Timestamp;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     comparison::EndReason,
@@ -15,10 +13,10 @@ pub(crate) use self::{
 };
 pub use self::{
     login_check::{LoginCheck, LoginReference},
-    logout_key::LogoutKey,
-    logout_news::LogoutNews,
     store::{IdentityStore, UserStore},
 };
+
+use crate::{RevocationKey, Subject, Timestamp};
 
 /// The application's user type, which [`LoggedIn`](crate::LoggedIn) extracts.
 ///
@@ -53,4 +51,30 @@ pub trait User: Clone + Send + Sync + 'static {
 
     /// When this user was last logged out everywhere; `None` if never.
     fn logged_out_at(&self) -> Option<Timestamp>;
+}
+
+/// Which logins a logout ends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LogoutKey {
+    /// All logins of the user with this id.
+    User(String),
+    /// All logins of the users of this subject.
+    Subject(Subject),
+    /// The logins under this key.
+    Revocation(RevocationKey),
+}
+
+/// News of a logout that another node has written, as
+/// [`UserStore::logout_news`](crate::UserStore::logout_news) sends it.
+///
+/// A hint only: check the store to learn whether a login has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogoutNews {
+    /// These logins have ended, or are about to.
+    LoggedOut(LogoutKey),
+    /// Some news may be lost: any login may have ended. Treat a receiver that lags in the same way.
+    Lagged,
 }

@@ -181,7 +181,7 @@ async fn forged_news_changes_nothing_and_replayed_news_loosens_nothing() {
     let (stamp, _) = kept_login(&[&here, &there], "12345").await;
     let mut news = there.logout_news().unwrap();
     let node_name = "f".repeat(32);
-    let clear = format!(r#"{{"from":"x","ended":{{"logins":[{{"user":{{"id":"{id}"}}}}]}}}}"#);
+    let clear = format!(r#"{{"from":"x","ended":{{"logins":[{{"user":"{id}"}}]}}}}"#);
     let any = r#"{"from":"x","ended":"any"}"#;
     let mut forged = Vec::new();
     for text in [&*clear, any] {

@@ -217,9 +217,9 @@ async fn a_client_that_may_only_publish_loosens_nothing() {
 
     let names = r#"{"issuer":"https://clef.test","id":"12345"}"#;
     let forged = [
-        format!(r#"{{"from":"x","ended":{{"logins":[{{"user":{{"id":"{id}"}}}}]}}}}"#),
+        format!(r#"{{"from":"x","ended":{{"logins":[{{"user":"{id}"}}]}}}}"#),
         format!(r#"{{"from":"x","ended":{{"logins":[{{"subject":{names}}}]}}}}"#),
-        format!(r#"{{"from":"x","ended":{{"logins":[{{"session":{names}}}]}}}}"#),
+        format!(r#"{{"from":"x","ended":{{"logins":[{{"revocation":{{"session":{names}}}}}]}}}}"#),
         r#"{"from":"x","ended":"any"}"#.to_owned(),
         "x".to_owned(),
         String::new(),

@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, mem, time::Duration};
 
-use sqlx::{PgPool, Row as _};
+use sqlx::{PgPool, Row as _, postgres::PgRow};
 use tokio::time::{Instant, timeout};
 
-use super::{CALL_LIMIT, SHORTEST_PAUSE, membership::MembershipState, statements};
+use super::{CALL_LIMIT, SHORTEST_PAUSE, membership::MembershipState};
 use crate::BoxError;
 
 /// A member is evicted if its heartbeat has not changed for this many leases. Two suffice for its
@@ -15,12 +15,24 @@ const LEASES: u32 = 3;
 /// faster.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+const MEMBERS: &str =
+    "select member, heartbeat, lease from clef_members order by member limit 10000";
+
+/// Evicts a member, unless it has sent a heartbeat since.
+const EVICT: &str = "delete from clef_members where member = $1 and heartbeat = $2";
+
 /// A member in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MemberRow {
     name: String,
     heartbeat: i64,
     lease: Duration,
+}
+
+/// The lease of a member.
+pub(super) fn member_lease(member: &PgRow) -> Result<Duration, sqlx::Error> {
+    let micros: i64 = member.try_get("lease")?;
+    Ok(Duration::from_micros(micros.max(0).unsigned_abs()))
 }
 
 /// The last heartbeat of each member, and since when it is unchanged.
@@ -54,7 +66,7 @@ pub(super) async fn evict_failed(
 ) -> Result<(), BoxError> {
     let mut detector = FailureDetector::default();
     loop {
-        let members = sqlx::query(statements::MEMBERS).fetch_all(pool);
+        let members = sqlx::query(MEMBERS).fetch_all(pool);
         let members = timeout(CALL_LIMIT, members).await??;
         let seen_at = Instant::now();
         let mut rows = Vec::new();
@@ -62,7 +74,7 @@ pub(super) async fn evict_failed(
             rows.push(MemberRow {
                 name: member.try_get("member")?,
                 heartbeat: member.try_get("heartbeat")?,
-                lease: statements::lease(&member)?,
+                lease: member_lease(&member)?,
             });
         }
         state.set_leases(rows.iter().map(|row| row.lease));
@@ -70,7 +82,7 @@ pub(super) async fn evict_failed(
             name, heartbeat, ..
         } in detector.record(rows, seen_at)
         {
-            let evict = sqlx::query(statements::EVICT).bind(&name).bind(heartbeat);
+            let evict = sqlx::query(EVICT).bind(&name).bind(heartbeat);
             let evicted = timeout(CALL_LIMIT, evict.execute(pool)).await??;
             if evicted.rows_affected() > 0 {
                 tracing::warn!(

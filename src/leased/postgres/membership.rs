@@ -1,10 +1,7 @@
 //! The membership of a node, which allows it to cache users.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::SeqCst},
-    },
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -17,53 +14,78 @@ use tokio::{
 use super::{
     CALL_LIMIT, SHORTEST_PAUSE,
     envelope::{BusMessage, Envelope},
-    statements,
 };
 use crate::{BoxError, leased::listener::LogoutListener};
 
 /// The number of heartbeats per lease.
 const HEARTBEATS: u32 = 4;
 
-/// The state of this node's membership.
-pub(super) struct MembershipState {
-    /// While it is ahead, the row of this node existed at most one lease ago.
-    pub(super) deadline: LeaseDeadline,
-    /// The longest lease of the last known members, in microseconds.
-    longest_lease: AtomicU64,
-    name: Mutex<Option<Arc<str>>>,
+/// Set before the lock, so that a machine that crashes with it does not block the heartbeats of
+/// others.
+const IDLE_TIMEOUT: &str = "set local idle_in_transaction_session_timeout = '2s'";
+
+/// Taken to join, so that no other node joins at the same time.
+const LOCK: &str = "lock table clef_members in share row exclusive mode";
+
+/// Joins, unless a member has another lease.
+const JOIN: &str = "
+    insert into clef_members (member, lease)
+    select $1, $2 where not exists (select from clef_members where lease <> $2)
+";
+
+/// Updates the row of this node and notifies its channel: if that does not arrive, other messages
+/// do not either.
+const HEARTBEAT: &str = "
+    update clef_members set heartbeat = heartbeat + 1 where member = $1
+    returning pg_notify($2, $3)::text
+";
+
+const LEAVE: &str = "delete from clef_members where member = $1";
+
+/// What this node knows about the members of the site, for the tasks and calls of one bus.
+#[derive(Default)]
+pub(super) struct MembershipState(RwLock<State>);
+
+#[derive(Default)]
+struct State {
+    /// The name of this node, if it is a member.
+    name: Option<Arc<str>>,
+    /// Until when this node may use its cache: its row existed at most one lease before.
+    deadline: Option<Instant>,
+    /// The longest lease of the members; `None` until they are read.
+    longest_lease: Option<Duration>,
 }
 
 impl MembershipState {
-    pub(super) fn new() -> Self {
-        Self {
-            deadline: LeaseDeadline::passed(),
-            // Unknown until the members are read.
-            longest_lease: AtomicU64::new(u64::MAX),
-            name: Mutex::default(),
-        }
+    pub(super) fn name(&self) -> Option<Arc<str>> {
+        self.read().name.clone()
     }
 
-    /// The name of this node, if it is a member.
-    pub(super) fn name(&self) -> Option<Arc<str>> {
-        self.name
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub(super) fn may_cache(&self) -> bool {
+        let deadline = self.read().deadline;
+        deadline.is_some_and(|deadline| Instant::now() < deadline)
+    }
+
+    pub(super) fn longest_lease(&self) -> Duration {
+        self.read().longest_lease.unwrap_or(Duration::MAX)
     }
 
     /// Sets the leases of all members.
     pub(super) fn set_leases(&self, leases: impl Iterator<Item = Duration>) {
-        let longest = leases.max().unwrap_or_default().as_micros();
-        let longest = u64::try_from(longest).unwrap_or(u64::MAX);
-        self.longest_lease.store(longest, SeqCst);
+        self.write().longest_lease = Some(leases.max().unwrap_or_default());
     }
 
-    pub(super) fn longest_lease(&self) -> Duration {
-        Duration::from_micros(self.longest_lease.load(SeqCst))
+    fn set_membership(&self, name: Option<Arc<str>>, deadline: Option<Instant>) {
+        let mut state = self.write();
+        (state.name, state.deadline) = (name, deadline);
     }
 
-    fn set_name(&self, name: Option<Arc<str>>) {
-        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,18 +130,18 @@ impl<'a> Membership<'a> {
         };
         // Logouts do not wait for earlier reads.
         listener.lagged();
-        state.set_name(Some(Arc::clone(&membership.name)));
-        state.deadline.extend(started_at + lease);
+        let name = Arc::clone(&membership.name);
+        state.set_membership(Some(name), Some(started_at + lease));
         Ok(membership)
     }
 
     async fn insert(&self) -> Result<bool, BoxError> {
         let lease = i64::try_from(self.lease.as_micros())?;
         let mut transaction = self.pool.begin().await?;
-        for statement in [statements::IDLE_TIMEOUT, statements::LOCK] {
+        for statement in [IDLE_TIMEOUT, LOCK] {
             sqlx::query(statement).execute(&mut *transaction).await?;
         }
-        let joined = sqlx::query(statements::JOIN)
+        let joined = sqlx::query(JOIN)
             .bind(&*self.name)
             .bind(lease)
             .execute(&mut *transaction)
@@ -138,7 +160,7 @@ impl<'a> Membership<'a> {
         loop {
             tokio::time::sleep(pause).await;
             let started_at = Instant::now();
-            let heartbeat = sqlx::query(statements::HEARTBEAT)
+            let heartbeat = sqlx::query(HEARTBEAT)
                 .bind(&*self.name)
                 .bind(channel)
                 .bind(envelope.seal(channel, &BusMessage::Heartbeat)?);
@@ -148,7 +170,7 @@ impl<'a> Membership<'a> {
                     "another node has evicted this one: no heartbeat for three leases".into(),
                 );
             }
-            self.state.deadline.extend(started_at + self.lease);
+            self.state.write().deadline = Some(started_at + self.lease);
         }
     }
 }
@@ -156,68 +178,14 @@ impl<'a> Membership<'a> {
 impl Drop for Membership<'_> {
     fn drop(&mut self) {
         // First: logouts do not wait for this node once the row is gone.
-        self.state.deadline.clear();
-        self.state.set_name(None);
+        self.state.set_membership(None, None);
         let (pool, name) = (self.pool.clone(), Arc::clone(&self.name));
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
-                let leave = sqlx::query(statements::LEAVE).bind(&*name);
+                let leave = sqlx::query(LEAVE).bind(&*name);
                 // If this fails, another node deletes the row.
                 let _ = timeout(CALL_LIMIT, leave.execute(&pool)).await;
             });
         }
-    }
-}
-
-/// Until when a node may use its cache. It passes unless it is extended.
-pub(super) struct LeaseDeadline {
-    created_at: Instant,
-    /// In nanoseconds since then; zero for a deadline that has passed.
-    deadline: AtomicU64,
-}
-
-impl LeaseDeadline {
-    fn passed() -> Self {
-        Self {
-            created_at: Instant::now(),
-            deadline: AtomicU64::new(0),
-        }
-    }
-
-    fn extend(&self, deadline: Instant) {
-        let deadline = deadline
-            .saturating_duration_since(self.created_at)
-            .as_nanos();
-        let deadline = u64::try_from(deadline).unwrap_or(u64::MAX);
-        self.deadline.store(deadline, SeqCst);
-    }
-
-    fn clear(&self) {
-        self.deadline.store(0, SeqCst);
-    }
-
-    pub(super) fn is_ahead(&self) -> bool {
-        self.created_at.elapsed().as_nanos() < u128::from(self.deadline.load(SeqCst))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_deadline_passes_unless_it_is_extended() {
-        let deadline = LeaseDeadline::passed();
-        assert!(!deadline.is_ahead());
-        deadline.extend(Instant::now() + Duration::from_millis(10));
-        assert!(deadline.is_ahead());
-        tokio::time::advance(Duration::from_millis(10)).await;
-        assert!(!deadline.is_ahead());
-        deadline.extend(Instant::now() + Duration::from_millis(10));
-        assert!(deadline.is_ahead());
-        deadline.clear();
-        assert!(!deadline.is_ahead());
     }
 }

@@ -4,7 +4,6 @@ mod acknowledgements;
 mod envelope;
 mod failure_detector;
 mod membership;
-mod statements;
 
 use std::{
     collections::HashSet,
@@ -23,6 +22,7 @@ use tokio::{
 use self::{
     acknowledgements::Acknowledgements,
     envelope::{BusMessage, Envelope},
+    failure_detector::{evict_failed, member_lease},
     membership::{Membership, MembershipState},
 };
 use super::{
@@ -41,6 +41,23 @@ const SHORTEST_SILENCE: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 /// How many acknowledgements are sent concurrently.
 const CONCURRENT_SENDS: usize = 64;
+
+/// The channel of the site, and the secret of its messages.
+///
+/// The name has the oid of the table, so several sites in one database, each with its own schema, do
+/// not receive each other's messages.
+const SITE: &str =
+    "select 'clef_logouts_' || 'clef_members'::regclass::oid, secret from clef_bus_secret";
+
+/// Publishes a logout and returns all members after its write, or one row of nulls without members.
+/// It has no limit, since a logout does not wait for a member that is missing here.
+const PUBLISH: &str = "
+    with published as materialized (select pg_notify($1, $2))
+    select clef_members.member, clef_members.lease from published left join clef_members on true
+";
+
+/// Acknowledges a logout on the channel of its publisher.
+const ACKNOWLEDGE: &str = "select pg_notify($1, $2)::text";
 
 /// A logout bus with `LISTEN` and `NOTIFY` of PostgreSQL: a logout is answered as soon as every
 /// node has acknowledged it.
@@ -145,7 +162,7 @@ impl PostgresLogoutBus {
             channel: node_channel(&node),
             node,
             site: Mutex::default(),
-            state: MembershipState::new(),
+            state: MembershipState::default(),
             acknowledgements: Acknowledgements::default(),
         }
     }
@@ -167,13 +184,13 @@ impl PostgresLogoutBus {
         tokio::select! {
             ended = self.receive(&mut messages, &site, listener) => ended,
             ended = membership => ended,
-            ended = failure_detector::evict_failed(&self.state, &self.pool, listener.lease()) => ended,
+            ended = evict_failed(&self.state, &self.pool, listener.lease()) => ended,
         }
     }
 
     /// Reads the site from the database.
     async fn read_site(&self) -> Result<Arc<Site>, BoxError> {
-        let row = sqlx::query(statements::SITE).fetch_optional(&self.pool);
+        let row = sqlx::query(SITE).fetch_optional(&self.pool);
         let row = timeout(CALL_LIMIT, row).await??;
         let row = row.ok_or("the table clef_bus_secret has no secret")?;
         let site = Arc::new(Site {
@@ -228,7 +245,7 @@ impl PostgresLogoutBus {
             };
             let text = site.envelope.open(message.channel(), message.payload());
             let Some(message) = text.as_deref().and_then(BusMessage::read) else {
-                listener.rejected.add();
+                listener.reject();
                 continue;
             };
             last_at = Instant::now();
@@ -253,7 +270,7 @@ impl PostgresLogoutBus {
                         let sealed = site.envelope.seal(&channel, &acknowledgement)?;
                         let pool = self.pool.clone();
                         sending.spawn(async move {
-                            let send = sqlx::query(statements::ACKNOWLEDGE);
+                            let send = sqlx::query(ACKNOWLEDGE);
                             let send = send.bind(channel).bind(sealed);
                             // If it cannot be sent, the other node waits for the lease.
                             let _ = timeout(CALL_LIMIT, send.execute(&pool)).await;
@@ -288,7 +305,7 @@ impl LogoutBus for PostgresLogoutBus {
             news,
         };
         let sealed = site.envelope.seal(&site.channel, &message)?;
-        let rows = sqlx::query(statements::PUBLISH);
+        let rows = sqlx::query(PUBLISH);
         let rows = rows.bind(&site.channel).bind(sealed);
         let rows = timeout(CALL_LIMIT, rows.fetch_all(&self.pool)).await??;
         let own = self.state.name();
@@ -299,7 +316,7 @@ impl LogoutBus for PostgresLogoutBus {
             let Some(member) = row.try_get::<Option<String>, _>("member")? else {
                 continue;
             };
-            leases.push(statements::lease(&row)?);
+            leases.push(member_lease(&row)?);
             if Some(member.as_str()) != own.as_deref() {
                 others.insert(member);
             }
@@ -310,7 +327,7 @@ impl LogoutBus for PostgresLogoutBus {
     }
 
     fn may_cache(&self) -> bool {
-        self.state.deadline.is_ahead()
+        self.state.may_cache()
     }
 
     fn longest_lease(&self) -> Option<Duration> {

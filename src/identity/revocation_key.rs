@@ -1,8 +1,68 @@
 //! The keys of single logins: what a provider names, and what a revocation is recorded under.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use super::{LoginId, ProviderSession, Subject};
+use serde::{Deserialize, Serialize};
+
+use super::{LoginId, Subject};
+
+/// A session of a user at a provider: the `sid` of OpenID Connect, and the issuer within which it
+/// is unique.
+///
+/// A provider that names its sessions can end the logins of one of them, such as one browser, and
+/// keep the user's other logins.
+///
+/// ```
+/// use axum_clef::ProviderSession;
+///
+/// let session = ProviderSession::new("https://id.example.com", "08a5019c");
+/// assert_ne!(session, ProviderSession::new("https://id.example.org", "08a5019c"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProviderSession {
+    issuer: String,
+    id: String,
+}
+
+impl ProviderSession {
+    /// The longest login with a session at a provider: 30 days, whatever
+    /// [`lifetime`](crate::ClefLayerBuilder::lifetime) is.
+    ///
+    /// So a store can delete the end of a session [a day later](Self::KEPT), which bounds its
+    /// table.
+    pub const LONGEST_LOGIN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+    /// How long a store keeps the end of a session, by its clock: 31 days.
+    pub const KEPT: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+
+    /// Creates a session. `issuer` is a URL.
+    pub fn new(issuer: impl Into<String>, id: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            id: id.into(),
+        }
+    }
+
+    /// The URL of the provider.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The id of the session at the provider. It is not a credential, but keep it out of logs.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// Shows the issuer only.
+impl fmt::Debug for ProviderSession {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ProviderSession")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
+}
 
 /// The key of a login at its provider, by which a logout notice ends single logins of a user.
 ///
@@ -28,7 +88,8 @@ pub enum ProviderKey<'a> {
 
 /// The key under which [`UserStore::revoke`](crate::UserStore::revoke) records the end of single
 /// logins.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RevocationKey {
     /// One login, which the user has signed out.
@@ -100,5 +161,37 @@ impl From<ProviderKey<'_>> for RevocationKey {
 impl fmt::Debug for ProviderKey<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         RevocationKey::from(*self).fmt(formatter)
+    }
+}
+
+/// The logins that a logout notice ends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LogoutScope {
+    /// All logins of a user.
+    Person(Subject),
+    /// The logins of one session at the provider.
+    #[non_exhaustive]
+    Session {
+        /// The session.
+        session: ProviderSession,
+        /// The user of the session, if the notice names one. All their logins end if the user store
+        /// does not keep revocations.
+        person: Option<Subject>,
+    },
+}
+
+impl LogoutScope {
+    /// The logins of one session, and its user if the notice names one.
+    pub fn session(session: ProviderSession, person: Option<Subject>) -> Self {
+        Self::Session { session, person }
+    }
+
+    /// The URL of the provider.
+    pub fn issuer(&self) -> &str {
+        match self {
+            Self::Person(person) => person.issuer(),
+            Self::Session { session, .. } => session.issuer(),
+        }
     }
 }
