@@ -67,7 +67,6 @@
 
 mod address;
 mod auth;
-mod box_error;
 mod calls;
 pub mod clef;
 mod cookies;
@@ -104,7 +103,6 @@ pub use {async_trait, axum, futures_core, http, secrecy, serde_json, tokio, towe
 pub use self::{
     address::AddressError,
     auth::{LoggedInRejection, LogoutError, RejectionKind},
-    box_error::BoxError,
     extract::{LoggedIn, Logouts, SameOrigin, SameOriginRejection, SignOut, SignOutError},
     identity::{
         LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, RevocationKey,
@@ -119,6 +117,12 @@ pub use self::{
     timestamp::Timestamp,
     users::{IdentityStore, LoginCheck, LoginReference, LogoutKey, LogoutNews, User, UserStore},
 };
+
+/// Any error of a store or a provider.
+///
+/// It is logged and is the `source` of an error, but is shown on no page. It must not contain a
+/// secret.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The code of the README runs too.
 #[cfg(doctest)]
