@@ -56,7 +56,7 @@ impl Visitor {
         assert_quick(&answer, why);
         // Nobody was made, and nobody is in.
         assert_eq!(self.site.users.returned.lock().unwrap().len(), 0, "{why}");
-        assert_eq!(self.site.sessions.logged_in().await.len(), 0, "{why}");
+        assert_eq!(self.site.logged_in().await.len(), 0, "{why}");
         assert_eq!(self.browser.is(&self.node.app).await, None, "{why}");
     }
 

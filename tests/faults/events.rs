@@ -10,11 +10,12 @@ use axum::{
 };
 use axum_clef::{LoggedIn, LogoutError, Subject, Timestamp, User};
 
+use test_support::log;
+
 use crate::{
     browser::{Browser, notice, send},
     clef_down::Visitor,
     fault::{Fault, Lasting},
-    log,
     routes::Route,
     site::{Node, Site},
     wrong_clef::{Step, Wrong, WrongClef},

@@ -1,29 +1,18 @@
 //! Faults, and when they come.
 
 use std::{
-    future::{Future, pending},
-    sync::{Arc, Mutex},
+    future::pending,
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
 };
 
+use axum_clef::stores::Account;
+pub use test_support::Call;
+use test_support::{
+    About, Gauge, Hook,
+    hook::{Flag, StoreError},
+};
 use tokio::sync::Notify;
-
-/// A call of a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Call {
-    FindOrCreate,
-    LogIn,
-    LoadUser,
-    CheckLogin,
-    LogOut,
-    LogOutSubject,
-    Revoke,
-    RevokedAt,
-    Now,
-    Create,
-    Save,
-    LoadSession,
-    Delete,
-}
+use tower_sessions::session::{Id, Record};
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +49,16 @@ pub enum Lasting {
 
 /// The calls of both stores in their order, and the fault that is to come.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<State>>, Arc<Gate>);
+pub struct Faults {
+    state: Arc<Mutex<State>>,
+    gate: Arc<Gate>,
+    under_way: Gauge,
+    /// The ids of the users that `log_in` has returned.
+    pub returned: Arc<Mutex<Vec<String>>>,
+    pub turning_away: Flag,
+    /// The id of every record that was ever written.
+    pub records: Arc<Mutex<Vec<Id>>>,
+}
 
 /// Where a call waits.
 #[derive(Debug, Default)]
@@ -74,7 +72,6 @@ struct State {
     calls: Vec<Call>,
     /// Those that were done.
     done: Vec<Call>,
-    under_way: usize,
     armed: Option<(usize, Fault, Lasting)>,
     /// The call that waits.
     held: Option<usize>,
@@ -83,55 +80,55 @@ struct State {
 impl Faults {
     /// Forgets the calls so far.
     pub fn listen(&self) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         state.calls.clear();
         state.done.clear();
     }
 
     /// The calls since.
     pub fn calls(&self) -> Vec<Call> {
-        self.0.lock().unwrap().calls.clone()
+        self.state.lock().unwrap().calls.clone()
     }
 
     /// Those of them that were done.
     pub fn done(&self) -> Vec<Call> {
-        self.0.lock().unwrap().done.clone()
+        self.state.lock().unwrap().done.clone()
     }
 
     /// How many calls are under way.
     pub fn under_way(&self) -> usize {
-        self.0.lock().unwrap().under_way
+        self.under_way.now()
     }
 
     /// Holds the call that comes after so many others, until it may [go](Self::go) on.
     pub fn hold_at(&self, others: usize) {
         self.listen();
-        self.0.lock().unwrap().held = Some(others);
+        self.state.lock().unwrap().held = Some(others);
     }
 
     /// Waits until a call is held.
     pub async fn reached(&self) {
-        self.1.reached.notified().await;
+        self.gate.reached.notified().await;
     }
 
     /// Lets it go on.
     pub fn go(&self) {
-        self.1.go.notify_one();
+        self.gate.go.notify_one();
     }
 
     /// Breaks the call that comes after so many others.
     pub fn break_at(&self, others: usize, fault: Fault, lasting: Lasting) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         state.calls.clear();
         state.armed = Some((others, fault, lasting));
     }
 
     pub fn mend(&self) {
-        self.0.lock().unwrap().armed = None;
+        self.state.lock().unwrap().armed = None;
     }
 
     fn next(&self, call: Call) -> Option<Fault> {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         let index = state.calls.len();
         state.calls.push(call);
         let (at, fault, lasting) = state.armed?;
@@ -144,27 +141,28 @@ impl Faults {
 
     /// Whether the call that came just now is to be held.
     fn is_held(&self) -> bool {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         let index = state.calls.len() - 1;
         state.held.take_if(|held| *held == index).is_some()
     }
+}
 
-    /// Does the work of a call, or what the fault of the moment makes of it.
-    pub async fn pass<T, E>(
+impl Hook for Faults {
+    async fn around<T: Send>(
         &self,
         call: Call,
-        failure: impl FnOnce(String) -> E,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
+        _: About<'_>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
         let fault = self.next(call);
-        let _under_way = UnderWay::begin(self);
+        let _under_way = self.under_way.enter();
         if self.is_held() {
-            self.1.reached.notify_one();
-            self.1.go.notified().await;
+            self.gate.reached.notify_one();
+            self.gate.go.notified().await;
         }
         let work = async {
             let answer = work.await?;
-            self.0.lock().unwrap().done.push(call);
+            self.state.lock().unwrap().done.push(call);
             Ok(answer)
         };
         let Some(fault) = fault else {
@@ -177,25 +175,26 @@ impl Faults {
             work.await?;
         }
         match fault {
-            Fault::Fails | Fault::FailsOnceDone => Err(failure(format!("{call:?} fails"))),
+            Fault::Fails | Fault::FailsOnceDone => Err(StoreError::down(format!("{call:?} fails"))),
             Fault::Hangs | Fault::HangsOnceDone => pending().await,
             Fault::Panics | Fault::PanicsOnceDone => panic!("{call:?} panics"),
         }
     }
-}
 
-/// A call, until it has an answer or is dropped.
-struct UnderWay<'a>(&'a Faults);
-
-impl<'a> UnderWay<'a> {
-    fn begin(faults: &'a Faults) -> Self {
-        faults.0.lock().unwrap().under_way += 1;
-        Self(faults)
+    fn denies(&self, call: Call) -> bool {
+        call == Call::FindOrCreate && self.turning_away.load(SeqCst)
     }
-}
 
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.0.lock().unwrap().under_way -= 1;
+    fn returned(&self, call: Call, user: &Account) {
+        if call == Call::LogIn {
+            self.returned
+                .lock()
+                .unwrap()
+                .push(axum_clef::User::id(user));
+        }
+    }
+
+    fn stored(&self, record: &Record) {
+        self.records.lock().unwrap().push(record.id);
     }
 }

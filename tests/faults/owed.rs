@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum_clef::{IdentityStore as _, Profile, Subject, User as _, UserStore as _};
+use axum_clef::{Profile, Subject, User as _};
 
 use crate::{
     browser::{Browser, notice},

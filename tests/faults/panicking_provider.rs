@@ -14,7 +14,7 @@ async fn a_provider_that_panics_has_not_answered() {
     let mut browser = Browser::default();
     let callback = browser.begin(&node.app, "code:12345").await;
 
-    site.provider.panics.store(true, SeqCst);
+    site.provider_panics.store(true, SeqCst);
     for path in ["/clef/login", &callback] {
         let answer = browser.get(&node.app, path).await;
         assert_eq!(answer.status, 502, "{path}");
@@ -24,7 +24,7 @@ async fn a_provider_that_panics_has_not_answered() {
     assert_eq!(node.layer.pending_logouts(), 0);
     assert_eq!(site.users.returned.lock().unwrap().len(), 0);
 
-    site.provider.panics.store(false, SeqCst);
+    site.provider_panics.store(false, SeqCst);
     assert_eq!(browser.get(&node.app, &callback).await.status, 403);
     browser.log_in(&node.app, "code:12345").await;
     assert_eq!(notice(&node.app, "token:12345:once").await.status, 200);

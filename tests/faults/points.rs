@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use test_support::log;
+
 use crate::{
     browser::{Answer, notice},
     fault::{Call, Fault, Lasting},
-    log,
     routes::{ANOTHER, CODE, PERSON, Route, Scene},
 };
 
@@ -89,7 +90,7 @@ impl Case {
             assert_eq!(line, None, "{self:?}: {secret} is in the log");
         }
         assert!(answer.took <= LIMIT, "{self:?} takes {:?}", answer.took);
-        let logged_in = scene.site.sessions.logged_in().await;
+        let logged_in = scene.site.logged_in().await;
         let returned = scene.site.users.returned.lock().unwrap().clone();
         for user in logged_in {
             assert!(returned.contains(&user), "{self:?}: {user} never logged in");

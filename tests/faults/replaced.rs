@@ -26,6 +26,6 @@ async fn a_login_whose_answer_is_replaced_by_an_error_stands() {
     assert_eq!(answer.status, 502);
     assert_eq!(answer.header("cache-control"), "no-store");
     // Neither a record without a cookie nor a cookie without a record.
-    assert_eq!(site.sessions.logged_in().await.len(), 1);
+    assert_eq!(site.logged_in().await.len(), 1);
     assert_eq!(browser.is(&app).await.as_deref(), Some("12345"));
 }

@@ -61,8 +61,8 @@ pub const PERSON: &str = "12345";
 pub const ANOTHER: &str = "67890";
 pub const CODE: &str = "code:12345";
 pub const TOKEN: &str = "token:12345:once";
-const CODE_IN_A_SESSION: &str = "code:12345@home";
-const TOKEN_OF_A_SESSION: &str = "token:12345:once@home";
+const CODE_IN_A_SESSION: &str = "code:12345:sid:home";
+const TOKEN_OF_A_SESSION: &str = "session:home:of:12345:once";
 const STRANGERS_TOKEN: &str = "token:77777:once";
 
 impl Route {

@@ -1,11 +1,9 @@
 //! A site over stores with faults.
 
 use std::{
+    collections::HashSet,
     net::{IpAddr, Ipv4Addr},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
@@ -16,25 +14,27 @@ use axum::{
 };
 use axum_clef::{
     ClefLayer, IdentityStore, LoggedIn, Login, LogoutError, Logouts, SessionKey, Sessions, SignOut,
-    SignOutError, Timestamp,
-    provider::Provider,
-    stores::{Account, MemoryUserStore},
+    SignOutError,
+    provider::{Provider, ProviderError, ProviderErrorKind},
+    stores::Account,
 };
+use test_support::{
+    Asked, HookedSessions, HookedUsers, InParts, ScriptedProvider, TestClock, World, hook::Flag,
+    record::login_in, refused,
+};
+use tower_sessions::MemoryStore;
 
-use crate::{
-    fault::Faults,
-    provider::OnceOnly,
-    sessions::FaultySessions,
-    users::{FaultyUsers, InParts},
-};
+use crate::fault::Faults;
 
 /// Everything that the nodes of the site share.
 pub struct Site {
     pub faults: Faults,
-    pub users: FaultyUsers,
-    pub sessions: FaultySessions,
-    pub provider: OnceOnly,
-    clock: Arc<AtomicI64>,
+    pub users: HookedUsers<Faults>,
+    pub sessions: HookedSessions<Faults>,
+    pub provider: ScriptedProvider,
+    /// The provider panics at everything.
+    pub provider_panics: Flag,
+    clock: TestClock,
 }
 
 /// One process of the site.
@@ -45,16 +45,13 @@ pub struct Node {
 
 impl Site {
     pub fn new() -> Self {
-        let faults = Faults::default();
-        let clock = Arc::new(AtomicI64::new(Timestamp::now().as_micros()));
-        let in_memory = Arc::clone(&clock);
-        // A microsecond later at every look.
-        let users = MemoryUserStore::new()
-            .with_clock(move || Timestamp::from_micros(in_memory.fetch_add(1, SeqCst)));
+        let (faults, clock) = (Faults::default(), TestClock::new());
+        let provider_panics = Flag::default();
         Self {
-            users: FaultyUsers::new(users, faults.clone()),
-            sessions: FaultySessions::new(faults.clone()),
-            provider: OnceOnly::default(),
+            users: HookedUsers::with(clock.users(), faults.clone()),
+            sessions: HookedSessions::with(MemoryStore::default(), faults.clone()),
+            provider: provider(&provider_panics),
+            provider_panics,
             faults,
             clock,
         }
@@ -62,8 +59,26 @@ impl Site {
 
     /// Turns the clock of the users forward.
     pub fn advance(&self, time: Duration) {
-        let micros = i64::try_from(time.as_micros()).unwrap();
-        self.clock.fetch_add(micros, SeqCst);
+        self.clock.advance_by(time);
+    }
+
+    /// The ids of the users whose logins are stored.
+    pub async fn logged_in(&self) -> Vec<String> {
+        let ids: HashSet<_> = self
+            .faults
+            .records
+            .lock()
+            .unwrap()
+            .iter()
+            .copied()
+            .collect();
+        let mut users = Vec::new();
+        for id in ids {
+            if let Some(record) = self.sessions.inner.load(&id).await.unwrap() {
+                users.push(login_in(&record)["user"].as_str().unwrap().to_owned());
+            }
+        }
+        users
     }
 
     pub fn node(&self) -> Node {
@@ -108,6 +123,26 @@ impl Site {
     }
 }
 
+/// A token is good for one exchange, as Clef's are. The token `unknown-key` cannot be checked.
+fn provider(panics: &Flag) -> ScriptedProvider {
+    let (panics, exchanged) = (Arc::clone(panics), Arc::<Mutex<HashSet<_>>>::default());
+    ScriptedProvider::default().with_step(move |asked, secret| {
+        assert!(!panics.load(SeqCst), "the provider panics");
+        let unknown_key = secret.starts_with("unknown-key");
+        let again = asked == Asked::Notice && !exchanged.lock().unwrap().insert(secret);
+        async move {
+            if unknown_key {
+                let kind = ProviderErrorKind::Unavailable;
+                return Err(ProviderError::new(kind, "the key is not known"));
+            }
+            match again {
+                true => Err(refused("exchanged before")),
+                false => Ok(()),
+            }
+        }
+    })
+}
+
 fn loopback(_: &Parts) -> Option<IpAddr> {
     Some(Ipv4Addr::LOCALHOST.into())
 }
@@ -118,7 +153,7 @@ fn node(
     provider: impl Provider,
     client_address: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
 ) -> Node {
-    let layer = ClefLayer::builder("http://127.0.0.1:9", users, sessions)
+    let layer = ClefLayer::builder(World::SITE, users, sessions)
         .provider(provider)
         .client_address(client_address)
         .build()

@@ -6,10 +6,9 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgListener};
+use test_support::Database;
 use tokio::{runtime::Runtime, time::timeout};
 use url::Url;
-
-use crate::database::Database;
 
 /// Connections of a role that may connect to the database and has no other right.
 pub struct Attacker {

@@ -5,10 +5,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use axum_clef::{UserStore, leased::Leased};
 use tokio::time::Instant;
 
-use crate::{
-    users::Users,
-    world::{LEASE, MILLISECOND, WAIT, World, pass},
-};
+use crate::world::{LEASE, Users, WAIT, World, in_time, pass};
 
 const LONGEST: Duration = Leased::<Users>::LONGEST_LEASE;
 
@@ -30,19 +27,11 @@ async fn the_webhook_is_patient_with_the_longest_lease() {
     let node = world.node_of(|users| Leased::new(users, LONGEST));
     node.browser_of("1").await;
     let began_at = Instant::now();
-    let notice = node.notice("1");
-    while !notice.is_finished() {
-        pass(10 * MILLISECOND).await;
-    }
-    assert_eq!(notice.await.unwrap().status, 200);
+    assert_eq!(in_time(node.notice("1")).await.status, 200);
     assert!(began_at.elapsed() >= LONGEST);
     // An unknown subject is looked up twice.
     let began_at = Instant::now();
-    let notice = node.notice("2");
-    while !notice.is_finished() {
-        pass(10 * MILLISECOND).await;
-    }
-    assert_eq!(notice.await.unwrap().status, 404);
+    assert_eq!(in_time(node.notice("2")).await.status, 404);
     assert!(began_at.elapsed() >= LONGEST * 2);
 }
 
@@ -58,10 +47,7 @@ async fn a_write_that_takes_its_time_has_it_beside_the_wait() {
     pass(Duration::from_millis(4_500)).await;
     held.go.send(()).unwrap();
     let began_at = Instant::now();
-    while !notice.is_finished() {
-        pass(10 * MILLISECOND).await;
-    }
-    assert_eq!(notice.await.unwrap().status, 200);
+    assert_eq!(in_time(notice).await.status, 200);
     assert!(began_at.elapsed() < LONGEST * 2, "it was written once");
     assert!(!node.serves(&browser).await);
 }
@@ -74,10 +60,6 @@ async fn a_logout_that_fails_is_not_answered_for_the_lease() {
     assert!(node.serves(&browser).await);
     node.users.failing.store(true, SeqCst);
     assert!(node.leased.log_out("1").await.is_err());
-    let notice = node.notice("1");
-    while !notice.is_finished() {
-        pass(10 * MILLISECOND).await;
-    }
-    assert_eq!(notice.await.unwrap().status, 503);
+    assert_eq!(in_time(node.notice("1")).await.status, 503);
     assert!(!node.serves(&browser).await, "it is pending");
 }

@@ -2,25 +2,20 @@
 //! it listens to every channel that it knows the name of, and publishes what it likes there. And
 //! which rights a node needs.
 
-use std::{collections::HashSet, sync::Arc, thread};
+use std::{collections::HashSet, sync::Arc};
 
 use axum_clef::{
     IdentityStore as _, ProviderSession, RevocationKey, Timestamp, UserStore as _,
-    leased::{Leased, PostgresLogoutBus},
     stores::PostgresUserStore,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use tokio::{
-    runtime,
-    sync::{mpsc, oneshot},
-};
+use test_support::Database;
 
 use crate::{
     attacker::{Attacker, Role, open},
-    database::Database,
     postgres::{
-        LONGEST, keeps, kept_login, log_out, memberships, node, pool_of, serves, until,
-        user_logged_out,
+        LONGEST, Stoppable, keeps, kept_login, leased, log_out, memberships, node, pool_of, serves,
+        until, user_logged_out,
     },
     world::subject,
 };
@@ -76,31 +71,9 @@ async fn forged_acknowledgements_answer_no_logout_early() {
     let here = node(&database, LONGEST).await;
     let pool = pool_of(&database).await;
     let mut attacker = Attacker::new(&database).await;
-    let url = database.url();
 
     // A node that still serves the login, as it receives nothing from the moment it is stopped.
-    let (kept, mut is_kept) = mpsc::channel::<()>(1);
-    let (stop, stops) = oneshot::channel::<()>();
-    let (wake, sleeps) = std::sync::mpsc::channel::<()>();
-    let stopped = thread::spawn(move || {
-        let alone = runtime::Builder::new_current_thread().enable_all().build();
-        alone.unwrap().block_on(async {
-            let users = PostgresUserStore::connect(url.as_str()).await.unwrap();
-            let pool = users.pool().clone();
-            let bus = PostgresLogoutBus::new(pool.clone());
-            let there = Arc::new(Leased::new(users, LONGEST).bus(bus));
-            there.logout_news();
-            until(async || memberships(&pool).await == 2).await;
-            kept.send(()).await.unwrap();
-            stops.await.unwrap();
-            let (stamp, id) = kept_login(&[&there], "12345").await;
-            kept.send(()).await.unwrap();
-            // The whole thread.
-            sleeps.recv().unwrap();
-            serves(&there, &id, stamp).await
-        })
-    });
-    is_kept.recv().await.unwrap();
+    let mut there = Stoppable::start(&database, LONGEST).await;
 
     // Logouts that the other node acknowledges. The attacker is given the channel of the
     // acknowledgements, and records them.
@@ -120,8 +93,7 @@ async fn forged_acknowledgements_answer_no_logout_early() {
         captured.push(payload);
     }
 
-    stop.send(()).unwrap();
-    is_kept.recv().await.unwrap();
+    there.stop().await;
     let members = member_names(&pool).await;
     let logout = tokio::spawn({
         let (here, id) = (Arc::clone(&here), id.clone());
@@ -158,8 +130,7 @@ async fn forged_acknowledgements_answer_no_logout_early() {
         }
     }
     let took = logout.await.unwrap();
-    wake.send(()).unwrap();
-    assert!(!stopped.join().unwrap(), "it was answered after {took:?}");
+    assert!(!there.wake(), "it was answered after {took:?}");
     assert!(took >= LONGEST, "{took:?}");
 }
 
@@ -259,8 +230,7 @@ async fn a_node_needs_the_documented_rights_and_the_secret_is_one() {
     let url = role.of(database.url());
     let open_node = async || {
         let users = PostgresUserStore::connect(url.as_str()).await.unwrap();
-        let bus = PostgresLogoutBus::new(users.pool().clone());
-        let node = Arc::new(Leased::new(users, LONGEST).bus(bus));
+        let node = leased(users, LONGEST);
         node.logout_news();
         node
     };

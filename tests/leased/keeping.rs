@@ -7,7 +7,7 @@ use axum_clef::{
     leased::Leased,
 };
 
-use crate::world::{LEASE, MILLISECOND, World, log_in, pass, settle, subject};
+use crate::world::{LEASE, MILLISECOND, Users, World, log_in, pass, settle, subject};
 
 #[tokio::test(start_paused = true)]
 async fn a_login_is_read_once_a_lease() {
@@ -58,8 +58,7 @@ async fn a_lease_counts_from_before_the_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_for_one_cold_login_make_one_read() {
     let world = World::new();
-    let node =
-        world.node_of(|users| Leased::new(users, Leased::<crate::users::Users>::LONGEST_LEASE));
+    let node = world.node_of(|users| Leased::new(users, Leased::<Users>::LONGEST_LEASE));
     let browser = node.browser_of("1").await;
     let held = node.users.holds.prepare("read");
     let requests: Vec<_> = (0..1_000).map(|_| node.request(&browser)).collect();

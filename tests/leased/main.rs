@@ -2,23 +2,13 @@
 //! time that is turned. `postgres` and `redis` are the buses over real servers.
 
 mod attacker;
-#[path = "../model/browser.rs"]
-mod browser;
-mod bus;
-#[path = "../postgres/database.rs"]
-mod database;
 mod durations;
 mod forged;
-#[path = "../model/holds.rs"]
-mod holds;
 mod keeping;
 mod kit;
 mod news;
 mod nodes;
 mod overlaps;
 mod postgres;
-#[path = "../model/provider.rs"]
-mod provider;
 mod redis;
-mod users;
 mod world;

@@ -7,10 +7,9 @@ use axum_clef::{
     UserStore as _,
 };
 
-use crate::{
-    bus::Wire,
-    world::{World, log_in, pass, settle, subject, two_nodes_on},
-};
+use test_support::Wire;
+
+use crate::world::{World, log_in, pass, settle, subject, two_nodes_on};
 
 #[tokio::test(start_paused = true)]
 async fn a_logout_at_one_node_is_news_at_the_other_alone() {

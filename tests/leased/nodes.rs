@@ -7,13 +7,12 @@ use axum_clef::{
     IdentityStore as _, LoginId, LoginReference, ProviderSession, RevocationKey, Timestamp,
     UserStore as _, leased::Leased,
 };
+use test_support::Wire;
 use tokio::time::Instant;
 
-use crate::{
-    browser::send,
-    bus::Wire,
-    users::{AT_WORK, Users},
-    world::{LEASE, MILLISECOND, WAIT, World, log_in, pass, settle, subject, two_nodes_on},
+use crate::world::{
+    AT_WORK, LEASE, MILLISECOND, Users, WAIT, World, in_time, log_in, pass, settle, subject,
+    two_nodes_on,
 };
 
 const LATEST: Timestamp = Timestamp::from_micros(i64::MAX);
@@ -85,14 +84,14 @@ async fn others_stay_logged_in_and_are_not_read_again() {
 async fn a_login_after_the_answer_works_everywhere() {
     let world = World::new();
     let nodes = [world.node(), world.node()];
-    let mut browser = nodes[0].browser_of("1").await;
+    let browser = nodes[0].browser_of("1").await;
     for node in &nodes {
         assert!(node.serves(&browser).await);
     }
     let notice = nodes[1].notice("1");
     pass(WAIT + MILLISECOND).await;
     assert_eq!(notice.await.unwrap().status, 200);
-    nodes[0].log_in(&mut browser, "1").await;
+    let browser = nodes[0].browser_of("1").await;
     for node in &nodes {
         assert!(node.serves(&browser).await);
     }
@@ -127,11 +126,7 @@ async fn a_bus_that_is_cut_costs_the_lease_and_nothing_else() {
         assert!(there.serves(&browser).await);
         on.iter().for_each(|flag| flags[*flag].store(true, SeqCst));
         let began_at = Instant::now();
-        let notice = here.notice("1");
-        while !notice.is_finished() {
-            pass(MILLISECOND).await;
-        }
-        assert_eq!(notice.await.unwrap().status, 200);
+        assert_eq!(in_time(here.notice("1")).await.status, 200);
         assert!(!there.serves(&browser).await, "case {case}");
         assert!(began_at.elapsed() >= LEASE, "case {case}");
         on.iter().for_each(|flag| flags[*flag].store(false, SeqCst));
@@ -312,8 +307,8 @@ async fn a_sign_out_is_answered_when_no_node_serves_a_copy_of_the_cookie() {
         assert!(node.serves(&browser).await && node.serves(&other).await);
     }
     let began_at = Instant::now();
-    let answer = send(&here, browser.request(Method::POST, "/auth/sign-out")).await;
-    assert_eq!(answer.status, 303);
+    let answer = browser.ask(&here, Method::POST, "/auth/sign-out").await;
+    assert_eq!(answer.status(), 303);
     assert!(began_at.elapsed() >= LEASE, "{:?}", began_at.elapsed());
     for node in [&here, &there] {
         assert!(!node.serves(&browser).await);

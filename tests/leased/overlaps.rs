@@ -1,11 +1,9 @@
 //! Reads that a logout overlaps.
 
 use axum_clef::UserStore as _;
+use test_support::Wire;
 
-use crate::{
-    bus::Wire,
-    world::{LEASE, MILLISECOND, WAIT, World, pass, settle, two_nodes_on},
-};
+use crate::world::{LEASE, MILLISECOND, WAIT, World, pass, settle, two_nodes_on};
 
 #[tokio::test(start_paused = true)]
 async fn a_read_at_another_node_that_ends_after_the_answer_is_not_kept() {

@@ -3,23 +3,25 @@
 //! The lease is the longest where a logout must be quicker than that, and short where it must be
 //! waited for. Here time is real.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, mpsc as blocking},
+    thread,
+    time::Duration,
+};
 
 use axum_clef::{
-    BoxError, IdentityStore as _, LoginReference, LogoutKey, LogoutNews, Timestamp, User as _,
+    IdentityStore as _, LoginReference, LogoutKey, LogoutNews, Timestamp, User as _,
     UserStore as _,
     leased::{Leased, PostgresLogoutBus},
     stores::PostgresUserStore,
     testing::check_identity_store,
 };
 use sqlx::PgPool;
-use tokio::{runtime, sync::oneshot, time::Instant};
+use test_support::Database;
+use tokio::{runtime, sync::mpsc, time::Instant};
 
-use crate::{
-    database::Database,
-    users::Users,
-    world::{log_in, subject},
-};
+use crate::world::{Users, log_in, subject};
 
 pub type Node = Arc<Leased<PostgresUserStore>>;
 
@@ -28,16 +30,79 @@ pub const LONGEST: Duration = Leased::<Users>::LONGEST_LEASE;
 /// Longer than anything here takes.
 const ETERNITY: Duration = Duration::from_secs(30);
 
+/// A node over this store, which joins with its first use.
+pub fn leased(users: PostgresUserStore, lease: Duration) -> Node {
+    let bus = PostgresLogoutBus::new(users.pool().clone());
+    Arc::new(Leased::new(users, lease).bus(bus))
+}
+
 /// A node that is a member.
 pub async fn node(database: &Database, lease: Duration) -> Node {
     let users = database.open().await;
     let before = memberships(users.pool()).await;
-    let bus = PostgresLogoutBus::new(users.pool().clone());
     let pool = users.pool().clone();
-    let node = Arc::new(Leased::new(users, lease).bus(bus));
+    let node = leased(users, lease);
     node.logout_news();
     until(async || memberships(&pool).await > before).await;
     node
+}
+
+/// A member in a thread of its own, which is stopped as a process is: nothing in it goes on.
+pub struct Stoppable {
+    steps: mpsc::Sender<()>,
+    done: mpsc::Receiver<()>,
+    wake: blocking::Sender<()>,
+    thread: thread::JoinHandle<bool>,
+}
+
+impl Stoppable {
+    /// A node that is a member.
+    pub async fn start(database: &Database, lease: Duration) -> Self {
+        let users = database.open().await;
+        let before = memberships(users.pool()).await;
+        let url = database.url();
+        let (steps, mut step) = mpsc::channel(1);
+        let (does, mut done) = mpsc::channel(1);
+        let (wake, sleeps) = blocking::channel();
+        let thread = thread::spawn(move || {
+            let alone = runtime::Builder::new_current_thread().enable_all().build();
+            alone.unwrap().block_on(async {
+                let users = PostgresUserStore::connect(url.as_str()).await.unwrap();
+                let pool = users.pool().clone();
+                let node = leased(users, lease);
+                node.logout_news();
+                until(async || memberships(&pool).await > before).await;
+                does.send(()).await.unwrap();
+                step.recv().await.unwrap();
+                let (stamp, id) = kept_login(&[&node], "12345").await;
+                until(async || keeps(&node, &pool, &id).await).await;
+                assert!(serves(&node, &id, stamp).await);
+                does.send(()).await.unwrap();
+                // The whole thread.
+                sleeps.recv().unwrap();
+                serves(&node, &id, stamp).await
+            })
+        });
+        done.recv().await.unwrap();
+        Self {
+            steps,
+            done,
+            wake,
+            thread,
+        }
+    }
+
+    /// Stops it when it keeps a login of the person 12345.
+    pub async fn stop(&mut self) {
+        self.steps.send(()).await.unwrap();
+        self.done.recv().await.unwrap();
+    }
+
+    /// Wakes it: whether it still serves that login.
+    pub fn wake(self) -> bool {
+        self.wake.send(()).unwrap();
+        self.thread.join().unwrap()
+    }
 }
 
 pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
@@ -127,47 +192,17 @@ async fn a_logout_is_answered_as_soon_as_every_node_has_invalidated() {
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_node_that_is_stopped_and_wakes_hands_out_nothing_old() {
     let database = Database::create().await;
-    let here = node(&database, SHORT).await;
-    let pool = pool_of(&database).await;
-    let url = database.url();
-    let (stamp, id) = kept_login(&[&here], "12345").await;
-    assert_eq!(id, "1");
-
-    // A process of its own, as far as it takes one: nothing in it goes on while it is stopped.
-    let (kept, is_kept) = oneshot::channel();
-    let (wake, sleeps) = std::sync::mpsc::channel::<()>();
-    let (stop, stops) = std::sync::mpsc::channel::<()>();
-    let stopped = thread::spawn(move || {
-        let alone = runtime::Builder::new_current_thread().enable_all().build();
-        alone.unwrap().block_on(async {
-            let users = PostgresUserStore::connect(url.as_str()).await.unwrap();
-            let pool = users.pool().clone();
-            let bus = PostgresLogoutBus::new(pool.clone());
-            let there = Arc::new(Leased::new(users, SHORT).bus(bus));
-            there.logout_news();
-            until(async || memberships(&pool).await == 2).await;
-            assert!(serves(&there, "1", stamp).await);
-            kept.send(()).unwrap();
-            // The whole thread.
-            sleeps.recv().unwrap();
-            let serves_it = serves(&there, "1", stamp).await;
-            stops.recv().unwrap();
-            serves_it
-        })
-    });
-    is_kept.await.unwrap();
+    let (here, pool) = (node(&database, SHORT).await, pool_of(&database).await);
+    let mut there = Stoppable::start(&database, SHORT).await;
+    let (_, id) = kept_login(&[&here], "12345").await;
+    there.stop().await;
     // The first logout waits for it. Then its membership is ended, and no logout waits any more.
     let took = log_out(&here, &id).await;
     assert!(took >= SHORT, "{took:?}");
     kept_login(&[&here], "12345").await;
     until(async || memberships(&pool).await == 1).await;
     log_out(&here, &id).await;
-    wake.send(()).unwrap();
-    stop.send(()).unwrap();
-    assert!(
-        !stopped.join().unwrap(),
-        "it wakes and hands out what it kept"
-    );
+    assert!(!there.wake(), "it wakes and hands out what it kept");
 }
 
 pub async fn pool_of(database: &Database) -> PgPool {
@@ -292,9 +327,7 @@ async fn a_node_whose_connection_breaks_listens_again() {
 async fn a_node_with_another_lease_keeps_nothing_until_it_is_alone() {
     let database = Database::create().await;
     let (here, pool) = (node(&database, LONGEST).await, pool_of(&database).await);
-    let users = database.open().await;
-    let bus = PostgresLogoutBus::new(users.pool().clone());
-    let other = Arc::new(Leased::new(users, SHORT).bus(bus));
+    let other = leased(database.open().await, SHORT);
     let (_, id) = kept_login(&[&here], "12345").await;
     for _ in 0..20 {
         assert!(!keeps(&other, &pool, &id).await);
@@ -308,9 +341,7 @@ async fn a_node_with_another_lease_keeps_nothing_until_it_is_alone() {
     until(async || memberships(&pool).await == 0).await;
     let dead = "insert into clef_members (member, lease) values ('dead', 100000)";
     execute(&pool, dead).await;
-    let users = database.open().await;
-    let bus = PostgresLogoutBus::new(pool.clone());
-    let another = Arc::new(Leased::new(users, SHORT).bus(bus));
+    let another = leased(database.open().await, SHORT);
     until(async || keeps(&another, &pool, &id).await).await;
 }
 
@@ -320,36 +351,12 @@ async fn a_logout_at_a_node_with_a_shorter_lease_waits_for_the_longer() {
     for lease in [SHORT, Duration::ZERO] {
         let database = Database::create().await;
         let here = database.open().await;
-        let url = database.url();
-        let stamp = here.now().await.unwrap();
         let id = log_in(&here, &subject("12345")).await;
-        assert_eq!(id, "1");
-
-        // A node that receives nothing while it is stopped.
-        let (kept, is_kept) = oneshot::channel();
-        let (wake, sleeps) = std::sync::mpsc::channel::<()>();
-        let stopped = thread::spawn(move || {
-            let alone = runtime::Builder::new_current_thread().enable_all().build();
-            alone.unwrap().block_on(async {
-                let users = PostgresUserStore::connect(url.as_str()).await.unwrap();
-                let pool = users.pool().clone();
-                let there = Leased::new(users, LONGEST).bus(PostgresLogoutBus::new(pool.clone()));
-                let there = Arc::new(there);
-                there.logout_news();
-                until(async || memberships(&pool).await == 1).await;
-                until(async || keeps(&there, &pool, "1").await).await;
-                assert!(serves(&there, "1", stamp).await);
-                kept.send(()).unwrap();
-                sleeps.recv().unwrap();
-                serves(&there, "1", stamp).await
-            })
-        });
-        is_kept.await.unwrap();
-        let bus = PostgresLogoutBus::new(here.pool().clone());
-        let here = Arc::new(Leased::new(here, lease).bus(bus));
+        let mut there = Stoppable::start(&database, LONGEST).await;
+        there.stop().await;
+        let here = leased(here, lease);
         log_out(&here, &id).await;
-        wake.send(()).unwrap();
-        assert!(!stopped.join().unwrap(), "{lease:?}");
+        assert!(!there.wake(), "{lease:?}");
     }
 }
 
@@ -359,8 +366,7 @@ async fn a_node_that_keeps_nothing_is_no_member_and_receives_news() {
     let database = Database::create().await;
     let users = database.open().await;
     let pool = users.pool().clone();
-    let bus = PostgresLogoutBus::new(users.pool().clone());
-    let nothing = Arc::new(Leased::new(users, Duration::ZERO).bus(bus));
+    let nothing = leased(users, Duration::ZERO);
     let mut news = nothing.logout_news().unwrap();
     let listeners = "select count(*) from pg_stat_activity
         where application_name = $1 and query like 'LISTEN%'";
@@ -389,8 +395,7 @@ async fn what_is_read_before_a_membership_is_not_kept() {
     let mut transaction = pool.begin().await.unwrap();
     let lock = sqlx::query("lock table clef_members in access exclusive mode");
     lock.execute(&mut *transaction).await.unwrap();
-    let bus = PostgresLogoutBus::new(pool.clone());
-    let here = Arc::new(Leased::new(users, LONGEST).bus(bus));
+    let here = leased(users, LONGEST);
     let (_, id) = kept_login(&[&here], "12345").await;
     assert!(!keeps(&here, &pool, &id).await);
     transaction.rollback().await.unwrap();
@@ -450,10 +455,7 @@ async fn no_node_serves_a_login_once_its_logout_is_answered() {
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn leased_users_keep_the_contract() {
     let database = Database::create().await;
-    let open = async || -> Result<_, BoxError> {
-        let users = database.open().await;
-        let bus = PostgresLogoutBus::new(users.pool().clone());
-        Ok(Leased::new(users, Duration::from_secs(1)).bus(bus))
-    };
+    let lease = Duration::from_secs(1);
+    let open = async || Ok::<_, Infallible>(leased(database.open().await, lease));
     check_identity_store(open).await.unwrap();
 }

@@ -1,45 +1,97 @@
 //! Nodes of one site in one process, in a time that is turned.
 
-use std::{sync::Arc, time::Duration};
-
-use axum::{
-    Router,
-    body::Body,
-    http::{Method, Request, header},
-    routing::get,
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
 };
+
+use axum::{Router, http::Method, routing::get};
 use axum_clef::{
     ClefLayer, IdentityStore, LoggedIn, Profile, Subject, User as _, UserStore as _,
     leased::Leased,
     stores::{Account, MemoryUserStore},
 };
+pub use test_support::settle;
+use test_support::{
+    About, Answer, App, Call, End, Holds, Hook, HookedUsers, ISSUER, Jar, ScriptedProvider, Wire,
+    World as Site, answer,
+    hook::{Count, Flag, StoreError},
+    notice_request,
+};
 use tokio::task::JoinHandle;
 use tower_sessions::MemoryStore;
 
-use crate::{
-    browser::{Answer, Browser, send, spawn},
-    bus::{End, Wire},
-    holds::Holds,
-    provider::HeldProvider,
-    users::Users,
-};
-
-pub const SITE: &str = "http://127.0.0.1:9";
 pub const MILLISECOND: Duration = Duration::from_millis(1);
 pub const LEASE: Duration = Duration::from_secs(1);
 /// How long a logout waits for that.
 pub const WAIT: Duration = Duration::from_nanos(1_020_202_020);
 
+/// What comes after the id of a subject that stands for the same user as the one without.
+pub const AT_WORK: &str = " at work";
+
+/// One handle of the user store, as a node has it.
+pub type Users = HookedUsers<Reads>;
+
+/// Counts reads, fails, and holds calls.
+#[derive(Clone, Default)]
+pub struct Reads {
+    reads: Count,
+    pub failing: Flag,
+    /// `read` is where a read waits that has its answer already, `write` where a logout waits
+    /// before it writes. `written` is where a logout or login waits after that.
+    pub holds: Holds,
+}
+
+impl Reads {
+    pub fn reads(&self) -> usize {
+        self.reads.load(SeqCst)
+    }
+}
+
+impl Hook for Reads {
+    async fn around<T: Send>(
+        &self,
+        call: Call,
+        _: About<'_>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let (before, after) = match call {
+            Call::CheckLogin => (None, "read"),
+            Call::LogIn => (None, "written"),
+            Call::LogOut | Call::LogOutSubject | Call::Revoke => (Some("write"), "written"),
+            _ => return work.await,
+        };
+        if call == Call::CheckLogin {
+            self.reads.fetch_add(1, SeqCst);
+        }
+        if let Some(before) = before {
+            self.holds.pass(before, String::new()).await;
+        }
+        let answer = match self.failing.load(SeqCst) {
+            true => Err(StoreError::down("the user store is down")),
+            false => work.await,
+        };
+        if answer.is_ok() || call == Call::CheckLogin {
+            self.holds.pass(after, String::new()).await;
+        }
+        answer
+    }
+
+    fn subject(&self, subject: &Subject) -> Subject {
+        Subject::new(subject.issuer(), subject.id().trim_end_matches(AT_WORK))
+    }
+}
+
 /// What the nodes of a site share.
 pub struct World {
     pub store: MemoryUserStore,
-    pub sessions: MemoryStore,
-    pub provider: HeldProvider,
+    sessions: MemoryStore,
+    provider: ScriptedProvider,
 }
 
 /// One node.
 pub struct Node {
-    pub router: Router,
+    router: Router,
     /// Its handle of the store, below the lease.
     pub users: Users,
     pub leased: Arc<Leased<Users>>,
@@ -50,7 +102,7 @@ impl World {
         Self {
             store: MemoryUserStore::new(),
             sessions: MemoryStore::default(),
-            provider: HeldProvider(Holds::default()),
+            provider: ScriptedProvider::default(),
         }
     }
 
@@ -65,23 +117,17 @@ impl World {
     pub fn node_of(&self, lease: impl FnOnce(Users) -> Leased<Users>) -> Node {
         let users = Users::new(self.store.clone());
         let leased = Arc::new(lease(users.clone()));
-        let router = self.router(Arc::clone(&leased));
+        let layer = ClefLayer::builder(Site::SITE, Arc::clone(&leased), self.sessions.clone());
+        let layer = layer.provider(self.provider.clone()).build().unwrap();
+        let router = Router::new()
+            .route("/account", get(account))
+            .merge(layer.routes())
+            .layer(layer);
         Node {
             router,
             users,
             leased,
         }
-    }
-
-    pub fn router(&self, users: impl IdentityStore<User = Account>) -> Router {
-        let layer = ClefLayer::builder(SITE, users, self.sessions.clone())
-            .provider(self.provider.clone())
-            .build();
-        let layer = layer.unwrap();
-        Router::new()
-            .route("/account", get(account))
-            .merge(layer.routes())
-            .layer(layer)
     }
 }
 
@@ -104,7 +150,7 @@ async fn account(LoggedIn(user): LoggedIn<Account>) -> String {
 }
 
 pub fn subject(id: &str) -> Subject {
-    Subject::new("https://clef.test", id)
+    Subject::new(ISSUER, id)
 }
 
 /// A user of this subject who has just logged in, without a browser: the id.
@@ -115,63 +161,52 @@ pub async fn log_in(users: &impl IdentityStore, subject: &Subject) -> String {
     id
 }
 
-impl Node {
-    /// To the provider and back.
-    pub async fn log_in(&self, browser: &mut Browser, subject: &str) {
-        let answer = send(self, browser.request(Method::GET, "/clef/login")).await;
-        browser.take(&answer);
-        let (_, state) = answer.location.split_once('?').unwrap();
-        let uri = format!("/clef/callback?code=code:{subject}&state={state}");
-        let answer = send(self, browser.request(Method::GET, &uri)).await;
-        assert_eq!(answer.status, 303, "the login of {subject}");
-        browser.take(&answer);
+impl App for Node {
+    fn app(&self) -> Router {
+        self.router.clone()
     }
+}
 
+impl Node {
     /// A browser of a user who has just logged in.
-    pub async fn browser_of(&self, subject: &str) -> Browser {
-        let mut browser = Browser::default();
-        self.log_in(&mut browser, subject).await;
-        browser
+    pub async fn browser_of(&self, subject: &str) -> Jar {
+        Jar::logged_in(self, subject).await
     }
 
     /// The status of a page for users.
-    pub async fn status(&self, browser: &Browser) -> u16 {
-        let answer = send(self, browser.request(Method::GET, "/account")).await;
-        answer.status.as_u16()
+    pub async fn status(&self, browser: &Jar) -> u16 {
+        let answer = browser.ask(self, Method::GET, "/account").await;
+        answer.status().as_u16()
     }
 
-    pub async fn serves(&self, browser: &Browser) -> bool {
-        let answer = send(self, browser.request(Method::GET, "/account")).await;
-        match answer.status.as_u16() {
+    pub async fn serves(&self, browser: &Jar) -> bool {
+        match self.status(browser).await {
             200 => true,
             401 => false,
-            status => panic!("neither in nor out: {status} {}", answer.body),
+            status => panic!("neither served nor refused: {status}"),
         }
     }
 
     /// A request that is answered some time.
-    pub fn request(&self, browser: &Browser) -> JoinHandle<Answer> {
-        spawn(self, browser.request(Method::GET, "/account"))
+    pub fn request(&self, browser: &Jar) -> JoinHandle<Answer> {
+        let (app, request) = (self.app(), browser.request(Method::GET, "/account"));
+        tokio::spawn(async move { answer(&app, request).await })
     }
 
     /// A new logout notice, which is answered some time.
     pub fn notice(&self, subject: &str) -> JoinHandle<Answer> {
-        let request = Request::post("/clef/logout")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(format!(
-                "logout_token=token:{subject}:{:x}",
-                rand::random::<u64>()
-            )))
-            .unwrap();
-        spawn(self, request)
+        let token = format!("token:{subject}:{:x}", rand::random::<u64>());
+        let (app, request) = (self.app(), notice_request(&token));
+        tokio::spawn(async move { answer(&app, request).await })
     }
 }
 
-/// Lets every task run as far as it can without waiting.
-pub async fn settle() {
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
+/// The answer of a request, however much time has to pass until it comes.
+pub async fn in_time<T>(answer: JoinHandle<T>) -> T {
+    while !answer.is_finished() {
+        pass(10 * MILLISECOND).await;
     }
+    answer.await.unwrap()
 }
 
 /// Lets so much time pass.

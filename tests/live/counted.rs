@@ -2,69 +2,59 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
-use axum_clef::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutNews, Profile, RevocationKey,
-    Subject, Timestamp, User as _, UserStore,
-    stores::{Account, MemoryUserStore},
+use axum_clef::{LogoutNews, Subject, User as _, stores::Account};
+use test_support::{
+    About, Call, Gauge, Hook, HookedUsers, Pause, World,
+    hook::{Count, Flag, StoreError},
 };
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::{Receiver, Sender};
 
-use crate::support::{Pause, TestClock, World};
+use crate::place::Node;
 
-#[derive(Clone)]
+pub type Users = HookedUsers<Counted>;
+
+/// The subjects `12345` and `12345.work` are one user.
+#[derive(Clone, Default)]
 pub struct Counted {
-    inner: Arc<MemoryUserStore>,
-    /// How long a question takes.
-    pub takes: Arc<Mutex<Duration>>,
+    takes: Arc<Mutex<Duration>>,
     /// The subjects of the users that were asked about, in order.
-    pub asked: Arc<Mutex<Vec<String>>>,
+    asked: Arc<Mutex<Vec<String>>>,
     /// Questions about one login's revocation, beside those about its user.
-    pub revocations_asked: Arc<AtomicUsize>,
+    pub revocations_asked: Count,
     /// The subjects by the ids of the users.
     people: Arc<Mutex<HashMap<String, String>>>,
-    at_once: Arc<AtomicUsize>,
-    pub most_at_once: Arc<AtomicUsize>,
-    pub panics: Arc<AtomicBool>,
-    gone: Arc<AtomicBool>,
+    pub questions: Gauge,
+    pub panics: Flag,
+    gone: Flag,
     fails_for: Arc<Mutex<Option<String>>>,
     /// Where a question waits once it is answered.
     pub answered: Pause,
-    pub news: Option<broadcast::Sender<LogoutNews>>,
+    pub news: Option<Sender<LogoutNews>>,
 }
 
 /// A site over such a store.
-pub fn world(news: Option<broadcast::Sender<LogoutNews>>) -> (World, Counted) {
-    let clock = TestClock::new();
-    let in_memory = clock.clone();
-    let inner = MemoryUserStore::new().with_clock(move || in_memory.read());
+pub fn world(news: Option<Sender<LogoutNews>>) -> (World, Users) {
+    let world = World::new();
     let counted = Counted {
-        inner: Arc::new(inner),
-        takes: Arc::default(),
-        asked: Arc::default(),
-        revocations_asked: Arc::default(),
-        people: Arc::default(),
-        at_once: Arc::default(),
-        most_at_once: Arc::default(),
-        panics: Arc::default(),
-        gone: Arc::default(),
-        fails_for: Arc::default(),
-        answered: Pause::default(),
         news,
+        ..Counted::default()
     };
-    let mut world = World::new();
-    world.clock = clock;
-    (world, counted)
+    let users = HookedUsers::with(world.clock.users(), counted);
+    (world, users)
+}
+
+/// A node of such a site.
+pub fn node() -> (Node, Users) {
+    let (world, users) = world(None);
+    (Node::with(&world, world.builder_of(&users)), users)
 }
 
 impl Counted {
-    /// Who was asked about since the last look.
+    /// The users that were asked about since the last call.
     pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
@@ -79,99 +69,55 @@ impl Counted {
         *self.fails_for.lock().unwrap() = Some(subject.to_owned());
     }
 
+    /// How long a question takes.
     pub fn takes(&self, time: Duration) {
         *self.takes.lock().unwrap() = time;
     }
 }
 
-/// A question under way.
-struct AtOnce<'a>(&'a AtomicUsize);
-
-impl Drop for AtOnce<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, SeqCst);
-    }
-}
-
-impl UserStore for Counted {
-    type User = Account;
-
-    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.inner.load(id).await
-    }
-
-    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.inner.log_in(id).await
-    }
-
-    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        self.inner.log_out(id).await
-    }
-
-    async fn now(&self) -> Result<Timestamp, BoxError> {
-        self.inner.now().await
-    }
-
-    async fn check_login(
+impl Hook for Counted {
+    async fn around<T: Send>(
         &self,
-        login: LoginReference<'_>,
-    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        call: Call,
+        about: About<'_>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if call == Call::RevokedAt {
+            self.revocations_asked.fetch_add(1, SeqCst);
+        }
+        let (Call::CheckLogin, About::User(id)) = (call, about) else {
+            return work.await;
+        };
         assert!(!self.panics.load(SeqCst), "the user store panics");
-        let at_once = self.at_once.fetch_add(1, SeqCst) + 1;
-        let _at_once = AtOnce(&self.at_once);
-        self.most_at_once.fetch_max(at_once, SeqCst);
-        let person = self.people.lock().unwrap()[login.user_id].clone();
+        let _question = self.questions.enter();
+        let person = self.people.lock().unwrap()[id].clone();
         self.asked.lock().unwrap().push(person.clone());
         let takes = *self.takes.lock().unwrap();
         if !takes.is_zero() {
             tokio::time::sleep(takes).await;
         }
         if self.fails_for.lock().unwrap().as_ref() == Some(&person) {
-            return Err("there is no answer about this user".into());
+            return Err(StoreError::down("there is no answer about this user"));
         }
-        if self.gone.load(SeqCst) {
-            return Ok(None);
-        }
-        let check = self.inner.check_login(login).await;
+        let check = work.await;
         self.answered.here().await;
         check
     }
 
-    fn keeps_revocations(&self) -> bool {
-        true
+    fn subject(&self, subject: &Subject) -> Subject {
+        Subject::new(subject.issuer(), subject.id().trim_end_matches(".work"))
     }
 
-    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
-        self.inner.revoke(keys, keep_until).await
+    fn denies(&self, call: Call) -> bool {
+        call == Call::CheckLogin && self.gone.load(SeqCst)
     }
 
-    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
-        self.revocations_asked.fetch_add(1, SeqCst);
-        self.inner.revoked_at(key).await
+    fn returned(&self, _: Call, user: &Account) {
+        let person = user.profile().subject.id().to_owned();
+        self.people.lock().unwrap().insert(user.id(), person);
     }
 
-    fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
-        self.news.as_ref().map(broadcast::Sender::subscribe)
+    fn logout_news(&self) -> Option<Receiver<LogoutNews>> {
+        self.news.as_ref().map(Sender::subscribe)
     }
-}
-
-/// The subjects `12345` and `12345.work` are one user.
-impl IdentityStore for Counted {
-    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        let profile = Profile::new(person(&profile.subject));
-        let user = self.inner.find_or_create(&profile).await?;
-        if let Some(user) = &user {
-            let person = user.profile().subject.id().to_owned();
-            self.people.lock().unwrap().insert(user.id(), person);
-        }
-        Ok(user)
-    }
-
-    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
-        self.inner.log_out_subject(&person(subject)).await
-    }
-}
-
-fn person(subject: &Subject) -> Subject {
-    Subject::new(subject.issuer(), subject.id().trim_end_matches(".work"))
 }

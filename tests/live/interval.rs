@@ -6,23 +6,14 @@ use std::{
     time::Duration,
 };
 
-use axum_clef::{ClefLayer, ClefLayerBuilder, LogoutReason};
+use axum_clef::{ClefLayer, LogoutReason, LogoutSignal};
+use test_support::World;
 use tokio::time::Instant;
 
 use crate::{
-    counted::{Counted, world},
-    place::{Browser, Node},
-    support::World,
+    counted::{self, Users, world},
+    place::{HOUR, INTERVAL, Node, SECOND},
 };
-
-const SECOND: Duration = Duration::from_secs(1);
-const INTERVAL: Duration = Duration::from_secs(10);
-const HOUR: Duration = Duration::from_secs(60 * 60);
-
-fn layer(world: &World, users: &Counted) -> ClefLayerBuilder<Counted> {
-    let layer = ClefLayer::builder(World::SITE, users.clone(), world.stored());
-    layer.provider(world.provider.clone())
-}
 
 #[tokio::test(start_paused = true)]
 async fn what_another_node_ends_shows_within_the_interval() {
@@ -35,34 +26,26 @@ async fn what_another_node_ends_shows_within_the_interval() {
         (INTERVAL, "a login"),
         (SECOND, "token:12345"),
     ] {
-        for sealed in [false, true] {
+        for kind in ["stored", "sealed"] {
             let world = World::new();
-            let sessions = || match sealed {
-                true => world.sealed(),
-                false => world.stored(),
+            let builder = || match kind {
+                "sealed" => world.builder_over(world.sealed()),
+                _ => world.builder(),
             };
-            let builder = world.builder_over(sessions());
-            let here = Node::with(&world, builder.live_interval(interval));
-            let elsewhere = Node::with(&world, world.builder_over(sessions()));
-            let mut browser = Browser::of(&here, "code:12345:sid:abc").await;
-            let mut page = browser.open(&here).await;
-            page.is_in().await;
-            let mut other = Browser::of(&here, "code:67890:sid:def").await;
-            let others = here.end(&mut other).await;
+            let here = Node::with(&world, builder().live_interval(interval));
+            let elsewhere = Node::with(&world, builder());
+            let mut browser = here.logged_in("12345:sid:abc").await;
+            let mut page = here.page(&mut browser).await;
+            let (_, others) = here.login("67890:sid:def").await;
             page.hears_nothing_within(HOUR).await;
             let looks_again = match what {
                 "a login" => {
-                    browser.log_in(&elsewhere, "code:12345:sid:ghi").await;
+                    browser.log_in(&elsewhere, "12345:sid:ghi").await;
                     true
                 }
                 path if path.starts_with('/') => {
-                    assert!(
-                        !browser
-                            .post(&elsewhere, path)
-                            .await
-                            .status()
-                            .is_server_error()
-                    );
+                    let answer = browser.post(&elsewhere, path).await;
+                    assert!(!answer.status().is_server_error());
                     path != "/everywhere"
                 }
                 token => {
@@ -72,7 +55,7 @@ async fn what_another_node_ends_shows_within_the_interval() {
             };
             let begun = Instant::now();
             let event = page.event().await;
-            let what = format!("{what}, sealed: {sealed}");
+            let what = format!("{what}, {kind}");
             assert!(begun.elapsed() <= interval, "{what}: {:?}", begun.elapsed());
             match looks_again {
                 true => assert_eq!(event, None, "{what}"),
@@ -86,24 +69,19 @@ async fn what_another_node_ends_shows_within_the_interval() {
 
 #[tokio::test(start_paused = true)]
 async fn one_of_several_logins_of_a_user_ends_alone_at_another_node() {
-    for sealed in [false, true] {
-        let world = World::new();
-        let node = || {
-            let sessions = match sealed {
-                true => world.sealed(),
-                false => world.stored(),
-            };
-            Node::with(&world, world.builder_over(sessions))
+    for (kind, here) in Node::both() {
+        let world = &here.world;
+        let elsewhere = match kind {
+            "sealed" => Node::with(world, world.builder_over(world.sealed())),
+            _ => Node::of(world),
         };
-        let (here, elsewhere) = (node(), node());
-        let mut phone = Browser::of(&here, "code:12345").await;
-        let mut desk = Browser::of(&here, "code:12345").await;
-        let (phones, desks) = (here.end(&mut phone).await, here.end(&mut desk).await);
-        phone.post(&elsewhere, "/auth/sign-out").await;
+        let (mut phone, phones) = here.login("12345").await;
+        let (_, desks) = here.login("12345").await;
+        phone.sign_out(&elsewhere).await;
         here.pass(INTERVAL).await;
-        assert_eq!(phones.reason(), Some(LogoutReason::SessionGone), "{sealed}");
+        assert_eq!(phones.reason(), Some(LogoutReason::SessionGone), "{kind}");
         here.pass(HOUR).await;
-        assert!(!desks.has_ended(), "{sealed}");
+        assert!(!desks.has_ended(), "{kind}");
     }
 }
 
@@ -112,15 +90,13 @@ async fn a_record_that_is_saved_back_after_a_sign_out_keeps_no_page_open() {
     for browsers in [1, 2] {
         let world = World::new();
         let (here, elsewhere) = (Node::of(&world), Node::of(&world));
-        let mut browser = Browser::of(&here, "code:12345").await;
+        let (mut browser, end) = here.login("12345").await;
         let record = world.sessions.last_saved();
-        let end = here.end(&mut browser).await;
         let mut others = Vec::new();
         for _ in 1..browsers {
-            let mut other = Browser::of(&here, "code:12345").await;
-            others.push(here.end(&mut other).await);
+            others.push(here.login("12345").await.1);
         }
-        browser.post(&elsewhere, "/auth/sign-out").await;
+        browser.sign_out(&elsewhere).await;
         // By a renewal that ran late.
         world.sessions.inner.save(&record).await.unwrap();
         here.pass(INTERVAL).await;
@@ -131,10 +107,8 @@ async fn a_record_that_is_saved_back_after_a_sign_out_keeps_no_page_open() {
 
 #[tokio::test(start_paused = true)]
 async fn a_user_that_is_gone_is_logged_out() {
-    let (world, users) = world(None);
-    let node = Node::with(&world, layer(&world, &users));
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let end = node.end(&mut browser).await;
+    let (node, users) = counted::node();
+    let (_, end) = node.login("12345").await;
     users.forget_all();
     node.pass(INTERVAL).await;
     assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
@@ -142,24 +116,24 @@ async fn a_user_that_is_gone_is_logged_out() {
 
 #[tokio::test(start_paused = true)]
 async fn there_is_one_question_for_all_listeners_of_a_user() {
-    let (world, users) = world(None);
-    let node = Node::with(&world, layer(&world, &users));
+    let (node, users) = counted::node();
+    let sessions = &node.world.sessions;
     let mut open = Vec::new();
     for _ in 0..3 {
-        let mut browser = Browser::of(&node, "code:12345").await;
+        let mut browser = node.logged_in("12345").await;
         for _ in 0..20 {
-            open.push(browser.open(&node).await);
+            open.push(node.open(&mut browser).await);
         }
     }
     for _ in 0..5 {
         node.pass(INTERVAL).await;
         users.asked();
         users.revocations_asked.store(0, SeqCst);
-        world.sessions.calls.store(0, SeqCst);
+        sessions.calls.store(0, SeqCst);
         node.pass(INTERVAL).await;
         assert_eq!(users.asked(), ["12345"]);
         let revocations = users.revocations_asked.load(SeqCst);
-        let records = world.sessions.calls.load(SeqCst);
+        let records = sessions.calls.load(SeqCst);
         assert_eq!((revocations, records), (3, 3), "one for each login");
     }
 }
@@ -167,14 +141,13 @@ async fn there_is_one_question_for_all_listeners_of_a_user() {
 #[tokio::test(start_paused = true)]
 async fn many_users_are_asked_about_evenly_and_few_at_once() {
     const USERS: usize = 200;
-    let (world, users) = world(None);
-    let node = Node::with(&world, layer(&world, &users));
+    let (node, users) = counted::node();
     let mut open = Vec::new();
     for number in 0..USERS {
-        let mut browser = Browser::of(&node, &format!("code:{number}")).await;
-        open.push(browser.open(&node).await);
+        let mut browser = node.logged_in(&number.to_string()).await;
+        open.push(node.open(&mut browser).await);
     }
-    users.most_at_once.store(0, SeqCst);
+    users.questions.forget_most();
     node.pass(INTERVAL).await;
     users.asked();
     for _ in 0..10 {
@@ -189,14 +162,14 @@ async fn many_users_are_asked_about_evenly_and_few_at_once() {
         assert_eq!(all.len(), USERS);
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), USERS);
     }
-    assert_eq!(users.most_at_once.load(SeqCst), 1);
+    assert_eq!(users.questions.most(), 1);
 
     // A slow store is asked more seldom, and not more at once.
     users.takes(SECOND);
     node.pass(6 * INTERVAL).await;
     users.asked();
     node.pass(6 * INTERVAL).await;
-    assert_eq!(users.most_at_once.load(SeqCst), 8);
+    assert_eq!(users.questions.most(), 8);
     assert_eq!(users.asked().len(), 6 * 80);
 
     // And whoever is logged out here is told all the same.
@@ -207,13 +180,11 @@ async fn many_users_are_asked_about_evenly_and_few_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_comes_and_goes_is_asked_about_no_more_often() {
-    let (world, users) = world(None);
-    let node = Node::with(&world, layer(&world, &users));
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut other = Browser::of(&node, "code:67890").await;
-    let _others = node.end(&mut other).await;
+    let (node, users) = counted::node();
+    let mut browser = node.logged_in("12345").await;
+    let _other = node.login("67890").await;
     for _ in 0..500 {
-        drop(browser.open(&node).await);
+        drop(node.open(&mut browser).await);
         node.pass(Duration::from_millis(50)).await;
     }
     let asked = users.asked();
@@ -225,28 +196,27 @@ async fn whoever_comes_and_goes_is_asked_about_no_more_often() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_is_asked_for_nobody() {
-    let (world, users) = world(None);
-    let node = Node::with(&world, layer(&world, &users));
-    let mut browser = Browser::of(&node, "code:12345").await;
+    let (node, users) = counted::node();
+    let sessions = &node.world.sessions;
+    let mut browser = node.logged_in("12345").await;
     assert_eq!(browser.status(&node, "/account").await, 200);
     users.asked();
     let tasks = || {
-        tokio::runtime::Handle::current()
-            .metrics()
-            .num_alive_tasks()
+        let runtime = tokio::runtime::Handle::current();
+        runtime.metrics().num_alive_tasks()
     };
     let idle = tasks();
     let nothing = async || {
-        world.sessions.calls.store(0, SeqCst);
+        sessions.calls.store(0, SeqCst);
         node.pass(HOUR).await;
         assert!(users.asked().is_empty());
-        assert_eq!(world.sessions.calls.load(SeqCst), 0);
+        assert_eq!(sessions.calls.load(SeqCst), 0);
         assert_eq!(tasks(), idle);
     };
     nothing().await;
     for _ in 0..2 {
         let end = node.end(&mut browser).await;
-        let page = browser.open(&node).await;
+        let page = node.open(&mut browser).await;
         users.asked();
         users.revocations_asked.store(0, SeqCst);
         node.pass(INTERVAL).await;
@@ -272,33 +242,26 @@ async fn nobody_is_asked_for_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_short_outage_is_not_noticed_and_a_long_one_ends_what_is_open() {
     for hangs in [false, true] {
-        let world = World::new();
-        let node = Node::of(&world);
+        let node = Node::new();
         let mut open = Vec::new();
         for number in 0..100 {
-            let mut browser = Browser::of(&node, &format!("code:{number}")).await;
-            open.push(node.end(&mut browser).await);
+            open.push(node.login(&number.to_string()).await.1);
         }
-        let mut browser = Browser::of(&node, "code:12345").await;
-        let mut page = browser.open(&node).await;
-        page.is_in().await;
+        let mut browser = node.logged_in("12345").await;
+        let mut page = node.page(&mut browser).await;
         let broken = match hangs {
-            true => &world.users.hanging,
-            false => &world.users.failing,
+            true => &node.world.users.hanging,
+            false => &node.world.users.failing,
         };
         broken.store(true, SeqCst);
-        page.hears_nothing_within(Duration::from_secs(50)).await;
+        page.hears_nothing_within(50 * SECOND).await;
         broken.store(false, SeqCst);
         page.hears_nothing_within(HOUR).await;
 
         broken.store(true, SeqCst);
-        page.hears_nothing_within(Duration::from_secs(59)).await;
+        page.hears_nothing_within(59 * SECOND).await;
         let begun = Instant::now();
-        assert_eq!(
-            page.event().await,
-            None,
-            "nobody says that it is logged out"
-        );
+        assert_eq!(page.event().await, None, "no word of a logout");
         assert!(begun.elapsed() <= 3 * INTERVAL, "{:?}", begun.elapsed());
         node.pass(2 * INTERVAL).await;
         for end in &open {
@@ -306,56 +269,51 @@ async fn a_short_outage_is_not_noticed_and_a_long_one_ends_what_is_open() {
         }
         assert_eq!(browser.status(&node, "/auth/live").await, 503);
         broken.store(false, SeqCst);
-        let mut page = browser.open(&node).await;
-        page.is_in().await;
+        let mut page = node.page(&mut browser).await;
         // And what was silent before is not held against whoever comes back.
         broken.store(true, SeqCst);
-        page.hears_nothing_within(Duration::from_secs(50)).await;
+        page.hears_nothing_within(50 * SECOND).await;
+    }
+}
+
+/// They end with the reason `Unknown`, and not before 59 seconds have passed.
+async fn assert_end_in_doubt(node: &Node, ends: &[LogoutSignal]) {
+    node.pass(59 * SECOND).await;
+    assert!(ends.iter().all(|end| !end.has_ended()));
+    node.pass(3 * INTERVAL).await;
+    for end in ends {
+        assert_eq!(end.reason(), Some(LogoutReason::Unknown));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_user_who_alone_cannot_be_asked_about_is_out_alone() {
-    let (world, users) = world(None);
-    let node = Node::with(&world, layer(&world, &users));
-    let mut ends = Vec::new();
-    for code in ["code:12345", "code:67890"] {
-        let mut browser = Browser::of(&node, code).await;
-        ends.push(node.end(&mut browser).await);
-    }
+    let (node, users) = counted::node();
+    let (_, end) = node.login("12345").await;
+    let (_, other) = node.login("67890").await;
     users.fails_for("12345");
-    node.pass(Duration::from_secs(59)).await;
-    assert!(!ends[0].has_ended());
-    node.pass(3 * INTERVAL).await;
-    assert_eq!(ends[0].reason(), Some(LogoutReason::Unknown));
+    assert_end_in_doubt(&node, &[end]).await;
     node.pass(HOUR).await;
-    assert!(!ends[1].has_ended());
+    assert!(!other.has_ended());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_store_that_is_down_is_the_same() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let end = node.end(&mut browser).await;
-    world.sessions.failing.store(true, SeqCst);
-    node.pass(Duration::from_secs(59)).await;
-    assert!(!end.has_ended());
-    node.pass(3 * INTERVAL).await;
-    assert_eq!(end.reason(), Some(LogoutReason::Unknown));
+    let node = Node::new();
+    let (_, end) = node.login("12345").await;
+    node.world.sessions.failing.store(true, SeqCst);
+    assert_end_in_doubt(&node, &[end]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_is_logged_in_in_many_places_is_not_in_doubt_for_longer() {
-    let world = World::new();
-    let node = Node::of(&world);
+    let node = Node::new();
     let mut ends = Vec::new();
     for _ in 0..20 {
-        let mut browser = Browser::of(&node, "code:12345").await;
-        ends.push(node.end(&mut browser).await);
+        ends.push(node.login("12345").await.1);
     }
-    world.sessions.hanging.store(true, SeqCst);
-    node.pass(Duration::from_secs(50)).await;
+    node.world.sessions.hanging.store(true, SeqCst);
+    node.pass(50 * SECOND).await;
     assert!(ends.iter().all(|end| !end.has_ended()));
     node.pass(4 * INTERVAL).await;
     for end in &ends {
@@ -366,21 +324,20 @@ async fn whoever_is_logged_in_in_many_places_is_not_in_doubt_for_longer() {
 #[tokio::test(start_paused = true)]
 async fn whoever_begins_to_listen_during_a_question_ends_in_time() {
     let (world, users) = world(None);
-    let layer = layer(&world, &users).lifetime(HOUR);
+    let layer = world.builder_of(&users).lifetime(HOUR);
     let node = Node::with(&world, layer.live_interval(24 * HOUR));
-    let mut first = Browser::of(&node, "code:12345").await;
-    let first = node.end(&mut first).await;
+    let (_, first) = node.login("12345").await;
     node.pass(HOUR / 2).await;
-    let mut second = Browser::of(&node, "code:12345").await;
-    node.pass(HOUR / 2 - Duration::from_secs(1)).await;
-    users.takes(Duration::from_secs(5));
+    let mut second = node.logged_in("12345").await;
+    node.pass(HOUR / 2 - SECOND).await;
+    users.takes(5 * SECOND);
     users.asked();
-    node.pass(Duration::from_secs(2)).await;
+    node.pass(2 * SECOND).await;
     assert_eq!(users.asked(), ["12345"], "it is under way");
     users.takes(Duration::ZERO);
     let second = node.end(&mut second).await;
     assert!(!first.has_ended());
-    node.pass(Duration::from_secs(5)).await;
+    node.pass(5 * SECOND).await;
     assert_eq!(first.reason(), Some(LogoutReason::Expired));
     assert!(!second.has_ended());
     node.pass(HOUR / 2).await;
@@ -389,11 +346,9 @@ async fn whoever_begins_to_listen_during_a_question_ends_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_panics_is_asked_again() {
-    let (world, users) = world(None);
-    let node = Node::with(&world, layer(&world, &users));
-    let elsewhere = Node::with(&world, layer(&world, &users));
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let end = node.end(&mut browser).await;
+    let (node, users) = counted::node();
+    let elsewhere = Node::with(&node.world, node.world.builder_of(&users));
+    let (_, end) = node.login("12345").await;
     users.panics.store(true, SeqCst);
     node.pass(3 * INTERVAL).await;
     users.panics.store(false, SeqCst);
@@ -404,11 +359,9 @@ async fn a_store_that_panics_is_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_session_is_gone() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let end = node.end(&mut browser).await;
-    world.sessions.unreadable.store(true, SeqCst);
+    let node = Node::new();
+    let (_, end) = node.login("12345").await;
+    node.world.sessions.unreadable.store(true, SeqCst);
     node.pass(INTERVAL).await;
     assert_eq!(end.reason(), Some(LogoutReason::SessionGone));
 }
@@ -417,15 +370,13 @@ async fn an_unreadable_session_is_gone() {
 async fn the_layer_may_go_before_its_listeners_and_leaves_nothing_behind() {
     let (world, users) = world(None);
     let users = Arc::new(users);
-    let node = |users: &Arc<Counted>| {
+    let node = |users: &Arc<Users>| {
         let layer = ClefLayer::builder(World::SITE, Arc::clone(users), world.stored());
         Node::with(&world, layer.provider(world.provider.clone()))
     };
     let (here, elsewhere) = (node(&users), node(&users));
-    let mut browser = Browser::of(&here, "code:12345").await;
-    let mut other = Browser::of(&here, "code:67890").await;
-    let end = here.end(&mut browser).await;
-    let others = here.end(&mut other).await;
+    let (_, end) = here.login("12345").await;
+    let (_, others) = here.login("67890").await;
     drop(here);
     elsewhere.notice("token:12345").await;
     elsewhere.pass(INTERVAL).await;

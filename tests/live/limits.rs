@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use crate::{
-    log,
-    place::{Browser, Node, Page},
-    support::World,
-};
+use test_support::{Jar, World, log};
+
+use crate::place::{Node, Page};
 
 /// Opens pages until one is turned away.
-async fn open_all(browser: &mut Browser, node: &Node) -> Vec<Page> {
+async fn open_all(browser: &mut Jar, node: &Node) -> Vec<Page> {
     let mut pages = Vec::new();
     loop {
         assert!(pages.len() < 10_000, "there is no limit");
-        let mut page = browser.open(node).await;
+        let mut page = node.open(browser).await;
         if page.status != 200 {
             assert_eq!(page.status, 503);
             assert_eq!(page.headers["retry-after"], "5");
@@ -29,36 +27,33 @@ async fn open_all(browser: &mut Browser, node: &Node) -> Vec<Page> {
 async fn open_by_many_logins(node: &Node, code: &str, logins: usize) -> Vec<Page> {
     let mut pages = Vec::new();
     for _ in 0..logins {
-        pages.extend(open_all(&mut Browser::of(node, code).await, node).await);
+        pages.extend(open_all(&mut node.logged_in(code).await, node).await);
     }
     pages
 }
 
 async fn is_let_in(node: &Node, code: &str) -> Page {
-    let mut page = Browser::of(node, code).await.open(node).await;
-    page.is_in().await;
-    page
+    node.page(&mut node.logged_in(code).await).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_login_has_16_pages_and_one_user_64() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
+    let node = Node::new();
+    let mut browser = node.logged_in("12345").await;
     let mut of_login = open_all(&mut browser, &node).await;
     assert_eq!(of_login.len(), 16);
     of_login.pop();
     of_login.extend(open_all(&mut browser, &node).await);
     assert_eq!(of_login.len(), 16, "a place comes back");
 
-    let mut of_user = open_by_many_logins(&node, "code:12345", 9).await;
+    let mut of_user = open_by_many_logins(&node, "12345", 9).await;
     assert_eq!(of_user.len(), 64 - 16);
     assert_eq!(node.layer.live_pages(), 64);
-    let _other = is_let_in(&node, "code:67890").await;
+    let _other = is_let_in(&node, "67890").await;
 
     // The places of one login are there for another.
     drop(of_login);
-    of_user.extend(open_by_many_logins(&node, "code:12345", 2).await);
+    of_user.extend(open_by_many_logins(&node, "12345", 2).await);
     assert_eq!(of_user.len(), 64);
     drop(of_user);
     assert_eq!(node.layer.live_pages(), 1);
@@ -72,10 +67,10 @@ async fn the_limits_are_settings() {
         .most_live_pages_per_login(2)
         .most_live_pages_per_user(5);
     let node = Node::with(&world, layer);
-    let mut browser = Browser::of(&node, "code:12345").await;
+    let mut browser = node.logged_in("12345").await;
     let of_login = open_all(&mut browser, &node).await;
     assert_eq!(of_login.len(), 2);
-    let of_user = open_by_many_logins(&node, "code:12345", 3).await;
+    let of_user = open_by_many_logins(&node, "12345", 3).await;
     assert_eq!(of_user.len(), 3);
 }
 
@@ -83,17 +78,17 @@ async fn the_limits_are_settings() {
 async fn one_account_leaves_a_quarter_of_the_places_to_others() {
     let world = World::new();
     let node = Node::with(&world, world.builder().most_live_pages(50));
-    let taken = open_by_many_logins(&node, "code:12345", 10).await;
+    let taken = open_by_many_logins(&node, "12345", 10).await;
     assert_eq!(taken.len(), 37);
     let mut others = Vec::new();
     for other in 0..13 {
-        let mut browser = Browser::of(&node, &format!("code:other{other}")).await;
+        let mut browser = node.logged_in(&format!("other{other}")).await;
         let first = open_all(&mut browser, &node).await;
         assert_eq!(first.len(), 1, "the reserve is for first pages");
         others.extend(first);
     }
     assert_eq!(node.layer.live_pages(), 50);
-    let mut browser = Browser::of(&node, "code:one-more").await;
+    let mut browser = node.logged_in("one-more").await;
     assert_eq!(browser.status(&node, "/auth/live").await, 503);
     drop(taken);
     assert_eq!(open_all(&mut browser, &node).await.len(), 16);
@@ -105,21 +100,21 @@ async fn a_page_without_a_login_takes_no_place() {
     let node = Node::with(&world, world.builder().most_live_pages(1));
     let mut open = Vec::new();
     for _ in 0..3 {
-        let page = Browser::default().open(&node).await;
+        let page = node.open(&mut Jar::default()).await;
         assert_eq!(page.status, 200);
         open.push(page);
     }
     assert_eq!(node.layer.live_pages(), 0);
-    let _page = is_let_in(&node, "code:12345").await;
+    let _page = is_let_in(&node, "12345").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_connects_anew_takes_over_its_own_place() {
     let world = World::new();
     let node = Node::with(&world, world.builder().most_live_pages_per_login(2));
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let elsewhere = Browser::of(&node, "code:12345").await;
-    let other = Browser::of(&node, "code:67890").await;
+    let mut browser = node.logged_in("12345").await;
+    let elsewhere = node.logged_in("12345").await;
+    let other = node.logged_in("67890").await;
     let mut pages = Vec::new();
     for (mut browser, name) in [
         (browser.clone(), "a"),
@@ -153,9 +148,8 @@ async fn a_page_that_connects_anew_takes_over_its_own_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_pages_is_one_line_a_second() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
+    let node = Node::new();
+    let mut browser = node.logged_in("12345").await;
     log::listen();
     let _pages = open_all(&mut browser, &node).await;
     log::assert_one(&["WARN", "count=1 ", "by_login=1 "], "the first at once");

@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use axum_clef::ClefLayer;
+use test_support::Browser;
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
-use crate::{
-    counted::world,
-    page::Page,
-    support::{Browser, World},
-};
+use crate::{counted::world, page::Page, place::HOUR};
 
 const PEOPLE: usize = 100;
 const EACH: usize = 5;
@@ -21,9 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn every_page_of_whoever_is_logged_out_is_told_and_no_other() {
     let (world, users) = world(None);
     // No question comes in between: what is told is told at once.
-    let layer = ClefLayer::builder(World::SITE, users.clone(), world.stored())
-        .provider(world.provider.clone())
-        .live_interval(Duration::from_secs(60 * 60));
+    let layer = world.builder_of(&users).live_interval(HOUR);
     let node = world.node_with(layer.build().unwrap()).await;
 
     let (told, mut who) = mpsc::unbounded_channel();

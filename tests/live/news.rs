@@ -1,25 +1,19 @@
 //! Stores that hear what other nodes write.
 
-use std::{collections::HashSet, sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
-use axum_clef::{
-    ClefLayer, LogoutKey, LogoutNews, LogoutReason, ProviderSession, RevocationKey, Subject,
-};
-use tokio::sync::broadcast::{self, Sender};
+use axum_clef::{LogoutKey, LogoutNews, LogoutReason, ProviderSession, RevocationKey, Subject};
+use test_support::{ISSUER, text};
+use tokio::sync::broadcast::Sender;
 
 use crate::{
-    counted::{Counted, world},
-    place::{Browser, Node, text},
-    support::{World, provider::ISSUER},
+    counted::{Users, world},
+    place::{INTERVAL, Node, SECOND},
 };
-
-const SECOND: Duration = Duration::from_secs(1);
-const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Two nodes, of which the first hears news.
 struct Site {
-    world: World,
-    users: Counted,
+    users: Users,
     news: Sender<LogoutNews>,
     here: Node,
     elsewhere: Node,
@@ -29,13 +23,9 @@ impl Site {
     fn new() -> Self {
         let news = Sender::new(4);
         let (world, users) = world(Some(news.clone()));
-        let node = || {
-            let layer = ClefLayer::builder(World::SITE, users.clone(), world.stored());
-            Node::with(&world, layer.provider(world.provider.clone()))
-        };
+        let node = || Node::with(&world, world.builder_of(&users));
         let (here, elsewhere) = (node(), node());
         Self {
-            world,
             users,
             news,
             here,
@@ -64,10 +54,8 @@ async fn news_of_a_logout_is_looked_into_at_once() {
         ("session:abc", session),
     ] {
         let site = Site::new();
-        let mut browser = Browser::of(&site.here, "code:12345:sid:abc").await;
-        let mut desk = Browser::of(&site.here, "code:67890:sid:def").await;
-        let end = site.here.end(&mut browser).await;
-        let others = site.here.end(&mut desk).await;
+        let (_, end) = site.here.login("12345:sid:abc").await;
+        let (_, others) = site.here.login("67890:sid:def").await;
         site.here.pass(2 * INTERVAL).await;
         site.elsewhere.notice(notice).await;
         site.users.asked();
@@ -82,13 +70,11 @@ async fn news_of_a_logout_is_looked_into_at_once() {
 #[tokio::test(start_paused = true)]
 async fn news_of_a_sign_out_is_looked_into_at_once() {
     let site = Site::new();
-    let mut phone = Browser::of(&site.here, "code:12345").await;
-    let mut desk = Browser::of(&site.here, "code:12345").await;
+    let (mut phone, end) = site.here.login("12345").await;
+    let (_, others) = site.here.login("12345").await;
     let id = text(phone.get(&site.here, "/id").await).await;
-    let end = site.here.end(&mut phone).await;
-    let others = site.here.end(&mut desk).await;
     site.here.pass(2 * INTERVAL).await;
-    phone.post(&site.elsewhere, "/auth/sign-out").await;
+    phone.sign_out(&site.elsewhere).await;
     let key = LogoutKey::Revocation(RevocationKey::Login(id.parse().unwrap()));
     site.news.send(LogoutNews::LoggedOut(key)).unwrap();
     site.moment().await;
@@ -100,8 +86,7 @@ async fn news_of_a_sign_out_is_looked_into_at_once() {
 #[tokio::test(start_paused = true)]
 async fn news_is_a_hint_and_the_store_is_the_judge() {
     let site = Site::new();
-    let mut browser = Browser::of(&site.here, "code:12345").await;
-    let end = site.here.end(&mut browser).await;
+    let (_, end) = site.here.login("12345").await;
     site.here.pass(2 * INTERVAL).await;
     site.users.asked();
     site.news.send(person("12345")).unwrap();
@@ -114,8 +99,7 @@ async fn news_is_a_hint_and_the_store_is_the_judge() {
 #[tokio::test(start_paused = true)]
 async fn news_during_a_question_makes_for_another() {
     let site = Site::new();
-    let mut browser = Browser::of(&site.here, "code:12345").await;
-    let end = site.here.end(&mut browser).await;
+    let (_, end) = site.here.login("12345").await;
     site.here.pass(2 * INTERVAL).await;
     site.users.answered.set();
     site.news.send(person("12345")).unwrap();
@@ -134,8 +118,7 @@ async fn whoever_news_is_about_does_not_wait_behind_the_rest() {
     let site = Site::new();
     let mut ends = Vec::new();
     for number in 0..200 {
-        let mut browser = Browser::of(&site.here, &format!("code:{number}")).await;
-        ends.push(site.here.end(&mut browser).await);
+        ends.push(site.here.login(&number.to_string()).await.1);
     }
     // Eight at once: about everybody in twenty-five seconds.
     site.users.takes(SECOND);
@@ -156,13 +139,12 @@ async fn where_news_was_missed_everybody_is_asked_about_soon() {
         let site = Site::new();
         let mut ends = Vec::new();
         for number in 0..USERS {
-            let mut browser = Browser::of(&site.here, &format!("code:{number}")).await;
-            ends.push(site.here.end(&mut browser).await);
+            ends.push(site.here.login(&number.to_string()).await.1);
         }
         site.here.pass(2 * INTERVAL).await;
         site.elsewhere.notice("token:42").await;
         site.users.asked();
-        site.users.most_at_once.store(0, SeqCst);
+        site.users.questions.forget_most();
         site.users.takes(Duration::from_millis(50));
         if lags {
             for _ in 0..10 {
@@ -174,7 +156,7 @@ async fn where_news_was_missed_everybody_is_asked_about_soon() {
         site.here.pass(SECOND + Duration::from_millis(100)).await;
         let asked: HashSet<_> = site.users.asked().into_iter().collect();
         assert_eq!(asked.len(), USERS);
-        assert!(site.users.most_at_once.load(SeqCst) <= 8);
+        assert!(site.users.questions.most() <= 8);
         for (number, end) in ends.iter().enumerate() {
             assert_eq!(end.has_ended(), number == 42);
         }
@@ -184,19 +166,18 @@ async fn where_news_was_missed_everybody_is_asked_about_soon() {
 #[tokio::test(start_paused = true)]
 async fn where_news_does_not_come_the_interval_shows_it() {
     let mut site = Site::new();
-    let mut browser = Browser::of(&site.here, "code:12345").await;
-    let end = site.here.end(&mut browser).await;
+    let (mut browser, end) = site.here.login("12345").await;
     site.elsewhere.notice("token:12345").await;
     site.moment().await;
     site.here.pass(INTERVAL).await;
     assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
 
     // Nor when nobody sends any more.
-    browser.log_in(&site.here, "code:12345").await;
+    browser.log_in(&site.here, "12345").await;
     let end = site.here.end(&mut browser).await;
     site.here.pass(INTERVAL).await;
-    site.news = broadcast::Sender::new(1);
-    site.users.news = None;
+    site.news = Sender::new(1);
+    site.users.hook.news = None;
     site.elsewhere.notice("token:12345:again").await;
     site.here.pass(INTERVAL).await;
     assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
@@ -205,18 +186,14 @@ async fn where_news_does_not_come_the_interval_shows_it() {
 #[tokio::test(start_paused = true)]
 async fn what_was_told_before_anybody_listened_is_not_missed() {
     let site = Site::new();
-    let mut browser = Browser::of(&site.here, "code:12345").await;
-    site.world.slow.set();
-    let request = browser.request(axum::http::Request::get("/late"));
-    let late = tokio::spawn(tower::ServiceExt::oneshot(site.here.app.clone(), request));
-    site.world.slow.reached().await;
+    let mut browser = site.here.logged_in("12345").await;
+    let late = site.here.listen_late(&browser).await;
     site.elsewhere.notice("token:12345").await;
     let unheard = site.news.send(person("12345"));
     assert!(unheard.is_err(), "nobody listens yet");
-    site.world.slow.go();
-    assert_eq!(late.await.unwrap().unwrap().status(), 200);
+    site.here.go_on(late).await;
     site.here.pass(SECOND).await;
     let end = site.here.taken();
     assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
-    browser.log_in(&site.here, "code:12345").await;
+    browser.log_in(&site.here, "12345").await;
 }

@@ -2,21 +2,16 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum::http::Request;
+use axum::http::Method;
+use test_support::{Jar, World, text};
 use tokio::{net::TcpListener, sync::oneshot, time::Instant};
 
-use crate::{
-    place::{Browser, Node},
-    support::World,
-};
+use crate::place::Node;
 
 #[tokio::test(start_paused = true)]
 async fn it_says_whether_the_login_counts_and_nothing_else() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    let node = Node::new();
+    let mut page = node.page(&mut node.logged_in("12345").await).await;
     assert_eq!(page.headers["content-type"], "text/event-stream");
     assert_eq!(page.headers["cache-control"], "no-store");
     assert_eq!(page.headers["x-accel-buffering"], "no");
@@ -28,39 +23,30 @@ async fn it_says_whether_the_login_counts_and_nothing_else() {
     let retry = lines.remove(retry.unwrap());
     let retry: u64 = retry.strip_prefix("retry: ").unwrap().parse().unwrap();
     assert!((1_000..3_000).contains(&retry), "{retry}");
-    let events = [
-        "event: logged-in",
-        "data: {}",
-        "",
-        "event: logged-out",
-        "data: {}",
-        "",
-    ];
+    let lines = lines.join("\n");
+    let events = "event: logged-in\ndata: {}\n\nevent: logged-out\ndata: {}\n";
     assert_eq!(lines, events);
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_has_no_login_hears_so_and_that_is_all() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut stranger = Browser::default();
-    let mut page = stranger.open(&node).await;
+    let node = Node::new();
+    let mut stranger = Jar::default();
+    let mut page = node.open(&mut stranger).await;
     assert_eq!(page.status, 200);
     page.hears_at_once().await;
     assert!(!page.headers.contains_key("set-cookie"));
-    assert_eq!(world.sessions.calls.load(SeqCst), 0, "nothing for nothing");
+    let calls = node.world.sessions.calls.load(SeqCst);
+    assert_eq!(calls, 0, "nothing for nothing");
     assert_eq!(stranger.status(&node, "/end").await, 401);
     let perhaps = stranger.get(&node, "/perhaps").await;
-    assert_eq!(crate::place::text(perhaps).await, "false");
+    assert_eq!(text(perhaps).await, "false");
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_shows_that_it_is_alive() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    let node = Node::new();
+    let mut page = node.page(&mut node.logged_in("12345").await).await;
     let said = page.text.len();
     page.hears_nothing_within(Duration::from_secs(61)).await;
     assert_eq!(page.text[said..].matches("event: alive\n").count(), 4);
@@ -68,9 +54,8 @@ async fn it_shows_that_it_is_alive() {
 
 #[tokio::test(start_paused = true)]
 async fn only_the_sites_own_pages_are_told() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
+    let node = Node::new();
+    let mut browser = node.logged_in("12345").await;
     for (name, value, status) in [
         ("sec-fetch-site", "cross-site", 403),
         ("sec-fetch-site", "same-site", 403),
@@ -78,20 +63,19 @@ async fn only_the_sites_own_pages_are_told() {
         ("origin", "https://evil.example", 403),
         ("origin", World::SITE, 200),
     ] {
-        let request = Request::get("/auth/live").header(name, value);
-        let answer = browser.send(&node, request).await;
+        let page = (Method::GET, "/auth/live");
+        let answer = browser.send_with(&node, page, &[(name, value)]).await;
         assert_eq!(answer.status(), status, "{name}: {value}");
     }
-    let head = browser.send(&node, Request::head("/auth/live")).await;
+    let head = browser.send(&node, Method::HEAD, "/auth/live").await;
     assert_eq!(head.status(), 405);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_cannot_answer_is_503() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let (users, sessions) = (&world.users, &world.sessions);
+    let node = Node::new();
+    let mut browser = node.logged_in("12345").await;
+    let (users, sessions) = (&node.world.users, &node.world.sessions);
     for broken in [&users.failing, &users.hanging, &sessions.failing] {
         broken.store(true, SeqCst);
         let begun = Instant::now();
@@ -103,7 +87,7 @@ async fn a_store_that_cannot_answer_is_503() {
         assert!(begun.elapsed() <= Duration::from_millis(30_030));
         assert_eq!(node.layer.live_pages(), 0);
         broken.store(false, SeqCst);
-        browser.open(&node).await.is_in().await;
+        node.page(&mut browser).await;
     }
 }
 
@@ -111,9 +95,9 @@ async fn a_store_that_cannot_answer_is_503() {
 async fn pages_have_a_limit_and_a_place_comes_back() {
     let world = World::new();
     let node = Node::with(&world, world.builder().most_live_pages(2));
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut other = Browser::of(&node, "code:67890").await;
-    let mut pages = vec![browser.open(&node).await, other.open(&node).await];
+    let mut browser = node.logged_in("12345").await;
+    let mut other = node.logged_in("67890").await;
+    let mut pages = vec![node.open(&mut browser).await, node.open(&mut other).await];
     let turned_away = browser.get(&node, "/auth/live").await;
     assert_eq!(turned_away.status(), 503);
     assert!(turned_away.headers().contains_key("retry-after"));
@@ -121,16 +105,14 @@ async fn pages_have_a_limit_and_a_place_comes_back() {
     // What a handler listens to is the application's to count.
     let _end = node.end(&mut browser).await;
     pages.pop();
-    other.open(&node).await.is_in().await;
+    node.page(&mut other).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn pages_are_ended_for_a_server_that_stops() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    let node = Node::new();
+    let mut browser = node.logged_in("12345").await;
+    let mut page = node.page(&mut browser).await;
     let end = node.end(&mut browser).await;
     node.layer.close_live_pages();
     let begun = Instant::now();
@@ -155,11 +137,10 @@ async fn a_server_that_stops_does_not_wait_for_open_pages() {
         closing.close_live_pages();
     });
     let server = tokio::spawn(server.into_future());
-    let node = Node::over(&world, layer);
-    let browser = Browser::of(&node, "code:12345").await;
-    let mut page = crate::page::Page::open(address, &browser.cookies())
-        .await
-        .unwrap();
+    let browser = Node::over(&world, layer).logged_in("12345").await;
+    let cookies = browser.header();
+    let page = crate::page::Page::open(address, cookies.to_str().unwrap());
+    let mut page = page.await.unwrap();
     assert_eq!(page.event().await.unwrap().as_deref(), Some("logged-in"));
     stop.send(()).unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(60), server).await;

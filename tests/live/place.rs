@@ -1,42 +1,65 @@
-//! A site whose time is turned, browsers without sockets, and what they leave open.
+//! A site whose time is turned, and what browsers leave open at it.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use axum::{
     Router,
-    body::{Body, BodyDataStream, to_bytes},
+    body::{Body, BodyDataStream},
     extract::FromRequestParts as _,
-    http::{HeaderMap, Request, request::Parts},
-    response::Response,
+    http::{HeaderMap, Method, Response, request::Parts},
     routing::get,
 };
 use axum_clef::{
-    ClefLayer, ClefLayerBuilder, LoggedIn, Login, LogoutSignal, UserStore, stores::Account,
+    ClefLayer, ClefLayerBuilder, LoggedIn, Login, LogoutReason, LogoutSignal, UserStore,
+    stores::Account,
 };
 use futures_util::StreamExt as _;
-use tokio::time::Instant;
-use tower::ServiceExt as _;
-
-use crate::support::World;
+use test_support::{App, Jar, World};
+use tokio::{task::JoinHandle, time::Instant};
 
 /// For what never comes; the time is turned.
-pub const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
+const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
+pub const SECOND: Duration = Duration::from_secs(1);
+pub const HOUR: Duration = Duration::from_secs(60 * 60);
+/// The default interval between two questions.
+pub const INTERVAL: Duration = Duration::from_secs(10);
 
 /// One process of the site.
 pub struct Node {
-    pub app: Router,
+    app: Router,
     pub layer: ClefLayer,
-    world: World,
+    pub world: World,
     ends: Arc<Mutex<Vec<LogoutSignal>>>,
 }
 
+impl App for Node {
+    fn app(&self) -> Router {
+        self.app.clone()
+    }
+}
+
 impl Node {
+    /// The only node of a new site.
+    pub fn new() -> Self {
+        Self::of(&World::new())
+    }
+
     pub fn of(world: &World) -> Self {
         Self::with(world, world.builder())
+    }
+
+    /// The only nodes of two sites, with logins in a store and in cookies.
+    pub fn both() -> [(&'static str, Self); 2] {
+        let world = World::new();
+        let of = |sessions| {
+            let world = World::new();
+            Self::with(&world, world.builder_over(sessions))
+        };
+        let stored = Self::of(&world);
+        [("stored", stored), ("sealed", of(world.sealed()))]
     }
 
     /// With these settings.
@@ -79,8 +102,20 @@ impl Node {
         }
     }
 
+    /// A browser of this person.
+    pub async fn logged_in(&self, person: &str) -> Jar {
+        Jar::logged_in(self, person).await
+    }
+
+    /// A new login of this person, and its end as a handler has it.
+    pub async fn login(&self, person: &str) -> (Jar, LogoutSignal) {
+        let mut browser = self.logged_in(person).await;
+        let end = self.end(&mut browser).await;
+        (browser, end)
+    }
+
     /// The end of this browser's login, as a handler has it.
-    pub async fn end(&self, browser: &mut Browser) -> LogoutSignal {
+    pub async fn end(&self, browser: &mut Jar) -> LogoutSignal {
         assert_eq!(browser.status(self, "/end").await, 200);
         self.taken()
     }
@@ -90,19 +125,36 @@ impl Node {
         self.ends.lock().unwrap().pop().unwrap()
     }
 
-    /// A logout notice; its status.
-    pub async fn notice(&self, token: &str) -> u16 {
-        let request = Request::post("/clef/logout")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(Body::from(format!("logout_token={token}")))
-            .unwrap();
-        self.send(request).await.status().as_u16()
+    /// Begins a request that is checked, and waits before it listens.
+    pub async fn listen_late(&self, browser: &Jar) -> JoinHandle<Response<Body>> {
+        self.world.slow.set();
+        let (app, browser) = (self.app(), browser.clone());
+        let late = tokio::spawn(async move { browser.ask(&app, Method::GET, "/late").await });
+        self.world.slow.reached().await;
+        late
     }
 
-    /// Sends a request, in a task of its own as a server does.
-    pub async fn send(&self, request: Request<Body>) -> Response {
-        let answer = tokio::spawn(self.app.clone().oneshot(request));
-        answer.await.expect("a panic").unwrap()
+    /// Lets that request go on to its end.
+    pub async fn go_on(&self, late: JoinHandle<Response<Body>>) {
+        self.world.slow.go();
+        assert_eq!(late.await.unwrap().status(), 200);
+    }
+
+    /// Opens a page that listens.
+    pub async fn open(&self, browser: &mut Jar) -> Page {
+        Page::of(browser.get(self, "/auth/live").await)
+    }
+
+    /// Opens a page, which is told that the login counts.
+    pub async fn page(&self, browser: &mut Jar) -> Page {
+        let mut page = self.open(browser).await;
+        page.is_in().await;
+        page
+    }
+
+    /// A logout notice; its status.
+    pub async fn notice(&self, token: &str) -> u16 {
+        test_support::notice(self, token).await
     }
 
     /// Time passes, at the stores and here.
@@ -111,75 +163,20 @@ impl Node {
         while let left = end.saturating_duration_since(Instant::now())
             && !left.is_zero()
         {
-            let step = left.min(Duration::from_secs(1));
-            self.world.clock.advance(step.as_micros() as i64);
+            let step = left.min(SECOND);
+            self.world.clock.advance_by(step);
             tokio::time::sleep(step).await;
         }
     }
 }
 
-#[derive(Clone, Default)]
-pub struct Browser(BTreeMap<String, String>);
-
-impl Browser {
-    /// Of a person who has logged in.
-    pub async fn of(node: &Node, code: &str) -> Self {
-        let mut browser = Self::default();
-        browser.log_in(node, code).await;
-        browser
-    }
-
-    pub async fn log_in(&mut self, node: &Node, code: &str) {
-        let begun = self.get(node, "/clef/login").await;
-        let location = begun.headers()["location"].to_str().unwrap();
-        let (_, state) = location.rsplit_once("state=").unwrap();
-        let callback = format!("/clef/callback?code={code}&state={state}");
-        let answer = self.get(node, &callback).await;
-        assert_eq!(answer.status(), 303, "the login of {code}");
-    }
-
-    pub async fn get(&mut self, node: &Node, path: &str) -> Response {
-        self.send(node, Request::get(path)).await
-    }
-
-    pub async fn post(&mut self, node: &Node, path: &str) -> Response {
-        self.send(node, Request::post(path)).await
-    }
-
-    pub async fn status(&mut self, node: &Node, path: &str) -> u16 {
-        self.get(node, path).await.status().as_u16()
-    }
-
-    /// Opens a page that listens.
-    pub async fn open(&mut self, node: &Node) -> Page {
-        Page::of(self.get(node, "/auth/live").await)
-    }
-
-    /// As they go out with a request.
-    pub fn cookies(&self) -> String {
-        let cookies: Vec<_> = self.0.iter().map(|(n, v)| format!("{n}={v}")).collect();
-        cookies.join("; ")
-    }
-
-    /// The request with this browser's cookies.
-    pub fn request(&self, request: axum::http::request::Builder) -> Request<Body> {
-        let request = request.header("cookie", self.cookies());
-        request.body(Body::empty()).unwrap()
-    }
-
-    pub async fn send(&mut self, node: &Node, request: axum::http::request::Builder) -> Response {
-        let answer = node.send(self.request(request)).await;
-        for cookie in answer.headers().get_all("set-cookie") {
-            let cookie = cookie.to_str().unwrap();
-            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
-            if cookie.contains("Max-Age=0") {
-                self.0.remove(name);
-            } else {
-                self.0.insert(name.to_owned(), value.to_owned());
-            }
-        }
-        answer
-    }
+/// Awaits an end that is there, or nearly.
+pub async fn ending(end: LogoutSignal) -> LogoutReason {
+    let begun = Instant::now();
+    let ending = tokio::time::timeout(PATIENCE, end).await;
+    let ending = ending.expect("it never ends");
+    assert!(begun.elapsed() <= Duration::from_millis(1));
+    ending
 }
 
 /// An open page that listens.
@@ -192,7 +189,7 @@ pub struct Page {
 }
 
 impl Page {
-    pub fn of(answer: Response) -> Self {
+    pub fn of(answer: Response<Body>) -> Self {
         let (parts, body) = answer.into_parts();
         Self {
             status: parts.status.as_u16(),
@@ -227,12 +224,25 @@ impl Page {
         assert_eq!(self.event().await.as_deref(), Some("logged-in"));
     }
 
-    /// It is told now that the login has ended, and that is all.
-    pub async fn hears_at_once(&mut self) {
+    /// It is told within that time that the login has ended, and that is all.
+    pub async fn hears_within(&mut self, time: Duration) {
         let begun = Instant::now();
         assert_eq!(self.event().await.as_deref(), Some("logged-out"));
         assert_eq!(self.event().await, None);
+        assert!(begun.elapsed() <= time, "{:?}", begun.elapsed());
+    }
+
+    /// It is told now that the login has ended, and that is all.
+    pub async fn hears_at_once(&mut self) {
+        self.hears_within(Duration::ZERO).await;
+    }
+
+    /// It is told now to connect again soon, and not that it is logged out.
+    pub async fn looks_again(&mut self) {
+        let begun = Instant::now();
+        assert_eq!(self.event().await, None);
         assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert!(self.text.ends_with("retry: 100\n\n"), "{}", self.text);
     }
 
     /// Its connection is broken off now.
@@ -247,10 +257,4 @@ impl Page {
         let event = tokio::time::timeout(time, self.event()).await;
         assert!(event.is_err(), "{event:?}");
     }
-}
-
-/// The whole text of an answer.
-pub async fn text(answer: Response) -> String {
-    let body = to_bytes(answer.into_body(), 100_000).await.unwrap();
-    String::from_utf8(body.to_vec()).unwrap()
 }

@@ -1,17 +1,15 @@
 //! The script of open pages, and how it knows whose page it is on.
 
-use axum::http::Request;
+use axum::http::Method;
 use axum_clef::{ClefLayer, Paths};
+use test_support::{Jar, ScriptedProvider, World, location, state_in, text};
 
-use crate::{
-    place::{Browser, Node, text},
-    support::{ScriptedProvider, World},
-};
+use crate::place::{Node, Page};
 
 /// What a page of this name is told of its person.
-async fn who(browser: &mut Browser, node: &Node, query: &str) -> String {
+async fn who(browser: &mut Jar, node: &Node, query: &str) -> String {
     let path = format!("/auth/live?{query}");
-    let mut page = crate::place::Page::of(browser.get(node, &path).await);
+    let mut page = Page::of(browser.get(node, &path).await);
     page.is_in().await;
     let mut lines = page.text.lines();
     let data = lines.find_map(|line| line.strip_prefix("data: "));
@@ -22,9 +20,9 @@ async fn who(browser: &mut Browser, node: &Node, query: &str) -> String {
 async fn a_page_knows_its_person_again_and_nothing_else_of_them() {
     let world = World::new();
     let (node, other_node) = (Node::of(&world), Node::of(&world));
-    let mut alex = Browser::of(&node, "code:12345").await;
-    let mut again = Browser::of(&other_node, "code:12345").await;
-    let mut noor = Browser::of(&node, "code:67890").await;
+    let mut alex = node.logged_in("12345").await;
+    let mut again = other_node.logged_in("12345").await;
+    let mut noor = node.logged_in("67890").await;
     let page = "page=0123456789abcdef";
     let told = who(&mut alex, &node, page).await;
     assert!(told.starts_with("{\"who\":\""), "{told}");
@@ -33,7 +31,7 @@ async fn a_page_knows_its_person_again_and_nothing_else_of_them() {
     assert_ne!(who(&mut alex, &node, "page=other").await, told);
     assert_eq!(who(&mut alex, &node, "").await, "{}");
     node.notice("token:12345").await;
-    alex.log_in(&node, "code:12345").await;
+    alex.log_in(&node, "12345").await;
     assert_eq!(who(&mut alex, &node, page).await, told, "a new login");
 }
 
@@ -41,7 +39,7 @@ async fn a_page_knows_its_person_again_and_nothing_else_of_them() {
 async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
     let world = World::new();
     let node = Node::of(&world);
-    let mut stranger = Browser::default();
+    let mut stranger = Jar::default();
     let answer = stranger.get(&node, "/auth/live.js").await;
     assert_eq!(answer.status(), 200);
     let headers = answer.headers().clone();
@@ -59,8 +57,10 @@ async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
         (headers["etag"].to_str().unwrap(), 304),
         ("\"another\"", 200),
     ] {
-        let request = Request::get("/auth/live.js").header("if-none-match", tags);
-        let answer = stranger.send(&node, request).await;
+        let script = (Method::GET, "/auth/live.js");
+        let answer = stranger
+            .send_with(&node, script, &[("if-none-match", tags)])
+            .await;
         assert_eq!(answer.status(), status);
         assert_eq!(answer.headers()["etag"], headers["etag"]);
     }
@@ -80,7 +80,7 @@ async fn the_script_of_several_providers_leads_back_to_the_first() {
     let layer = world.builder().live_path("/open");
     let layer = layer.provider_at(staff, ScriptedProvider::other());
     let node = Node::with(&world, layer);
-    let script = text(Browser::default().get(&node, "/open.js").await).await;
+    let script = text(Jar::default().get(&node, "/open.js").await).await;
     let places = r#"["/open","/clef/login?next=%2Fopen%2Fback"]"#;
     assert!(script.contains(places), "{script}");
 }
@@ -89,15 +89,24 @@ async fn the_script_of_several_providers_leads_back_to_the_first() {
 async fn a_login_over_a_page_ends_where_its_window_closes() {
     let world = World::new();
     let node = Node::of(&world);
-    let mut browser = Browser::default();
-    let begun = browser
-        .get(&node, "/clef/login?next=%2Fauth%2Flive%2Fback")
-        .await;
-    let location = begun.headers()["location"].to_str().unwrap();
-    let (_, state) = location.rsplit_once("state=").unwrap();
-    let callback = format!("/clef/callback?code=code:12345&state={state}");
-    let landed = browser.get(&node, &callback).await;
-    assert_eq!(landed.headers()["location"], "/auth/live/back");
+    let mut browser = Jar::default();
+    let mut lands = async |path: &str| {
+        let start = format!("/clef/login?next=%2F{path}");
+        let begun = browser.get(&node, &start).await;
+        let state = state_in(location(&begun));
+        let callback = format!("/clef/callback?code=code:12345&state={state}");
+        location(&browser.get(&node, &callback).await).to_owned()
+    };
+    assert_eq!(lands("auth%2Flive%2Fback").await, "/auth/live/back");
+    // But at no other of the routes.
+    for path in [
+        "auth%2Flive",
+        "auth%2Flive.js",
+        "auth%2Fsign-out",
+        "clef%2Fcallback",
+    ] {
+        assert_eq!(lands(path).await, "/", "{path}");
+    }
     let back = browser.get(&node, "/auth/live/back").await;
     assert_eq!(back.status(), 200);
     assert_eq!(back.headers()["cache-control"], "no-store");
@@ -108,20 +117,4 @@ async fn a_login_over_a_page_ends_where_its_window_closes() {
     assert_eq!(back.headers()["cross-origin-opener-policy"], "same-origin");
     let page = text(back).await;
     assert!(page.contains(r#"<script src="/auth/live.js" data-back defer>"#));
-
-    // But to no other of the routes.
-    for path in [
-        "auth%2Flive",
-        "auth%2Flive.js",
-        "auth%2Fsign-out",
-        "clef%2Fcallback",
-    ] {
-        let path = format!("/clef/login?next=%2F{path}");
-        let begun = browser.get(&node, &path).await;
-        let location = begun.headers()["location"].to_str().unwrap();
-        let (_, state) = location.rsplit_once("state=").unwrap();
-        let callback = format!("/clef/callback?code=code:12345&state={state}");
-        let landed = browser.get(&node, &callback).await;
-        assert_eq!(landed.headers()["location"], "/");
-    }
 }

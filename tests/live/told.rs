@@ -2,55 +2,29 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::{ClefLayer, LogoutReason, Subject};
+use axum_clef::{LogoutReason, Subject};
+use test_support::{ISSUER, World};
 use tokio::time::Instant;
 
 use crate::{
     counted,
-    place::{Browser, Node, PATIENCE, Page},
-    support::{World, provider::ISSUER},
+    place::{HOUR, INTERVAL, Node, SECOND, ending},
 };
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const INTERVAL: Duration = Duration::from_secs(10);
 /// Far less than the interval.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// A site with logins in a store or in cookies.
-fn site(sealed: bool) -> (World, Node) {
-    let world = World::new();
-    let sessions = match sealed {
-        true => world.sealed(),
-        false => world.stored(),
-    };
-    let node = Node::with(&world, world.builder_over(sessions));
-    (world, node)
-}
-
-/// Awaits an end that is there, or nearly.
-async fn ending(end: axum_clef::LogoutSignal) -> LogoutReason {
-    let begun = Instant::now();
-    let ending = tokio::time::timeout(PATIENCE, end).await;
-    let ending = ending.expect("it never ends");
-    assert!(begun.elapsed() <= MOMENT, "{:?}", begun.elapsed());
-    ending
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_webhook_tells_every_listener_of_the_person_and_nobody_else() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut phone = Browser::of(&node, "code:12345").await;
-    let mut desk = Browser::of(&node, "code:12345").await;
-    let mut other = Browser::of(&node, "code:67890").await;
-    let mut pages = [phone.open(&node).await, desk.open(&node).await];
-    let mut others = other.open(&node).await;
+    let node = Node::new();
+    let mut phone = node.logged_in("12345").await;
+    let mut desk = node.logged_in("12345").await;
+    let mut other = node.logged_in("67890").await;
+    let mut pages = [node.page(&mut phone).await, node.page(&mut desk).await];
+    let mut others = node.page(&mut other).await;
     let end = node.end(&mut desk).await;
     let others_end = node.end(&mut other).await;
-    for page in pages.iter_mut().chain([&mut others]) {
-        page.is_in().await;
-    }
     assert!(!end.has_ended());
 
     assert_eq!(node.notice("token:12345").await, 200);
@@ -66,10 +40,8 @@ async fn the_webhook_tells_every_listener_of_the_person_and_nobody_else() {
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_future_and_its_clones_end() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let end = node.end(&mut browser).await;
+    let node = Node::new();
+    let (_, end) = node.login("12345").await;
     let waiting: Vec<_> = (0..3).map(|_| tokio::spawn(end.clone())).collect();
     let mut given_up = end.clone();
     let early = tokio::time::timeout(MOMENT, &mut given_up).await;
@@ -84,42 +56,32 @@ async fn a_waiting_future_and_its_clones_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_logout_by_the_application_is_told_too() {
-    for sealed in [false, true] {
-        let (world, node) = site(sealed);
+    for (_, node) in Node::both() {
         for by_user in [true, false] {
-            let mut browser = Browser::of(&node, "code:12345").await;
-            let mut page = browser.open(&node).await;
-            page.is_in().await;
-            match by_user {
-                true => drop(browser.post(&node, "/everywhere").await),
-                false => {
-                    let subject = Subject::new(ISSUER, "12345");
-                    let known = node.layer.logouts().log_out_subject(&subject).await;
-                    assert_eq!(known, Ok(true));
-                }
+            let mut browser = node.logged_in("12345").await;
+            let mut page = node.page(&mut browser).await;
+            if by_user {
+                browser.post(&node, "/everywhere").await;
+            } else {
+                let subject = Subject::new(ISSUER, "12345");
+                let known = node.layer.logouts().log_out_subject(&subject).await;
+                assert_eq!(known, Ok(true));
             }
             page.hears_at_once().await;
         }
-        drop(world);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_logout_by_one_subject_is_told_to_logins_by_the_users_other_one() {
-    let (world, users) = counted::world(None);
-    let layer = ClefLayer::builder(World::SITE, users, world.stored());
-    let node = Node::with(&world, layer.provider(world.provider.clone()));
+    let (node, _) = counted::node();
     for (by, token) in [
-        ("code:12345", "token:12345.work"),
-        ("code:12345.work", "token:12345:again"),
-        ("code:12345.work", "token:12345.work:again"),
+        ("12345", "token:12345.work"),
+        ("12345.work", "token:12345:again"),
+        ("12345.work", "token:12345.work:again"),
     ] {
-        let mut browser = Browser::of(&node, by).await;
-        let mut other = Browser::of(&node, "code:67890").await;
-        let mut page = browser.open(&node).await;
-        let mut others = other.open(&node).await;
-        page.is_in().await;
-        others.is_in().await;
+        let mut page = node.page(&mut node.logged_in(by).await).await;
+        let mut others = node.page(&mut node.logged_in("67890").await).await;
         assert_eq!(node.notice(token).await, 200);
         page.hears_at_once().await;
         others.hears_nothing_within(HOUR).await;
@@ -128,27 +90,20 @@ async fn a_logout_by_one_subject_is_told_to_logins_by_the_users_other_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_logout_that_cannot_be_written_yet_is_told_at_once() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
-    world.users.failing.store(true, SeqCst);
+    let node = Node::new();
+    let mut page = node.page(&mut node.logged_in("12345").await).await;
+    node.world.users.failing.store(true, SeqCst);
     assert_eq!(node.notice("token:12345").await, 503);
     page.hears_at_once().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sign_out_is_told_to_this_browser_alone() {
-    for sealed in [false, true] {
-        for path in ["/auth/sign-out", "/leave"] {
-            let (_world, node) = site(sealed);
-            let mut phone = Browser::of(&node, "code:12345").await;
-            let mut desk = Browser::of(&node, "code:12345").await;
-            let mut page = phone.open(&node).await;
-            let mut others = desk.open(&node).await;
-            page.is_in().await;
-            others.is_in().await;
+    for path in ["/auth/sign-out", "/leave"] {
+        for (_, node) in Node::both() {
+            let mut phone = node.logged_in("12345").await;
+            let mut page = node.page(&mut phone).await;
+            let mut others = node.page(&mut node.logged_in("12345").await).await;
             let end = node.end(&mut phone).await;
             phone.post(&node, path).await;
             page.hears_at_once().await;
@@ -160,15 +115,12 @@ async fn a_sign_out_is_told_to_this_browser_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sign_out_that_cannot_be_written_yet_is_told_at_once() {
-    for sealed in [false, true] {
-        let (world, node) = site(sealed);
-        let mut browser = Browser::of(&node, "code:12345").await;
-        let mut page = browser.open(&node).await;
-        page.is_in().await;
-        world.users.revoke_fails.store(true, SeqCst);
+    for (_, node) in Node::both() {
+        let mut browser = node.logged_in("12345").await;
+        let mut page = node.page(&mut browser).await;
+        node.world.users.revoke_fails.store(true, SeqCst);
         let begun = Instant::now();
-        let answer = browser.post(&node, "/auth/sign-out").await;
-        assert_eq!(answer.status(), 503);
+        assert_eq!(browser.sign_out(&node).await.status(), 503);
         assert!(begun.elapsed() < Duration::from_secs(10));
         page.hears_at_once().await;
     }
@@ -176,74 +128,50 @@ async fn a_sign_out_that_cannot_be_written_yet_is_told_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_whose_login_is_replaced_looks_again() {
-    for sealed in [false, true] {
-        let (_world, node) = site(sealed);
-        let mut browser = Browser::of(&node, "code:12345").await;
-        let mut page = browser.open(&node).await;
-        page.is_in().await;
+    for (_, node) in Node::both() {
+        let mut browser = node.logged_in("12345").await;
+        let mut page = node.page(&mut browser).await;
         let end = node.end(&mut browser).await;
-        browser.log_in(&node, "code:12345").await;
+        browser.log_in(&node, "12345").await;
         assert_eq!(ending(end).await, LogoutReason::SessionGone);
-        looks_again(&mut page).await;
-        browser.open(&node).await.is_in().await;
+        page.looks_again().await;
+        node.page(&mut browser).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_page_whose_record_is_gone_looks_again() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    let node = Node::new();
+    let mut browser = node.logged_in("12345").await;
+    let mut page = node.page(&mut browser).await;
     let end = node.end(&mut browser).await;
-    let record = world.sessions.last_saved();
-    world.sessions.inner.delete(&record.id).await.unwrap();
+    let sessions = &node.world.sessions;
+    let record = sessions.last_saved();
+    sessions.inner.delete(&record.id).await.unwrap();
     node.pass(INTERVAL).await;
     assert_eq!(end.reason(), Some(LogoutReason::SessionGone));
-    looks_again(&mut page).await;
-    browser.open(&node).await.hears_at_once().await;
-}
-
-/// The page is told now to connect again soon, and not that it is logged out.
-async fn looks_again(page: &mut Page) {
-    let begun = Instant::now();
-    assert_eq!(page.event().await, None);
-    assert_eq!(begun.elapsed(), Duration::ZERO);
-    assert!(page.text.ends_with("retry: 100\n\n"), "{}", page.text);
+    page.looks_again().await;
+    node.open(&mut browser).await.hears_at_once().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_session_at_the_provider_is_told_to_its_own_logins() {
-    for sealed in [false, true] {
-        let (world, node) = site(sealed);
-        world.provider.names_sessions.store(true, SeqCst);
-        let mut phone = Browser::of(&node, "code:12345:sid:abc").await;
-        let mut desk = Browser::of(&node, "code:12345:sid:def").await;
-        let mut without = Browser::of(&node, "code:12345").await;
-        let mut page = phone.open(&node).await;
-        let mut others = desk.open(&node).await;
-        let mut without = without.open(&node).await;
-        for page in [&mut page, &mut others, &mut without] {
-            page.is_in().await;
-        }
+    for (_, node) in Node::both() {
+        node.world.provider.names_sessions.store(true, SeqCst);
+        let mut page = node.page(&mut node.logged_in("12345:sid:abc").await).await;
+        let mut others = node.page(&mut node.logged_in("12345:sid:def").await).await;
+        let mut without = node.page(&mut node.logged_in("12345").await).await;
+        // The page is told once the stores are asked, which they are at once.
         assert_eq!(node.notice("session:abc").await, 200);
-        hears_soon(&mut page).await;
+        page.hears_within(MOMENT).await;
         others.hears_nothing_within(HOUR).await;
         without.hears_nothing_within(HOUR).await;
 
         // With its subject, the logins that have no session too.
         assert_eq!(node.notice("session:unknown:of:12345").await, 200);
-        hears_soon(&mut without).await;
+        without.hears_within(MOMENT).await;
         others.hears_nothing_within(HOUR).await;
     }
-}
-
-/// The page is told once the stores are asked, which they are at once.
-async fn hears_soon(page: &mut Page) {
-    let begun = Instant::now();
-    assert_eq!(page.event().await.as_deref(), Some("logged-out"));
-    assert!(begun.elapsed() <= MOMENT);
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,25 +179,20 @@ async fn without_revocations_the_end_of_a_session_is_told_to_the_whole_user() {
     let world = World::new();
     world.users.no_revocations.store(true, SeqCst);
     let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345:sid:def").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    let mut page = node.page(&mut node.logged_in("12345:sid:def").await).await;
     assert_eq!(node.notice("session:other:of:12345").await, 200);
     page.hears_at_once().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_login_from_after_the_logout_is_not_told() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345:sid:abc").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    let node = Node::new();
+    let mut browser = node.logged_in("12345:sid:abc").await;
+    let mut page = node.page(&mut browser).await;
     node.notice("token:12345").await;
     page.hears_at_once().await;
-    browser.log_in(&node, "code:12345:sid:abc").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    browser.log_in(&node, "12345:sid:abc").await;
+    let mut page = node.page(&mut browser).await;
     // The same notice again changes nothing.
     assert_eq!(node.notice("token:12345").await, 200);
     page.hears_nothing_within(HOUR).await;
@@ -277,27 +200,22 @@ async fn a_login_from_after_the_logout_is_not_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_logout_between_the_check_and_the_listening_is_not_missed() {
-    for sealed in [false, true] {
-        for what in [
-            "token:12345",
-            "session:abc",
-            "/auth/sign-out",
-            "/leave",
-            "a login",
-        ] {
-            let (world, node) = site(sealed);
-            let mut browser = Browser::of(&node, "code:12345:sid:abc").await;
+    for what in [
+        "token:12345",
+        "session:abc",
+        "/auth/sign-out",
+        "/leave",
+        "a login",
+    ] {
+        for (kind, node) in Node::both() {
+            let mut browser = node.logged_in("12345:sid:abc").await;
             // There is a listener already, so that what follows starts no watch.
-            let mut other = Browser::of(&node, "code:67890").await;
-            let _others = node.end(&mut other).await;
-            node.pass(Duration::from_secs(1)).await;
-            world.slow.set();
-            let request = browser.request(axum::http::Request::get("/late"));
-            let late = tokio::spawn(tower::ServiceExt::oneshot(node.app.clone(), request));
-            world.slow.reached().await;
+            let _other = node.login("67890").await;
+            node.pass(SECOND).await;
+            let late = node.listen_late(&browser).await;
             let expected = match what {
                 "a login" => {
-                    browser.log_in(&node, "code:12345:sid:abc").await;
+                    browser.log_in(&node, "12345:sid:abc").await;
                     LogoutReason::SessionGone
                 }
                 path if path.starts_with('/') => {
@@ -309,27 +227,21 @@ async fn a_logout_between_the_check_and_the_listening_is_not_missed() {
                     LogoutReason::LoggedOut
                 }
             };
-            world.slow.go();
-            assert_eq!(late.await.unwrap().unwrap().status(), 200);
-            assert_eq!(ending(node.taken()).await, expected, "{what}, {sealed}");
+            node.go_on(late).await;
+            assert_eq!(ending(node.taken()).await, expected, "{what}, {kind}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_begins_to_listen_while_a_logout_is_owed_is_told() {
-    let world = World::new();
-    let node = Node::of(&world);
-    let mut browser = Browser::of(&node, "code:12345").await;
-    world.slow.set();
-    let request = browser.request(axum::http::Request::get("/late"));
-    let late = tokio::spawn(tower::ServiceExt::oneshot(node.app.clone(), request));
-    world.slow.reached().await;
+    let node = Node::new();
+    let mut browser = node.logged_in("12345").await;
+    let late = node.listen_late(&browser).await;
     // The store says nothing of it yet.
-    world.users.log_out_panics.store(true, SeqCst);
+    node.world.users.log_out_panics.store(true, SeqCst);
     assert_eq!(node.notice("token:12345").await, 503);
-    world.slow.go();
-    assert_eq!(late.await.unwrap().unwrap().status(), 200);
+    node.go_on(late).await;
     assert_eq!(ending(node.taken()).await, LogoutReason::LoggedOut);
     assert_eq!(browser.status(&node, "/account").await, 401);
 }
@@ -338,15 +250,14 @@ async fn whoever_begins_to_listen_while_a_logout_is_owed_is_told() {
 async fn a_login_ends_with_its_lifetime() {
     let world = World::new();
     let node = Node::with(&world, world.builder().lifetime(HOUR));
-    let mut browser = Browser::of(&node, "code:12345").await;
+    let mut browser = node.logged_in("12345").await;
     node.pass(HOUR / 2).await;
     let end = node.end(&mut browser).await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
-    node.pass(HOUR / 2 - Duration::from_secs(2)).await;
+    let mut page = node.page(&mut browser).await;
+    node.pass(HOUR / 2 - 2 * SECOND).await;
     assert!(!end.has_ended());
     // Sooner than the interval would show it.
-    node.pass(Duration::from_secs(3)).await;
+    node.pass(3 * SECOND).await;
     assert_eq!(end.reason(), Some(LogoutReason::Expired));
     page.hears_at_once().await;
 }
@@ -354,10 +265,9 @@ async fn a_login_ends_with_its_lifetime() {
 #[tokio::test(start_paused = true)]
 async fn a_login_that_ends_before_it_is_first_asked_about_does_so() {
     let world = World::new();
-    let lifetime = Duration::from_secs(2);
+    let lifetime = 2 * SECOND;
     let node = Node::with(&world, world.builder().lifetime(lifetime));
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let end = node.end(&mut browser).await;
+    let (_, end) = node.login("12345").await;
     node.pass(lifetime + Duration::from_millis(50)).await;
     assert_eq!(end.reason(), Some(LogoutReason::Expired));
 }
@@ -366,21 +276,18 @@ async fn a_login_that_ends_before_it_is_first_asked_about_does_so() {
 async fn a_page_that_is_left_open_goes_idle_and_a_use_keeps_it() {
     let world = World::new();
     let node = Node::with(&world, world.builder().idle_expiry(DAY));
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    let mut browser = node.logged_in("12345").await;
+    let _page = node.page(&mut browser).await;
     // Coming back after a loss is no use either.
     node.pass(DAY / 2).await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    let mut page = node.page(&mut browser).await;
     let end = node.end(&mut browser).await;
     assert!(!end.has_ended(), "this was one");
     node.pass(DAY * 3 / 4).await;
     page.hears_nothing_within(MOMENT).await;
     assert!(!end.has_ended());
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
-    node.pass(DAY / 4 + Duration::from_secs(2)).await;
+    let mut page = node.page(&mut browser).await;
+    node.pass(DAY / 4 + 2 * SECOND).await;
     assert_eq!(end.reason(), Some(LogoutReason::Expired));
     page.hears_at_once().await;
     assert_eq!(browser.status(&node, "/account").await, 401);
@@ -390,23 +297,21 @@ async fn a_page_that_is_left_open_goes_idle_and_a_use_keeps_it() {
 async fn a_page_with_a_sealed_login_looks_again_when_it_may_be_idle() {
     let world = World::new();
     let node = Node::with(&world, world.builder_over(world.sealed()).idle_expiry(DAY));
-    let mut browser = Browser::of(&node, "code:12345").await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    let mut browser = node.logged_in("12345").await;
+    let mut page = node.page(&mut browser).await;
     let end = node.end(&mut browser).await;
     node.pass(DAY * 3 / 4).await;
     page.hears_nothing_within(MOMENT).await;
     // The browser alone has the time of this use.
     assert_eq!(browser.status(&node, "/account").await, 200);
-    node.pass(DAY / 4 + Duration::from_secs(2)).await;
+    node.pass(DAY / 4 + 2 * SECOND).await;
     assert_eq!(end.reason(), Some(LogoutReason::SessionGone));
-    looks_again(&mut page).await;
-    let mut page = browser.open(&node).await;
-    page.is_in().await;
+    page.looks_again().await;
+    let mut page = node.page(&mut browser).await;
 
     // Without a use it is idle, though the page was open.
     node.pass(DAY * 3 / 4).await;
-    looks_again(&mut page).await;
-    browser.open(&node).await.hears_at_once().await;
+    page.looks_again().await;
+    node.open(&mut browser).await.hears_at_once().await;
     assert_eq!(browser.status(&node, "/account").await, 401);
 }

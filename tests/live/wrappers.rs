@@ -14,10 +14,9 @@ use axum::{
 };
 use axum_clef::LogoutSignal;
 use futures_util::{StreamExt as _, stream};
+use test_support::{Browser, Node, World};
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
-
-use crate::support::{Browser, Node, World};
 
 /// For what comes over a socket, and never for what is told.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,7 +67,9 @@ async fn echo(mut socket: WebSocket, mut end: LogoutSignal) {
     }
 }
 
-async fn site(world: &World, go_on: &Arc<Notify>) -> Node {
+/// A node, and a browser that is logged in there.
+async fn site(go_on: &Arc<Notify>) -> (Node, Browser) {
+    let world = World::new();
     let layer = world.layer();
     let (chunked, sized) = (Arc::clone(go_on), Arc::clone(go_on));
     let more =
@@ -96,15 +97,15 @@ async fn site(world: &World, go_on: &Arc<Notify>) -> Node {
                 get(|end: LogoutSignal| async move { end.body(Body::from(PIECE)) }),
             );
     let app = world.pages(layer.routes().merge(more)).layer(layer.clone());
-    world.serve(app, layer).await
+    let node = world.serve(app, layer).await;
+    let browser = Browser::new();
+    browser.log_in(&node, "12345").await;
+    (node, browser)
 }
 
 #[tokio::test]
 async fn a_stream_of_events_ends() {
-    let world = World::new();
-    let node = site(&world, &Arc::default()).await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (node, browser) = site(&Arc::default()).await;
     let mut events = browser.get(&node, "/events").send().await.unwrap();
     let first = events.chunk().await.unwrap().unwrap();
     assert_eq!(first, "data: first\n\n");
@@ -116,11 +117,8 @@ async fn a_stream_of_events_ends() {
 #[tokio::test]
 async fn a_download_breaks_off_and_looks_so() {
     for path in ["/archive", "/archive/sized"] {
-        let world = World::new();
         let go_on = Arc::default();
-        let node = site(&world, &go_on).await;
-        let browser = Browser::new();
-        browser.log_in(&node, "12345").await;
+        let (node, browser) = site(&go_on).await;
         let mut archive = browser.get(&node, path).send().await.unwrap();
         assert_eq!(archive.chunk().await.unwrap().unwrap(), PIECE);
         assert_eq!(node.notice("token:12345").await, 200);
@@ -133,11 +131,7 @@ async fn a_download_breaks_off_and_looks_so() {
 
 #[tokio::test]
 async fn what_is_done_before_is_whole() {
-    let world = World::new();
-    let go_on = Arc::new(Notify::new());
-    let node = site(&world, &go_on).await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (node, browser) = site(&Arc::default()).await;
     let whole = browser.get(&node, "/whole").send().await.unwrap();
     assert_eq!(whole.content_length(), Some(PIECE.len() as u64));
     assert_eq!(whole.bytes().await.unwrap(), PIECE);
@@ -147,10 +141,7 @@ async fn what_is_done_before_is_whole() {
 
 #[tokio::test]
 async fn a_socket_closes_with_a_policy_violation() {
-    let world = World::new();
-    let node = site(&world, &Arc::default()).await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (node, browser) = site(&Arc::default()).await;
     let mut request = node
         .url("/socket")
         .replace("http", "ws")

@@ -3,13 +3,8 @@
 //!
 //! `MODEL_CASES` is the number of runs, `MODEL_SEED` repeats those of an earlier time.
 
-mod browser;
-#[path = "../leased/bus.rs"]
-mod bus;
-mod holds;
 mod oracle;
 mod play;
-mod provider;
 mod steps;
 mod tally;
 mod world;

@@ -3,10 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{steps::BROWSERS, world::SECOND};
+use test_support::MINUTE;
+
+use crate::steps::BROWSERS;
 
 /// How far ahead a stamp may lie before it is not believed.
-const MOST_AHEAD: i64 = 5 * 60 * SECOND;
+const MOST_AHEAD: i64 = 5 * MINUTE;
 
 /// What must come of a request or a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

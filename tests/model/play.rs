@@ -4,17 +4,16 @@ use std::{collections::HashMap, mem, sync::atomic::Ordering::SeqCst};
 
 use axum::{
     body::Body,
-    http::{Method, Request, header},
+    http::{Method, Request},
 };
+use test_support::{Answer, App as _, Hold, Jar, answer, notice_request, settle, state_in};
 use tokio::task::JoinHandle;
 
 use crate::{
-    browser::{Answer, Browser, send, spawn},
-    holds::Hold,
     oracle::{LoginNumber, Oracle, Verdict},
     steps::{BROWSERS, NODES, Run, Step},
     tally::Tally,
-    world::{Node, Stores, World, settle},
+    world::{Node, Stores, World},
 };
 
 /// A violation, in words.
@@ -37,7 +36,7 @@ struct Play {
     people: [Person; BROWSERS],
     logins: Vec<HeldLogin>,
     works: Vec<HeldWork>,
-    copies: Vec<(Browser, Option<LoginNumber>)>,
+    copies: Vec<(Jar, Option<LoginNumber>)>,
     notices: Vec<HeldNotice>,
     tokens: Vec<Token>,
     /// What each node has done with each token: the status from now on.
@@ -55,7 +54,7 @@ struct Play {
 /// A person at a browser.
 #[derive(Default)]
 struct Person {
-    browser: Browser,
+    browser: Jar,
     /// Logins begun: the state, and as whom.
     attempts: Vec<(String, usize)>,
     /// How often the browser has logged in or signed out.
@@ -210,11 +209,11 @@ impl Play {
         }
         let somebody = &mut self.people[browser];
         let request = somebody.browser.request(Method::GET, "/clef/login");
-        let answer = send(&self.world.nodes[node], request).await;
+        let answer = answer(&self.world.nodes[node], request).await;
         expect(&answer, 303)?;
-        somebody.browser.take(&answer);
-        let (_, state) = answer.location.split_once('?').unwrap();
-        somebody.attempts.push((state.to_owned(), person));
+        somebody.browser.take(&answer.headers);
+        let state = state_in(answer.location());
+        somebody.attempts.push((state, person));
         Ok(())
     }
 
@@ -261,7 +260,7 @@ impl Play {
         // The end of the login that it replaces may wait for the store, or for leases.
         self.settle_logout(&login.answer, fails).await;
         let answer = login.answer.await.unwrap();
-        self.people[login.browser].browser.take(&answer);
+        self.people[login.browser].browser.take(&answer.headers);
         if !in_time {
             self.oracle.login_vanishes(login.id);
             return expect(&answer, 502);
@@ -269,7 +268,7 @@ impl Play {
         let verdict = self.oracle.login_verdict(login.id);
         let reading = self.world.nodes[login.node].reading() - 1;
         let (surely_back, perhaps_back) = self.oracle.stepped_back(login.id, (first, reading));
-        let succeeded = match (answer.status.as_u16(), verdict) {
+        let succeeded = match (answer.status, verdict) {
             (503, _) if perhaps_back => false,
             (303, Verdict::Accept(_) | Verdict::Either(_)) if !surely_back => true,
             (403, Verdict::Refuse(_) | Verdict::Either(_)) => false,
@@ -379,7 +378,7 @@ impl Play {
         expect(&answer, 200)?;
         let somebody = &mut self.people[work.browser];
         // It may bring a renewal, of the login from before too, and nothing else.
-        somebody.browser.take(&answer);
+        somebody.browser.take(&answer.headers);
         if work.epoch != somebody.epoch {
             self.tally.old_answers += 1;
         }
@@ -400,10 +399,10 @@ impl Play {
         self.settle_logout(&answer, fails).await;
         let answer = answer.await.unwrap();
         let somebody = &mut self.people[browser];
-        somebody.browser.take(&answer);
+        somebody.browser.take(&answer.headers);
         somebody.epoch += 1;
         // The end of a login that has ended is written already.
-        let written = match (answer.status.as_u16(), fails, has_ended) {
+        let written = match (answer.status, fails, has_ended) {
             (303, false, _) | (303, true, Some(true) | None) => true,
             (503, true, Some(false) | None) => false,
             (status, ..) => return Err(format!("the sign-out is answered {status}")),
@@ -425,13 +424,10 @@ impl Play {
     async fn notice(&mut self, token: usize, node: usize, held: bool) -> Outcome {
         let Token { text, person } = &self.tokens[token];
         let (text, person) = (text.clone(), *person);
-        let request = Request::post("/clef/logout")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(format!("logout_token={text}")))
-            .unwrap();
+        let request = notice_request(&text);
         if let Some(status) = self.applied.get(&(node, token)) {
             let status = *status;
-            expect(&send(&self.world.nodes[node], request).await, status)?;
+            expect(&answer(&self.world.nodes[node], request).await, status)?;
             self.tally.replays += 1;
             return self.ask_everywhere(Some(person)).await;
         }
@@ -551,17 +547,18 @@ impl Play {
     }
 
     fn spawn(&self, node: usize, request: Request<Body>) -> JoinHandle<Answer> {
-        spawn(&self.world.nodes[node], request)
+        let app = self.world.nodes[node].app();
+        tokio::spawn(async move { answer(&app, request).await })
     }
 }
 
 /// The person that a request with these cookies is taken for.
-async fn who_is(node: &Node, jar: &mut Browser) -> Result<String, String> {
+async fn who_is(node: &Node, jar: &mut Jar) -> Result<String, String> {
     let request = jar.request(Method::GET, "/account");
-    let answer = send(node, request).await;
-    jar.take(&answer);
-    match answer.status.as_u16() {
-        200 => Ok(answer.body),
+    let answer = answer(node, request).await;
+    jar.take(&answer.headers);
+    match answer.status {
+        200 => Ok(answer.text),
         401 => Ok("nobody".to_owned()),
         status => Err(format!("a request is answered {status}")),
     }

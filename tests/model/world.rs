@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -14,21 +14,24 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    BoxError, ClefLayer, IdentityStore, LoggedIn, LoginCheck, LoginReference, Profile,
-    RevocationKey, SessionKey, Sessions, Subject, Timestamp, UserStore,
+    ClefLayer, IdentityStore, LoggedIn, SessionKey, Sessions, Timestamp,
     leased::Leased,
-    stores::{Account, MemoryUserStore, SqliteUserStore},
+    stores::{Account, SqliteUserStore},
 };
 use tempfile::TempDir;
+use test_support::{
+    About, App, Call, Holds, Hook, HookedUsers, MINUTE, ScriptedProvider, TestClock, Wire,
+    World as AnySite,
+    hook::{Flag, StoreError},
+    settle,
+};
 use tower_sessions::MemoryStore;
 use tower_sessions_sqlx_store::SqliteStore;
 
-use crate::{bus::Wire, holds::Holds, provider::HeldProvider, steps::Run};
+use crate::steps::Run;
 
-pub const SECOND: i64 = 1_000_000;
 /// Far less than what clocks that run apart make of a lease.
 const STEP: Duration = Duration::from_millis(4);
-const SITE: &str = "http://127.0.0.1:9";
 
 /// Where users and logins are kept. Both session stores upsert when they save, so a record
 /// that was deleted comes back with a renewal that still had it.
@@ -62,10 +65,10 @@ impl Stores {
 pub struct World {
     pub nodes: Vec<Node>,
     pub holds: Holds,
-    pub logouts_fail: Arc<AtomicBool>,
+    pub logouts_fail: Flag,
     stores: Stores,
     wire: Wire,
-    time: Arc<AtomicI64>,
+    clock: TestClock,
     /// The files of the stores, as long as the world lasts.
     _files: Option<TempDir>,
 }
@@ -75,8 +78,8 @@ pub struct Node {
     /// Of the bus, where there is one.
     pub cut: Arc<AtomicBool>,
     skew: i64,
-    time: Arc<AtomicI64>,
-    pending: Box<dyn Fn() -> usize>,
+    clock: TestClock,
+    pending: Box<dyn Fn() -> usize + Send + Sync>,
 }
 
 impl World {
@@ -87,7 +90,7 @@ impl World {
             logouts_fail: Arc::default(),
             stores,
             wire: Wire::default(),
-            time: Arc::new(AtomicI64::new(Timestamp::now().as_micros())),
+            clock: TestClock::new(),
             _files: None,
         };
         let proves = run.bus.unwrap_or_default();
@@ -95,7 +98,7 @@ impl World {
         let nodes = run.skews.iter().zip(run.rates);
         match stores {
             Stores::Memory | Stores::Sealed | Stores::LeasedMemory => {
-                let users = MemoryUserStore::new();
+                let users = world.clock.users();
                 let sessions = match stores {
                     Stores::Sealed => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
                     _ => MemoryStore::default().into(),
@@ -124,8 +127,8 @@ impl World {
 
     /// The clock of a node: a microsecond later at every look.
     fn clock(&self, skew: i64) -> impl Fn() -> Timestamp + Send + Sync + 'static {
-        let time = Arc::clone(&self.time);
-        move || Timestamp::from_micros(time.fetch_add(1, SeqCst) + skew * 60 * SECOND)
+        let clock = self.clock.clone();
+        move || Timestamp::from_micros(clock.read().as_micros() + skew * MINUTE)
     }
 
     fn add_node(
@@ -135,10 +138,7 @@ impl World {
         users: impl IdentityStore<User = Account>,
         sessions: Sessions,
     ) {
-        let users = FailingUsers {
-            inner: users,
-            logouts_fail: Arc::clone(&self.logouts_fail),
-        };
+        let users = HookedUsers::with(users, LogoutsFail(Arc::clone(&self.logouts_fail)));
         let end = self.wire.end();
         let cut = Arc::clone(&end.cut);
         let Some(lease) = self.stores.lease() else {
@@ -159,8 +159,12 @@ impl World {
         users: impl IdentityStore<User = Account>,
         sessions: Sessions,
     ) {
-        let provider = HeldProvider(self.holds.clone());
-        let layer = ClefLayer::builder(SITE, users, sessions)
+        let at_provider = self.holds.clone();
+        let provider = ScriptedProvider::default().with_step(move |_, secret| {
+            let holds = at_provider.clone();
+            async move { Ok(holds.pass(&secret, String::new()).await) }
+        });
+        let layer = ClefLayer::builder(AnySite::SITE, users, sessions)
             .provider(provider)
             .build()
             .unwrap();
@@ -182,14 +186,14 @@ impl World {
         self.nodes.push(Node {
             router,
             cut,
-            skew: skew * 60 * SECOND,
-            time: Arc::clone(&self.time),
+            skew: skew * MINUTE,
+            clock: self.clock.clone(),
             pending: Box::new(move || layer.pending_logouts()),
         });
     }
 
     pub async fn advance_clock(&self, seconds: i64) {
-        self.time.fetch_add(seconds * SECOND, SeqCst);
+        self.clock.advance(seconds * test_support::SECOND);
     }
 
     /// Lets the time of timers pass, which is not the time of stamps.
@@ -223,7 +227,7 @@ impl World {
 impl Node {
     /// What the clock of this node shows at the next look.
     pub fn reading(&self) -> i64 {
-        self.time.load(SeqCst) + self.skew
+        self.clock.next() + self.skew
     }
 
     pub fn pending_logouts(&self) -> usize {
@@ -231,10 +235,9 @@ impl Node {
     }
 }
 
-/// Lets every task run as far as it can without waiting.
-pub async fn settle() {
-    for _ in 0..30 {
-        tokio::task::yield_now().await;
+impl App for Node {
+    fn app(&self) -> Router {
+        self.router.clone()
     }
 }
 
@@ -242,69 +245,21 @@ fn id(user: &Account) -> String {
     user.profile().subject.id().to_owned()
 }
 
-/// Users in a store that at times takes no logouts.
-struct FailingUsers<S> {
-    inner: S,
-    logouts_fail: Arc<AtomicBool>,
-}
+/// At times the user store accepts no logouts.
+#[derive(Clone)]
+struct LogoutsFail(Flag);
 
-impl<S> FailingUsers<S> {
-    fn works(&self) -> Result<(), BoxError> {
-        match self.logouts_fail.load(SeqCst) {
-            true => Err("the store takes no logouts".into()),
-            false => Ok(()),
-        }
-    }
-}
-
-impl<S: IdentityStore<User = Account>> UserStore for FailingUsers<S> {
-    type User = Account;
-
-    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.inner.load(id).await
-    }
-
-    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.inner.log_in(id).await
-    }
-
-    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        self.works()?;
-        self.inner.log_out(id).await
-    }
-
-    async fn now(&self) -> Result<Timestamp, BoxError> {
-        self.inner.now().await
-    }
-
-    async fn check_login(
+impl Hook for LogoutsFail {
+    async fn around<T: Send>(
         &self,
-        login: LoginReference<'_>,
-    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
-        self.inner.check_login(login).await
-    }
-
-    fn keeps_revocations(&self) -> bool {
-        self.inner.keeps_revocations()
-    }
-
-    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
-        self.works()?;
-        self.inner.revoke(keys, keep_until).await
-    }
-
-    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
-        self.inner.revoked_at(key).await
-    }
-}
-
-impl<S: IdentityStore<User = Account>> IdentityStore for FailingUsers<S> {
-    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.inner.find_or_create(profile).await
-    }
-
-    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
-        self.works()?;
-        self.inner.log_out_subject(subject).await
+        call: Call,
+        _: About<'_>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let logs_out = matches!(call, Call::LogOut | Call::LogOutSubject | Call::Revoke);
+        match logs_out && self.0.load(SeqCst) {
+            true => Err(StoreError::down("the store accepts no logouts")),
+            false => work.await,
+        }
     }
 }

@@ -1,30 +1,33 @@
 //! Goes through all schedules of a scenario, depth first.
 
-use std::future::Future;
-
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::FutureExt as _;
+use test_support::settle;
 
 use crate::{
     gates::Gates,
-    world::{Kind, World},
+    world::{Actor, Kind, Scene},
 };
 
-/// A request or several, one after the other.
-pub type Actor = BoxFuture<'static, ()>;
+/// Runs a scenario once for each order in which its actors can go on, with logins kept in each of
+/// these ways. `prepare` makes the scene and what the actors do in it, `check` asserts what has
+/// become of it. There must be at least so many schedules.
+pub fn explore(
+    kinds: &[Kind],
+    at_least: usize,
+    prepare: impl AsyncFn(&mut Scene) -> Vec<Actor>,
+    check: impl AsyncFn(&Scene),
+) {
+    for kind in kinds {
+        let schedules = explore_kind(*kind, &prepare, &check);
+        assert!(schedules >= at_least, "{kind:?}: {schedules} schedules");
+    }
+}
 
-/// Runs a scenario once for each order in which its actors can go on. `prepare` makes the world
-/// and what the actors do in it, `check` looks at what has become of it.
-///
-/// Returns the number of schedules.
-pub fn explore<S, P, C>(
+fn explore_kind(
     kind: Kind,
-    prepare: impl Fn(World) -> P,
-    check: impl Fn(World, S) -> C,
-) -> usize
-where
-    P: Future<Output = (S, Vec<Actor>)>,
-    C: Future<Output = ()>,
-{
+    prepare: impl AsyncFn(&mut Scene) -> Vec<Actor>,
+    check: impl AsyncFn(&Scene),
+) -> usize {
     // Which of those who wait goes on, at each step; and how many there were.
     let mut schedule: Vec<(usize, usize)> = Vec::new();
     let mut schedules = 0;
@@ -35,11 +38,11 @@ where
             .build()
             .unwrap();
         schedule = runtime.block_on(async {
-            let world = World::new(kind);
-            let (state, actors) = prepare(world.clone()).await;
-            let taken = run(&world.gates, actors, &schedule).await;
-            let order = world.gates.passed();
-            let checked = std::panic::AssertUnwindSafe(check(world, state));
+            let mut scene = Scene::new(kind);
+            let actors = prepare(&mut scene).await;
+            let taken = run(&scene.gates, actors, &schedule).await;
+            let order = scene.gates.passed();
+            let checked = std::panic::AssertUnwindSafe(check(&scene));
             if let Err(panic) = checked.catch_unwind().await {
                 eprintln!("{kind:?}, the order was: {order:#?}");
                 std::panic::resume_unwind(panic);
@@ -96,11 +99,4 @@ async fn run(
     }
     gates.open();
     taken
-}
-
-/// Lets everybody run as far as they can.
-async fn settle() {
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
 }

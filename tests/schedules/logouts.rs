@@ -1,189 +1,97 @@
 //! Logouts, while others read and write.
 
-use std::sync::{Arc, Mutex, atomic::Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
 use futures_util::FutureExt as _;
 
 use crate::{
-    explorer::{Actor, explore},
-    world::{Browser, Kind, World},
+    explorer::explore,
+    world::{Kind, Scene},
 };
-
-type Statuses = Arc<Mutex<Vec<u16>>>;
-
-fn notice(world: &World, token: &'static str, statuses: &Statuses) -> Actor {
-    let (world, statuses) = (world.clone(), Arc::clone(statuses));
-    async move {
-        let status = world.notice(token).await;
-        statuses.lock().unwrap().push(status);
-    }
-    .boxed()
-}
-
-/// A request that is under way, and renews its login.
-fn work(world: &World, browser: &Browser) -> Actor {
-    world.until_renewals_are_due();
-    let (world, browser) = (world.clone(), browser.clone());
-    async move {
-        browser.send(&world, "POST", "/work").await;
-    }
-    .boxed()
-}
-
-/// Requests that began once the notice was answered, while another still runs.
-fn asks_after_the_answer(world: &World, browser: &Browser, statuses: &Statuses) -> Actor {
-    let (world, browser, statuses) = (world.clone(), browser.clone(), Arc::clone(statuses));
-    async move {
-        world.gates.pass("a browser asks").await;
-        let answered = !statuses.lock().unwrap().is_empty();
-        let served = browser.is_served(&world).await;
-        assert!(!(answered && served), "the logout was answered before");
-    }
-    .boxed()
-}
 
 #[test]
 fn a_logout_while_a_request_renews_its_login() {
-    let prepare = async |world: World| {
-        let browser = Browser::default();
-        browser.log_in(&world, "alex").await;
-        let statuses = Statuses::default();
-        let actors = vec![work(&world, &browser), notice(&world, "alex", &statuses)];
-        ((browser, statuses), actors)
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex").await;
+        vec![scene.work(), scene.notice("alex")]
     };
-    let check = async |world: World, (browser, statuses): (Browser, Statuses)| {
-        assert_eq!(*statuses.lock().unwrap(), [200]);
-        assert!(!browser.is_served(&world).await);
-    };
-    let schedules = explore(Kind::Stored, prepare, check);
-    assert!(schedules > 20, "{schedules}");
+    explore(Kind::STORED, 21, prepare, async |scene| {
+        assert_eq!(scene.statuses(), [200]);
+        assert!(!scene.serves(&scene.browser).await);
+    });
 }
 
 #[test]
 fn a_logout_while_others_ask() {
-    let prepare = async |world: World| {
-        let browser = Browser::default();
-        browser.log_in(&world, "alex").await;
-        let statuses = Statuses::default();
-        let actors = vec![
-            notice(&world, "alex", &statuses),
-            asks_after_the_answer(&world, &browser, &statuses),
-            asks_after_the_answer(&world, &browser, &statuses),
-        ];
-        ((browser, statuses), actors)
-    };
-    let check = async |world: World, (browser, _): (Browser, Statuses)| {
-        assert!(!browser.is_served(&world).await);
-    };
-    let schedules = explore(Kind::Stored, prepare, check);
-    assert!(schedules > 100, "{schedules}");
+    for (person, others, at_least) in [("alex", 2, 101), ("alex:home", 1, 11)] {
+        let prepare = async |scene: &mut Scene| {
+            scene.log_in(person).await;
+            let mut actors = vec![scene.notice(person)];
+            actors.extend((0..others).map(|_| scene.ask(&scene.browser)));
+            actors
+        };
+        explore(Kind::STORED, at_least, prepare, async |scene| {
+            assert!(!scene.serves(&scene.browser).await, "{person}");
+        });
+    }
 }
 
 #[test]
 fn a_logout_that_the_store_does_not_take_at_first() {
-    let prepare = async |world: World| {
-        let browser = Browser::default();
-        browser.log_in(&world, "alex").await;
-        world.users.failures.store(2, SeqCst);
-        let statuses = Statuses::default();
-        let actors = vec![
-            notice(&world, "alex", &statuses),
-            asks_after_the_answer(&world, &browser, &statuses),
-        ];
-        ((browser, statuses), actors)
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex").await;
+        scene.failures.store(2, SeqCst);
+        vec![scene.notice("alex"), scene.ask(&scene.browser)]
     };
-    let check = async |world: World, (browser, statuses): (Browser, Statuses)| {
-        assert_eq!(*statuses.lock().unwrap(), [200]);
-        assert!(!browser.is_served(&world).await);
-        browser.log_in(&world, "alex").await;
-        assert!(browser.is_served(&world).await, "and then it is over");
-    };
-    let schedules = explore(Kind::Stored, prepare, check);
-    assert!(schedules > 5, "{schedules}");
+    explore(Kind::STORED, 6, prepare, async |scene| {
+        assert_eq!(scene.statuses(), [200]);
+        assert!(!scene.serves(&scene.browser).await);
+        scene.assert_new_login_works("alex").await;
+    });
 }
 
 #[test]
 fn one_notice_twice_at_once() {
-    let prepare = async |world: World| {
-        let statuses = Statuses::default();
-        Browser::default().log_in(&world, "alex").await;
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex").await;
         let again = {
-            let (world, notice) = (world.clone(), notice(&world, "alex!1", &statuses));
+            let (gates, notice) = (scene.gates.clone(), scene.notice("alex!1"));
             async move {
-                world.gates.pass("the notice comes again").await;
+                gates.pass("the notice comes again").await;
                 notice.await;
             }
         };
-        let actors = vec![notice(&world, "alex!1", &statuses), again.boxed()];
-        (statuses, actors)
+        vec![scene.notice("alex!1"), again.boxed()]
     };
-    let check = async |world: World, statuses: Statuses| {
-        assert_eq!(*statuses.lock().unwrap(), [200, 200]);
-        assert_eq!(world.users.logouts.load(SeqCst), 1, "one effect");
-    };
-    let schedules = explore(Kind::Stored, prepare, check);
-    assert!(schedules > 3, "{schedules}");
+    explore(Kind::STORED, 4, prepare, async |scene| {
+        assert_eq!(scene.statuses(), [200, 200]);
+        assert_eq!(scene.logouts.load(SeqCst), 1, "one effect");
+    });
 }
 
 #[test]
 fn two_logouts_of_one_person_at_once() {
-    let prepare = async |world: World| {
-        let browser = Browser::default();
-        browser.log_in(&world, "alex").await;
-        let statuses = Statuses::default();
-        let actors = vec![
-            notice(&world, "alex!1", &statuses),
-            notice(&world, "alex!2", &statuses),
-        ];
-        ((browser, statuses), actors)
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex").await;
+        vec![scene.notice("alex!1"), scene.notice("alex!2")]
     };
-    let check = async |world: World, (browser, statuses): (Browser, Statuses)| {
-        assert_eq!(*statuses.lock().unwrap(), [200, 200]);
+    explore(Kind::STORED, 11, prepare, async |scene| {
+        assert_eq!(scene.statuses(), [200, 200]);
         // The later one settles the one before, wherever that is by then.
-        assert!(world.users.logouts.load(SeqCst) >= 1);
-        assert!(!browser.is_served(&world).await);
-    };
-    let schedules = explore(Kind::Stored, prepare, check);
-    assert!(schedules > 10, "{schedules}");
-}
-
-#[test]
-fn the_end_of_a_session_at_the_provider_while_others_ask() {
-    let prepare = async |world: World| {
-        let browser = Browser::default();
-        browser.log_in(&world, "alex:home").await;
-        let statuses = Statuses::default();
-        let actors = vec![
-            notice(&world, "alex:home", &statuses),
-            asks_after_the_answer(&world, &browser, &statuses),
-        ];
-        (browser, actors)
-    };
-    let check = async |world: World, browser: Browser| {
-        assert!(!browser.is_served(&world).await);
-    };
-    let schedules = explore(Kind::Stored, prepare, check);
-    assert!(schedules > 10, "{schedules}");
+        assert!(scene.logouts.load(SeqCst) >= 1);
+        assert!(!scene.serves(&scene.browser).await);
+    });
 }
 
 #[test]
 fn the_end_of_one_session_leaves_the_other_alone() {
-    let prepare = async |world: World| {
-        let (home, work) = (Browser::default(), Browser::default());
-        home.log_in(&world, "alex:home").await;
-        work.log_in(&world, "alex:work").await;
-        let statuses = Statuses::default();
-        let stays = {
-            let (world, work) = (world.clone(), work.clone());
-            async move { assert!(work.is_served(&world).await, "at work Alex stays") }
-        };
-        let actors = vec![notice(&world, "alex:home", &statuses), stays.boxed()];
-        ((home, work), actors)
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex:home").await;
+        scene.other.log_in(scene, "alex:work").await;
+        vec![scene.notice("alex:home"), scene.stay(&scene.other)]
     };
-    let check = async |world: World, (home, work): (Browser, Browser)| {
-        assert!(!home.is_served(&world).await);
-        assert!(work.is_served(&world).await);
-    };
-    let schedules = explore(Kind::Stored, prepare, check);
-    assert!(schedules > 5, "{schedules}");
+    explore(Kind::STORED, 6, prepare, async |scene| {
+        assert!(!scene.serves(&scene.browser).await);
+        assert!(scene.serves(&scene.other).await);
+    });
 }

@@ -1,45 +1,27 @@
-//! One site: its stores and provider hold each call before they answer it.
+//! One site whose stores and provider hold each call, and what requests do at it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst},
-    },
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, atomic::Ordering::SeqCst};
 
-use async_trait::async_trait;
 use axum::{
     Router,
-    body::Body,
     extract::FromRequestParts as _,
-    http::{Request, header, request::Parts},
+    http::{Method, request::Parts},
     routing::{get, post},
 };
 use axum_clef::{
-    BoxError, ClefLayer, IdentityStore, LoggedIn, LoginCheck, LoginReference, LogoutSignal,
-    Profile, ProviderSession, RevocationKey, SessionKey, SessionStore, Sessions, Subject,
-    Timestamp, UserStore,
-    clef::Clef,
-    provider::{
-        CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope,
-        Provider, ProviderError, ProviderErrorKind, ProviderLogin,
-    },
-    stores::{Account, MemoryUserStore},
+    ClefLayer, LoggedIn, LogoutSignal, RevocationKey, SessionKey, Sessions, stores::Account,
 };
-use secrecy::{ExposeSecret as _, SecretString};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use test_support::{
+    About, App, Asked, Call, Hook, HookedSessions, HookedUsers, Jar, MINUTE, ScriptedProvider,
+    TestClock, World,
+    hook::{Count, StoreError},
+    notice,
+};
 use tower::ServiceExt as _;
-use tower_sessions::{
-    MemoryStore,
-    session::{Id, Record},
-    session_store,
-};
-use url::Url;
+use tower_sessions::MemoryStore;
 
 use crate::gates::Gates;
-
-const ISSUER: &str = "https://clef.test";
 
 /// Where logins are kept.
 #[derive(Debug, Clone, Copy)]
@@ -49,47 +31,56 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 2] = [Self::Stored, Self::Sealed];
+    pub const ALL: &[Self] = &[Self::Stored, Self::Sealed];
+    pub const STORED: &[Self] = &[Self::Stored];
 }
 
+/// A request or several, one after the other.
+pub type Actor = BoxFuture<'static, ()>;
+
+/// A site, its browsers, and the statuses of the answers so far.
 #[derive(Clone)]
-pub struct World {
+pub struct Scene {
+    pub kind: Kind,
     pub gates: Gates,
-    pub users: HeldUsers,
-    pub router: Router,
+    /// How many logouts were written.
+    pub logouts: Count,
+    /// How many logouts fail before one is written.
+    pub failures: Count,
+    router: Router,
     /// Of the requests of `/listen`.
     pub listeners: Arc<Mutex<Vec<LogoutSignal>>>,
-    clock: Arc<AtomicI64>,
+    clock: TestClock,
+    pub browser: Browser,
+    /// Has the cookies that the browser had after its login.
+    pub copy: Browser,
+    pub other: Browser,
+    statuses: Arc<Mutex<Vec<u16>>>,
 }
 
-impl World {
+impl App for Scene {
+    fn app(&self) -> Router {
+        self.router.clone()
+    }
+}
+
+impl Scene {
     pub fn new(kind: Kind) -> Self {
         let gates = Gates::default();
-        let clock = Arc::new(AtomicI64::new(Timestamp::now().as_micros()));
-        let reads = Arc::clone(&clock);
-        // A microsecond later at every look.
-        let inner = MemoryUserStore::new()
-            .with_clock(move || Timestamp::from_micros(reads.fetch_add(1, SeqCst)));
-        let users = HeldUsers {
-            inner,
+        let clock = TestClock::new();
+        let gated = Gated {
             gates: gates.clone(),
-            logouts: Arc::default(),
-            failures: Arc::default(),
+            logouts: Count::default(),
+            failures: Count::default(),
         };
+        let users = HookedUsers::with(clock.users(), gated.clone());
         let sessions = match kind {
-            Kind::Stored => Sessions::stored(HeldSessions {
-                inner: MemoryStore::default(),
-                gates: gates.clone(),
-            }),
+            Kind::Stored => HookedSessions::with(MemoryStore::default(), gated.clone()).into(),
             Kind::Sealed => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
         };
-        let provider = HeldProvider(gates.clone());
-        let layer = ClefLayer::builder("http://127.0.0.1:9", users.clone(), sessions)
-            .provider(provider)
-            .build()
-            .unwrap();
-        let slow = gates.clone();
-        let late = gates.clone();
+        let layer = ClefLayer::builder(World::SITE, users, sessions);
+        let layer = layer.provider(provider(&gates)).build().unwrap();
+        let (slow, late) = (gates.clone(), gates.clone());
         let listeners = Arc::<Mutex<Vec<LogoutSignal>>>::default();
         let listening = Arc::clone(&listeners);
         let router = Router::new()
@@ -111,69 +102,126 @@ impl World {
             .merge(layer.routes())
             .layer(layer);
         Self {
+            kind,
             gates,
-            users,
+            logouts: gated.logouts,
+            failures: gated.failures,
             router,
             listeners,
             clock,
+            browser: Browser::default(),
+            copy: Browser::default(),
+            other: Browser::default(),
+            statuses: Arc::default(),
         }
+    }
+
+    /// Logs the browser in, and copies its cookies.
+    pub async fn log_in(&mut self, person: &str) {
+        self.browser.log_in(self, person).await;
+        self.copy = self.browser.copy();
     }
 
     /// Moves the clock of the users on, so that the next request renews its login.
     pub fn until_renewals_are_due(&self) {
-        let hours = Duration::from_secs(2 * 60 * 60).as_micros();
-        self.clock.fetch_add(i64::try_from(hours).unwrap(), SeqCst);
+        self.clock.advance(2 * 60 * MINUTE);
     }
 
-    /// Sends a logout notice. Gives the status.
-    pub async fn notice(&self, token: &str) -> u16 {
-        let request = Request::post("/clef/logout")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(format!("logout_token={token}")));
-        let response = self.router.clone().oneshot(request.unwrap()).await;
-        response.unwrap().status().as_u16()
+    /// The statuses of notices, sign-outs and callbacks, in the order of their answers.
+    pub fn statuses(&self) -> Vec<u16> {
+        self.statuses.lock().unwrap().clone()
+    }
+
+    /// Sends a logout notice: `alex` for the person, `alex:home` for one session, and anything
+    /// after a `!`.
+    pub async fn send_notice(&self, token: &str) -> u16 {
+        let (token, id) = token.split_once('!').unwrap_or((token, ""));
+        let token = match token.split_once(':') {
+            Some((person, session)) => format!("session:{session}:of:{person}:{id}"),
+            None => format!("token:{token}:{id}"),
+        };
+        notice(self, &token).await
+    }
+
+    pub fn notice(&self, token: &'static str) -> Actor {
+        let scene = self.clone();
+        async move {
+            let status = scene.send_notice(token).await;
+            scene.statuses.lock().unwrap().push(status);
+        }
+        .boxed()
+    }
+
+    /// A request whose status is recorded.
+    pub fn request(&self, browser: &Browser, method: Method, path: &str) -> Actor {
+        let (scene, browser, path) = (self.clone(), browser.clone(), path.to_owned());
+        async move {
+            let status = browser.send(&scene, method, &path).await;
+            scene.statuses.lock().unwrap().push(status);
+        }
+        .boxed()
+    }
+
+    pub fn sign_out(&self, browser: &Browser) -> Actor {
+        self.request(browser, Method::POST, "/auth/sign-out")
+    }
+
+    /// A request of a page, whose status is not recorded.
+    pub fn visit(&self, browser: &Browser, method: Method, path: &'static str) -> Actor {
+        let (scene, browser) = (self.clone(), browser.clone());
+        async move {
+            browser.send(&scene, method, path).await;
+        }
+        .boxed()
+    }
+
+    /// A request that is under way, and renews its login.
+    pub fn work(&self) -> Actor {
+        self.until_renewals_are_due();
+        self.visit(&self.browser, Method::POST, "/work")
+    }
+
+    /// A request that must not be served once a notice or a sign-out was answered.
+    pub fn ask(&self, browser: &Browser) -> Actor {
+        let (scene, browser) = (self.clone(), browser.clone());
+        async move {
+            scene.gates.pass("a browser asks").await;
+            let answered = !scene.statuses().is_empty();
+            let served = browser.is_served(&scene).await;
+            assert!(!(answered && served), "the logout was answered before");
+        }
+        .boxed()
+    }
+
+    /// A request that must be served.
+    pub fn stay(&self, browser: &Browser) -> Actor {
+        let (scene, browser) = (self.clone(), browser.clone());
+        async move { assert!(browser.is_served(&scene).await, "it stays logged in") }.boxed()
+    }
+
+    #[track_caller]
+    pub fn serves(&self, browser: &Browser) -> impl Future<Output = bool> {
+        browser.is_served(self)
+    }
+
+    /// The browser can log in again.
+    pub async fn assert_new_login_works(&self, person: &str) {
+        self.browser.log_in(self, person).await;
+        assert!(self.browser.is_served(self).await, "a new login works");
     }
 }
 
 /// A browser: a jar of cookies, shared by its tabs.
 #[derive(Clone, Default)]
-pub struct Browser(Arc<Mutex<BTreeMap<String, String>>>);
+pub struct Browser(Arc<Mutex<Jar>>);
 
 impl Browser {
     /// Sends a request with the cookies of now, and takes those of the answer when it arrives.
-    /// Gives status and location.
-    pub async fn send(&self, world: &World, method: &str, path: &str) -> (u16, String) {
-        let cookies: Vec<_> = {
-            let jar = self.0.lock().unwrap();
-            jar.iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect()
-        };
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::COOKIE, cookies.join("; "))
-            .body(Body::empty());
-        let response = world
-            .router
-            .clone()
-            .oneshot(request.unwrap())
-            .await
-            .unwrap();
-        let headers = response.headers();
-        let mut jar = self.0.lock().unwrap();
-        for cookie in headers.get_all(header::SET_COOKIE) {
-            let mut parts = cookie.to_str().unwrap().split("; ");
-            let (name, value) = parts.next().unwrap().split_once('=').unwrap();
-            if value.is_empty() || parts.any(|attribute| attribute == "Max-Age=0") {
-                jar.remove(name);
-            } else {
-                jar.insert(name.to_owned(), value.to_owned());
-            }
-        }
-        let location = headers.get(header::LOCATION);
-        let location = location.map(|location| location.to_str().unwrap().to_owned());
-        (response.status().as_u16(), location.unwrap_or_default())
+    pub async fn send(&self, scene: &Scene, method: Method, path: &str) -> u16 {
+        let request = self.0.lock().unwrap().request(method, path);
+        let response = scene.app().oneshot(request).await.unwrap();
+        self.0.lock().unwrap().take(response.headers());
+        response.status().as_u16()
     }
 
     /// Another one with the same cookies.
@@ -181,20 +229,21 @@ impl Browser {
         Self(Arc::new(Mutex::new(self.0.lock().unwrap().clone())))
     }
 
-    /// Begins a login, up to the callback. Gives its path and query.
-    pub async fn start(&self, world: &World, code: &str) -> String {
-        let (_, location) = self.send(world, "GET", "/clef/login").await;
-        let (_, state) = location.split_once('?').unwrap();
-        format!("/clef/callback?code={code}&state={state}")
+    /// Begins a login of `alex`, or of `alex:home` in a session. Returns the callback.
+    pub async fn start(&self, scene: &Scene, person: &str) -> String {
+        let mut jar = self.0.lock().unwrap().clone();
+        let callback = jar.begin(scene, &person.replace(':', ":sid:")).await;
+        *self.0.lock().unwrap() = jar;
+        callback
     }
 
-    pub async fn log_in(&self, world: &World, code: &str) {
-        let callback = self.start(world, code).await;
-        assert_eq!(self.send(world, "GET", &callback).await.0, 303);
+    pub async fn log_in(&self, scene: &Scene, person: &str) {
+        let callback = self.start(scene, person).await;
+        assert_eq!(self.send(scene, Method::GET, &callback).await, 303);
     }
 
-    pub async fn is_served(&self, world: &World) -> bool {
-        match self.send(world, "GET", "/account").await.0 {
+    pub async fn is_served(&self, scene: &Scene) -> bool {
+        match self.send(scene, Method::GET, "/account").await {
             200 => true,
             401 => false,
             other => panic!("{other}"),
@@ -202,188 +251,85 @@ impl Browser {
     }
 }
 
-/// What is read is read before the wait: the reader may hold what has changed since.
+/// What is read is read before the wait, so the reader may hold what has changed since.
 #[derive(Clone)]
-pub struct HeldUsers {
-    pub inner: MemoryUserStore,
+struct Gated {
     gates: Gates,
-    /// How many logouts were written.
-    pub logouts: Arc<AtomicUsize>,
-    /// How many logouts fail before one is written.
-    pub failures: Arc<AtomicUsize>,
+    logouts: Count,
+    failures: Count,
 }
 
-impl HeldUsers {
-    /// Before the effect of a logout, or its failure; after it, its answer is still to come.
-    async fn log_out<T>(
+impl Hook for Gated {
+    async fn around<T: Send>(
         &self,
-        what: &str,
-        effect: impl Future<Output = Result<T, BoxError>>,
-    ) -> Result<T, BoxError> {
-        self.gates.pass(&format!("{what} reaches the store")).await;
-        let fails = self
-            .failures
-            .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
-        if fails.is_ok() {
-            return Err("the store fails".into());
+        call: Call,
+        about: About<'_>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let logout = match (call, about) {
+            (Call::Revoke, About::Keys([RevocationKey::Login(_)], _)) => "the end of a login",
+            (Call::Revoke, About::Keys([RevocationKey::UnknownSubject(_)], _)) => {
+                "the note of an unknown subject"
+            }
+            (Call::Revoke | Call::LogOut | Call::LogOutSubject, _) => "the logout",
+            (Call::Create, _) => return self.before("the record is created", work).await,
+            (Call::Save, _) => return self.before("the record is saved", work).await,
+            (Call::Delete, _) => return self.before("the record is deleted", work).await,
+            (Call::LoadSession, _) => return self.after(work, "the record is read").await,
+            (Call::LoadUser, _) => return self.after(work, "the store answers the load").await,
+            (Call::LogIn, _) => return self.after(work, "the store answers the login").await,
+            (Call::CheckLogin, _) => return self.after(work, "the store answers the check").await,
+            (Call::RevokedAt, _) => return self.after(work, "a revocation is looked up").await,
+            (Call::FindOrCreate, _) => return self.after(work, "the store finds the user").await,
+            (Call::Now, _) => return work.await,
+        };
+        // Before the effect of a logout, or its failure; after it, its answer is still to come.
+        self.gates
+            .pass(&format!("{logout} reaches the store"))
+            .await;
+        let fails = |left: usize| left.checked_sub(1);
+        if self.failures.fetch_update(SeqCst, SeqCst, fails).is_ok() {
+            return Err(StoreError::down("the store fails"));
         }
-        let answer = effect.await?;
+        let answer = work.await?;
         self.logouts.fetch_add(1, SeqCst);
-        self.gates.pass(&format!("the store answers {what}")).await;
+        self.gates
+            .pass(&format!("the store answers {logout}"))
+            .await;
         Ok(answer)
     }
 }
 
-impl UserStore for HeldUsers {
-    type User = Account;
-
-    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let user = self.inner.load(id).await?;
-        self.gates.pass("the store answers the load").await;
-        Ok(user)
+impl Gated {
+    async fn before<T>(&self, place: &str, work: impl Future<Output = T>) -> T {
+        self.gates.pass(place).await;
+        work.await
     }
 
-    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let user = self.inner.log_in(id).await?;
-        self.gates.pass("the store answers the login").await;
-        Ok(user)
-    }
-
-    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        self.log_out("the logout", self.inner.log_out(id)).await
-    }
-
-    async fn now(&self) -> Result<Timestamp, BoxError> {
-        self.inner.now().await
-    }
-
-    async fn check_login(
+    async fn after<T, E>(
         &self,
-        login: LoginReference<'_>,
-    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
-        let check = self.inner.check_login(login).await?;
-        self.gates.pass("the store answers the check").await;
-        Ok(check)
-    }
-
-    fn keeps_revocations(&self) -> bool {
-        true
-    }
-
-    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
-        let what = match keys {
-            [RevocationKey::Login(_)] => "the end of a login",
-            [RevocationKey::UnknownSubject(_)] => "the note of an unknown subject",
-            _ => "the logout",
-        };
-        self.log_out(what, self.inner.revoke(keys, keep_until))
-            .await
-    }
-
-    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
-        let revoked_at = self.inner.revoked_at(key).await?;
-        self.gates.pass("a revocation is looked up").await;
-        Ok(revoked_at)
+        work: impl Future<Output = Result<T, E>>,
+        place: &str,
+    ) -> Result<T, E> {
+        let answer = work.await?;
+        self.gates.pass(place).await;
+        Ok(answer)
     }
 }
 
-impl IdentityStore for HeldUsers {
-    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        let user = self.inner.find_or_create(profile).await?;
-        self.gates.pass("the store finds the user").await;
-        Ok(user)
-    }
-
-    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
-        self.log_out("the logout", self.inner.log_out_subject(subject))
-            .await
-    }
-}
-
-/// Records that are upserted when they are saved.
-#[derive(Debug, Clone)]
-struct HeldSessions {
-    inner: MemoryStore,
-    gates: Gates,
-}
-
-#[async_trait]
-impl SessionStore for HeldSessions {
-    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        self.gates.pass("the record is created").await;
-        self.inner.create(record).await
-    }
-
-    async fn save(&self, record: &Record) -> session_store::Result<()> {
-        self.gates.pass("the record is saved").await;
-        self.inner.save(record).await
-    }
-
-    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let record = self.inner.load(id).await?;
-        self.gates.pass("the record is read").await;
-        Ok(record)
-    }
-
-    async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        self.gates.pass("the record is deleted").await;
-        self.inner.delete(id).await
-    }
-}
-
-/// The code `alex` is Alex, `alex:home` Alex in a session of the provider's, and so are logout
-/// tokens; what follows a `!` tells one token from another.
-struct HeldProvider(Gates);
-
-fn read(text: &str) -> Result<(Subject, Option<ProviderSession>), ProviderError> {
-    let text = text.split('!').next().unwrap_or_default();
-    if text.is_empty() {
-        return Err(ProviderError::new(ProviderErrorKind::Refused, "not good"));
-    }
-    let (person, session) = match text.split_once(':') {
-        Some((person, session)) => (person, Some(ProviderSession::new(ISSUER, session))),
-        None => (text, None),
-    };
-    Ok((Subject::new(ISSUER, person), session))
-}
-
-#[async_trait]
-impl Provider for HeldProvider {
-    fn name(&self) -> &str {
-        "Clef"
-    }
-
-    fn names_sessions(&self) -> bool {
-        true
-    }
-
-    async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
-        let mut url = Url::parse("https://clef.test/login").unwrap();
-        url.set_query(Some(login.state.expose()));
-        Ok(url)
-    }
-
-    async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
-        self.0.pass("the code is exchanged").await;
-        let (person, session) = read(code.code.expose_secret())?;
-        let login = ProviderLogin::new(Profile::new(person));
-        Ok(match session {
-            Some(session) => login.in_session(session),
-            None => login,
-        })
-    }
-
-    async fn logout_notice(&self, token: &SecretString) -> Result<LogoutNotice, ProviderError> {
-        self.0.pass("the notice is checked").await;
-        let (person, session) = read(token.expose_secret())?;
-        Ok(LogoutNotice::new(match session {
-            Some(session) => LogoutScope::session(session, Some(person)),
-            None => LogoutScope::Person(person),
-        }))
-    }
-
-    fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
-        let clef = Clef::new("https://clef.example", "", "").unwrap();
-        clef.logout_answer(outcome)
-    }
+fn provider(gates: &Gates) -> ScriptedProvider {
+    let gates = gates.clone();
+    let provider = ScriptedProvider::default().with_step(move |asked, _| {
+        let gates = gates.clone();
+        async move {
+            match asked {
+                Asked::Exchange => gates.pass("the code is exchanged").await,
+                Asked::Notice => gates.pass("the notice is checked").await,
+                Asked::LoginUrl | Asked::SignOutUrl => {}
+            }
+            Ok(())
+        }
+    });
+    provider.names_sessions.store(true, SeqCst);
+    provider
 }

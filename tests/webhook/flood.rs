@@ -7,9 +7,8 @@ use axum::http::StatusCode;
 use axum_clef::AdmissionLimits;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::site::{ATTACKER, Answer, PROVIDER, Site, attacker};
+use crate::site::{ATTACKER, Answer, MILLISECOND, PROVIDER, Site, attacker};
 
-const MILLISECOND: Duration = Duration::from_millis(1);
 /// What the provider takes for each notice, real or forged.
 const TAKES: Duration = Duration::from_millis(20);
 /// Ten thousand a second.
@@ -34,7 +33,7 @@ async fn flood(
         for number in 0..EACH_MILLISECOND {
             // In their midst.
             if number == EACH_MILLISECOND / 2 && real(now) {
-                good.spawn(site.send(Some(PROVIDER), &format!("good:{}:{now}", now % 100)));
+                good.spawn(site.send(Some(PROVIDER), &format!("token:{}:{now}", now % 100)));
             }
             let sender = attacker(now * EACH_MILLISECOND + number);
             forged.spawn(site.send(Some(sender), &format!("forged {now} {number}")));
@@ -66,7 +65,7 @@ async fn every_notice_of_a_known_sender_gets_through_a_flood_at_its_first_try() 
     // The others waited their turn: 256 before them, by 64 each twenty milliseconds.
     assert!(checked.len() > 3_000, "{}", checked.len());
     assert!(checked.iter().all(|forged| forged.after <= 6 * TAKES));
-    assert!(site.provider.most() <= 2 * 64);
+    assert!(site.calls.gauge.most() <= 2 * 64);
 }
 
 /// However much one address sends, it has a quarter of the permits.
@@ -121,7 +120,7 @@ async fn tries_of_an_unknown_sender(moment: usize) -> usize {
         for number in 0..EACH_MILLISECOND {
             if number == EACH_MILLISECOND / 2 && now == next {
                 tries += 1;
-                sent = Some(tokio::spawn(site.send(Some(PROVIDER), "good:1")));
+                sent = Some(tokio::spawn(site.send(Some(PROVIDER), "token:1")));
             }
             let sender = attacker(now * EACH_MILLISECOND + number);
             forged.spawn(site.send(Some(sender), &format!("forged {now} {number}")));

@@ -13,9 +13,8 @@ use tokio::{
     time::sleep,
 };
 
-use crate::site::{ATTACKER, Answer, PROVIDER, Site, answer, attacker};
+use crate::site::{ATTACKER, Answer, MILLISECOND, PROVIDER, Site, answer, attacker};
 
-const MILLISECOND: Duration = Duration::from_millis(1);
 /// How long the routes wait for a provider.
 const CHECK: Duration = Duration::from_secs(15);
 /// How long a sender waits for a store that fails at first.
@@ -49,18 +48,18 @@ async fn no_more_call_the_provider_at_once_than_are_to() {
             forged.spawn(site.send(None, &format!("from nowhere {number}")));
         }
         sleep(10 * MILLISECOND).await;
-        assert_eq!(site.provider.now(), at_once);
+        assert_eq!(site.calls.gauge.now(), at_once);
         // As many more of known senders, and no more of them.
         let mut real = JoinSet::new();
         for number in 0..500 {
-            real.spawn(site.send(Some(PROVIDER), &format!("good:{}:{number}", number % 100)));
+            real.spawn(site.send(Some(PROVIDER), &format!("token:{}:{number}", number % 100)));
         }
         sleep(MILLISECOND).await;
-        assert_eq!(site.provider.now(), 2 * at_once);
+        assert_eq!(site.calls.gauge.now(), 2 * at_once);
         forged.join_all().await;
         real.join_all().await;
-        assert_eq!(site.provider.most(), 2 * at_once);
-        assert_eq!(site.provider.now(), 0);
+        assert_eq!(site.calls.gauge.most(), 2 * at_once);
+        assert_eq!(site.calls.gauge.now(), 0);
     }
 }
 
@@ -86,7 +85,7 @@ async fn a_wait_is_as_long_as_it_may_be_and_whoever_may_not_wait_hears_so_at_onc
         for waited in waits.join_all().await {
             assert_eq!(waited, busy(longest_wait));
         }
-        assert_eq!(site.provider.calls(), 1);
+        assert_eq!(site.calls.gauge.all(), 1);
         assert_eq!(hung.await.unwrap(), busy(CHECK));
     }
 }
@@ -111,7 +110,7 @@ async fn a_notice_that_comes_again_waits_for_the_first_and_few_may() {
     for (number, again) in (1..).zip(again) {
         assert_eq!(again.await.unwrap(), busy(CHECK - number * MILLISECOND));
     }
-    assert_eq!(site.provider.calls(), 1);
+    assert_eq!(site.calls.gauge.all(), 1);
 
     // For one that waits itself, no longer than its wait.
     let hung = sent(&site, "hang").await;
@@ -122,23 +121,23 @@ async fn a_notice_that_comes_again_waits_for_the_first_and_few_may() {
     assert_eq!(hung.await.unwrap(), busy(CHECK));
 
     // For one that is being written, as long as its sender does.
-    site.users.failing.store(true, SeqCst);
-    let written = sent(&site, "good:1").await;
-    let again = sent(&site, "good:1").await;
+    site.users.log_out_fails.store(true, SeqCst);
+    let written = sent(&site, "token:1").await;
+    let again = sent(&site, "token:1").await;
     assert_eq!(written.await.unwrap(), busy(PATIENCE));
     assert_eq!(again.await.unwrap(), busy(PATIENCE));
     // The store takes it in the end, and nobody has to wait any more.
-    site.users.failing.store(false, SeqCst);
+    site.users.log_out_fails.store(false, SeqCst);
     sleep(CHECK).await;
-    let calls = site.provider.calls();
+    let calls = site.calls.gauge.all();
     let _full = [sent(&site, "hang").await, sent(&site, "hang").await];
     let _full = [sent(&site, "hang").await];
-    let applied = site.send(Some(ATTACKER), "good:1").await;
+    let applied = site.send(Some(ATTACKER), "token:1").await;
     assert_eq!(
         (applied.status, applied.after),
         (StatusCode::OK, Duration::ZERO)
     );
-    assert_eq!(site.provider.calls(), calls + 1);
+    assert_eq!(site.calls.gauge.all(), calls + 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +147,7 @@ async fn a_provider_that_panics_or_hangs_gives_the_place_back() {
     for number in 0..5 {
         for (token, after) in [("panic", Duration::ZERO), ("hang", CHECK)] {
             assert_eq!(site.send(Some(ATTACKER), token).await, busy(after));
-            let next = site.send(None, &format!("good:1:{number}{token}")).await;
+            let next = site.send(None, &format!("token:1:{number}{token}")).await;
             assert_eq!(next.status, StatusCode::OK);
         }
     }
@@ -167,10 +166,10 @@ async fn whoever_hangs_up_while_waiting_gives_the_wait_back() {
         let waits = sent(&site, &format!("waits {number}")).await;
         waits.abort();
         assert!(waits.await.unwrap_err().is_cancelled());
-        let real = site.send(None, &format!("good:1:{number}")).await;
+        let real = site.send(None, &format!("token:1:{number}")).await;
         assert_eq!((real.status, real.retry_after), (StatusCode::OK, false));
     }
-    assert_eq!(site.provider.calls(), 10);
+    assert_eq!(site.calls.gauge.all(), 10);
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +179,7 @@ async fn forged_notices_take_no_place_of_a_logout_that_is_owed() {
         layer.notice_limits(limits).pending_logout_limit(5)
     })
     .await;
-    site.users.failing.store(true, SeqCst);
+    site.users.log_out_fails.store(true, SeqCst);
     for owed in 0..5 {
         assert_eq!(site.layer.pending_logouts(), owed);
         // All places to check are taken by what turns out to be forged.
@@ -189,8 +188,8 @@ async fn forged_notices_take_no_place_of_a_logout_that_is_owed() {
             forged.spawn(site.send(Some(ATTACKER), &format!("forged {owed} {number}")));
         }
         sleep(MILLISECOND).await;
-        assert_eq!(site.provider.now(), 63);
-        let real = site.send(Some(PROVIDER), &format!("good:{owed}")).await;
+        assert_eq!(site.calls.gauge.now(), 63);
+        let real = site.send(Some(PROVIDER), &format!("token:{owed}")).await;
         assert_eq!(
             real,
             busy(20 * MILLISECOND + PATIENCE),
@@ -203,18 +202,18 @@ async fn forged_notices_take_no_place_of_a_logout_that_is_owed() {
     assert_eq!(site.layer.pending_logouts(), 5);
 
     // All places are owed: nothing is checked, for a good token would be lost.
-    let calls = site.provider.calls();
-    for token in ["good:50", "good:51", "forged"] {
+    let calls = site.calls.gauge.all();
+    for token in ["token:50", "token:51", "forged"] {
         let refused = site.send(Some(PROVIDER), token).await;
         assert_eq!(refused, busy(Duration::ZERO));
     }
-    assert_eq!(site.provider.calls(), calls);
+    assert_eq!(site.calls.gauge.all(), calls);
     assert_eq!(site.layer.pending_logouts(), 5);
 
-    site.users.failing.store(false, SeqCst);
+    site.users.log_out_fails.store(false, SeqCst);
     sleep(CHECK).await;
     assert_eq!(site.layer.pending_logouts(), 0, "none was lost");
-    for token in ["good:50", "good:51"] {
+    for token in ["token:50", "token:51"] {
         let real = site.send(Some(PROVIDER), token).await;
         assert_eq!(real.status, StatusCode::OK);
     }
@@ -241,7 +240,7 @@ async fn a_notice_that_is_too_large_or_drips_has_no_place_and_costs_no_call() {
     };
     let dripping: Vec<_> = (0..100).map(|_| dripping()).collect();
     sleep(5 * MILLISECOND).await;
-    let real = site.send(Some(PROVIDER), "good:1").await;
+    let real = site.send(Some(PROVIDER), "token:1").await;
     assert_eq!((real.status, real.after), (StatusCode::OK, Duration::ZERO));
     assert!(dripping.iter().all(|drips| !drips.is_finished()));
     for drips in dripping {
@@ -249,5 +248,5 @@ async fn a_notice_that_is_too_large_or_drips_has_no_place_and_costs_no_call() {
         assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
         assert_eq!(answer.after, Duration::from_secs(10));
     }
-    assert_eq!(site.provider.calls(), 1);
+    assert_eq!(site.calls.gauge.all(), 1);
 }

@@ -3,109 +3,70 @@
 
 use std::{net::IpAddr, sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-    extract::ConnectInfo,
-    http::{HeaderMap, Method, Request, header},
-};
+use axum::http::Method;
 use axum_clef::AdmissionLimits;
+use test_support::{Answer, Jar, answer, set_cookies};
 use tokio::{
     task::{JoinHandle, JoinSet},
-    time::{Instant, sleep},
+    time::sleep,
 };
-use tower::ServiceExt as _;
 
-use crate::site::{ATTACKER, PROVIDER as PERSON, Site, attacker};
+use crate::site::{ATTACKER, MILLISECOND, PROVIDER as PERSON, Site, attacker, peer};
 
-const MILLISECOND: Duration = Duration::from_millis(1);
 const TAKES: Duration = Duration::from_millis(20);
 const START: &str = "/clef/login";
 
-/// What a browser received, and how long it took.
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    page: String,
-    after: Duration,
-}
-
-impl Answer {
-    fn location(&self) -> &str {
-        self.headers[header::LOCATION].to_str().unwrap()
-    }
-
-    /// The cookies that it sets, as a browser sends them.
-    fn cookies(&self) -> String {
-        let cookies = self.headers.get_all(header::SET_COOKIE).iter();
-        let pairs = cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap());
-        pairs.collect::<Vec<_>>().join("; ")
-    }
-
-    #[track_caller]
-    fn assert_overloaded(&self, after: Duration) {
-        assert_eq!((self.status, self.after), (503, after));
-        assert_eq!(self.headers[header::RETRY_AFTER], "5");
-        assert!(self.page.contains("Please try again"), "{}", self.page);
-        assert!(self.page.contains(r#"<a href="">Try again</a>"#));
-        assert_eq!(self.cookies(), "", "nothing begun and nothing burnt");
-    }
+#[track_caller]
+fn assert_overloaded(answer: &Answer, after: Duration) {
+    assert_eq!((answer.status, answer.took), (503, after));
+    assert_eq!(answer.header("retry-after"), "5");
+    assert!(answer.text.contains("Please try again"), "{}", answer.text);
+    assert!(answer.text.contains(r#"<a href="">Try again</a>"#));
+    let cookie = set_cookies(&answer.headers).next();
+    assert_eq!(cookie, None, "nothing begun and nothing burnt");
 }
 
 /// Sends a request in a task of its own, as a server does.
 fn send(
-    app: &Router,
-    method: Method,
+    site: &Site,
     client: IpAddr,
-    path: &str,
-    cookies: &str,
+    jar: &Jar,
+    (method, path): (Method, &str),
 ) -> JoinHandle<Answer> {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::COOKIE, cookies)
-        .extension(ConnectInfo(std::net::SocketAddr::new(client, 4_321)))
-        .body(Body::empty())
-        .unwrap();
-    let app = app.clone();
-    tokio::spawn(async move {
-        let sent_at = Instant::now();
-        let (parts, body) = app.oneshot(request).await.unwrap().into_parts();
-        let page = to_bytes(body, 1_000_000).await.unwrap();
-        Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            page: String::from_utf8(page.to_vec()).unwrap(),
-            after: sent_at.elapsed(),
-        }
-    })
+    let mut request = jar.request(method, path);
+    request.extensions_mut().insert(peer(client));
+    let app = site.app.clone();
+    tokio::spawn(async move { answer(&app, request).await })
+}
+
+async fn get(site: &Site, client: IpAddr, path: &str) -> Answer {
+    let answer = send(site, client, &Jar::default(), (Method::GET, path));
+    answer.await.unwrap()
 }
 
 /// The way back of a login that has just begun.
 struct Callback {
     path: String,
-    cookies: String,
+    jar: Jar,
 }
 
 impl Callback {
     async fn begin(site: &Site, client: IpAddr, code: &str) -> Self {
-        let start = send(&site.app, Method::GET, client, START, "")
-            .await
-            .unwrap();
+        let start = get(site, client, START).await;
+        let mut jar = Jar::default();
+        jar.take(&start.headers);
         let (_, state) = start.location().rsplit_once("state=").unwrap();
-        Self {
-            path: format!("/clef/callback?code={code}&state={state}"),
-            cookies: start.cookies(),
-        }
+        let path = format!("/clef/callback?code={code}&state={state}");
+        Self { path, jar }
     }
 
     fn send(&self, site: &Site, client: IpAddr) -> JoinHandle<Answer> {
-        send(&site.app, Method::GET, client, &self.path, &self.cookies)
+        send(site, client, &self.jar, (Method::GET, &self.path))
     }
 }
 
 async fn log_in(site: &Site, client: IpAddr) -> Answer {
-    let callback = Callback::begin(site, client, "good:1").await;
+    let callback = Callback::begin(site, client, "code:1").await;
     callback.send(site, client).await.unwrap()
 }
 
@@ -118,11 +79,11 @@ async fn one_address_with_thousands_of_callbacks_holds_no_login_up() {
         flood.spawn(callback.send(&site, ATTACKER));
     }
     sleep(MILLISECOND).await;
-    assert_eq!(site.provider.now(), 16);
+    assert_eq!(site.calls.gauge.now(), 16);
     let login = log_in(&site, PERSON).await;
-    assert_eq!((login.status, login.after), (303, TAKES));
+    assert_eq!((login.status, login.took), (303, TAKES));
     let flood = flood.join_all().await;
-    assert_eq!(site.provider.most(), 17);
+    assert_eq!(site.calls.gauge.most(), 17);
     let refused = flood
         .iter()
         .filter(|one| one.as_ref().unwrap().status == 403);
@@ -139,11 +100,11 @@ async fn a_few_addresses_with_thousands_of_callbacks_hold_no_login_up_for_long()
         drop(callback.send(&site, client));
     }
     sleep(MILLISECOND).await;
-    assert_eq!(site.provider.now(), 64);
+    assert_eq!(site.calls.gauge.now(), 64);
     let login = log_in(&site, PERSON).await;
     assert_eq!(login.status, 303);
-    assert!(login.after <= 2 * TAKES, "{:?}", login.after);
-    assert_eq!(site.provider.most(), 64);
+    assert!(login.took <= 2 * TAKES, "{:?}", login.took);
+    assert_eq!(site.calls.gauge.most(), 64);
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,18 +119,18 @@ async fn a_callback_that_is_not_admitted_can_be_sent_again() {
     let hanging = hanging.send(&site, ATTACKER);
     sleep(MILLISECOND).await;
     let callbacks = [
-        Callback::begin(&site, PERSON, "good:1").await,
-        Callback::begin(&site, PERSON, "good:1").await,
+        Callback::begin(&site, PERSON, "code:1").await,
+        Callback::begin(&site, PERSON, "code:1").await,
     ];
     let [waits, refused] = callbacks.each_ref().map(|one| one.send(&site, PERSON));
-    refused.await.unwrap().assert_overloaded(Duration::ZERO);
-    waits.await.unwrap().assert_overloaded(wait);
-    assert_eq!(site.provider.calls(), 1);
+    assert_overloaded(&refused.await.unwrap(), Duration::ZERO);
+    assert_overloaded(&waits.await.unwrap(), wait);
+    assert_eq!(site.calls.gauge.all(), 1);
 
     assert_eq!(hanging.await.unwrap().status, 502);
     for callback in callbacks {
         let login = callback.send(&site, PERSON).await.unwrap();
-        assert_eq!((login.status, login.after), (303, TAKES));
+        assert_eq!((login.status, login.took), (303, TAKES));
         let again = callback.send(&site, PERSON).await.unwrap();
         assert_eq!(again.status, 403, "it is burnt now");
     }
@@ -184,12 +145,10 @@ async fn a_callback_that_cannot_be_a_login_is_refused_at_once() {
     let _hanging = hanging.send(&site, ATTACKER);
     let begun = Callback::begin(&site, ATTACKER, "x&error=access_denied").await;
     let declined = begun.send(&site, PERSON).await.unwrap();
-    assert_eq!((declined.status, declined.after), (403, Duration::ZERO));
+    assert_eq!((declined.status, declined.took), (403, Duration::ZERO));
     let made_up = "/clef/callback?code=x&state=made-up";
-    let made_up = send(&site.app, Method::GET, PERSON, made_up, "")
-        .await
-        .unwrap();
-    assert_eq!((made_up.status, made_up.after), (403, Duration::ZERO));
+    let made_up = get(&site, PERSON, made_up).await;
+    assert_eq!((made_up.status, made_up.took), (403, Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,40 +156,31 @@ async fn starts_and_sign_outs_that_call_the_provider_are_bounded_too() {
     let limits = AdmissionLimits::default().concurrency(4).queue(8);
     let site = Site::set_up(TAKES, |layer| layer.login_limits(limits)).await;
     let login = log_in(&site, ATTACKER).await;
-    let calls = site.provider.calls();
-    site.provider.redirects_call.store(true, SeqCst);
-    site.provider.takes(Duration::from_secs(5));
+    let calls = site.calls.gauge.all();
+    site.calls.redirects_call.store(true, SeqCst);
+    site.calls.takes(Duration::from_secs(5));
     let mut flood = JoinSet::new();
     for number in 0..1_000 {
         let client = attacker(number % 10);
-        flood.spawn(send(&site.app, Method::GET, client, START, ""));
+        flood.spawn(send(&site, client, &Jar::default(), (Method::GET, START)));
     }
     sleep(MILLISECOND).await;
-    assert_eq!(site.provider.now(), 4);
+    assert_eq!(site.calls.gauge.now(), 4);
 
-    let start = send(&site.app, Method::GET, PERSON, START, "")
-        .await
-        .unwrap();
-    start.assert_overloaded(Duration::from_secs(1));
+    let start = get(&site, PERSON, START).await;
+    assert_overloaded(&start, Duration::from_secs(1));
     // The login here ends all the same.
-    let cookies = login.cookies();
-    let sign_out = send(
-        &site.app,
-        Method::POST,
-        ATTACKER,
-        "/auth/sign-out",
-        &cookies,
-    );
+    let mut jar = Jar::default();
+    jar.take(&login.headers);
+    let sign_out = send(&site, ATTACKER, &jar, (Method::POST, "/auth/sign-out"));
     let sign_out = sign_out.await.unwrap();
     assert_eq!((sign_out.status, sign_out.location()), (303, "/"));
 
     flood.join_all().await;
     assert_eq!(
-        (site.provider.most(), site.provider.calls()),
+        (site.calls.gauge.most(), site.calls.gauge.all()),
         (4, calls + 4)
     );
-    let start = send(&site.app, Method::GET, PERSON, START, "")
-        .await
-        .unwrap();
+    let start = get(&site, PERSON, START).await;
     assert_eq!(start.status, 303);
 }

@@ -59,7 +59,7 @@ impl Attack {
             self.attackers
                 .spawn(forge(self.address, connection, forged, over));
         }
-        while self.site.provider.most() < 64 || self.forged.load(SeqCst) < CONNECTIONS {
+        while self.site.calls.gauge.most() < 64 || self.forged.load(SeqCst) < CONNECTIONS {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -126,16 +126,16 @@ async fn forge(
 async fn every_notice_of_a_known_sender_gets_through_at_its_first_try() {
     let mut attack = Attack::serve().await;
     let client = provider();
-    assert_eq!(attack.real(&client, "good:0").await.0, 200);
+    assert_eq!(attack.real(&client, "token:0").await.0, 200);
     attack.begin().await;
     for id in 1..=50 {
-        let (status, after) = attack.real(&client, &format!("good:{id}")).await;
+        let (status, after) = attack.real(&client, &format!("token:{id}")).await;
         assert_eq!(status, 200, "notice {id}");
         // What senders wait for an answer, with ease.
         assert!(after < Duration::from_secs(5), "notice {id}: {after:?}");
     }
     let site = attack.end().await;
-    assert!(site.provider.most() <= 64 + 64);
+    assert!(site.calls.gauge.most() <= 64 + 64);
 }
 
 /// 0.68 of them fail at ten thousand a second (see `flood`), so sixty do in a row once in ten
@@ -146,7 +146,7 @@ async fn an_unknown_sender_who_comes_again_gets_through() {
     attack.begin().await;
     let client = provider();
     let mut tries = 0;
-    while attack.real(&client, "good:1").await.0 != 200 {
+    while attack.real(&client, "token:1").await.0 != 200 {
         tries += 1;
         assert!(tries < 60, "never heard");
         // A hundredth of what `Retry-After` asks for, and not in step with the provider.

@@ -40,7 +40,7 @@ async fn the_flood() {
     forge(FORGED, FORGED).await;
     let growth = resident().saturating_sub(before);
     assert!(growth < GROWTH, "{growth} bytes");
-    assert_eq!(site.provider.calls(), FORGED + FORGED / 10);
+    assert_eq!(site.calls.gauge.all(), FORGED + FORGED / 10);
 }
 
 /// The memory of this process that is in use, in bytes.

@@ -8,14 +8,14 @@ use std::{
 
 use axum::{
     extract::ConnectInfo,
-    http::{Request, StatusCode, request::Parts},
+    http::{StatusCode, request::Parts},
 };
 use axum_clef::AdmissionLimits;
 use tokio::time::sleep;
 
-use crate::site::{ATTACKER, Builder, Site, answer, attacker, notice};
+use test_support::notice_request;
 
-const MILLISECOND: Duration = Duration::from_millis(1);
+use crate::site::{ATTACKER, Builder, MILLISECOND, Site, answer, attacker, peer};
 
 /// How many are checked at once, how many wait and how long, and how many may be owed.
 async fn measured(site: &Site) -> (usize, usize, Duration, usize) {
@@ -25,7 +25,7 @@ async fn measured(site: &Site) -> (usize, usize, Duration, usize) {
     };
     let sent: Vec<_> = (0..2_000).map(send).collect();
     sleep(MILLISECOND).await;
-    let at_once = site.provider.now();
+    let at_once = site.calls.gauge.now();
     let mut waited = Vec::new();
     for sent in sent {
         let answer = sent.await.unwrap();
@@ -35,10 +35,10 @@ async fn measured(site: &Site) -> (usize, usize, Duration, usize) {
     }
     let longest = waited.iter().max().copied().unwrap_or_default();
 
-    site.users.failing.store(true, SeqCst);
-    site.provider.takes(Duration::ZERO);
+    site.users.log_out_fails.store(true, SeqCst);
+    site.calls.takes(Duration::ZERO);
     for owed in 0..2_000 {
-        let token = format!("good:1:{owed}");
+        let token = format!("token:1:{owed}");
         let answer = tokio::spawn(site.send(Some(ATTACKER), &token));
         // Into the place where it is owed, or back with no for an answer.
         sleep(MILLISECOND).await;
@@ -63,7 +63,7 @@ async fn the_limits_are_those_that_are_set() {
     assert_eq!(measured(&site).await, expected);
     // And stay so when the client address is set after them.
     let site = Site::set_up(Duration::from_secs(1), |layer| {
-        set_up(layer).client_address(peer)
+        set_up(layer).client_address(peer_of)
     });
     assert_eq!(measured(&site.await).await, expected);
 }
@@ -78,10 +78,10 @@ async fn the_defaults_are_those_that_the_documentation_names() {
     let send = |number: usize| tokio::spawn(site.send(Some(ATTACKER), &format!("{number}")));
     let _sent: Vec<_> = (0..100).map(send).collect();
     sleep(MILLISECOND).await;
-    assert_eq!(site.provider.now(), 16, "of one address");
+    assert_eq!(site.calls.gauge.now(), 16, "of one address");
 }
 
-fn peer(request: &Parts) -> Option<IpAddr> {
+fn peer_of(request: &Parts) -> Option<IpAddr> {
     let ConnectInfo(peer) = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(peer.ip())
 }
@@ -109,15 +109,14 @@ async fn a_sender_is_known_by_the_header_that_the_application_names() {
 
 async fn told_apart_by_the_header(site: Site) {
     let send = async |address: &str, token: &str| {
-        let mut request: Request<_> = notice(token);
+        let mut request = notice_request(token);
         request
             .headers_mut()
             .insert("x-real-ip", address.parse().unwrap());
-        let peer = ConnectInfo(SocketAddr::new(ATTACKER, 1));
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(peer(ATTACKER));
         answer(site.app.clone(), request).await.status
     };
-    assert_eq!(send("203.0.113.7", "good:1").await, StatusCode::OK);
+    assert_eq!(send("203.0.113.7", "token:1").await, StatusCode::OK);
     let mut number = 0;
     for (address, status) in [
         ("203.0.113.7", StatusCode::OK),
@@ -129,7 +128,7 @@ async fn told_apart_by_the_header(site: Site) {
         let forged = site.send(None, &format!("forged {number}"));
         let flood = tokio::spawn(forged);
         sleep(MILLISECOND).await;
-        assert_eq!(send(address, &format!("good:2:{number}")).await, status);
+        assert_eq!(send(address, &format!("token:2:{number}")).await, status);
         assert_eq!(flood.await.unwrap().status, StatusCode::BAD_REQUEST);
     }
 }

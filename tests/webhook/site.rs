@@ -1,9 +1,5 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
     time::Duration,
 };
 
@@ -11,21 +7,20 @@ use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{Request, Response, StatusCode, header},
+    http::{Request, StatusCode},
 };
 use axum_clef::{
-    AdmissionLimits, BoxError, ClefLayer, ClefLayerBuilder, IdentityStore, LoginCheck,
-    LoginReference, Profile, RevocationKey, Subject, Timestamp, UserStore,
-    stores::{Account, MemoryUserStore},
+    AdmissionLimits, ClefLayer, ClefLayerBuilder, IdentityStore as _, Profile, Subject,
+    stores::MemoryUserStore,
 };
-use tokio::time::Instant;
-use tower::ServiceExt as _;
+use test_support::{ISSUER, TestUsers, World, notice_request};
 use tower_sessions::MemoryStore;
 
-use crate::provider::{CountingProvider, ISSUER};
+use crate::provider::Calls;
 
 pub const ATTACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
 pub const PROVIDER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+pub const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// One of many attackers, each at an address of its own.
 pub fn attacker(number: usize) -> IpAddr {
@@ -34,17 +29,17 @@ pub fn attacker(number: usize) -> IpAddr {
 }
 
 /// Its settings.
-pub type Builder = ClefLayerBuilder<Users>;
+pub type Builder = ClefLayerBuilder<TestUsers>;
 
-/// A site, its provider and its users.
+/// A site, the calls of its provider, and its users.
 pub struct Site {
-    pub provider: CountingProvider,
-    pub users: Users,
+    pub calls: Calls,
+    pub users: TestUsers,
     pub layer: ClefLayer,
     pub app: Router,
 }
 
-/// What a sender hears, and how long it took.
+/// What a sender receives, and how long it took.
 #[derive(Debug, PartialEq)]
 pub struct Answer {
     pub status: StatusCode,
@@ -60,18 +55,16 @@ impl Site {
     }
 
     pub async fn set_up(takes: Duration, set_up: impl FnOnce(Builder) -> Builder) -> Self {
-        let provider = CountingProvider::new(takes);
-        let users = Users::default();
+        let calls = Calls::new(takes);
+        let users = TestUsers::new(MemoryUserStore::new());
         for id in 0..100 {
             let profile = Profile::new(Subject::new(ISSUER, id.to_string()));
             users.find_or_create(&profile).await.unwrap().unwrap();
         }
-        let sessions = MemoryStore::default();
-        let site = "http://127.0.0.1:9";
-        let layer = ClefLayer::builder(site, users.clone(), sessions).provider(provider.clone());
-        let layer = set_up(layer).build().unwrap();
+        let layer = ClefLayer::builder(World::SITE, users.clone(), MemoryStore::default());
+        let layer = set_up(layer.provider(calls.provider())).build().unwrap();
         Self {
-            provider,
+            calls,
             users,
             app: Router::new().merge(layer.routes()).layer(layer.clone()),
             layer,
@@ -84,98 +77,30 @@ impl Site {
         sender: Option<IpAddr>,
         token: &str,
     ) -> impl Future<Output = Answer> + Send + use<> {
-        let mut request = notice(token);
+        let mut request = notice_request(token);
         if let Some(sender) = sender {
-            let peer = ConnectInfo(SocketAddr::new(sender, 4_321));
-            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(peer(sender));
         }
         answer(self.app.clone(), request)
     }
 
     /// Makes the provider a known sender.
     pub async fn know_the_provider(&self) {
-        let answer = self.send(Some(PROVIDER), "good:99").await;
+        let answer = self.send(Some(PROVIDER), "token:99").await;
         assert_eq!(answer.status, StatusCode::OK);
     }
 }
 
-pub fn notice(token: &str) -> Request<Body> {
-    Request::post("/clef/logout")
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(Body::from(format!("logout_token={token}")))
-        .unwrap()
+/// The client of a connection from this address.
+pub fn peer(client: IpAddr) -> ConnectInfo<SocketAddr> {
+    ConnectInfo(SocketAddr::new(client, 4_321))
 }
 
 pub async fn answer(app: Router, request: Request<Body>) -> Answer {
-    let sent_at = Instant::now();
-    let response: Response<_> = app.oneshot(request).await.unwrap();
+    let answer = test_support::answer(&app, request).await;
     Answer {
-        status: response.status(),
-        retry_after: response.headers().contains_key(header::RETRY_AFTER),
-        after: sent_at.elapsed(),
-    }
-}
-
-/// Users whose store takes no logouts while it fails.
-#[derive(Clone, Default)]
-pub struct Users {
-    inner: MemoryUserStore,
-    pub failing: Arc<AtomicBool>,
-}
-
-impl Users {
-    fn works(&self) -> Result<(), BoxError> {
-        match self.failing.load(SeqCst) {
-            true => Err("the user store is down".into()),
-            false => Ok(()),
-        }
-    }
-}
-
-impl UserStore for Users {
-    type User = Account;
-
-    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.inner.load(id).await
-    }
-
-    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.inner.log_in(id).await
-    }
-
-    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        self.works()?;
-        self.inner.log_out(id).await
-    }
-
-    async fn check_login(
-        &self,
-        login: LoginReference<'_>,
-    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
-        self.inner.check_login(login).await
-    }
-
-    fn keeps_revocations(&self) -> bool {
-        true
-    }
-
-    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
-        self.works()?;
-        self.inner.revoke(keys, keep_until).await
-    }
-
-    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
-        self.inner.revoked_at(key).await
-    }
-}
-
-impl IdentityStore for Users {
-    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.inner.find_or_create(profile).await
-    }
-
-    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
-        self.works()?;
-        self.inner.log_out_subject(subject).await
+        status: StatusCode::from_u16(answer.status).unwrap(),
+        retry_after: answer.headers.contains_key("retry-after"),
+        after: answer.took,
     }
 }

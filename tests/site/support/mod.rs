@@ -1,21 +1,21 @@
-//! What the tests stand on: a clock to set, stores to break, a provider to script, nodes
-//! that share stores, and browsers.
+//! The shared test support, by the names of the tests here.
 
-pub mod browser;
-pub mod clock;
-pub mod jar;
-mod node;
-pub mod provider;
-pub mod record;
-mod sessions;
-mod users;
-
-pub use self::{
-    browser::Browser,
-    clock::TestClock,
-    jar::Jar,
-    node::{Node, World},
-    provider::{Pause, ScriptedProvider},
-    sessions::TestSessions,
-    users::TestUsers,
+pub use test_support::{
+    Browser, Jar, Node, Pause, ScriptedProvider, TestSessions, TestUsers, World, record,
 };
+
+pub mod browser {
+    pub use test_support::{bystander, sent_to as location, state_in};
+}
+
+pub mod clock {
+    pub use test_support::{DAY, MINUTE, SECOND};
+}
+
+pub mod jar {
+    pub use test_support::{location, notice, set_cookie, set_cookies, text};
+}
+
+pub mod provider {
+    pub use test_support::{ISSUER, OTHER_ISSUER};
+}

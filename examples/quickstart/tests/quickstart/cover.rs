@@ -1,8 +1,9 @@
 //! The cover of a page whose login has ended, in a real browser, at a site whose logins the test
 //! makes up.
 
-use std::time::Duration;
+use std::{slice::from_ref, sync::Arc, time::Duration};
 
+use serde_json::{Value, json};
 use thirtyfour::{
     By, WebElement, WindowHandle, cdp::Cdp, error::WebDriverResult,
     extensions::query::ElementQueryable as _,
@@ -12,26 +13,6 @@ use crate::{
     browser::{Browser, in_a_browser},
     stub::Stub,
 };
-
-/// What stands on the cover, once one is there.
-async fn cover(browser: &Browser) -> WebDriverResult<WebElement> {
-    let host = browser.0.query(By::Css("clef-cover")).first().await?;
-    host.get_shadow_root().await
-}
-
-impl Browser {
-    async fn types(&self, text: &str) -> WebDriverResult<()> {
-        let field = self.0.query(By::Id("text")).first().await?;
-        field.send_keys(text).await
-    }
-
-    async fn typed(&self, text: &str) -> WebDriverResult<bool> {
-        self.is(&format!(
-            "document.getElementById('text').value === '{text}'"
-        ))
-        .await
-    }
-}
 
 /// With its button, above all else.
 const COVERED: &str = "document.querySelector('clef-cover')?.shadowRoot\
@@ -49,66 +30,120 @@ fn hidden(event: &str, times: usize) -> String {
     )
 }
 
-/// Opens the page of somebody, and types something there.
-async fn open_page(browser: &Browser, stub: &Stub, query: &str) -> WebDriverResult<()> {
-    stub.log_in("Alex");
-    browser.open(&format!("{}/page{query}", stub.url)).await?;
-    stub.has_open(1).await;
-    browser.types("half a letter").await
+/// Runs a test on the page of Alex, where something is typed already.
+async fn on_the_page(query: &str, test: impl AsyncFn(&Browser, &Stub) -> WebDriverResult<()>) {
+    let stub = Stub::start().await;
+    in_a_browser(async |browser| {
+        browser.opens_page(&stub, query).await?;
+        test(&browser, &stub).await
+    })
+    .await;
 }
 
-/// "Log in again", as whoever it is, in the window that this opens and that closes itself.
-async fn log_in_again(browser: &Browser, who: &str) -> WebDriverResult<()> {
-    let page = browser.0.window().await?;
-    let before = browser.0.windows().await?;
-    let button = cover(browser).await?.find(By::Id("button")).await?;
-    button.click().await?;
-    browser.go_to_the_new_window(&before).await?;
-    let login = browser.0.window().await?;
-    browser.press(&format!("I am {who}")).await?;
-    browser.0.switch_to_window(page).await?;
-    browser.is_rid_of(&login).await
-}
+impl Browser {
+    /// Opens the page of Alex, and types something there.
+    async fn opens_page(&self, stub: &Stub, query: &str) -> WebDriverResult<()> {
+        stub.log_in("Alex");
+        self.open(&stub.at(&format!("/page{query}"))).await?;
+        stub.has_open(1).await;
+        self.types("half a letter").await
+    }
 
-/// Opens another tab and goes there: the one left.
-async fn new_tab(browser: &Browser) -> WebDriverResult<WindowHandle> {
-    let here = browser.0.window().await?;
-    let new = browser.0.new_tab().await?;
-    browser.0.switch_to_window(new).await?;
-    Ok(here)
+    async fn types(&self, text: &str) -> WebDriverResult<()> {
+        let field = self.0.query(By::Id("text")).first().await?;
+        field.send_keys(text).await
+    }
+
+    async fn has_typed(&self, text: &str) -> WebDriverResult<()> {
+        self.shows(&format!(
+            "document.getElementById('text').value === '{text}'"
+        ))
+        .await
+    }
+
+    /// The condition holds now.
+    async fn shows(&self, condition: &str) -> WebDriverResult<()> {
+        assert!(self.is(condition).await?, "{condition}");
+        Ok(())
+    }
+
+    async fn runs(&self, script: &str) -> WebDriverResult<Value> {
+        let value = self.0.execute(script, vec![]).await?;
+        Ok(value.json().clone())
+    }
+
+    /// What stands on the cover, once one is there.
+    async fn cover(&self) -> WebDriverResult<WebElement> {
+        let host = self.0.query(By::Css("clef-cover")).first().await?;
+        host.get_shadow_root().await
+    }
+
+    /// The login ends, and the page covers itself.
+    async fn is_covered(&self, stub: &Stub) -> WebDriverResult<()> {
+        stub.log_out();
+        self.waits_for(COVERED).await
+    }
+
+    /// Presses "Log in again", and goes to the window that this opens: the one left.
+    async fn presses_the_button(&self) -> WebDriverResult<WindowHandle> {
+        let page = self.0.window().await?;
+        let before = self.0.windows().await?;
+        let button = self.cover().await?.find(By::Id("button")).await?;
+        button.click().await?;
+        self.go_to_the_new_window(&before).await?;
+        Ok(page)
+    }
+
+    /// "Log in again", as whoever it is, in the window that this opens and that closes itself.
+    async fn logs_in_again(&self, who: &str) -> WebDriverResult<()> {
+        let page = self.presses_the_button().await?;
+        let login = self.0.window().await?;
+        self.press(&format!("I am {who}")).await?;
+        self.0.switch_to_window(page).await?;
+        self.is_rid_of(&login).await
+    }
+
+    /// Alex logs in again, and the page uncovers itself.
+    async fn is_uncovered(&self) -> WebDriverResult<()> {
+        self.logs_in_again("Alex").await?;
+        self.waits_for(UNCOVERED).await
+    }
+
+    /// Opens another tab and goes there: the one left.
+    async fn new_tab(&self) -> WebDriverResult<WindowHandle> {
+        let here = self.0.window().await?;
+        let new = self.0.new_tab().await?;
+        self.0.switch_to_window(new).await?;
+        Ok(here)
+    }
 }
 
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn what_was_typed_is_there_again_and_the_policy_has_nothing_to_forbid() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "").await?;
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
-        assert!(
-            browser
-                .is("document.title === 'You are logged out'")
-                .await?
-        );
-        let nothing = "document.body.innerText.trim() === ''";
-        assert!(browser.is(nothing).await?, "the page can be read");
-        log_in_again(&browser, "Alex").await?;
-        browser.waits_for(UNCOVERED).await?;
-        assert!(browser.is("document.title === 'The page'").await?);
+    on_the_page("", async |browser, stub| {
+        browser.is_covered(stub).await?;
+        browser
+            .shows("document.title === 'You are logged out'")
+            .await?;
+        // The page cannot be read.
+        browser
+            .shows("document.body.innerText.trim() === ''")
+            .await?;
+        browser.is_uncovered().await?;
+        browser.shows("document.title === 'The page'").await?;
         // Where the caret was.
         browser.types(", and the rest").await?;
-        assert!(browser.typed("half a letter, and the rest").await?);
-        let told = "told.join() === 'clef:logged-out,clef:logged-in'";
-        assert!(browser.is(told).await?);
-        assert!(browser.is("violations.length === 0").await?);
+        browser.has_typed("half a letter, and the rest").await?;
+        browser
+            .shows("told.join() === 'clef:logged-out,clef:logged-in'")
+            .await?;
+        browser.shows("violations.length === 0").await?;
         stub.has_open(1).await;
 
         // And once more, on a page that is uncovered already.
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
-        log_in_again(&browser, "Alex").await?;
-        browser.waits_for(UNCOVERED).await
+        browser.is_covered(stub).await?;
+        browser.is_uncovered().await
     })
     .await;
 }
@@ -116,42 +151,37 @@ async fn what_was_typed_is_there_again_and_the_policy_has_nothing_to_forbid() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn somebody_else_gets_a_page_of_their_own() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "#below").await?;
-        browser.0.execute("window.first = true", vec![]).await?;
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
-        log_in_again(&browser, "Noor").await?;
+    on_the_page("#below", async |browser, stub| {
+        browser.runs("window.first = true").await?;
+        browser.is_covered(stub).await?;
+        browser.logs_in_again("Noor").await?;
         browser.sees("Page of Noor").await?;
-        assert!(browser.is("!window.first").await?);
-        assert!(browser.typed("").await?);
+        browser.shows("!window.first").await?;
+        browser.has_typed("").await?;
 
         // Nor do they send what somebody else has sent.
         browser.open(&stub.url).await?;
         browser.press("Order").await?;
         browser.sees("Page of Noor").await?;
         stub.has_open(1).await;
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
-        log_in_again(&browser, "Alex").await?;
+        browser.is_covered(stub).await?;
+        browser.logs_in_again("Alex").await?;
         browser.sees("Page of Alex").await?;
         assert_eq!(stub.posted(), 1);
         stub.log_in("Noor");
-        browser.open(&format!("{}/page", stub.url)).await?;
+        browser.open(&stub.at("/page")).await?;
         stub.has_open(1).await;
 
         // Nor does anybody see it who took over while this page heard nothing.
-        browser.0.execute("window.first = true", vec![]).await?;
+        browser.runs("window.first = true").await?;
         stub.go_down();
         stub.has_open(0).await;
         stub.log_in("Alex");
         stub.come_up();
         browser.sees("Page of Alex").await?;
-        assert!(browser.is("!window.first").await?);
-        assert!(browser.is(UNCOVERED).await?);
-        assert!(browser.is("violations.length === 0").await?);
-        Ok(())
+        browser.shows("!window.first").await?;
+        browser.shows(UNCOVERED).await?;
+        browser.shows("violations.length === 0").await
     })
     .await;
 }
@@ -159,12 +189,9 @@ async fn somebody_else_gets_a_page_of_their_own() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn by_the_keyboard_alone() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "").await?;
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
-        let dialog = cover(&browser).await?.find(By::Css("dialog")).await?;
+    on_the_page("", async |browser, stub| {
+        browser.is_covered(stub).await?;
+        let dialog = browser.cover().await?.find(By::Css("dialog")).await?;
         for (name, value) in [
             ("role", "alertdialog"),
             ("aria-labelledby", "title"),
@@ -178,14 +205,16 @@ async fn by_the_keyboard_alone() {
         for _ in 0..3 {
             press("\u{e00c}").await?;
         }
-        assert!(browser.is(COVERED).await?);
+        browser.shows(COVERED).await?;
         assert_eq!(browser.0.windows().await?.len(), 1);
         let focus = "document.querySelector('clef-cover').shadowRoot.activeElement?.id === ";
-        assert!(browser.is(&format!("{focus}'cover'")).await?);
+        browser.shows(&format!("{focus}'cover'")).await?;
         // There is one stop, however often Tab is pressed, and never one below.
         for _ in 0..4 {
             press("\u{e004}").await?;
-            assert!(browser.is("document.activeElement.id !== 'text'").await?);
+            browser
+                .shows("document.activeElement.id !== 'text'")
+                .await?;
         }
         for _ in 0..4 {
             if browser.is(&format!("{focus}'button'")).await? {
@@ -195,17 +224,15 @@ async fn by_the_keyboard_alone() {
         }
         let page = browser.0.window().await?;
         press("\u{e007}").await?;
-        browser
-            .go_to_the_new_window(std::slice::from_ref(&page))
-            .await?;
+        browser.go_to_the_new_window(from_ref(&page)).await?;
         browser.sees("Who?").await?;
         press("\u{e004}\u{e007}").await?;
         browser.0.switch_to_window(page).await?;
         browser.waits_for(UNCOVERED).await?;
-        assert!(browser.typed("half a letter").await?);
+        browser.has_typed("half a letter").await?;
+        // The focus is back.
         press("!").await?;
-        assert!(browser.typed("half a letter!").await?, "the focus is back");
-        Ok(())
+        browser.has_typed("half a letter!").await
     })
     .await;
 }
@@ -213,34 +240,29 @@ async fn by_the_keyboard_alone() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn nothing_of_the_page_comes_above_the_cover() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "").await?;
+    on_the_page("", async |browser, stub| {
         let open = "document.getElementById('other').showModal()";
-        browser.0.execute(open, vec![]).await?;
+        browser.runs(open).await?;
         let top = "document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.localName \
             === 'clef-cover' && document.activeElement?.localName === 'clef-cover' \
             && document.getElementById('other').innerText.trim() === ''";
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
+        browser.is_covered(stub).await?;
         browser.waits_for(top).await?;
         // Opened by a script of the page, which knows nothing of all this.
-        let again = "document.getElementById('other').close()";
-        browser.0.execute(again, vec![]).await?;
-        browser.0.execute(open, vec![]).await?;
+        browser
+            .runs("document.getElementById('other').close()")
+            .await?;
+        browser.runs(open).await?;
         browser.waits_for(top).await?;
         // Nor does it help to throw the cover away, or the page around it.
-        let remove = "document.querySelector('clef-cover').remove()";
-        browser.0.execute(remove, vec![]).await?;
+        browser
+            .runs("document.querySelector('clef-cover').remove()")
+            .await?;
         browser.waits_for(COVERED).await?;
-        log_in_again(&browser, "Alex").await?;
-        browser.waits_for(UNCOVERED).await?;
-        assert!(
-            browser
-                .is("document.getElementById('other').matches(':modal')")
-                .await?
-        );
-        Ok(())
+        browser.is_uncovered().await?;
+        browser
+            .shows("document.getElementById('other').matches(':modal')")
+            .await
     })
     .await;
 }
@@ -248,20 +270,16 @@ async fn nothing_of_the_page_comes_above_the_cover() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn a_page_that_asked_too_early_finds_out_by_itself() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
+    on_the_page("", async |browser, stub| {
         // Between a session that is gone and the cookie of the next it is nobody.
-        open_page(&browser, &stub, "").await?;
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
+        browser.is_covered(stub).await?;
         stub.log_in("Alex");
         browser.waits_for(UNCOVERED).await?;
-        assert!(browser.typed("half a letter").await?);
+        browser.has_typed("half a letter").await?;
         stub.has_open(1).await;
 
         // And does not go on asking where nobody is.
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
+        browser.is_covered(stub).await?;
         let asked = stub.asked();
         stub.has_been_asked(asked + 1).await;
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -274,9 +292,7 @@ async fn a_page_that_asked_too_early_finds_out_by_itself() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn no_style_of_the_page_shows_it_again() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "").await?;
+    on_the_page("", async |browser, stub| {
         // As frameworks have it, in a layer whose `!important` comes before that of all others.
         let insist = "const style = new CSSStyleSheet(); \
             style.replaceSync(`@layer { .visible { visibility: visible !important } }`); \
@@ -292,18 +308,15 @@ async fn no_style_of_the_page_shows_it_again() {
             toast.popover = 'manual'; \
             toast.textContent = 'A letter from Noor'; \
             document.body.append(toast)";
-        browser.0.execute(insist, vec![]).await?;
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
-        browser.0.execute("toast.showPopover()", vec![]).await?;
+        browser.runs(insist).await?;
+        browser.is_covered(stub).await?;
+        browser.runs("toast.showPopover()").await?;
         // What is printed is what is seen without the cover before it.
         let seen = "[document.querySelector('h1'), shadowed, toast].some((part) => \
             part.checkVisibility({ opacityProperty: true, visibilityProperty: true }))";
         assert!(!browser.is(seen).await?);
-        log_in_again(&browser, "Alex").await?;
-        browser.waits_for(UNCOVERED).await?;
-        assert!(browser.is(seen).await?);
-        Ok(())
+        browser.is_uncovered().await?;
+        browser.shows(seen).await
     })
     .await;
 }
@@ -313,30 +326,28 @@ async fn no_style_of_the_page_shows_it_again() {
 async fn a_page_that_began_without_a_login_is_left_alone() {
     let stub = Stub::start().await;
     in_a_browser(async |browser| {
-        browser.open(&format!("{}/page", stub.url)).await?;
-        browser.waits_for("performance.getEntriesByType('resource').some((entry) => entry.name.includes('/auth/live?') && entry.responseEnd)").await?;
+        browser.open(&stub.at("/page")).await?;
+        let has_asked = "performance.getEntriesByType('resource').some((entry) => \
+            entry.name.includes('/auth/live?') && entry.responseEnd)";
+        browser.waits_for(has_asked).await?;
         assert_eq!(stub.asked(), 1);
         browser.types("a remark").await?;
         stub.log_in("Alex");
         browser
-            .0
-            .execute("window.dispatchEvent(new Event('focus'))", vec![])
+            .runs("window.dispatchEvent(new Event('focus'))")
             .await?;
-        let other = new_tab(&browser).await?;
-        open_page(&browser, &stub, "").await?;
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
+        let other = browser.new_tab().await?;
+        browser.opens_page(&stub, "").await?;
+        browser.is_covered(&stub).await?;
         assert_eq!(stub.asked(), 2, "the first page asks no more");
         browser.0.switch_to_window(other).await?;
-        assert!(browser.is(UNCOVERED).await?);
-        assert!(browser.typed("a remark").await?);
+        browser.shows(UNCOVERED).await?;
+        browser.has_typed("a remark").await?;
 
         // Unless it says that it is somebody's.
-        browser
-            .open(&format!("{}/page?data=data-private", stub.url))
-            .await?;
+        browser.open(&stub.at("/page?data=data-private")).await?;
         browser.waits_for(COVERED).await?;
-        log_in_again(&browser, "Alex").await?;
+        browser.logs_in_again("Alex").await?;
         browser.sees("Page of Alex").await
     })
     .await;
@@ -345,35 +356,27 @@ async fn a_page_that_began_without_a_login_is_left_alone() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn an_application_handles_it_by_itself() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "?by-itself").await?;
+    on_the_page("?by-itself", async |browser, stub| {
         stub.log_out();
         browser
             .waits_for("told.join() === 'clef:logged-out'")
             .await?;
-        assert!(browser.is(UNCOVERED).await?);
-        assert!(browser.typed("half a letter").await?);
-        let other = new_tab(&browser).await?;
-        browser
-            .open(&format!("{}/log-in?next=/page", stub.url))
-            .await?;
+        browser.shows(UNCOVERED).await?;
+        browser.has_typed("half a letter").await?;
+        let other = browser.new_tab().await?;
+        browser.open(&stub.at("/log-in?next=/page")).await?;
         browser.0.switch_to_window(other).await?;
-        browser
-            .waits_for("told.join() === 'clef:logged-out,clef:logged-in'")
-            .await?;
-        assert!(browser.typed("half a letter").await?);
+        let told = "told.join() === 'clef:logged-out,clef:logged-in'";
+        browser.waits_for(told).await?;
+        browser.has_typed("half a letter").await?;
 
         // In words of its own.
+        let words = "data-private%20data-title=Abgemeldet%20data-button=Anmelden%20data-text=Hier";
         browser
-            .open(&format!(
-                "{}/page?data=data-private%20data-title=Abgemeldet%20data-button=Anmelden%20data-text=Hier",
-                stub.url
-            ))
+            .open(&stub.at(&format!("/page?data={words}")))
             .await?;
-        stub.log_out();
-        browser.waits_for(COVERED).await?;
-        let root = cover(&browser).await?;
+        browser.is_covered(stub).await?;
+        let root = browser.cover().await?;
         for (id, text) in [
             ("title", "Abgemeldet"),
             ("button", "Anmelden"),
@@ -389,15 +392,13 @@ async fn an_application_handles_it_by_itself() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn all_tabs_know_and_those_that_nobody_sees_share_a_connection() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "").await?;
-        let mut tabs = vec![new_tab(&browser).await?];
+    on_the_page("", async |browser, stub| {
+        let mut tabs = vec![browser.new_tab().await?];
         // Browsers have six connections for HTTP/1.1: the later ones load at all.
         for _ in 0..7 {
-            browser.open(&format!("{}/page", stub.url)).await?;
+            browser.open(&stub.at("/page")).await?;
             browser.sees("Page of Alex").await?;
-            tabs.push(new_tab(&browser).await?);
+            tabs.push(browser.new_tab().await?);
         }
         browser.open(&stub.url).await?;
         // One comes again for all that are hidden.
@@ -409,12 +410,11 @@ async fn all_tabs_know_and_those_that_nobody_sees_share_a_connection() {
         // They say where they were then; whoever goes there brings them to the front.
         browser.waits_for(&hidden("clef:logged-out", 8)).await?;
         browser.0.switch_to_window(tabs.pop().unwrap()).await?;
-        log_in_again(&browser, "Alex").await?;
-        browser.waits_for(UNCOVERED).await?;
+        browser.is_uncovered().await?;
         browser.waits_for(&hidden("clef:logged-in", 7)).await?;
         for tab in tabs {
             browser.0.switch_to_window(tab).await?;
-            assert!(browser.is(UNCOVERED).await?);
+            browser.shows(UNCOVERED).await?;
         }
         Ok(())
     })
@@ -424,24 +424,19 @@ async fn all_tabs_know_and_those_that_nobody_sees_share_a_connection() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn a_tab_without_a_connection_is_told_by_another() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "?unlocked").await?;
-        let first = new_tab(&browser).await?;
+    on_the_page("?unlocked", async |browser, stub| {
+        let first = browser.new_tab().await?;
         stub.has_open(0).await;
-        browser.open(&format!("{}/page?unlocked", stub.url)).await?;
+        browser.open(&stub.at("/page?unlocked")).await?;
         stub.has_open(1).await;
         stub.log_out();
         browser.waits_for(&hidden("clef:logged-out", 1)).await?;
         // A login like any other, and not over a page that is covered.
-        browser
-            .open(&format!("{}/log-in?next=/page", stub.url))
-            .await?;
+        browser.open(&stub.at("/log-in?next=/page")).await?;
         browser.waits_for(&hidden("clef:logged-in", 1)).await?;
         browser.0.switch_to_window(first).await?;
-        assert!(browser.is(UNCOVERED).await?);
-        assert!(browser.typed("half a letter").await?);
-        Ok(())
+        browser.shows(UNCOVERED).await?;
+        browser.has_typed("half a letter").await
     })
     .await;
 }
@@ -449,32 +444,28 @@ async fn a_tab_without_a_connection_is_told_by_another() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn a_tab_that_was_asleep_learns_it_when_it_wakes() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "").await?;
+    on_the_page("", async |browser, stub| {
         let state = async |state: &str| {
-            let params = serde_json::json!({ "state": state });
-            let tools = Cdp::new(std::sync::Arc::clone(browser.0.handle()));
-            tools.send_raw("Page.setWebLifecycleState", params).await
+            let tools = Cdp::new(Arc::clone(browser.0.handle()));
+            let state = json!({ "state": state });
+            tools.send_raw("Page.setWebLifecycleState", state).await
         };
         state("frozen").await?;
         stub.log_out();
         stub.has_open(0).await;
         state("active").await?;
         browser.waits_for(COVERED).await?;
-        log_in_again(&browser, "Alex").await?;
-        browser.waits_for(UNCOVERED).await?;
+        browser.is_uncovered().await?;
 
         // The computer slept, and the connection is dead without anybody having said so.
         stub.has_open(1).await;
         let asked = stub.asked();
         let later = "const now = Date.now; Date.now = () => now() + 60000; \
             window.dispatchEvent(new Event('online'))";
-        browser.0.execute(later, vec![]).await?;
+        browser.runs(later).await?;
         stub.has_been_asked(asked + 1).await;
         browser
-            .0
-            .execute("window.dispatchEvent(new Event('focus'))", vec![])
+            .runs("window.dispatchEvent(new Event('focus'))")
             .await?;
         assert_eq!(stub.asked(), asked + 1, "this one is alive");
         Ok(())
@@ -485,21 +476,19 @@ async fn a_tab_that_was_asleep_learns_it_when_it_wakes() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn a_page_that_comes_back_by_the_back_button_shows_nothing_until_it_has_asked() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "").await?;
+    on_the_page("", async |browser, stub| {
         browser.press("Away").await?;
         browser.sees("Front").await?;
         // As long as it cannot ask, it shows nothing.
         stub.go_down();
         browser.0.back().await?;
         browser.waits_for(VEILED).await?;
-        assert!(browser.is("kept").await?, "the browser has not kept it");
+        browser.shows("kept").await?;
         stub.come_up();
         browser.waits_for(UNCOVERED).await?;
 
         for ends in [false, true] {
-            open_page(&browser, &stub, "").await?;
+            browser.opens_page(stub, "").await?;
             browser.press("Away").await?;
             browser.sees("Front").await?;
             stub.has_open(0).await;
@@ -508,11 +497,11 @@ async fn a_page_that_comes_back_by_the_back_button_shows_nothing_until_it_has_as
             }
             browser.0.back().await?;
             browser.sees("Page of Alex").await?;
-            assert!(browser.is("kept").await?, "the browser has not kept it");
-            assert!(browser.is("covered_when_shown").await?);
+            browser.shows("kept").await?;
+            browser.shows("covered_when_shown").await?;
             let then = if ends { COVERED } else { UNCOVERED };
             browser.waits_for(then).await?;
-            assert!(browser.typed("half a letter").await?);
+            browser.has_typed("half a letter").await?;
         }
         Ok(())
     })
@@ -522,20 +511,17 @@ async fn a_page_that_comes_back_by_the_back_button_shows_nothing_until_it_has_as
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn a_connection_that_is_lost_is_made_again_and_misses_nothing() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "").await?;
+    on_the_page("", async |browser, stub| {
         let asked = stub.asked();
         stub.go_down();
         stub.has_been_asked(asked + 2).await;
-        assert!(browser.is(UNCOVERED).await?);
+        browser.shows(UNCOVERED).await?;
         stub.log_out();
         stub.come_up();
         browser.waits_for(COVERED).await?;
         // And it asks hardly more then.
         let asked = stub.asked();
-        log_in_again(&browser, "Alex").await?;
-        browser.waits_for(UNCOVERED).await?;
+        browser.is_uncovered().await?;
         assert!(stub.asked() <= asked + 3);
         Ok(())
     })
@@ -545,28 +531,21 @@ async fn a_connection_that_is_lost_is_made_again_and_misses_nothing() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn a_browser_that_lacks_the_new_things_covers_too() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "?bare").await?;
+    on_the_page("?bare", async |browser, stub| {
         // Hidden, and with nobody to hear for it.
-        let other = new_tab(&browser).await?;
-        browser.open(&format!("{}/", stub.url)).await?;
+        let other = browser.new_tab().await?;
+        browser.open(&stub.at("/")).await?;
         stub.has_open(0).await;
         stub.log_out();
         browser.0.switch_to_window(other).await?;
-        browser
-            .waits_for(
-                "document.querySelector('clef-cover')?.shadowRoot.querySelector('dialog[open]')",
-            )
-            .await?;
+        let open = "document.querySelector('clef-cover')?.shadowRoot.querySelector('dialog[open]')";
+        browser.waits_for(open).await?;
         let top = "document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.localName \
             === 'clef-cover'";
-        assert!(browser.is(top).await?);
-        log_in_again(&browser, "Alex").await?;
-        browser.waits_for(UNCOVERED).await?;
-        assert!(browser.typed("half a letter").await?);
-        assert!(browser.is("errors.length === 0").await?);
-        Ok(())
+        browser.shows(top).await?;
+        browser.is_uncovered().await?;
+        browser.has_typed("half a letter").await?;
+        browser.shows("errors.length === 0").await
     })
     .await;
 }
@@ -574,14 +553,12 @@ async fn a_browser_that_lacks_the_new_things_covers_too() {
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn a_site_that_is_down_is_asked_less_and_less_often() {
-    let stub = Stub::start().await;
-    in_a_browser(async |browser| {
-        open_page(&browser, &stub, "?quick").await?;
+    on_the_page("?quick", async |browser, stub| {
         let asked = stub.asked();
         stub.go_down();
         stub.has_been_asked(asked + 9).await;
-        let pauses = browser.0.execute("return pauses", vec![]).await?;
-        let pauses: Vec<f64> = serde_json::from_value(pauses.json().clone()).unwrap();
+        let pauses = browser.runs("return pauses").await?;
+        let pauses: Vec<f64> = serde_json::from_value(pauses).unwrap();
         assert!(pauses.len() >= 8);
         // The first loss is the browser's own to mend.
         for (number, pause) in (2..).zip(pauses) {
@@ -590,8 +567,7 @@ async fn a_site_that_is_down_is_asked_less_and_less_often() {
         }
         stub.come_up();
         stub.has_open(1).await;
-        assert!(browser.is(UNCOVERED).await?);
-        Ok(())
+        browser.shows(UNCOVERED).await
     })
     .await;
 }
@@ -604,28 +580,22 @@ async fn no_page_of_another_site_gets_the_window_of_the_login() {
         browser.open(&hostile.url).await?;
         let elsewhere = browser.0.window().await?;
         stub.log_in("Alex");
-        let open = format!("window.open('{}/page')", stub.url);
-        browser.0.execute(open, vec![]).await?;
         browser
-            .go_to_the_new_window(std::slice::from_ref(&elsewhere))
+            .runs(&format!("window.open('{}')", stub.at("/page")))
             .await?;
+        browser.go_to_the_new_window(from_ref(&elsewhere)).await?;
         let page = browser.0.window().await?;
         stub.has_open(1).await;
         // A name that was fixed once, and then the one that was used last.
         let mut name = "clef-again".to_owned();
         for _ in 0..2 {
             browser.0.switch_to_window(elsewhere.clone()).await?;
-            let take = format!("window.name = '{name}'");
-            browser.0.execute(take, vec![]).await?;
+            browser.runs(&format!("window.name = '{name}'")).await?;
             browser.0.switch_to_window(page.clone()).await?;
-            stub.log_out();
-            browser.waits_for(COVERED).await?;
-            let before = browser.0.windows().await?;
-            let button = cover(&browser).await?.find(By::Id("button")).await?;
-            button.click().await?;
-            browser.go_to_the_new_window(&before).await?;
-            let used = browser.0.execute("return window.name", vec![]).await?;
-            let used = used.json().as_str().unwrap().to_owned();
+            browser.is_covered(&stub).await?;
+            browser.presses_the_button().await?;
+            let used = browser.runs("return window.name").await?;
+            let used = used.as_str().unwrap().to_owned();
             assert_ne!(used, name);
             name = used;
             browser.press("I am Alex").await?;
@@ -634,14 +604,8 @@ async fn no_page_of_another_site_gets_the_window_of_the_login() {
         }
         browser.0.switch_to_window(elsewhere).await?;
         browser.sees("Front").await?;
-        assert!(
-            browser
-                .0
-                .current_url()
-                .await?
-                .as_str()
-                .starts_with(&hostile.url)
-        );
+        let url = browser.0.current_url().await?;
+        assert!(url.as_str().starts_with(&hostile.url), "{url}");
         Ok(())
     })
     .await;
@@ -653,13 +617,13 @@ async fn a_page_with_an_opener_policy_is_uncovered_and_the_window_closes() {
     let stub = Stub::start().await;
     in_a_browser(async |browser| {
         for policy in ["same-origin", "same-origin-allow-popups", "unsafe-none"] {
-            open_page(&browser, &stub, &format!("?opener={policy}")).await?;
-            stub.log_out();
-            browser.waits_for(COVERED).await?;
-            log_in_again(&browser, "Alex").await?;
-            browser.waits_for(UNCOVERED).await?;
-            assert!(browser.typed("half a letter").await?);
-            assert!(browser.is("errors.length === 0").await?);
+            browser
+                .opens_page(&stub, &format!("?opener={policy}"))
+                .await?;
+            browser.is_covered(&stub).await?;
+            browser.is_uncovered().await?;
+            browser.has_typed("half a letter").await?;
+            browser.shows("errors.length === 0").await?;
         }
         Ok(())
     })

@@ -124,6 +124,11 @@ impl Stub {
         Self { url, shared }
     }
 
+    /// The URL of a path.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
     /// The person of the browser's login.
     pub fn log_in(&self, who: &'static str) {
         self.shared.who.send_replace(who);

@@ -41,7 +41,7 @@ pub fn text() -> String {
     TEXT.with_borrow(|text| String::from_utf8_lossy(text).into_owned())
 }
 
-/// The events of the crate itself that are not only for whoever debugs it.
+/// The events of axum-clef itself from `INFO` on.
 pub fn events() -> Vec<String> {
     let ours = |line: &&str| {
         let level = line.split_whitespace().nth(1);
@@ -51,7 +51,7 @@ pub fn events() -> Vec<String> {
     text().lines().filter(ours).map(str::to_owned).collect()
 }
 
-/// The one event that there is, which says all of this.
+/// Asserts that there is one event, and that it contains all of these words.
 pub fn assert_one(words: &[&str], why: &str) {
     let events = events();
     assert_eq!(events.len(), 1, "{why}: {events:#?}");

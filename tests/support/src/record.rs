@@ -1,7 +1,9 @@
+//! Reads and changes the login in a record of a session store.
+
 use serde_json::{Map, Value};
 use tower_sessions::session::Record;
 
-use super::TestSessions;
+use crate::TestSessions;
 
 /// The key under which a record has its login.
 const LOGIN: &str = "axum-clef.login";
@@ -11,10 +13,12 @@ pub fn login_in(record: &Record) -> Map<String, Value> {
     serde_json::from_str(record.data[LOGIN].as_str().unwrap()).unwrap()
 }
 
+/// Replaces the login in a record.
 pub fn put_login(record: &mut Record, login: &Map<String, Value>) {
     put_text(record, &serde_json::to_string(login).unwrap());
 }
 
+/// Replaces the text of the login in a record.
 pub fn put_text(record: &mut Record, text: &str) {
     record.data.insert(LOGIN.to_owned(), text.into());
 }

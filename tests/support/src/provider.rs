@@ -1,6 +1,6 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+use std::{
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::SeqCst},
 };
 
 use async_trait::async_trait;
@@ -13,68 +13,57 @@ use axum_clef::{
     },
 };
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Notify;
 use url::Url;
 
+use crate::{
+    Pause,
+    hook::{Count, Flag},
+};
+
+/// The issuer of the subjects.
 pub const ISSUER: &str = "https://clef.test";
-/// Of another provider.
+/// The issuer of another provider.
 pub const OTHER_ISSUER: &str = "https://other.test";
 
-/// A place in the code where a test can hold what passes.
-#[derive(Clone, Debug, Default)]
-pub struct Pause {
-    on: Arc<AtomicBool>,
-    reached: Arc<Notify>,
-    go: Arc<Notify>,
+/// What a provider is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Asked {
+    LoginUrl,
+    Exchange,
+    Notice,
+    SignOutUrl,
 }
 
-impl Pause {
-    /// Holds what passes next.
-    pub fn set(&self) {
-        self.on.store(true, SeqCst);
-    }
-
-    /// Waits until it is held.
-    pub async fn reached(&self) {
-        self.reached.notified().await;
-    }
-
-    /// Lets it go on.
-    pub fn go(&self) {
-        self.go.notify_one();
-    }
-
-    pub async fn here(&self) {
-        if self.on.swap(false, SeqCst) {
-            self.reached.notify_one();
-            self.go.notified().await;
-        }
-    }
-}
+type Step = dyn Fn(Asked, String) -> Pin<Box<dyn Future<Output = Result<(), ProviderError>> + Send>>
+    + Send
+    + Sync;
 
 /// A provider without a network: the code `code:12345` is the person 12345, and
 /// `code:12345:sid:abc` is that person in the session `abc`, and
 /// `code:12345:elsewhere:abc` in one of another issuer. The logout token `token:12345` or
 /// `token:12345:anything` logs the person out, `session:abc` the session, and
-/// `session:abc:of:12345` the session and says whose it is. Tokens are good for ever, so that
-/// what stops a replay is the crate.
+/// `session:abc:of:12345` or `session:abc:of:12345:anything` the session and says whose it is.
+/// Tokens do not expire, so that what stops a replay is the crate.
 #[derive(Clone, Default)]
+#[allow(missing_docs)] // Their names say it.
 pub struct ScriptedProvider {
     pub other: bool,
-    /// Whether it has a place to sign out.
-    pub signs_out: Arc<AtomicBool>,
-    pub down: Arc<AtomicBool>,
-    pub misconfigured: Arc<AtomicBool>,
-    pub panicking: Arc<AtomicBool>,
-    /// Whether it names the sessions of its users.
-    pub names_sessions: Arc<AtomicBool>,
-    /// The length of the hint for a sign-out; zero for the usual one.
-    pub hint_length: Arc<AtomicUsize>,
-    pub exchanges: Arc<AtomicUsize>,
-    pub notices: Arc<AtomicUsize>,
+    /// Whether there is a page to sign out at.
+    pub signs_out: Flag,
+    pub down: Flag,
+    pub misconfigured: Flag,
+    pub panicking: Flag,
+    /// Whether the provider names the sessions of its users.
+    pub names_sessions: Flag,
+    /// The length of the hint for a sign-out. 0 is the usual one.
+    pub hint_length: Count,
+    pub exchanges: Count,
+    pub notices: Count,
     pub during_start: Pause,
     pub during_exchange: Pause,
     pub during_notice: Pause,
+    step: Option<Arc<Step>>,
 }
 
 impl ScriptedProvider {
@@ -86,25 +75,56 @@ impl ScriptedProvider {
         }
     }
 
+    /// Runs this first in each call, with the code or the token.
+    pub fn with_step<F>(mut self, step: impl Fn(Asked, String) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), ProviderError>> + Send + 'static,
+    {
+        self.step = Some(Arc::new(move |asked, secret| Box::pin(step(asked, secret))));
+        self
+    }
+
+    /// The issuer of its subjects.
     pub fn issuer(&self) -> &'static str {
         if self.other { OTHER_ISSUER } else { ISSUER }
     }
 
-    fn subject(&self, text: &str, prefix: &str) -> Result<Subject, ProviderError> {
+    async fn begin(&self, asked: Asked, secret: &str) -> Result<(), ProviderError> {
+        match &self.step {
+            Some(step) => step(asked, secret.to_owned()).await,
+            None => Ok(()),
+        }
+    }
+
+    fn works(&self) -> Result<(), ProviderError> {
+        let failing = |kind, text| Err(ProviderError::new(kind, text));
         if self.down.load(SeqCst) {
-            return Err(ProviderError::new(ProviderErrorKind::Unavailable, "down"));
+            return failing(ProviderErrorKind::Unavailable, "down");
         }
         if self.misconfigured.load(SeqCst) {
-            return Err(ProviderError::new(
-                ProviderErrorKind::Misconfigured,
-                "not set up",
-            ));
+            return failing(ProviderErrorKind::Misconfigured, "not set up");
         }
+        Ok(())
+    }
+
+    fn subject(&self, text: &str, prefix: &str) -> Result<Subject, ProviderError> {
+        self.works()?;
         text.strip_prefix(prefix)
             .and_then(|rest| rest.split(':').next())
             .map(|id| Subject::new(self.issuer(), id))
-            .ok_or_else(|| ProviderError::new(ProviderErrorKind::Refused, "not good"))
+            .ok_or_else(|| refused("not good"))
     }
+
+    fn url(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Url, ProviderError> {
+        let url = format!("{}{path}", self.issuer());
+        Url::parse_with_params(&url, parameters)
+            .map_err(|error| ProviderError::new(ProviderErrorKind::Misconfigured, error))
+    }
+}
+
+/// The answer of a provider to what it does not accept.
+pub fn refused(text: &'static str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Refused, text)
 }
 
 #[async_trait]
@@ -118,23 +138,22 @@ impl Provider for ScriptedProvider {
     }
 
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
+        self.begin(Asked::LoginUrl, "").await?;
         self.during_start.here().await;
         if self.down.load(SeqCst) {
             return Err(ProviderError::new(ProviderErrorKind::Unavailable, "down"));
         }
-        let url = Url::parse_with_params(
-            &format!("{}/login", self.issuer()),
-            [
-                ("redirect_url", login.callback_url.as_str()),
-                ("state", login.state.expose()),
-            ],
-        );
-        url.map_err(|error| ProviderError::new(ProviderErrorKind::Misconfigured, error))
+        let parameters = [
+            ("redirect_url", login.callback_url.as_str()),
+            ("state", login.state.expose()),
+        ];
+        self.url("/login", &parameters)
     }
 
     async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
         self.exchanges.fetch_add(1, SeqCst);
         let code = code.code.expose_secret();
+        self.begin(Asked::Exchange, code).await?;
         let subject = self.subject(code, "code:")?;
         self.during_exchange.here().await;
         let hint = match self.hint_length.load(SeqCst) {
@@ -158,11 +177,12 @@ impl Provider for ScriptedProvider {
         self.notices.fetch_add(1, SeqCst);
         assert!(!self.panicking.load(SeqCst), "the provider panics");
         let token = logout_token.expose_secret();
+        self.begin(Asked::Notice, token).await?;
         let scope = match token.strip_prefix("session:") {
             None => LogoutScope::Person(self.subject(token, "token:")?),
             Some(session) => {
                 let (sid, person) = match session.split_once(":of:") {
-                    Some((sid, person)) => (sid, Some(Subject::new(self.issuer(), person))),
+                    Some((sid, person)) => (sid, Some(self.subject(person, "")?)),
                     None => (session, None),
                 };
                 LogoutScope::session(ProviderSession::new(self.issuer(), sid), person)
@@ -176,6 +196,7 @@ impl Provider for ScriptedProvider {
         &self,
         sign_out: &SignOutRequest<'_>,
     ) -> Result<Option<Url>, ProviderError> {
+        self.begin(Asked::SignOutUrl, "").await?;
         if self.down.load(SeqCst) {
             return Err(ProviderError::new(ProviderErrorKind::Unavailable, "down"));
         }
@@ -183,16 +204,12 @@ impl Provider for ScriptedProvider {
             return Ok(None);
         }
         let hint = sign_out.hint.map(|hint| hint.expose_secret());
-        let url = Url::parse_with_params(
-            &format!("{}/sign-out", self.issuer()),
-            [
-                ("return_url", sign_out.return_url.as_str()),
-                ("state", sign_out.state.expose()),
-                ("hint", hint.unwrap_or_default()),
-            ],
-        );
-        let url = url.map_err(|error| ProviderError::new(ProviderErrorKind::Misconfigured, error));
-        url.map(Some)
+        let parameters = [
+            ("return_url", sign_out.return_url.as_str()),
+            ("state", sign_out.state.expose()),
+            ("hint", hint.unwrap_or_default()),
+        ];
+        self.url("/sign-out", &parameters).map(Some)
     }
 
     fn button(&self, login: &LoginRequest<'_>) -> Option<ButtonScript> {

@@ -8,16 +8,18 @@ use axum::{
 };
 use axum_clef::{
     ClefButton, ClefLayer, ClefLayerBuilder, LoggedIn, Login, Logouts, SameOrigin, SessionKey,
-    Sessions, SignOut, SignOutError, User as _,
-    stores::{Account, MemoryUserStore},
+    Sessions, SignOut, SignOutError, User as _, stores::Account,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower_sessions::MemoryStore;
 
-use super::{Pause, ScriptedProvider, TestClock, TestSessions, TestUsers};
+use crate::{
+    Hook, HookedUsers, Pause, ScriptedProvider, TestClock, TestSessions, TestUsers, browser::Served,
+};
 
 /// Everything that the nodes of one site share.
 #[derive(Clone)]
+#[allow(missing_docs)]
 pub struct World {
     pub clock: TestClock,
     pub users: TestUsers,
@@ -28,20 +30,26 @@ pub struct World {
 }
 
 /// One process of the site.
+#[allow(missing_docs)]
 pub struct Node {
     pub address: SocketAddr,
     pub layer: ClefLayer,
     server: JoinHandle<()>,
 }
 
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl World {
+    /// A site without users, with everything in memory.
     pub fn new() -> Self {
         let clock = TestClock::new();
-        let in_memory = clock.clone();
-        let users = MemoryUserStore::new().with_clock(move || in_memory.read());
         Self {
+            users: TestUsers::new(clock.users()),
             clock,
-            users: TestUsers::new(users),
             sessions: TestSessions::new(MemoryStore::default()),
             provider: ScriptedProvider::default(),
             slow: Pause::default(),
@@ -71,18 +79,27 @@ impl World {
         [("stored", self.stored()), ("sealed", self.sealed())]
     }
 
+    /// The settings of a node that stores its logins.
     pub fn builder(&self) -> ClefLayerBuilder<TestUsers> {
         self.builder_over(self.stored())
     }
 
+    /// The settings of a node that keeps its logins there.
     pub fn builder_over(&self, sessions: Sessions) -> ClefLayerBuilder<TestUsers> {
         self.builder_at(Self::SITE, sessions)
     }
 
+    /// The settings of a node of the site with this URL.
     pub fn builder_at(&self, site: &str, sessions: Sessions) -> ClefLayerBuilder<TestUsers> {
         ClefLayer::builder(site, self.users.clone(), sessions).provider(self.provider.clone())
     }
 
+    /// Settings over another store of users.
+    pub fn builder_of<H: Hook>(&self, users: &HookedUsers<H>) -> ClefLayerBuilder<HookedUsers<H>> {
+        ClefLayer::builder(Self::SITE, users.clone(), self.stored()).provider(self.provider.clone())
+    }
+
+    /// The layer of a node that stores its logins.
     pub fn layer(&self) -> ClefLayer {
         self.builder().build().unwrap()
     }
@@ -97,10 +114,12 @@ impl World {
         self.app(&builder.build().unwrap())
     }
 
+    /// A node over loopback.
     pub async fn node(&self) -> Node {
         self.node_with(self.layer()).await
     }
 
+    /// A node over loopback with this layer.
     pub async fn node_with(&self, layer: ClefLayer) -> Node {
         let app = self.app(&layer);
         self.serve(app, layer).await
@@ -148,6 +167,7 @@ impl World {
 }
 
 impl Node {
+    /// The URL of a path at this node.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -160,6 +180,12 @@ impl Node {
             .form(&[("logout_token", token)])
             .timeout(Duration::from_secs(30));
         request.send().await.unwrap().status().as_u16()
+    }
+}
+
+impl Served for Node {
+    fn url(&self, path: &str) -> String {
+        Self::url(self, path)
     }
 }
 

@@ -1,5 +1,3 @@
-//! A bus within the process, which knows every node and can be cut at each.
-
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -14,8 +12,9 @@ use axum_clef::{
 /// A node that listens, and whether it is cut off.
 type Listening = (LogoutListener, Arc<AtomicBool>);
 
-/// What the nodes share.
+/// A bus within the process, which knows every node and can be cut at each.
 #[derive(Clone, Default)]
+#[allow(missing_docs)] // Their names say it.
 pub struct Wire {
     pub listeners: Arc<Mutex<Vec<Listening>>>,
     /// Publishes, and cannot say which nodes have received it.
@@ -24,8 +23,9 @@ pub struct Wire {
     pub published: Arc<AtomicUsize>,
 }
 
-/// The end of it at one node.
+/// The end of the bus at one node.
 #[derive(Clone)]
+#[allow(missing_docs)]
 pub struct End {
     wire: Wire,
     /// Nothing comes or goes here.
@@ -34,6 +34,7 @@ pub struct End {
 }
 
 impl Wire {
+    /// The end at one more node.
     pub fn end(&self) -> End {
         End {
             wire: self.clone(),

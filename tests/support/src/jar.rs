@@ -1,21 +1,25 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::{
-    Router,
-    body::{Body, to_bytes},
+    body::Body,
     http::{HeaderMap, HeaderValue, Method, Request, Response, header},
 };
 use tower::ServiceExt as _;
 
-use super::browser::state_in;
+use crate::{
+    App,
+    answer::{assert_set_once, location, set_cookies, text},
+    browser::state_in,
+};
 
 /// Name and value together, in bytes (RFC 6265bis, section 5.6).
 const LARGEST_COOKIE: usize = 4_096;
 
 /// A browser without a socket, as strict with cookies as real ones. A clone has the cookies that a
-/// thief copied. Cookies can be any bytes, and requests can be dropped.
+/// thief copied. Cookies can be any bytes, and dropping a request hangs up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Jar {
+    /// Names and values.
     pub cookies: BTreeMap<String, String>,
     /// What is sent before and after them.
     pub around: (Vec<u8>, Vec<u8>),
@@ -34,10 +38,12 @@ impl Jar {
         HeaderValue::from_bytes(&cookies).unwrap()
     }
 
+    /// The names of the cookies.
     pub fn names(&self) -> Vec<&str> {
         self.cookies.keys().map(String::as_str).collect()
     }
 
+    /// A request with the cookies of now.
     pub fn request(&self, method: Method, path: &str) -> Request<Body> {
         let request = Request::builder().method(method).uri(path);
         let request = request.header(header::COOKIE, self.header());
@@ -45,54 +51,75 @@ impl Jar {
     }
 
     /// Sends a request whose answer does not reach the jar yet.
-    pub async fn ask(&self, app: &Router, method: Method, path: &str) -> Response<Body> {
-        let response = app.clone().oneshot(self.request(method, path)).await;
+    pub async fn ask(&self, app: &impl App, method: Method, path: &str) -> Response<Body> {
+        let response = app.app().oneshot(self.request(method, path)).await;
         response.unwrap()
     }
 
-    pub async fn send(&mut self, app: &Router, method: Method, path: &str) -> Response<Body> {
+    /// Sends a request.
+    pub async fn send(&mut self, app: &impl App, method: Method, path: &str) -> Response<Body> {
         let response = self.ask(app, method, path).await;
         self.take(response.headers());
         response
     }
 
-    pub async fn get(&mut self, app: &Router, path: &str) -> Response<Body> {
-        self.send(app, Method::GET, path).await
-    }
-
-    pub async fn post(&mut self, app: &Router, path: &str) -> Response<Body> {
-        self.send(app, Method::POST, path).await
-    }
-
-    /// Opens a page as a person does.
-    pub async fn open(&mut self, app: &Router, path: &str) -> Response<Body> {
-        let mut request = self.request(Method::GET, path);
-        let html = HeaderValue::from_static("text/html,*/*;q=0.8");
-        request.headers_mut().insert(header::ACCEPT, html);
-        let response = app.clone().oneshot(request).await.unwrap();
+    /// Sends a request with more headers.
+    pub async fn send_with(
+        &mut self,
+        app: &impl App,
+        (method, path): (Method, &str),
+        headers: &[(&'static str, &str)],
+    ) -> Response<Body> {
+        let mut request = self.request(method, path);
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        let response = app.app().oneshot(request).await.unwrap();
         self.take(response.headers());
         response
     }
 
+    /// `GET`.
+    pub async fn get(&mut self, app: &impl App, path: &str) -> Response<Body> {
+        self.send(app, Method::GET, path).await
+    }
+
+    /// `POST`.
+    pub async fn post(&mut self, app: &impl App, path: &str) -> Response<Body> {
+        self.send(app, Method::POST, path).await
+    }
+
+    /// The status of a page.
+    pub async fn status(&mut self, app: &impl App, path: &str) -> u16 {
+        self.get(app, path).await.status().as_u16()
+    }
+
+    /// Opens a page as a person does.
+    pub async fn open(&mut self, app: &impl App, path: &str) -> Response<Body> {
+        let html = [("accept", "text/html,*/*;q=0.8")];
+        self.send_with(app, (Method::GET, path), &html).await
+    }
+
     /// Begins a login: the way back from the provider.
-    pub async fn begin(&mut self, app: &Router, person: &str) -> String {
+    pub async fn begin(&mut self, app: &impl App, person: &str) -> String {
         self.begin_at(app, "/clef", person).await
     }
 
     /// A whole login.
-    pub async fn log_in(&mut self, app: &Router, person: &str) {
+    pub async fn log_in(&mut self, app: &impl App, person: &str) {
         self.log_in_at(app, "/clef", person).await;
     }
 
     /// Begins a login at the provider whose routes are under this path.
-    pub async fn begin_at(&mut self, app: &Router, under: &str, person: &str) -> String {
+    pub async fn begin_at(&mut self, app: &impl App, under: &str, person: &str) -> String {
         let response = self.get(app, &format!("{under}/login?next=/account")).await;
+        assert_eq!(response.status(), 303, "the start of a login");
         let state = state_in(location(&response));
         format!("{under}/callback?code=code:{person}&state={state}")
     }
 
     /// A whole login at that provider.
-    pub async fn log_in_at(&mut self, app: &Router, under: &str, person: &str) {
+    pub async fn log_in_at(&mut self, app: &impl App, under: &str, person: &str) {
         let callback = self.begin_at(app, under, person).await;
         let response = self.get(app, &callback).await;
         assert_eq!(response.status(), 303, "the login of {person}");
@@ -100,14 +127,14 @@ impl Jar {
     }
 
     /// A browser that has just logged in.
-    pub async fn logged_in(app: &Router, person: &str) -> Self {
+    pub async fn logged_in(app: &impl App, person: &str) -> Self {
         let mut jar = Self::default();
         jar.log_in(app, person).await;
         jar
     }
 
-    /// The user of this browser, if it is authenticated.
-    pub async fn user(&mut self, app: &Router) -> Option<String> {
+    /// The user of this browser by the page `/account`, if it is authenticated.
+    pub async fn user(&mut self, app: &impl App) -> Option<String> {
         let response = self.get(app, "/account").await;
         match response.status().as_u16() {
             200 => Some(serde_json::from_str(&text(response).await).unwrap()),
@@ -116,21 +143,22 @@ impl Jar {
         }
     }
 
-    pub async fn is_in(&mut self, app: &Router) -> bool {
+    /// Whether this browser is authenticated.
+    pub async fn is_in(&mut self, app: &impl App) -> bool {
         self.user(app).await.is_some()
     }
 
-    pub async fn sign_out(&mut self, app: &Router) -> Response<Body> {
+    /// Signs out.
+    pub async fn sign_out(&mut self, app: &impl App) -> Response<Body> {
         self.post(app, "/auth/sign-out").await
     }
 
     /// Does with the cookies of an answer what a browser does. No answer sets a name twice.
     pub fn take(&mut self, headers: &HeaderMap) {
-        let mut names = BTreeSet::new();
+        assert_set_once(headers);
         for cookie in set_cookies(headers) {
             let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
             let (name, value) = pair.split_once('=').unwrap();
-            assert!(names.insert(name), "{name} is set twice");
             let mut attributes = attributes.split(';').map(str::trim);
             let has = |wanted| attributes.clone().any(|attribute| attribute == wanted);
             let prefixed = name.starts_with("__Host-") || name.starts_with("__Secure-");
@@ -145,35 +173,4 @@ impl Jar {
             }
         }
     }
-}
-
-/// The `Set-Cookie` headers of an answer.
-pub fn set_cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let cookies = headers.get_all(header::SET_COOKIE).iter();
-    cookies.map(|cookie| cookie.to_str().unwrap())
-}
-
-/// The `Set-Cookie` for a cookie of this name.
-pub fn set_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    set_cookies(headers).find(|cookie| cookie.split('=').next() == Some(name))
-}
-
-pub fn location(response: &Response<Body>) -> &str {
-    let location = response.headers().get(header::LOCATION);
-    location.map_or("", |location| location.to_str().unwrap())
-}
-
-pub async fn text(response: Response<Body>) -> String {
-    let body = to_bytes(response.into_body(), 100_000).await.unwrap();
-    String::from_utf8(body.to_vec()).unwrap()
-}
-
-/// Sends a logout notice: the status.
-pub async fn notice(app: &Router, token: &str) -> u16 {
-    let request = Request::post("/clef/logout")
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(Body::from(format!("logout_token={token}")));
-    let response = app.clone().oneshot(request.unwrap()).await.unwrap();
-    assert_eq!(set_cookies(response.headers()).next(), None);
-    response.status().as_u16()
 }

@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum_clef::{
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
+    Timestamp, UserStore, stores::Account,
+};
+
+/// Any store with an [`Account`], as an object.
+#[async_trait]
+#[allow(missing_docs)] // They are the methods of the traits.
+pub trait AnyUsers: Send + Sync + 'static {
+    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError>;
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError>;
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError>;
+    async fn now(&self) -> Result<Timestamp, BoxError>;
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Account>>, BoxError>;
+    fn keeps_revocations(&self) -> bool;
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError>;
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError>;
+    fn log_out_wait(&self) -> Duration;
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError>;
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError>;
+}
+
+#[async_trait]
+impl<S: IdentityStore<User = Account>> AnyUsers for S {
+    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        UserStore::load(self, id).await
+    }
+
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        UserStore::log_in(self, id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        UserStore::log_out(self, id).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        UserStore::now(self).await
+    }
+
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        UserStore::check_login(self, login).await
+    }
+
+    fn keeps_revocations(&self) -> bool {
+        UserStore::keeps_revocations(self)
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        UserStore::revoke(self, keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        UserStore::revoked_at(self, key).await
+    }
+
+    fn log_out_wait(&self) -> Duration {
+        UserStore::log_out_wait(self)
+    }
+
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        IdentityStore::find_or_create(self, profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        IdentityStore::log_out_subject(self, subject).await
+    }
+}

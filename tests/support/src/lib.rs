@@ -1,0 +1,40 @@
+//! What the tests, benches and load programs of axum-clef share: browsers, stores that count, fail
+//! and wait, a scripted provider, a clock, nodes of one site, databases, and what is logged.
+
+mod answer;
+mod any_users;
+mod browser;
+mod clock;
+mod database;
+mod gauge;
+pub mod hook;
+mod in_parts;
+mod jar;
+pub mod log;
+mod node;
+mod pause;
+mod provider;
+pub mod record;
+mod session_store;
+mod user_store;
+mod wire;
+
+pub use self::{
+    answer::{
+        Answer, App, answer, location, notice, notice_request, set_cookie, set_cookies, text,
+    },
+    any_users::AnyUsers,
+    browser::{Browser, Served, bystander, sent_to, state_in},
+    clock::{DAY, MINUTE, SECOND, TestClock},
+    database::Database,
+    gauge::{Entered, Gauge},
+    hook::{About, Call, Hook},
+    in_parts::InParts,
+    jar::Jar,
+    node::{Node, World},
+    pause::{Hold, Holds, Pause, settle},
+    provider::{Asked, ISSUER, OTHER_ISSUER, ScriptedProvider, refused},
+    session_store::{HookedSessions, SessionFlags, TestSessions},
+    user_store::{HookedUsers, TestUsers, UserFlags},
+    wire::{End, Wire},
+};
