@@ -7,6 +7,7 @@ use crate::{
     UserStore,
     auth::{Attempts, AuthState},
     log_limit::LogLimit,
+    provider::ProviderSite,
     revocation::{DEFAULT_QUEUE_CAPACITY, LogoutQueue, UnknownSubjects},
     routes::{LivePaths, RouteSettings, RoutesState},
     sessions::{LoginCookie, SessionBackend},
@@ -27,7 +28,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         let site = self.site()?;
         self.check_limits()?;
         self.live.check()?;
-        self.check_providers()?;
+        self.check_providers(&site)?;
         self.check_sessions()?;
         let live = LivePaths::new(&self.live.path);
         let routes = self.routes(&live);
@@ -124,7 +125,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     }
 
     /// Without a provider there is no login that begins, and no notice that arrives.
-    fn check_providers(&self) -> Result<(), BuildError> {
+    fn check_providers(&self, site: &Site) -> Result<(), BuildError> {
         for (setting, is_set) in [
             ("notice_limits", self.notice_limits.is_some()),
             ("login_limits", self.login_limits.is_some()),
@@ -134,6 +135,16 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             if is_set && self.providers.is_empty() {
                 return Err(BuildError::NoProvider(setting));
             }
+        }
+        for mounted in &self.providers {
+            let callback_url = site.url(mounted.paths.callback());
+            let logout_url = site.url(mounted.paths.logout());
+            let site = ProviderSite::new(&callback_url, &logout_url);
+            let checked = mounted.provider.check_site(&site);
+            checked.map_err(|error| BuildError::Provider {
+                provider: mounted.provider.name().to_owned(),
+                error,
+            })?;
         }
         Ok(())
     }

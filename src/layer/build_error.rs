@@ -1,6 +1,8 @@
 //! Settings that cannot work.
 
-use crate::{AddressError, PathsError};
+use std::error::Error as _;
+
+use crate::{AddressError, PathsError, provider::ProviderError};
 
 /// A setting of [`ClefLayer::builder`](crate::ClefLayer::builder) that cannot work, and what to do
 /// about it.
@@ -13,6 +15,14 @@ pub enum BuildError {
     /// Two routes have one path, or a path cannot be one.
     #[error("`provider_at`, `sign_out_path` or `live_path` mount routes that cannot be")]
     Paths(#[from] PathsError),
+    /// The settings of a provider do not fit the provider or the site.
+    #[error("the provider {provider:?} cannot work: {}", cause(.error))]
+    Provider {
+        /// The name of the provider.
+        provider: String,
+        /// The error, whose `source` is that of the provider, such as an `OidcError`.
+        error: ProviderError,
+    },
     /// The login page is no path of the site, or one that a route has.
     #[error(
         "`login_page` is {0:?}: write the path of a page of your own, such as \"/log-in\", that is \
@@ -66,4 +76,10 @@ pub enum BuildError {
          a cookie; implement `UserStore::revoke`, or keep logins in a session store"
     )]
     RevocationsNotKept,
+}
+
+/// The provider's own error.
+fn cause(error: &ProviderError) -> String {
+    let source = error.source().map(ToString::to_string);
+    source.unwrap_or_else(|| error.to_string())
 }

@@ -81,6 +81,11 @@ impl<T: Send + Sync + 'static> Cache<T> {
         Ok(CacheEntry { value, is_fresh })
     }
 
+    /// The cached value, however old. Fetches nothing.
+    pub(super) fn cached(&self) -> Option<Arc<T>> {
+        self.state().value.clone()
+    }
+
     /// Returns a newer value than `seen`: one that another task has just fetched, or a new fetch.
     ///
     /// # Errors

@@ -20,43 +20,60 @@ impl Claims {
     }
 
     /// Checks what ID tokens and logout tokens have in common (Core, section 3.1.3.7; Back-Channel
-    /// Logout, section 2.6). `now` is in seconds since the Unix epoch.
+    /// Logout, section 2.6). `now` is in seconds since the Unix epoch. A token without `exp` expires
+    /// `lifetime` seconds after `iat`, or is invalid without a `lifetime`.
     pub(super) fn check(
+        &self,
+        issuer: &str,
+        client_id: &str,
+        settings: &Settings,
+        lifetime: Option<f64>,
+        now: f64,
+    ) -> Result<(), TokenError> {
+        for required in ["iss", "aud"] {
+            if self.get(required).is_none() {
+                return Err(TokenError::Missing(required));
+            }
+        }
+        let issued_at = self.issued_at()?;
+        if self.seconds("exp")?.is_none() {
+            let lifetime = lifetime.ok_or(TokenError::Missing("exp"))?;
+            if now >= issued_at + lifetime + LEEWAY {
+                return Err(TokenError::Expired);
+            }
+        }
+        if issued_at > now + LEEWAY {
+            return Err(TokenError::NotYet);
+        }
+        self.check_present(issuer, client_id, settings, now)
+    }
+
+    /// Checks issuer, audience and validity as far as the claims say them.
+    pub(super) fn check_present(
         &self,
         issuer: &str,
         client_id: &str,
         settings: &Settings,
         now: f64,
     ) -> Result<(), TokenError> {
-        if self.required("iss")?.as_str() != Some(issuer) {
+        if self.get("iss").is_some_and(|named| named != issuer) {
             return Err(TokenError::Issuer);
         }
-        self.check_audience(client_id, &settings.trusted_audiences)?;
-        let expires_at = self.seconds("exp")?.ok_or(TokenError::Missing("exp"))?;
-        if now >= expires_at + LEEWAY {
+        if let Some(audience) = self.get("aud") {
+            check_audience(audience, client_id, &settings.trusted_audiences)?;
+        }
+        if self.text("azp")?.is_some_and(|party| party != client_id) {
+            return Err(TokenError::AuthorizedParty);
+        }
+        let expires_at = self.seconds("exp")?;
+        if expires_at.is_some_and(|expires_at| now >= expires_at + LEEWAY) {
             return Err(TokenError::Expired);
         }
-        let valid_from = self.seconds("nbf")?.unwrap_or(0.0);
-        if self.issued_at()?.max(valid_from) > now + LEEWAY {
+        let valid_from = self.seconds("nbf")?;
+        if valid_from.is_some_and(|valid_from| valid_from > now + LEEWAY) {
             return Err(TokenError::NotYet);
         }
         Ok(())
-    }
-
-    fn check_audience(&self, client_id: &str, trusted: &[String]) -> Result<(), TokenError> {
-        let audience = match self.required("aud")? {
-            Value::Array(audience) => audience.as_slice(),
-            one => std::slice::from_ref(one),
-        };
-        let ours = |audience: &Value| audience == client_id;
-        let trusted = |audience: &Value| trusted.iter().any(|trusted| audience == trusted);
-        if !audience.iter().any(ours) || !audience.iter().all(|one| ours(one) || trusted(one)) {
-            return Err(TokenError::Audience);
-        }
-        match self.text("azp")? {
-            Some(party) if party != client_id => Err(TokenError::AuthorizedParty),
-            _ => Ok(()),
-        }
     }
 
     /// When the token was issued, in seconds since the Unix epoch.
@@ -122,8 +139,18 @@ impl Claims {
             id => Ok(id),
         }
     }
+}
 
-    fn required(&self, name: &'static str) -> Result<&Value, TokenError> {
-        self.get(name).ok_or(TokenError::Missing(name))
+fn check_audience(audience: &Value, client_id: &str, trusted: &[String]) -> Result<(), TokenError> {
+    let audience = match audience {
+        Value::Array(audience) => audience.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let ours = |audience: &Value| audience == client_id;
+    let trusted = |audience: &Value| trusted.iter().any(|trusted| audience == trusted);
+    if audience.iter().any(ours) && audience.iter().all(|one| ours(one) || trusted(one)) {
+        Ok(())
+    } else {
+        Err(TokenError::Audience)
     }
 }

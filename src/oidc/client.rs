@@ -1,6 +1,6 @@
 //! An application at an OpenID provider, and its settings.
 
-use std::{error::Error as _, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
@@ -30,7 +30,7 @@ const RESERVED_PARAMETERS: [&str; 12] = [
 /// cached metadata and keys.
 ///
 /// Each call takes at most five seconds (two to connect), follows no redirect and reads at most 256
-/// KiB.
+/// KiB; 1 MiB for tokens.
 ///
 /// ```
 /// use axum_clef::oidc::{Oidc, SigningAlgorithm};
@@ -52,10 +52,14 @@ pub struct Oidc {
 }
 
 impl Oidc {
-    /// Creates an application and fetches the metadata of `issuer` (OpenID Connect Discovery 1.0).
+    /// Creates an application and fetches the metadata and keys of `issuer` (OpenID Connect Discovery
+    /// 1.0).
     ///
-    /// So a wrong issuer is an error when the application starts. If the provider cannot be
-    /// reached, a warning is logged and the metadata is fetched at the first login.
+    /// So a wrong issuer is an error when the application starts, and
+    /// [`build`](crate::ClefLayerBuilder::build) compares the settings with the metadata:
+    /// [`BuildError::Provider`](crate::BuildError::Provider) says which setting to change. What may
+    /// not work is logged as a warning. If the provider cannot be reached, that is a warning too, and
+    /// the first login or logout notice fetches what is missing.
     ///
     /// # Errors
     ///
@@ -83,13 +87,15 @@ impl Oidc {
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, OidcError> {
         let oidc = Self::new(issuer, client_id, client_secret)?;
-        match oidc.remote.metadata().await {
+        // The keys too: a provider that handles one request at a time could not answer for them
+        // while its logout notice waits for us.
+        match oidc.remote.keys().await {
             Err(error) if error.kind() != ProviderErrorKind::Unavailable => return Err(error),
             Err(error) => tracing::warn!(
                 issuer = oidc.remote.issuer(),
                 %error,
-                cause = error.source().map(tracing::field::display),
-                "the metadata of the provider could not be fetched; the next login fetches it"
+                "the metadata or keys of the provider could not be fetched; the next login fetches \
+                 them"
             ),
             Ok(_) => {}
         }
@@ -243,6 +249,16 @@ impl Oidc {
     #[must_use]
     pub fn strict_logout_token_type(mut self) -> Self {
         self.settings.requires_logout_type = true;
+        self
+    }
+
+    /// Accepts only logout tokens with `exp` (Back-Channel Logout 1.0, section 2.4).
+    ///
+    /// Defaults to accepting one without `exp`, which older providers send, until two minutes after
+    /// its `iat`. ID tokens always need `exp`.
+    #[must_use]
+    pub fn strict_logout_token_expiry(mut self) -> Self {
+        self.settings.requires_logout_expiry = true;
         self
     }
 

@@ -1,9 +1,10 @@
 //! The errors of an OpenID provider and of its tokens.
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use http::StatusCode;
 
+use super::SigningAlgorithm;
 use crate::{
     AddressError,
     calls::ReadError,
@@ -12,7 +13,8 @@ use crate::{
 
 /// The error of a call to an OpenID provider, as the `source` of a [`ProviderError`].
 ///
-/// It contains no code, token or secret, and no text of the provider.
+/// It contains no code, token or secret, and no text of the provider. Its text includes the cause, so
+/// it has no `source`.
 ///
 /// ```
 /// # async fn example() -> Result<(), axum_clef::AddressError> {
@@ -38,8 +40,8 @@ use crate::{
 #[non_exhaustive]
 pub enum OidcError {
     /// The issuer is not a valid URL for logins.
-    #[error("the issuer is not a valid URL for logins")]
-    Issuer(#[from] AddressError),
+    #[error("the issuer is not a valid URL for logins: {0}")]
+    Issuer(AddressError),
     /// The metadata names another issuer (OpenID Connect Discovery 1.0, section 4.3).
     #[error(
         "the provider's metadata names another issuer; write the issuer exactly as the provider \
@@ -50,12 +52,12 @@ pub enum OidcError {
     #[error("the provider's metadata has no valid {0:?}")]
     Metadata(&'static str),
     /// The metadata has a URL that is not valid for logins.
-    #[error("the provider's metadata has an invalid URL in {name:?}")]
+    #[error("the provider's metadata has an invalid URL in {name:?}: {reason}")]
     MetadataAddress {
         /// The member of the metadata.
         name: &'static str,
         /// Why the URL is invalid.
-        source: AddressError,
+        reason: AddressError,
     },
     /// The metadata of an `https` issuer names a plain `http` endpoint, or the metadata of a remote
     /// issuer names an endpoint on loopback.
@@ -79,18 +81,41 @@ pub enum OidcError {
         "the provider rejects the client id and secret; compare them with the registration there"
     )]
     ClientRefused,
-    /// The provider rejects the token request (`invalid_request` and others).
-    #[error("the provider rejects the token request; check the registration of the application")]
-    RequestRefused,
-    /// A token is invalid.
+    /// The provider rejects the token request, with this error code (RFC 6749, section 5.2).
+    #[error(
+        "the provider rejects the token request: {0}; compare the settings of `Oidc` with the \
+         registration of the application"
+    )]
+    RequestRefused(&'static str),
+    /// A logout token is invalid.
     #[error("the token is invalid: {0}")]
-    Token(#[source] TokenError),
-    /// The provider signs ID tokens with another algorithm than
+    Token(TokenError),
+    /// A logout token is invalid although the provider has signed it. Compare its claims with the
+    /// settings of [`Oidc`](super::Oidc).
+    #[error("a token that the provider has signed is invalid: {0}")]
+    SignedToken(TokenError),
+    /// The ID token of a login is invalid.
+    #[error("the provider's ID token is invalid: {0}")]
+    IdToken(TokenError),
+    /// The provider signs with another algorithm than
     /// [`Oidc::signing_algorithm`](super::Oidc::signing_algorithm).
-    #[error("the provider signs ID tokens with another algorithm; set `Oidc::signing_algorithm`")]
-    OtherAlgorithm,
-    /// A token is signed with an unknown key, and the keys were fetched less than 30 seconds ago.
-    #[error("the token is signed with a key that is not known yet; try again later")]
+    #[error("the provider does not sign with {set}; {}", mend(*.set, .offered))]
+    OtherAlgorithm {
+        /// The algorithm that is set.
+        set: SigningAlgorithm,
+        /// The algorithms of the provider that can be set.
+        offered: Vec<SigningAlgorithm>,
+    },
+    /// The provider supports none of the methods of
+    /// [`ClientAuthentication`](super::ClientAuthentication).
+    #[error(
+        "the provider's metadata has neither `client_secret_basic` nor `client_secret_post`; set \
+         `Oidc::client_authentication` to the one that it accepts all the same"
+    )]
+    OtherAuthentication,
+    /// The signature of a token matches no known key, and the keys were fetched less than 30 seconds
+    /// ago.
+    #[error("the signature of the token matches no key that is known yet; try again later")]
     KeyNotKnownYet,
     /// The `sub` of the user info differs from the ID token's (OpenID Connect Core 1.0, section
     /// 5.3.2).
@@ -120,8 +145,15 @@ pub enum OidcError {
     #[error("the provider did not answer in time; try again later")]
     TimedOut,
     /// The provider could not be reached, or the connection broke.
-    #[error("the provider cannot be reached; try again later")]
-    Unreachable(#[source] Arc<reqwest::Error>),
+    #[error("the provider cannot be reached: {}; try again later", innermost(.0))]
+    Unreachable(Arc<reqwest::Error>),
+    /// This machine does not trust the certificate of the provider.
+    #[error(
+        "the provider's certificate is not trusted: {}; install its authority in the certificate \
+         store of this system",
+        innermost(.0)
+    )]
+    Certificate(Arc<reqwest::Error>),
     /// The request was aborted, as when the program shuts down.
     #[error("the request to the provider was aborted")]
     Stopped,
@@ -131,9 +163,13 @@ impl OidcError {
     /// The error of a request without a response.
     pub(super) fn from_transport(error: reqwest::Error) -> Self {
         if error.is_timeout() {
-            Self::TimedOut
-        } else {
-            Self::Unreachable(Arc::new(error.without_url()))
+            return Self::TimedOut;
+        }
+        let error = Arc::new(error.without_url());
+        // The error of rustls, whose type is not public through reqwest.
+        match innermost(&error).contains("certificate") {
+            true => Self::Certificate(error),
+            false => Self::Unreachable(error),
         }
     }
 
@@ -146,9 +182,11 @@ impl OidcError {
 
     pub(super) fn kind(&self) -> ProviderErrorKind {
         match self {
-            Self::ForeignCallback | Self::CodeRefused | Self::Token(_) | Self::OtherSubject => {
-                ProviderErrorKind::Refused
-            }
+            Self::CodeRefused
+            | Self::Token(_)
+            | Self::SignedToken(_)
+            // The user took too long at the provider.
+            | Self::IdToken(TokenError::LoginTooOld) => ProviderErrorKind::Refused,
             Self::Issuer(_)
             | Self::OtherIssuer
             | Self::Metadata(_)
@@ -156,10 +194,36 @@ impl OidcError {
             | Self::MetadataEndpoint(_)
             | Self::ParameterTaken
             | Self::ClientRefused
-            | Self::RequestRefused
-            | Self::OtherAlgorithm => ProviderErrorKind::Misconfigured,
+            | Self::RequestRefused(_)
+            // `Oidc::trusted_audiences` is missing, or the id is of another application.
+            | Self::IdToken(TokenError::Audience)
+            | Self::OtherAlgorithm { .. }
+            | Self::OtherAuthentication => ProviderErrorKind::Misconfigured,
             _ => ProviderErrorKind::Unavailable,
         }
+    }
+}
+
+/// What to do about a provider that signs with other algorithms.
+fn mend(set: SigningAlgorithm, offered: &[SigningAlgorithm]) -> String {
+    match offered.first() {
+        Some(first) => format!("set `Oidc::signing_algorithm(SigningAlgorithm::{first:?})`"),
+        None => format!("register the application there with {set} as the algorithm of ID tokens"),
+    }
+}
+
+/// The innermost cause of an error.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+impl From<AddressError> for OidcError {
+    fn from(error: AddressError) -> Self {
+        Self::Issuer(error)
     }
 }
 
@@ -171,7 +235,9 @@ impl From<TokenError> for OidcError {
 
 impl From<OidcError> for ProviderError {
     fn from(error: OidcError) -> Self {
-        Self::new(error.kind(), error)
+        let is_signed = matches!(error, OidcError::SignedToken(_));
+        let refused = Self::new(error.kind(), error);
+        if is_signed { refused.signed() } else { refused }
     }
 }
 
@@ -179,7 +245,7 @@ impl From<OidcError> for ProviderError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// It is larger than 16 KiB.
+    /// It is a logout token of more than 16 KiB.
     #[error("it is larger than 16 KiB")]
     TooLarge,
     /// It is not a JSON Web Signature in compact form (RFC 7515, section 7.1).
@@ -189,9 +255,9 @@ pub enum TokenError {
     /// 4; RFC 7519, section 4).
     #[error("the header or the claims are not a JSON object with unique names")]
     Json,
-    /// `alg` is not the configured signing algorithm.
+    /// `alg` is not the configured signing algorithm, but this one if it can be set.
     #[error("it is not signed with the configured algorithm")]
-    Algorithm,
+    Algorithm(Option<SigningAlgorithm>),
     /// It has critical extensions (RFC 7515, section 4.1.11), or is nested.
     #[error("its header has an unsupported extension: `crit` or `cty`")]
     Extension,
@@ -214,12 +280,15 @@ pub enum TokenError {
     #[error("it is from another issuer")]
     Issuer,
     /// `aud` does not name this application, or names an untrusted audience.
-    #[error("it is not for this application, or is also for an untrusted audience")]
+    #[error(
+        "it is not for this application, or is also for an untrusted audience; compare the client \
+         id, and set `Oidc::trusted_audiences`"
+    )]
     Audience,
     /// `azp` is another application.
     #[error("it was issued to another application")]
     AuthorizedParty,
-    /// `exp` is in the past.
+    /// `exp` is in the past; for a logout token without `exp`, two minutes after `iat`.
     #[error("it has expired; if it is new, compare the clocks")]
     Expired,
     /// `iat` or `nbf` is in the future.

@@ -23,7 +23,8 @@ pub(super) struct IdToken {
 /// The values that an ID token must match.
 pub(super) struct Expected<'a> {
     pub(super) nonce: &'a str,
-    pub(super) access_token: &'a SecretString,
+    /// `None` if the provider returned none.
+    pub(super) access_token: Option<&'a SecretString>,
     /// In seconds since the Unix epoch.
     pub(super) now: f64,
 }
@@ -46,7 +47,8 @@ impl IdToken {
             return Err(TokenError::Nonce);
         }
         if let Some(hash) = claims.text("at_hash")?
-            && hash != access_token_hash(expected.access_token, settings.algorithm)
+            && let Some(access_token) = expected.access_token
+            && hash != access_token_hash(access_token, settings.algorithm)
         {
             return Err(TokenError::AccessToken);
         }
@@ -63,18 +65,16 @@ impl IdToken {
                 .ok_or(TokenError::Missing("sub"))?
                 .to_owned(),
             session: claims.session()?.map(str::to_owned),
-            authenticated_at: authenticated_at(claims)?,
+            authenticated_at: authenticated_at(claims),
             person: PersonClaims::new(claims.all().clone()),
         })
     }
 }
 
-/// `auth_time`. Providers write zero for unknown.
-fn authenticated_at(claims: &Claims) -> Result<Option<Timestamp>, TokenError> {
-    let seconds = claims
-        .seconds("auth_time")?
-        .filter(|seconds| *seconds > 0.0);
-    Ok(seconds.map(|seconds| Timestamp::from_micros((seconds * 1e6) as i64)))
+/// `auth_time`. Providers write zero for unknown, and a malformed one counts as unknown.
+fn authenticated_at(claims: &Claims) -> Option<Timestamp> {
+    let seconds = claims.seconds("auth_time").ok().flatten()?;
+    (seconds > 0.0).then(|| Timestamp::from_micros((seconds * 1e6) as i64))
 }
 
 /// The left half of the access token's digest, by the hash function of the signature (section

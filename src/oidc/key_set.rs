@@ -1,10 +1,7 @@
 //! The signing keys of a provider (RFC 7517).
 
-use jsonwebtoken::{
-    DecodingKey,
-    crypto::aws_lc,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
-};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{DecodingKey, crypto::aws_lc};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,8 +13,19 @@ const MOST_TRIED: usize = 16;
 pub(super) struct KeySet(Vec<Key>);
 
 struct Key {
-    jwk: Jwk,
+    kind: KeyKind,
+    id: Option<String>,
+    /// The only algorithm of the key, if it names one.
+    algorithm: Option<SigningAlgorithm>,
     key: DecodingKey,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyKind {
+    Rsa,
+    P256,
+    P384,
+    Ed25519,
 }
 
 /// The signed part of a token, its signature, and the id of the key.
@@ -46,12 +54,13 @@ impl KeySet {
 
         let document: Document =
             serde_json::from_slice(document).map_err(|_| OidcError::Unreadable { what: "keys" })?;
-        let keys = document.keys.into_iter().filter_map(|key| {
-            let jwk: Jwk = serde_json::from_value(key).ok()?;
-            let key = DecodingKey::from_jwk(&jwk).ok()?;
-            Some(Key { jwk, key })
-        });
-        Ok(Self(keys.collect()))
+        Ok(Self(document.keys.iter().filter_map(Key::parse).collect()))
+    }
+
+    /// The algorithms for which there is a key.
+    pub(super) fn algorithms(&self) -> Vec<SigningAlgorithm> {
+        let fits = |algorithm: &SigningAlgorithm| self.0.iter().any(|key| key.fits(*algorithm));
+        SigningAlgorithm::ALL.into_iter().filter(fits).collect()
     }
 
     /// Verifies a signature with the named key, or with any key for the algorithm if none is named.
@@ -60,9 +69,7 @@ impl KeySet {
             .0
             .iter()
             .filter(|key| key.fits(algorithm))
-            .filter(|key| {
-                signed.key_id.is_none() || key.jwk.common.key_id.as_deref() == signed.key_id
-            })
+            .filter(|key| signed.key_id.is_none() || key.id.as_deref() == signed.key_id)
             .take(MOST_TRIED)
             .peekable();
         let is_known = signed.key_id.is_some() && keys.peek().is_some();
@@ -77,30 +84,45 @@ impl KeySet {
 }
 
 impl Key {
-    /// Whether the key is for signatures with this algorithm.
+    /// Reads a key for signatures. Only the members that are needed are looked at, so a malformed
+    /// certificate or an unknown member makes no key unusable.
+    fn parse(jwk: &Value) -> Option<Self> {
+        let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+        let bytes = |name: &str| decode(text(name)?);
+        let (kind, key) = match (text("kty")?, text("crv")) {
+            ("RSA", _) => {
+                let (n, e) = (bytes("n")?, bytes("e")?);
+                let key = DecodingKey::from_rsa_raw_components(trimmed(&n), trimmed(&e));
+                (KeyKind::Rsa, key)
+            }
+            ("EC", Some("P-256")) => (KeyKind::P256, point(&bytes("x")?, &bytes("y")?, 32)?),
+            ("EC", Some("P-384")) => (KeyKind::P384, point(&bytes("x")?, &bytes("y")?, 48)?),
+            ("OKP", Some("Ed25519")) => (KeyKind::Ed25519, DecodingKey::from_ed_der(&bytes("x")?)),
+            _ => return None,
+        };
+        let algorithm = match jwk.get("alg") {
+            None | Some(Value::Null) => None,
+            Some(named) => Some(SigningAlgorithm::from_name(named.as_str()?)?),
+        };
+        is_for_signatures(jwk).then(|| Self {
+            kind,
+            id: text("kid").map(str::to_owned),
+            algorithm,
+            key,
+        })
+    }
+
+    /// Whether the key is for this algorithm.
     fn fits(&self, algorithm: SigningAlgorithm) -> bool {
         use SigningAlgorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
 
-        let kind = match (&self.jwk.algorithm, algorithm) {
-            (AlgorithmParameters::RSA(_), Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512) => true,
-            (AlgorithmParameters::EllipticCurve(key), Es256) => key.curve == EllipticCurve::P256,
-            (AlgorithmParameters::EllipticCurve(key), Es384) => key.curve == EllipticCurve::P384,
-            (AlgorithmParameters::OctetKeyPair(key), EdDsa) => key.curve == EllipticCurve::Ed25519,
-            _ => false,
+        let kind = match algorithm {
+            Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512 => KeyKind::Rsa,
+            Es256 => KeyKind::P256,
+            Es384 => KeyKind::P384,
+            EdDsa => KeyKind::Ed25519,
         };
-        let common = &self.jwk.common;
-        let for_signatures = common
-            .public_key_use
-            .as_ref()
-            .is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
-        let may_verify = common
-            .key_operations
-            .as_ref()
-            .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
-        let same_algorithm = common
-            .key_algorithm
-            .is_none_or(|named| named == algorithm.as_jose().into());
-        kind && for_signatures && may_verify && same_algorithm
+        self.kind == kind && self.algorithm.is_none_or(|only| only == algorithm)
     }
 
     fn verifies(&self, signed: &Signed<'_>, algorithm: SigningAlgorithm) -> bool {
@@ -108,5 +130,109 @@ impl Key {
         // panics if it is not set while two providers are compiled in.
         let verifier = (aws_lc::DEFAULT_PROVIDER.verifier_factory)(&algorithm.as_jose(), &self.key);
         verifier.is_ok_and(|verifier| verifier.verify(signed.message, &signed.signature).is_ok())
+    }
+}
+
+/// Whether `use` and `key_ops` (sections 4.2 and 4.3) allow to verify signatures, or are empty.
+fn is_for_signatures(jwk: &Value) -> bool {
+    let purpose = match jwk.get("use") {
+        None | Some(Value::Null) => true,
+        Some(purpose) => {
+            let purpose = purpose.as_str();
+            purpose.is_some_and(|purpose| purpose.eq_ignore_ascii_case("sig"))
+        }
+    };
+    let operations = match jwk.get("key_ops") {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(operations)) => {
+            operations.is_empty() || operations.iter().any(|operation| operation == "verify")
+        }
+        Some(_) => false,
+    };
+    purpose && operations
+}
+
+/// Decodes Base64url. Some providers pad it, or use the alphabet of Base64.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=');
+    let text = text.replace('+', "-").replace('/', "_");
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// A number without the leading zeros that some providers write.
+fn trimmed(number: &[u8]) -> &[u8] {
+    let first = number.iter().position(|byte| *byte != 0);
+    first.map_or(&[], |first| &number[first..])
+}
+
+/// A point on a curve whose coordinates have this many bytes. Some providers leave out leading
+/// zeros.
+fn point(x: &[u8], y: &[u8], length: usize) -> Option<DecodingKey> {
+    let mut point = vec![4];
+    for coordinate in [trimmed(x), trimmed(y)] {
+        let zeros = length.checked_sub(coordinate.len())?;
+        point.extend(std::iter::repeat_n(0, zeros));
+        point.extend_from_slice(coordinate);
+    }
+    Some(DecodingKey::from_ec_der(&point))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn supports(jwk: Value, algorithm: SigningAlgorithm) -> bool {
+        let document = json!({ "keys": [jwk] }).to_string();
+        KeySet::parse(document.as_bytes()).is_ok_and(|keys| keys.algorithms().contains(&algorithm))
+    }
+
+    #[test]
+    fn what_is_equivalent_is_taken_and_what_is_not_needed_is_skipped() {
+        let change = |name: &str, value: Value| {
+            let mut jwk = json!({ "kty": "RSA", "n": "AMDAwMDA", "e": "AQAB", "kid": "1" });
+            jwk[name] = value;
+            supports(jwk, SigningAlgorithm::Rs256)
+        };
+        for (name, value, good) in [
+            ("e", json!("AQAB="), true),
+            ("e", json!("AQAB=="), true),
+            ("n", json!("+/-_"), true),
+            ("n", json!("!"), false),
+            ("use", json!("SIG"), true),
+            ("use", json!(null), true),
+            ("use", json!("enc"), false),
+            ("use", json!(""), false),
+            ("use", json!(["sig"]), false),
+            ("key_ops", json!([]), true),
+            ("key_ops", json!(["sign", "verify"]), true),
+            ("key_ops", json!(["sign"]), false),
+            ("key_ops", json!("verify"), false),
+            ("alg", json!(null), true),
+            ("alg", json!("RS256"), true),
+            ("alg", json!("RSA-OAEP"), false),
+            ("alg", json!(1), false),
+            ("kid", json!(1), true),
+            ("x5c", json!("no list"), true),
+            ("x5t", json!(1), true),
+            ("ext", json!({ "more": [] }), true),
+        ] {
+            assert_eq!(change(name, value.clone()), good, "{name} {value}");
+        }
+        for name in ["EdDSA", "Ed25519"] {
+            let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": "AAAA", "alg": name });
+            assert!(supports(jwk, SigningAlgorithm::EdDsa), "{name}");
+        }
+        let jwk = json!({ "kty": "OKP", "crv": "Ed448", "x": "AAAA" });
+        assert!(!supports(jwk, SigningAlgorithm::EdDsa));
+    }
+
+    #[test]
+    fn numbers_have_their_length_whatever_zeros_they_have() {
+        assert_eq!(trimmed(&[0, 0, 1, 0]), [1, 0]);
+        assert_eq!(trimmed(&[0, 0]), [0; 0]);
+        assert!(point(&[1; 31], &[0; 33], 32).is_some());
+        assert!(point(&[1; 33], &[1; 32], 32).is_none());
     }
 }

@@ -1,29 +1,24 @@
-//! The login at a provider: authorization request, code exchange and user info (OpenID Connect Core
-//! 1.0, section 3.1).
-
-use std::time::Duration;
+//! The login at a provider: authorization request and code exchange (OpenID Connect Core 1.0,
+//! section 3.1).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{StatusCode, header};
+use http::StatusCode;
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded::byte_serialize};
 
-use super::{
-    ClientAuthentication, Oidc, OidcError, json, metadata::Metadata, person_claims::PersonClaims,
-    remote,
-};
+use super::{ClientAuthentication, Oidc, OidcError, metadata::Metadata, remote};
 use crate::provider::{CodeExchange, LoginRequest};
 
 /// The purpose of the PKCE verifier (RFC 7636, section 4.1: 43 unreserved characters).
 const CODE_VERIFIER: &str = "code_verifier";
 /// The purpose of the nonce.
 pub(super) const NONCE: &str = "nonce";
-/// How long the user info may take. A login succeeds without it.
-const USER_INFO_LIMIT: Duration = Duration::from_secs(3);
+/// The largest response with tokens, in bytes. An ID token with many groups is large.
+const LARGEST_TOKENS: usize = 1024 * 1024;
 
 /// The URL of the authorization request.
 pub(super) fn authorization_url(oidc: &Oidc, metadata: &Metadata, login: &LoginRequest<'_>) -> Url {
@@ -56,9 +51,19 @@ pub(super) fn authorization_url(oidc: &Oidc, metadata: &Metadata, login: &LoginR
 /// The tokens that the provider returns for a code.
 #[derive(Deserialize)]
 pub(super) struct Tokens {
-    pub(super) access_token: SecretString,
-    token_type: String,
+    access_token: Option<SecretString>,
+    token_type: Option<String>,
     pub(super) id_token: SecretString,
+}
+
+impl Tokens {
+    /// The access token, unless its type is unknown. It is for the user info alone.
+    pub(super) fn access_token(&self) -> Option<&SecretString> {
+        let mut kind = self.token_type.iter();
+        let is_bearer = kind.all(|kind| kind.eq_ignore_ascii_case("bearer"));
+        let token = self.access_token.as_ref();
+        token.filter(|token| is_bearer && !token.expose_secret().is_empty())
+    }
 }
 
 /// Exchanges the authorization code for tokens.
@@ -84,7 +89,8 @@ pub(super) async fn exchange(
     match oidc
         .settings
         .authentication
-        .unwrap_or(metadata.authentication)
+        .or(metadata.authentication)
+        .unwrap_or(ClientAuthentication::Basic)
     {
         ClientAuthentication::Basic => request = with_basic(request, oidc),
         ClientAuthentication::Post => form.extend([
@@ -94,15 +100,11 @@ pub(super) async fn exchange(
     }
     let response = remote::send(request.form(&form)).await?;
     let status = response.status();
-    let body = remote::read(response).await?;
+    let body = remote::read(response, LARGEST_TOKENS).await?;
     if status != StatusCode::OK {
         return Err(refusal(status, &body));
     }
-    let unreadable = OidcError::Unreadable { what: "tokens" };
-    match serde_json::from_slice::<Tokens>(&body) {
-        Ok(tokens) if tokens.token_type.eq_ignore_ascii_case("bearer") => Ok(tokens),
-        _ => Err(unreadable),
-    }
+    serde_json::from_slice(&body).map_err(|_| OidcError::Unreadable { what: "tokens" })
 }
 
 /// Both are form-encoded first (RFC 6749, section 2.3.1), so the colon is unambiguous.
@@ -114,87 +116,32 @@ fn with_basic(request: RequestBuilder, oidc: &Oidc) -> RequestBuilder {
     )
 }
 
+/// The codes that reject the request (RFC 6749, section 5.2; RFC 8707, section 2).
+const REQUEST_REFUSED: [&str; 4] = [
+    "invalid_request",
+    "invalid_scope",
+    "invalid_target",
+    "unsupported_grant_type",
+];
+
 /// The error for an error response (RFC 6749, section 5.2), without its texts: they may quote the
 /// request.
 fn refusal(status: StatusCode, body: &[u8]) -> OidcError {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-    match answer.get("error").and_then(Value::as_str) {
+    let code = answer.get("error").and_then(Value::as_str);
+    let rejected = REQUEST_REFUSED
+        .into_iter()
+        .find(|known| code == Some(known));
+    match code {
         Some("invalid_grant") => OidcError::CodeRefused,
         Some("invalid_client" | "unauthorized_client") => OidcError::ClientRefused,
-        Some("invalid_request" | "invalid_scope" | "unsupported_grant_type") => {
-            OidcError::RequestRefused
-        }
-        _ if status == StatusCode::UNAUTHORIZED => OidcError::ClientRefused,
-        _ => {
-            let what = "tokens";
-            OidcError::Status { what, status }
-        }
-    }
-}
-
-/// Fetches the user info of `subject`. Without it the login continues with the claims of the ID
-/// token.
-///
-/// # Errors
-///
-/// [`OidcError::OtherSubject`] if it is about another subject. Abort the login.
-pub(super) async fn user_info(
-    oidc: &Oidc,
-    endpoint: &Url,
-    access_token: &SecretString,
-    subject: &str,
-) -> Result<PersonClaims, OidcError> {
-    match fetch_user_info(oidc, endpoint, access_token).await {
-        Ok(Some(claims)) => {
-            if claims.get("sub").and_then(Value::as_str) != Some(subject) {
-                return Err(OidcError::OtherSubject);
+        _ => match rejected {
+            Some(code) => OidcError::RequestRefused(code),
+            None if status == StatusCode::UNAUTHORIZED => OidcError::ClientRefused,
+            None => {
+                let what = "tokens";
+                OidcError::Status { what, status }
             }
-            Ok(PersonClaims::new(claims))
-        }
-        Ok(None) => {
-            tracing::info!(
-                "the user info is signed, which is not supported; the login continues without it"
-            );
-            Ok(PersonClaims::default())
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the user info could not be fetched; the login continues without it");
-            Ok(PersonClaims::default())
-        }
-    }
-}
-
-async fn fetch_user_info(
-    oidc: &Oidc,
-    endpoint: &Url,
-    access_token: &SecretString,
-) -> Result<Option<Map<String, Value>>, OidcError> {
-    let what = "user info";
-    let request = oidc
-        .remote
-        .client()?
-        .get(endpoint.clone())
-        .bearer_auth(access_token.expose_secret())
-        .timeout(USER_INFO_LIMIT);
-    let response = remote::send(request).await?;
-    let status = response.status();
-    if status != StatusCode::OK {
-        return Err(OidcError::Status { what, status });
-    }
-    let is_signed = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| {
-            let media_type = value.as_bytes().split(|byte| *byte == b';').next();
-            media_type
-                .is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case(b"application/jwt"))
-        });
-    if is_signed {
-        return Ok(None);
-    }
-    let body = remote::read(response).await?;
-    match json::object(&body) {
-        Some(claims) => Ok(Some(claims)),
-        None => Err(OidcError::Unreadable { what }),
+        },
     }
 }

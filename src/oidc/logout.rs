@@ -2,7 +2,7 @@
 //! sign-out at the provider (RP-Initiated Logout 1.0).
 
 use http::StatusCode;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -14,6 +14,13 @@ use crate::{
 
 /// The member of `events` that a logout token has (Back-Channel Logout, section 2.4).
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// The largest logout token, in bytes.
+pub(super) const LARGEST: usize = 16 * 1024;
+/// How long a logout token without `exp` is valid, in seconds: as long as one with `exp` should be
+/// (Back-Channel Logout, section 2.4).
+pub(super) const LIFETIME: f64 = 120.0;
+/// The longest URL that a browser is sent to, in bytes. Servers and proxies refuse longer ones.
+const LONGEST_URL: usize = 4_096;
 /// How old a logout token may be, in seconds, whatever its `exp`. The replay cache is lost when the
 /// program restarts.
 const LONGEST_AGE: f64 = 24.0 * 60.0 * 60.0;
@@ -88,17 +95,26 @@ pub(super) fn answer(outcome: LogoutOutcome, settings: &Settings) -> LogoutAnswe
     LogoutAnswer::new(status, Some(body))
 }
 
-/// The URL of the end session endpoint (RP-Initiated Logout, section 2).
+/// The URL of the end session endpoint (RP-Initiated Logout, section 2). A hint that makes it too
+/// long is left out.
 pub(super) fn end_session_url(oidc: &Oidc, endpoint: &Url, sign_out: &SignOutRequest<'_>) -> Url {
-    let mut url = endpoint.clone();
-    let mut query = url.query_pairs_mut();
-    if let Some(hint) = sign_out.hint {
-        query.append_pair("id_token_hint", hint.expose_secret());
+    let url = |hint: Option<&SecretString>| {
+        let mut url = endpoint.clone();
+        let mut query = url.query_pairs_mut();
+        if let Some(hint) = hint {
+            query.append_pair("id_token_hint", hint.expose_secret());
+        }
+        query
+            .append_pair("client_id", &oidc.client_id)
+            .append_pair("post_logout_redirect_uri", sign_out.return_url.as_str())
+            .append_pair("state", sign_out.state.expose());
+        drop(query);
+        url
+    };
+    let with_hint = url(sign_out.hint);
+    if with_hint.as_str().len() < LONGEST_URL {
+        with_hint
+    } else {
+        url(None)
     }
-    query
-        .append_pair("client_id", &oidc.client_id)
-        .append_pair("post_logout_redirect_uri", sign_out.return_url.as_str())
-        .append_pair("state", sign_out.state.expose());
-    drop(query);
-    url
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{ClientAuthentication, OidcError, json};
+use super::{ClientAuthentication, OidcError, SigningAlgorithm, json};
 use crate::address;
 
 pub(super) struct Metadata {
@@ -12,8 +12,14 @@ pub(super) struct Metadata {
     pub(super) jwks_uri: Url,
     pub(super) user_info_endpoint: Option<Url>,
     pub(super) end_session_endpoint: Option<Url>,
-    /// The supported method that is preferred here.
-    pub(super) authentication: ClientAuthentication,
+    /// The method that is preferred here; `None` if none is supported.
+    pub(super) authentication: Option<ClientAuthentication>,
+    /// The algorithms of ID tokens that are supported here; `None` if the provider lists none.
+    pub(super) algorithms: Option<Vec<SigningAlgorithm>>,
+    /// The scopes that the provider lists.
+    pub(super) scopes: Option<Vec<String>>,
+    /// Whether it says that it sends logout notices (Back-Channel Logout 1.0, section 2.1).
+    pub(super) sends_notices: Option<bool>,
     /// Whether its callbacks have an `iss` (RFC 9207, section 3).
     pub(super) callbacks_name_issuer: bool,
 }
@@ -36,13 +42,31 @@ impl Metadata {
         let issuer = address::base_url(issuer)?;
         let endpoint = |name| endpoint(&document, &issuer, name);
         let required = |name| endpoint(name)?.ok_or(OidcError::Metadata(name));
+        // A login needs neither of the others.
+        let optional = |name| {
+            endpoint(name).unwrap_or_else(|error| {
+                tracing::warn!(%error, "logins go on without this endpoint of the provider");
+                None
+            })
+        };
+        let algorithms = texts(&document, "id_token_signing_alg_values_supported");
         Ok(Self {
             authorization_endpoint: required("authorization_endpoint")?,
             token_endpoint: required("token_endpoint")?,
             jwks_uri: required("jwks_uri")?,
-            user_info_endpoint: endpoint("userinfo_endpoint")?,
-            end_session_endpoint: endpoint("end_session_endpoint")?,
+            user_info_endpoint: optional("userinfo_endpoint"),
+            end_session_endpoint: optional("end_session_endpoint"),
             authentication: authentication(&document),
+            algorithms: algorithms.map(|names| {
+                let known = names
+                    .iter()
+                    .filter_map(|name| SigningAlgorithm::from_name(name));
+                known.collect()
+            }),
+            scopes: texts(&document, "scopes_supported"),
+            sends_notices: document
+                .get("backchannel_logout_supported")
+                .and_then(Value::as_bool),
             callbacks_name_issuer: document.get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),
         })
@@ -60,7 +84,7 @@ fn endpoint(
         Some(_) => return Err(OidcError::Metadata(name)),
     };
     let url =
-        address::endpoint(text).map_err(|source| OidcError::MetadataAddress { name, source })?;
+        address::endpoint(text).map_err(|reason| OidcError::MetadataAddress { name, reason })?;
     if is_less_safe(&url, issuer) {
         return Err(OidcError::MetadataEndpoint(name));
     }
@@ -75,17 +99,24 @@ fn is_less_safe(endpoint: &Url, issuer: &Url) -> bool {
     unencrypted || local
 }
 
+/// The texts of a list; `None` if there is no list, or an empty one.
+fn texts(document: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
+    let list = document.get(name)?.as_array()?.iter();
+    let texts: Vec<_> = list.filter_map(Value::as_str).map(str::to_owned).collect();
+    (!texts.is_empty()).then_some(texts)
+}
+
 /// Basic, the default of the specification, unless only post is offered.
-fn authentication(document: &Map<String, Value>) -> ClientAuthentication {
-    let offered = document.get("token_endpoint_auth_methods_supported");
+fn authentication(document: &Map<String, Value>) -> Option<ClientAuthentication> {
+    let offered = texts(document, "token_endpoint_auth_methods_supported");
     let offers = |method: &str| {
-        let methods = offered.and_then(Value::as_array);
-        methods.is_some_and(|methods| methods.iter().any(|offered| offered == method))
+        let mut offered = offered.iter().flatten();
+        offered.any(|offered| offered == method)
     };
-    if offers("client_secret_post") && !offers("client_secret_basic") {
-        ClientAuthentication::Post
+    if offered.is_none() || offers("client_secret_basic") {
+        Some(ClientAuthentication::Basic)
     } else {
-        ClientAuthentication::Basic
+        offers("client_secret_post").then_some(ClientAuthentication::Post)
     }
 }
 
@@ -103,7 +134,7 @@ mod tests {
         "end_session_endpoint",
     ];
 
-    /// Which endpoint is refused if one of them is `odd` and the others are below the issuer.
+    /// Which endpoint is refused or left out if one of them is `odd` and the others are below the issuer.
     fn refused(issuer: &str, name: &'static str, odd: &str) -> Option<&'static str> {
         let mut document = json!({ "issuer": issuer });
         for name in ENDPOINTS {
@@ -111,6 +142,8 @@ mod tests {
         }
         document[name] = json!(odd);
         match Metadata::parse(issuer, document.to_string().as_bytes()) {
+            Ok(metadata) if metadata.user_info_endpoint.is_none() => Some("userinfo_endpoint"),
+            Ok(metadata) if metadata.end_session_endpoint.is_none() => Some("end_session_endpoint"),
             Ok(_) => None,
             Err(OidcError::MetadataEndpoint(name)) => Some(name),
             Err(error) => panic!("{issuer}, {odd}: {error}"),

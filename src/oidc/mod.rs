@@ -13,6 +13,7 @@
 mod cache;
 mod claims;
 mod client;
+mod compatibility;
 mod error;
 mod id_token;
 mod json;
@@ -25,6 +26,7 @@ mod provider;
 mod remote;
 mod settings;
 mod token;
+mod user_info;
 
 use self::settings::Settings;
 pub use self::{

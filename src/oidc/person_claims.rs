@@ -39,14 +39,16 @@ impl PersonClaims {
     }
 
     /// Adds the claims that only the user info has. The parts of a name are never mixed, nor an
-    /// e-mail address and its verification.
+    /// e-mail address or phone number and its verification.
     pub(super) fn merge(mut self, user_info: Self) -> Self {
         let has_name = self.has_name() || self.text("name").is_some();
         let has_email = self.text("email").is_some();
+        let has_phone = self.text("phone_number").is_some();
         for (name, value) in user_info.0 {
             let is_present = match name.as_str() {
                 "given_name" | "family_name" | "name" => has_name,
                 "email" | "email_verified" => has_email,
+                "phone_number" | "phone_number_verified" => has_phone,
                 _ => false,
             };
             if !is_present {
@@ -68,7 +70,9 @@ impl PersonClaims {
         if profile.email_verified != Some(false) {
             profile.email = text("email");
         }
-        profile.phone_number = text("phone_number");
+        if self.0.get("phone_number_verified").is_none_or(is_true) {
+            profile.phone_number = text("phone_number");
+        }
         profile.with_claims(self.0)
     }
 }
@@ -103,6 +107,11 @@ mod tests {
             (json!(true), Some(true)),
             (json!("true"), Some(true)),
             (json!(1), Some(true)),
+            (json!("TRUE"), Some(false)),
+            (json!("yes"), Some(false)),
+            (json!(2), Some(false)),
+            (json!({}), Some(false)),
+            (json!(""), Some(false)),
             (json!(false), Some(false)),
             (json!("False"), Some(false)),
             (json!(0), Some(false)),
@@ -113,6 +122,9 @@ mod tests {
             let profile = profile(person(claims));
             assert_eq!(profile.email_verified, verified, "{value}");
             assert_eq!(profile.email.is_some(), verified != Some(false), "{value}");
+            let claims = json!({"phone_number": "+1", "phone_number_verified": value});
+            let phone_number = self::profile(person(claims)).phone_number;
+            assert_eq!(phone_number.is_some(), verified != Some(false), "{value}");
         }
     }
 

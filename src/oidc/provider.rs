@@ -7,17 +7,17 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{
-    Oidc, OidcError, TokenError,
-    claims::Claims,
+    Oidc, OidcError, TokenError, compatibility,
     id_token::{Expected, IdToken},
     login, logout,
-    token::{Header, Token},
+    token::Token,
+    user_info,
 };
 use crate::{
     Profile, ProviderSession, Subject,
     provider::{
         CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, Provider,
-        ProviderError, ProviderLogin, SignOutRequest,
+        ProviderError, ProviderLogin, ProviderSite, SignOutRequest,
     },
 };
 
@@ -28,23 +28,64 @@ fn now() -> f64 {
 }
 
 impl Oidc {
-    /// Verifies a token and returns what `read` extracts from its claims.
+    /// Verifies the ID token of a login.
     ///
-    /// The signature is verified last, since that may fetch the keys: an invalid token costs no
-    /// call.
-    async fn verify<T>(
+    /// The signature is verified last, since that may fetch the keys.
+    async fn id_token(
         &self,
         token: &SecretString,
-        now: f64,
-        read: impl FnOnce(&Header, &Claims) -> Result<T, TokenError>,
-    ) -> Result<T, OidcError> {
-        let token = Token::parse(token.expose_secret(), self.settings.algorithm)?;
-        let issuer = self.remote.issuer();
+        expected: &Expected<'_>,
+    ) -> Result<IdToken, OidcError> {
+        let (algorithm, settings) = (self.settings.algorithm, &self.settings);
+        let token = Token::parse(token.expose_secret(), algorithm)?;
         let claims = &token.claims;
-        claims.check(issuer, &self.client_id, &self.settings, now)?;
-        let content = read(&token.header, claims)?;
-        self.remote.verify(&token, self.settings.algorithm).await?;
-        Ok(content)
+        claims.check(
+            self.remote.issuer(),
+            &self.client_id,
+            settings,
+            None,
+            expected.now,
+        )?;
+        let id_token = IdToken::read(&token.header, claims, settings, expected)?;
+        self.remote.verify(&token, algorithm).await?;
+        Ok(id_token)
+    }
+
+    /// Verifies a logout token. An invalid one costs no call.
+    async fn logout_token(&self, token: &SecretString) -> Result<LogoutNotice, OidcError> {
+        let (algorithm, settings, now) = (self.settings.algorithm, &self.settings, now());
+        if token.expose_secret().len() > logout::LARGEST {
+            return Err(TokenError::TooLarge.into());
+        }
+        let issuer = self.remote.issuer();
+        let token = Token::parse(token.expose_secret(), algorithm)?;
+        let claims = &token.claims;
+        let lifetime = (!settings.requires_logout_expiry).then_some(logout::LIFETIME);
+        let notice = claims
+            .check(issuer, &self.client_id, settings, lifetime, now)
+            .and_then(|()| logout::read_token(&token.header, claims, issuer, settings, now));
+        match notice {
+            Ok(notice) => {
+                self.remote.verify(&token, algorithm).await?;
+                Ok(notice)
+            }
+            Err(error) if self.remote.has_signed(&token, algorithm) => {
+                Err(OidcError::SignedToken(error))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The error of an ID token, which the provider itself has sent, so it is not forged.
+    fn id_token_error(&self, error: OidcError) -> OidcError {
+        match error {
+            OidcError::Token(TokenError::Algorithm(named)) => OidcError::OtherAlgorithm {
+                set: self.settings.algorithm,
+                offered: named.into_iter().collect(),
+            },
+            OidcError::Token(error) => OidcError::IdToken(error),
+            error => error,
+        }
     }
 
     async fn log_in(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, OidcError> {
@@ -57,14 +98,14 @@ impl Oidc {
             _ => {}
         }
         let tokens = login::exchange(self, &metadata, code).await?;
-        let now = now();
+        let access_token = tokens.access_token();
+        if access_token.is_none() {
+            tracing::info!("the provider returned no bearer token; the login needs none");
+        }
         let expected = Expected {
             nonce: &code.secret.derive(login::NONCE),
-            access_token: &tokens.access_token,
-            now,
-        };
-        let read = |header: &Header, claims: &Claims| {
-            IdToken::read(header, claims, &self.settings, &expected)
+            access_token,
+            now: now(),
         };
         let IdToken {
             subject,
@@ -72,18 +113,15 @@ impl Oidc {
             authenticated_at,
             mut person,
         } = self
-            .verify(&tokens.id_token, now, read)
+            .id_token(&tokens.id_token, &expected)
             .await
-            .map_err(|error| match error {
-                // It is from the token endpoint, so it is not forged.
-                OidcError::Token(TokenError::Algorithm) => OidcError::OtherAlgorithm,
-                error => error,
-            })?;
+            .map_err(|error| self.id_token_error(error))?;
         if let Some(endpoint) = &metadata.user_info_endpoint
+            && let Some(access_token) = access_token
             && person.lacks_requested(&self.settings)
         {
             let user_info =
-                login::user_info(self, endpoint, &tokens.access_token, &subject).await?;
+                user_info::fetch(self, endpoint, access_token, &subject, expected.now).await?;
             person = person.merge(user_info);
         }
         let profile = person.into_profile(Profile::new(Subject::new(issuer, subject)));
@@ -108,8 +146,22 @@ impl Provider for Oidc {
         true
     }
 
+    fn check_site(&self, site: &ProviderSite<'_>) -> Result<(), ProviderError> {
+        let Some(metadata) = self.remote.known_metadata() else {
+            return Ok(());
+        };
+        let keys = self.remote.known_keys();
+        compatibility::check(&metadata, keys.as_deref(), &self.settings)?;
+        for advice in compatibility::advice(self, &metadata, site) {
+            tracing::warn!(issuer = self.remote.issuer(), "{advice}");
+        }
+        Ok(())
+    }
+
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
         let metadata = self.remote.metadata().await?;
+        let keys = self.remote.known_keys();
+        compatibility::check(&metadata, keys.as_deref(), &self.settings)?;
         Ok(login::authorization_url(self, &metadata, login))
     }
 
@@ -121,11 +173,7 @@ impl Provider for Oidc {
         &self,
         logout_token: &SecretString,
     ) -> Result<LogoutNotice, ProviderError> {
-        let (issuer, now) = (self.remote.issuer(), now());
-        let read = |header: &Header, claims: &Claims| {
-            logout::read_token(header, claims, issuer, &self.settings, now)
-        };
-        Ok(self.verify(logout_token, now, read).await?)
+        Ok(self.logout_token(logout_token).await?)
     }
 
     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {

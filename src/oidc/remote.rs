@@ -18,9 +18,10 @@ use super::{
 use crate::calls;
 
 /// The largest response, in bytes. Key sets with certificates are the largest.
-const LIMIT: usize = 256 * 1024;
+pub(super) const LIMIT: usize = 256 * 1024;
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 const METADATA_COOLDOWN: Duration = Duration::from_secs(3);
-/// Bounds the fetches that tokens with unknown keys cause.
+/// Bounds the fetches that tokens with unknown keys or invalid signatures cause.
 const KEYS_COOLDOWN: Duration = Duration::from_secs(30);
 
 pub(super) struct Remote {
@@ -63,7 +64,22 @@ impl Remote {
         Ok(self.metadata.get(fetch).await?.value)
     }
 
-    /// Verifies the signature of a token. Fetches the keys again if it names an unknown key.
+    /// The metadata if it was fetched before.
+    pub(super) fn known_metadata(&self) -> Option<Arc<Metadata>> {
+        self.metadata.cached()
+    }
+
+    /// The keys if they were fetched before.
+    pub(super) fn known_keys(&self) -> Option<Arc<KeySet>> {
+        self.keys.cached()
+    }
+
+    pub(super) async fn keys(&self) -> Result<CacheEntry<KeySet>, OidcError> {
+        self.keys.get(self.fetch_keys().await?).await
+    }
+
+    /// Verifies the signature of a token. Fetches the keys again if none of them has made it: the
+    /// provider may have a new one, even under the id of an old one.
     ///
     /// # Errors
     ///
@@ -75,22 +91,26 @@ impl Remote {
         algorithm: SigningAlgorithm,
     ) -> Result<(), OidcError> {
         let signed = token.signed();
-        let known = self.keys.get(self.fetch_keys().await?).await?;
-        let keys = match known.value.verify(&signed, algorithm) {
-            Verification::UnknownKey if !known.is_fresh => {
-                let fetch = self.fetch_keys().await?;
-                self.keys.newer_than(Some(&known.value), fetch).await?
-            }
-            _ => known,
-        };
-        let CacheEntry { value, is_fresh } = keys;
-        match value.verify(&signed, algorithm) {
-            Verification::Valid => Ok(()),
-            Verification::Invalid => Err(TokenError::Signature.into()),
-            Verification::UnknownKey if is_fresh => Err(TokenError::NoSuchKey.into()),
-            // Another task fetched the keys, perhaps before this one was published.
-            Verification::UnknownKey => Err(OidcError::KeyNotKnownYet),
+        let mut keys = self.keys().await?;
+        let mut verification = keys.value.verify(&signed, algorithm);
+        if verification != Verification::Valid && !keys.is_fresh {
+            let fetch = self.fetch_keys().await?;
+            keys = self.keys.newer_than(Some(&keys.value), fetch).await?;
+            verification = keys.value.verify(&signed, algorithm);
         }
+        match verification {
+            Verification::Valid => Ok(()),
+            // Another task fetched the keys, perhaps before this one was published.
+            _ if !keys.is_fresh => Err(OidcError::KeyNotKnownYet),
+            Verification::Invalid => Err(TokenError::Signature.into()),
+            Verification::UnknownKey => Err(TokenError::NoSuchKey.into()),
+        }
+    }
+
+    /// Whether a known key has made the signature of a token. Makes no call.
+    pub(super) fn has_signed(&self, token: &Token<'_>, algorithm: SigningAlgorithm) -> bool {
+        let keys = self.keys.cached();
+        keys.is_some_and(|keys| keys.verify(&token.signed(), algorithm) == Verification::Valid)
     }
 
     async fn fetch_keys(
@@ -108,14 +128,20 @@ async fn fetch(request: RequestBuilder, what: &'static str) -> Result<Vec<u8>, O
     if status != StatusCode::OK {
         return Err(OidcError::Status { what, status });
     }
-    read(response).await
+    read(response, LIMIT).await
 }
 
 pub(super) async fn send(request: RequestBuilder) -> Result<Response, OidcError> {
     request.send().await.map_err(OidcError::from_transport)
 }
 
-pub(super) async fn read(response: Response) -> Result<Vec<u8>, OidcError> {
-    let body = calls::read_body(response, LIMIT).await;
-    body.map_err(|error| OidcError::from_reading(error, LIMIT))
+/// Reads a response of at most `limit` bytes, without the byte order mark that some providers write
+/// (RFC 8259, section 8.1).
+pub(super) async fn read(response: Response, limit: usize) -> Result<Vec<u8>, OidcError> {
+    let body = calls::read_body(response, limit).await;
+    let mut body = body.map_err(|error| OidcError::from_reading(error, limit))?;
+    if body.starts_with(BYTE_ORDER_MARK) {
+        body.drain(..BYTE_ORDER_MARK.len());
+    }
+    Ok(body)
 }

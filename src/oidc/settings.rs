@@ -1,5 +1,7 @@
 //! The settings of an application at its provider.
 
+use std::fmt;
+
 use jsonwebtoken::Algorithm;
 
 /// The algorithm of ID tokens and logout tokens: the registered `id_token_signed_response_alg`.
@@ -31,8 +33,28 @@ pub enum SigningAlgorithm {
 }
 
 impl SigningAlgorithm {
-    /// The `alg` of a token (RFC 7518, section 3.1; RFC 8037, section 3.1).
-    pub(super) fn name(self) -> &'static str {
+    pub(super) const ALL: [Self; 9] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::EdDsa,
+    ];
+
+    /// The algorithm with this `alg` (RFC 7518, section 3.1; RFC 8037, section 3.1), also if Ed25519
+    /// has its own name (RFC 9864, section 2.2).
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        if name == "Ed25519" {
+            return Some(Self::EdDsa);
+        }
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+
+    fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
             Self::Rs384 => "RS384",
@@ -61,6 +83,13 @@ impl SigningAlgorithm {
     }
 }
 
+/// Shows the `alg` of tokens, such as `RS256`.
+impl fmt::Display for SigningAlgorithm {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
 /// How the application authenticates at the provider (OpenID Connect Core 1.0, section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -86,6 +115,7 @@ pub(super) struct Settings {
     pub(super) keeps_id_token: bool,
     pub(super) logs_out_all_sessions: bool,
     pub(super) requires_logout_type: bool,
+    pub(super) requires_logout_expiry: bool,
     pub(super) answers_400_when_unavailable: bool,
 }
 
@@ -102,6 +132,7 @@ impl Default for Settings {
             keeps_id_token: true,
             logs_out_all_sessions: false,
             requires_logout_type: false,
+            requires_logout_expiry: false,
             answers_400_when_unavailable: false,
         }
     }

@@ -5,9 +5,6 @@ use serde_json::{Map, Value};
 
 use super::{SigningAlgorithm, TokenError, claims::Claims, json, key_set::Signed};
 
-/// The largest token, in bytes.
-const LARGEST: usize = 16 * 1024;
-
 /// A token in its compact form (RFC 7515, section 7.1).
 pub(super) struct Token<'a> {
     pub(super) header: Header,
@@ -21,9 +18,6 @@ pub(super) struct Header(Map<String, Value>);
 impl<'a> Token<'a> {
     /// Parses a token whose header names this algorithm.
     pub(super) fn parse(text: &'a str, algorithm: SigningAlgorithm) -> Result<Self, TokenError> {
-        if text.len() > LARGEST {
-            return Err(TokenError::TooLarge);
-        }
         let (message, signature) = text.rsplit_once('.').ok_or(TokenError::Shape)?;
         let (header, claims) = message.split_once('.').ok_or(TokenError::Shape)?;
         // A dot is not Base64, so the five parts of an encrypted token are rejected.
@@ -50,8 +44,10 @@ impl<'a> Token<'a> {
 
 impl Header {
     fn check(&self, algorithm: SigningAlgorithm) -> Result<(), TokenError> {
-        if self.0.get("alg").and_then(Value::as_str) != Some(algorithm.name()) {
-            return Err(TokenError::Algorithm);
+        let named = self.0.get("alg").and_then(Value::as_str);
+        let named = named.and_then(SigningAlgorithm::from_name);
+        if named != Some(algorithm) {
+            return Err(TokenError::Algorithm(named));
         }
         // No extension is supported, so none can be critical. `cty` announces a nested token (RFC
         // 7519, section 5.2).

@@ -1,14 +1,18 @@
 //! The error of a provider.
 
+use std::{error::Error, fmt, sync::Arc};
+
 use crate::BoxError;
 
 /// The error of a [`Provider`](super::Provider): a [kind](Self::kind), and the provider's own error
 /// as its `source`.
-#[derive(Debug, thiserror::Error)]
-#[error("{kind}")]
+///
+/// Two errors are equal if they are clones of one.
+#[derive(Debug, Clone)]
 pub struct ProviderError {
     kind: ProviderErrorKind,
-    source: BoxError,
+    source: Arc<dyn Error + Send + Sync>,
+    is_signed: bool,
 }
 
 impl ProviderError {
@@ -16,8 +20,23 @@ impl ProviderError {
     pub fn new(kind: ProviderErrorKind, source: impl Into<BoxError>) -> Self {
         Self {
             kind,
-            source: source.into(),
+            source: Arc::from(source.into()),
+            is_signed: false,
         }
+    }
+
+    /// Marks the error of a token that the provider has signed although it is invalid.
+    ///
+    /// Such a logout notice is logged as a warning, since a setting may be wrong.
+    #[must_use]
+    pub fn signed(mut self) -> Self {
+        self.is_signed = true;
+        self
+    }
+
+    /// Whether the provider has signed the invalid token.
+    pub fn is_signed(&self) -> bool {
+        self.is_signed
     }
 
     /// The kind, which says what to do.
@@ -25,6 +44,26 @@ impl ProviderError {
         self.kind
     }
 }
+
+impl fmt::Display for ProviderError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(formatter)
+    }
+}
+
+impl Error for ProviderError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+impl PartialEq for ProviderError {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.source, &other.source)
+    }
+}
+
+impl Eq for ProviderError {}
 
 /// The kinds of [`ProviderError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

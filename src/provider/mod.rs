@@ -89,6 +89,20 @@ pub trait Provider: Send + Sync + 'static {
         false
     }
 
+    /// Compares the settings of this provider with the site and with what is known of the service.
+    /// Defaults to `Ok`.
+    ///
+    /// [`build`](crate::ClefLayerBuilder::build) calls it, so it makes no call.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderErrorKind::Misconfigured`] if no login can work: `build` fails with
+    /// [`BuildError::Provider`](crate::BuildError::Provider).
+    fn check_site(&self, site: &ProviderSite<'_>) -> Result<(), ProviderError> {
+        let _ = site;
+        Ok(())
+    }
+
     /// Returns the URL to redirect the browser to for a login.
     ///
     /// # Errors
@@ -142,5 +156,25 @@ pub trait Provider: Send + Sync + 'static {
     ) -> Result<Option<Url>, ProviderError> {
         let _ = sign_out;
         Ok(None)
+    }
+}
+
+/// The site at which a provider is mounted.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ProviderSite<'a> {
+    /// The absolute URL that the provider redirects to after a login.
+    pub callback_url: &'a Url,
+    /// The absolute URL that receives logout notices.
+    pub logout_url: &'a Url,
+}
+
+impl<'a> ProviderSite<'a> {
+    /// Creates a site with these URLs.
+    pub fn new(callback_url: &'a Url, logout_url: &'a Url) -> Self {
+        Self {
+            callback_url,
+            logout_url,
+        }
     }
 }

@@ -50,7 +50,7 @@ pub(super) async fn logout(State(route): State<RouteState>, request: Request) ->
     let outcome = match token {
         Ok(token) => settle(&route, token, sender).await,
         Err(outcome) => {
-            log_rejected(&route, sender, &outcome);
+            log_rejected(&route, sender, false, &outcome);
             outcome
         }
     };
@@ -210,7 +210,7 @@ fn failed(route: &RouteState, sender: Option<IpAddr>, error: &ProviderError) -> 
     let cause = Causes(error).to_string();
     match error.kind() {
         ProviderErrorKind::Refused => {
-            log_rejected(route, sender, &cause);
+            log_rejected(route, sender, error.is_signed(), &cause);
             LogoutOutcome::BadToken
         }
         _ => {
@@ -220,11 +220,16 @@ fn failed(route: &RouteState, sender: Option<IpAddr>, error: &ProviderError) -> 
     }
 }
 
-/// Any client can cause this event. From an address that has sent valid notices it is a warning: a
-/// setting or a key of the provider may have changed.
-fn log_rejected(route: &RouteState, sender: Option<IpAddr>, cause: &impl fmt::Debug) {
+/// Any client can cause this event. If the provider has signed the token, or the address has sent
+/// valid notices, it is a warning: a setting or a key of the provider may have changed.
+fn log_rejected(
+    route: &RouteState,
+    sender: Option<IpAddr>,
+    is_signed: bool,
+    cause: &impl fmt::Debug,
+) {
     let shared = &route.shared;
-    let known_sender = shared.notice_admission.knows(sender);
+    let known_sender = is_signed || shared.notice_admission.knows(sender);
     let event = ClientEvent::NoticeRefused { known_sender };
     let Some(count) = shared.log_limit.count(event) else {
         return;

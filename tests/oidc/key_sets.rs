@@ -1,10 +1,11 @@
 //! The keys of the provider: which are used, and how often they are asked for.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use axum_clef::oidc::SigningAlgorithm;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, EC, OTHER_RSA, Person, RSA, SigningKey, Site};
+use crate::support::{Browser, EC, ED, OTHER_RSA, Person, RSA, SigningKey, Site};
 
 const ALEX: Person = Person {
     subject: "alex",
@@ -96,6 +97,127 @@ async fn a_new_key_is_found_and_none_is_lost_that_comes_too_soon() {
     assert_eq!(browser.is(&node).await, None);
     browser.log_in(&node, &site.provider, ALEX).await;
     assert_eq!(site.provider.script().key_fetches, 2);
+}
+
+#[tokio::test]
+async fn a_key_that_is_replaced_under_its_id_is_found_and_no_logout_is_lost() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, &site.provider, ALEX).await;
+    let mut replaced = OTHER_RSA.jwk();
+    replaced["kid"] = json!(RSA.id);
+    site.provider.change(|script| {
+        script.keys = json!([replaced]);
+        script.signs_with = &OTHER_RSA;
+        script.id_token_header = json!({ "kid": RSA.id });
+    });
+    let token = named(&OTHER_RSA, RSA.id, &site.provider.logout_claims(ALEX));
+    let heard = node.notice(&token).await;
+    assert_eq!(heard.status, 503);
+    assert!(heard.headers.contains_key("retry-after"));
+    let response = Browser::new().enter(&node, &site.provider, ALEX).await;
+    assert_eq!(response.status(), 502, "not the user's error");
+    assert_eq!(site.provider.script().key_fetches, 1);
+    advance(30).await;
+    assert_eq!(node.notice(&token).await.status, 200);
+    assert_eq!(browser.is(&node).await, None);
+    browser.log_in(&node, &site.provider, ALEX).await;
+    assert_eq!(site.provider.script().key_fetches, 2);
+}
+
+#[tokio::test]
+async fn a_flood_of_forged_signatures_is_one_fetch_in_thirty_seconds() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, &site.provider, ALEX).await;
+    for round in 1..=2 {
+        let before = site.provider.script().key_fetches;
+        advance(31).await;
+        let flood = (0..50).map(|_| {
+            let token = named(&OTHER_RSA, RSA.id, &site.provider.logout_claims(ALEX));
+            let node = &node;
+            async move { node.notice(&token).await.status }
+        });
+        let heard = futures_util::future::join_all(flood).await;
+        let refused = heard.iter().filter(|status| **status == 400).count();
+        let told = heard.iter().filter(|status| **status == 503).count();
+        assert_eq!((refused, told), (1, 49), "{round}");
+        assert_eq!(site.provider.script().key_fetches, before + 1);
+        assert!(browser.is(&node).await.is_some());
+    }
+    let good = site.provider.logout_token(ALEX);
+    assert_eq!(node.notice(&good).await.status, 200, "known keys go on");
+}
+
+#[tokio::test]
+async fn names_that_mean_the_same_are_taken() {
+    for name in ["EdDSA", "Ed25519"] {
+        let site = Site::start().await;
+        let mut jwk = ED.jwk();
+        jwk["alg"] = json!(name);
+        site.provider.change(|script| {
+            script.keys = json!([jwk]);
+            script.signs_with = &ED;
+            script.id_token_header = json!({ "alg": name });
+            script.id_token = Arc::new(|claims| claims["at_hash"] = json!(null));
+            script.metadata = json!({ "id_token_signing_alg_values_supported": [name] });
+        });
+        let client = site.provider.client();
+        let client = client.signing_algorithm(SigningAlgorithm::EdDsa);
+        let node = site.node_with(client).await;
+        let browser = Browser::new();
+        browser.log_in(&node, &site.provider, ALEX).await;
+        let mut header = ED.header();
+        header["alg"] = json!(name);
+        let token = ED.sign_with(&header, &site.provider.logout_claims(ALEX));
+        assert_eq!(node.notice(&token).await.status, 200, "{name}");
+        assert_eq!(browser.is(&node).await, None, "{name}");
+    }
+    let padded = |key: &SigningKey, name: &str| {
+        let mut jwk = key.jwk();
+        jwk[name] = json!(format!("{}=", jwk[name].as_str().unwrap()));
+        jwk
+    };
+    let with = |key: &SigningKey, name: &str, value: Value| {
+        let mut jwk = key.jwk();
+        jwk[name] = value;
+        jwk
+    };
+    for (key, algorithm, jwk) in [
+        (&*RSA, SigningAlgorithm::Rs256, padded(&RSA, "e")),
+        (&*RSA, SigningAlgorithm::Rs256, padded(&RSA, "n")),
+        (
+            &*RSA,
+            SigningAlgorithm::Rs256,
+            with(&RSA, "e", json!("AAEAAQ")),
+        ),
+        (
+            &*RSA,
+            SigningAlgorithm::Rs256,
+            with(&RSA, "use", json!("SIG")),
+        ),
+        (
+            &*RSA,
+            SigningAlgorithm::Rs256,
+            with(&RSA, "key_ops", json!([])),
+        ),
+        (
+            &*RSA,
+            SigningAlgorithm::Rs256,
+            with(&RSA, "x5c", json!("none")),
+        ),
+        (&*EC, SigningAlgorithm::Es256, padded(&EC, "x")),
+        (&*ED, SigningAlgorithm::EdDsa, padded(&ED, "x")),
+    ] {
+        let site = Site::start().await;
+        site.provider.script().keys = json!([jwk]);
+        let client = site.provider.client().signing_algorithm(algorithm);
+        let node = site.node_with(client).await;
+        let token = key.sign(&site.provider.logout_claims(ALEX));
+        assert_eq!(node.notice(&token).await.status, 200, "{jwk}");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //! provider on loopback that signs with keys of its own.
 
 mod callbacks;
+mod causes;
+mod compatibility;
 mod conformance;
 mod key_sets;
 mod logins;
@@ -10,5 +12,8 @@ mod outages;
 mod replays;
 mod sessions;
 mod sign_outs;
+mod stores;
 mod support;
 mod tokens;
+mod tolerance;
+mod user_info;

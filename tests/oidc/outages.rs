@@ -119,7 +119,7 @@ async fn metadata_that_is_no_use_is_told_at_the_start() {
     type Is = fn(&OidcError) -> bool;
     let is_address: Is = |error| matches!(error, OidcError::MetadataAddress { .. });
     let lacks: Is = |error| matches!(error, OidcError::Metadata(_));
-    let table: [(Value, Is); 9] = [
+    let table: [(Value, Is); 7] = [
         (json!({ "issuer": "https://evil.example" }), |error| {
             matches!(error, OidcError::OtherIssuer)
         }),
@@ -132,14 +132,6 @@ async fn metadata_that_is_no_use_is_told_at_the_start() {
             is_address,
         ),
         (json!({ "token_endpoint": "/token" }), is_address),
-        (
-            json!({ "end_session_endpoint": "javascript:alert(1)" }),
-            is_address,
-        ),
-        (
-            json!({ "userinfo_endpoint": "http://id.example.com" }),
-            is_address,
-        ),
     ];
     for (change, is) in table {
         let provider = OpenIdProvider::start().await;

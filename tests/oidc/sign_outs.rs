@@ -1,5 +1,7 @@
 //! A sign-out that goes on at the provider.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::support::{Browser, Person, Site, query};
@@ -44,4 +46,38 @@ async fn a_provider_that_is_down_keeps_nobody_in() {
     // A node that knows nothing of the provider yet.
     assert_eq!(browser.sign_out(&fresh).await, "/");
     assert_eq!(browser.is(&node).await, None);
+}
+
+#[tokio::test]
+async fn a_hint_goes_only_where_the_address_stays_short() {
+    for (endpoint, hint, goes) in [(0, 0, true), (1_500, 500, true), (3_000, 500, false)] {
+        let site = Site::start().await;
+        let address = site
+            .provider
+            .url(&format!("/end?x={}", "x".repeat(endpoint)));
+        site.provider.change(|script| {
+            script.metadata = json!({ "end_session_endpoint": address });
+            script.id_token = Arc::new(move |claims| claims["more"] = json!("x".repeat(hint)));
+        });
+        let node = site.node().await;
+        let browser = Browser::new();
+        browser.log_in(&node, &site.provider, ALEX).await;
+        let there = browser.sign_out(&node).await;
+        assert!(there.len() < 4_096, "{}", there.len());
+        let query = query(&there);
+        assert_eq!(query.contains_key("id_token_hint"), goes, "{endpoint}");
+        assert_eq!(query["client_id"], "the site:1");
+    }
+    // A large one is kept nowhere.
+    let site = Site::start().await;
+    site.provider.script().id_token =
+        Arc::new(|claims| claims["more"] = json!("x".repeat(9 * 1024)));
+    let node = site.node().await;
+    let browser = Browser::new();
+    browser.log_in(&node, &site.provider, ALEX).await;
+    let there = browser.sign_out(&node).await;
+    assert!(
+        there.len() < 4_096 && there.contains("client_id="),
+        "{there}"
+    );
 }

@@ -20,7 +20,8 @@ use axum_clef::{
     oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
     provider::{
         CodeExchange, LoginRequest, LoginSecret, LogoutNotice, LogoutOutcome, LogoutScope,
-        OneTimeState, Provider as _, ProviderErrorKind, ProviderLogin, SignOutRequest,
+        OneTimeState, Provider as _, ProviderErrorKind, ProviderLogin, ProviderSite,
+        SignOutRequest,
     },
     stores::{MemoryUserStore, PostgresUserStore, SqliteUserStore},
     testing::{Rule, check_identity_store},
@@ -210,6 +211,7 @@ async fn providers(said: &Said) {
     said.by(&LogoutNews::LoggedOut(key));
     said.by(&LogoutNotice::new(scope).with_id("SECRET-NOTICE"));
     let hint = SecretString::from("SECRET-HINT");
+    said.by(&ProviderSite::new(&url, &url));
     said.by(&SignOutRequest::new(&url, &state, Some(&hint)));
     said.by(&ProviderLogin::new(profile)
         .in_session(session)

@@ -5,7 +5,10 @@ use aws_lc_rs::{
     hmac,
     rand::SystemRandom,
     rsa::{KeyPair as RsaKeyPair, KeySize},
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256},
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+        RSA_PKCS1_SHA256,
+    },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -15,6 +18,7 @@ pub static RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::rsa("rsa-1")
 /// The key that they change to.
 pub static OTHER_RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::rsa("rsa-2"));
 pub static EC: LazyLock<SigningKey> = LazyLock::new(SigningKey::ec);
+pub static ED: LazyLock<SigningKey> = LazyLock::new(SigningKey::ed);
 
 /// A key of a provider, which makes whatever token it is told.
 pub struct SigningKey {
@@ -25,6 +29,7 @@ pub struct SigningKey {
 enum Key {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
 }
 
 impl SigningKey {
@@ -37,6 +42,11 @@ impl SigningKey {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let (id, key) = ("ec-1", Key::Ec(key));
         Self { id, key }
+    }
+
+    fn ed() -> Self {
+        let key = Key::Ed(Ed25519KeyPair::generate().unwrap());
+        Self { id: "ed-1", key }
     }
 
     /// The public half, as it stands in a key set.
@@ -54,6 +64,10 @@ impl SigningKey {
                 let (x, y) = (encode(x), encode(y));
                 json!({ "kty": "EC", "kid": self.id, "crv": "P-256", "x": x, "y": y })
             }
+            Key::Ed(key) => {
+                let x = encode(key.public_key().as_ref());
+                json!({ "kty": "OKP", "kid": self.id, "crv": "Ed25519", "x": x })
+            }
         }
     }
 
@@ -62,6 +76,7 @@ impl SigningKey {
         let algorithm = match self.key {
             Key::Rsa(_) => "RS256",
             Key::Ec(_) => "ES256",
+            Key::Ed(_) => "EdDSA",
         };
         json!({ "alg": algorithm, "kid": self.id })
     }
@@ -94,6 +109,7 @@ impl SigningKey {
                 let signature = key.sign(&random, message.as_bytes()).unwrap();
                 signature.as_ref().to_vec()
             }
+            Key::Ed(key) => key.sign(message.as_bytes()).as_ref().to_vec(),
         };
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }

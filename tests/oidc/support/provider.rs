@@ -24,7 +24,7 @@ use url::Url;
 
 use super::{RSA, SigningKey};
 
-const CLIENT_ID: &str = "the site:1";
+pub const CLIENT_ID: &str = "the site:1";
 /// With all that a form encodes.
 pub const CLIENT_SECRET: &str = "se cret:+%/&é";
 
@@ -65,6 +65,12 @@ pub struct Script {
     /// What is changed in the claims of ID tokens.
     pub id_token: Change,
     pub user_info: Value,
+    /// What stands at the userinfo endpoint instead.
+    pub user_info_text: Option<String>,
+    /// What stands before each document.
+    pub prefix: &'static str,
+    /// What is changed in the answer of the token endpoint.
+    pub tokens: Value,
     /// What the token endpoint answers instead.
     pub token_answer: Option<(u16, String)>,
     pub metadata_fetches: usize,
@@ -99,6 +105,9 @@ impl OpenIdProvider {
                 id_token_header: json!({}),
                 id_token: Arc::new(|_| {}),
                 user_info: json!({}),
+                user_info_text: None,
+                prefix: "",
+                tokens: json!({}),
                 token_answer: None,
                 metadata_fetches: 0,
                 key_fetches: 0,
@@ -206,7 +215,16 @@ async fn unless_down(
     if provider.script().down {
         return StatusCode::BAD_GATEWAY.into_response();
     }
-    next.run(request).await
+    let response = next.run(request).await;
+    let prefix = provider.script().prefix;
+    if prefix.is_empty() {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let body = [prefix.as_bytes(), &body].concat();
+    Response::from_parts(parts, body.into())
 }
 
 async fn metadata(State(provider): State<OpenIdProvider>) -> Json<Value> {
@@ -294,12 +312,13 @@ async fn token(
     let key = script.signs_with;
     let mut token_header = key.header();
     merge(&mut token_header, &script.id_token_header);
-    Json(json!({
+    let mut answer = json!({
         "access_token": access_token,
         "token_type": "bearer",
         "id_token": key.sign_with(&token_header, &claims),
-    }))
-    .into_response()
+    });
+    merge(&mut answer, &script.tokens);
+    Json(answer).into_response()
 }
 
 /// Whether a request proves by one way, and by one alone, that it is the site's.
@@ -322,5 +341,7 @@ async fn user_info(State(provider): State<OpenIdProvider>, headers: HeaderMap) -
     assert!(bearer.starts_with("Bearer access token of "), "{bearer}");
     let status = StatusCode::from_u16(script.user_info_status).unwrap();
     let kind = [(header::CONTENT_TYPE, script.user_info_type)];
-    (status, kind, script.user_info.to_string()).into_response()
+    let text = script.user_info_text.clone();
+    let text = text.unwrap_or_else(|| script.user_info.to_string());
+    (status, kind, text).into_response()
 }

@@ -1,0 +1,58 @@
+//! Whether a provider, its settings and the site fit together.
+
+use super::{Oidc, OidcError, Settings, key_set::KeySet, metadata::Metadata};
+use crate::provider::ProviderSite;
+
+/// Checks the settings that no login can do without.
+///
+/// # Errors
+///
+/// [`OidcError::OtherAlgorithm`] or [`OidcError::OtherAuthentication`], which name the setting.
+pub(super) fn check(
+    metadata: &Metadata,
+    keys: Option<&KeySet>,
+    settings: &Settings,
+) -> Result<(), OidcError> {
+    let set = settings.algorithm;
+    let by_keys = || keys.map(KeySet::algorithms).filter(|keys| !keys.is_empty());
+    if let Some(offered) = metadata.algorithms.clone().or_else(by_keys)
+        && !offered.contains(&set)
+    {
+        return Err(OidcError::OtherAlgorithm { set, offered });
+    }
+    if settings.authentication.is_none() && metadata.authentication.is_none() {
+        return Err(OidcError::OtherAuthentication);
+    }
+    Ok(())
+}
+
+/// What may not work, and which setting mends it.
+pub(super) fn advice(oidc: &Oidc, metadata: &Metadata, site: &ProviderSite<'_>) -> Vec<String> {
+    let settings = &oidc.settings;
+    let mut advice = Vec::new();
+    if site.callback_url.scheme() == "http" && oidc.remote.issuer().starts_with("https:") {
+        advice.push(
+            "the provider may refuse the plain http callback, and its logout notices may not reach \
+             this machine; set an https address as the site of `ClefLayer::builder`"
+                .to_owned(),
+        );
+    }
+    if metadata.sends_notices != Some(true) {
+        advice.push(
+            "the provider's metadata does not say that it sends logout notices; if it sends none, a \
+             logout there ends no login here: set `ClefLayerBuilder::lifetime`"
+                .to_owned(),
+        );
+    }
+    if let Some(supported) = &metadata.scopes {
+        for scope in &settings.scopes {
+            if !supported.contains(scope) {
+                advice.push(format!(
+                    "the provider's metadata does not list the scope {scope:?}; if it refuses \
+                     logins, set `Oidc::scopes`"
+                ));
+            }
+        }
+    }
+    advice
+}
