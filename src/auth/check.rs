@@ -1,6 +1,6 @@
 //! The check of a login: the one comparison, made at most once per request.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cookie::Cookie;
 use http::HeaderMap;
@@ -15,7 +15,7 @@ use crate::{
 
 /// A user whose login is valid.
 pub(crate) struct Authenticated {
-    pub(crate) login: PresentedLogin,
+    pub(crate) login: Arc<PresentedLogin>,
     pub(crate) user: AnyUser,
     /// How long the login lasts from the check on without a further request.
     pub(crate) time_left: Duration,
@@ -25,7 +25,7 @@ pub(crate) struct Authenticated {
 
 /// A valid login, before its renewal.
 struct ValidLogin {
-    login: PresentedLogin,
+    login: Arc<PresentedLogin>,
     user: AnyUser,
     /// How long it lasts however often it is used; `None` without a limit.
     left: Option<Duration>,
@@ -43,13 +43,13 @@ impl AuthState {
         passive: bool,
     ) -> Result<Option<Authenticated>, BoxError> {
         // The renewal has a limit of its own.
-        let Some(valid) = within(STORE_LIMIT, self.compare(headers)).await? else {
+        let Some(valid) = within(STORE_LIMIT, Box::pin(self.compare(headers))).await? else {
             return Ok(None);
         };
         let mut idle = valid.idle;
         let mut renewal = None;
         if valid.is_renewal_due && !passive {
-            match self.renew(&valid.login, valid.now).await {
+            match Box::pin(self.renew(&valid.login, valid.now)).await {
                 Ok(renewed) => {
                     renewal = renewed;
                     idle = self.sessions.idle();

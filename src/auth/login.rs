@@ -121,11 +121,11 @@ impl AuthState {
 
     /// Ends the earlier logins of a browser, all at once. The new login stands whatever becomes of
     /// them.
-    async fn replace(self: &Arc<Self>, earlier: Vec<PresentedLogin>) {
+    async fn replace(self: &Arc<Self>, earlier: Vec<Arc<PresentedLogin>>) {
         let mut ends = JoinSet::new();
         for login in earlier {
             let state = Arc::clone(self);
-            let end = async move { state.end_login(&Arc::new(login), None).await };
+            let end = async move { state.end_login(&login, None).await };
             ends.spawn(end.in_current_span());
         }
         while let Some(ended) = ends.join_next().await {

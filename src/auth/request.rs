@@ -96,9 +96,8 @@ impl RequestAuth {
         headers: &HeaderMap,
     ) -> Result<Option<&Authenticated>, CheckError> {
         let checked = self.checked.get_or_init(|| async {
-            // Boxed to keep the futures of guarded handlers small.
             let passive = self.passive.load(Ordering::Acquire);
-            let check = Box::pin(self.state.check(headers, passive));
+            let check = self.state.check(headers, passive);
             let mut checked = check
                 .await
                 .map_err(|error| CheckError::no_answer(&self.state.unanswered, error))?;

@@ -54,8 +54,7 @@ impl SignOut {
         let state = Arc::clone(self.auth.state());
         let work = async move {
             let sessions = &self.auth.state().sessions;
-            let found = within(STORE_LIMIT, sessions.find_all(&self.parts.headers)).await?;
-            let logins: Vec<_> = found.into_iter().map(Arc::new).collect();
+            let logins = within(STORE_LIMIT, sessions.find_all(&self.parts.headers)).await?;
             Ok(self.auth.sign_out(&logins, &self.parts).await?)
         };
         let ended = detached(work).await.map_err(BoxError::from);

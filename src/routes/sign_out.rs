@@ -55,8 +55,8 @@ async fn end(shared: &RoutesState, parts: &Parts) -> Result<Option<Url>, Reason>
     }
     let request = shared.request_auth(parts)?;
     let found = within(STORE_LIMIT, shared.auth.sessions.find_all(&parts.headers)).await;
-    let logins: Vec<_> = match found {
-        Ok(logins) => logins.into_iter().map(Arc::new).collect(),
+    let logins = match found {
+        Ok(logins) => logins,
         Err(error) if shared.settings.sign_out_everywhere => {
             return Err(Reason::not_signed_out(error));
         }

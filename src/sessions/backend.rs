@@ -85,10 +85,10 @@ impl SessionBackend {
     pub(crate) async fn find(
         &self,
         headers: &HeaderMap,
-    ) -> Result<Option<PresentedLogin>, BoxError> {
-        let mut found: Option<PresentedLogin> = None;
+    ) -> Result<Option<Arc<PresentedLogin>>, BoxError> {
+        let mut found: Option<Arc<PresentedLogin>> = None;
         for value in self.cookie_values(headers) {
-            let Some(login) = self.open(value).await? else {
+            let Some(login) = self.open(value, headers).await? else {
                 continue;
             };
             found = match found {
@@ -96,11 +96,6 @@ impl SessionBackend {
                 Some(other) if other.is_newer_than(&login) => Some(other),
                 _ => Some(login),
             };
-        }
-        if let (Kind::Sealed(keys), Some(login)) = (&self.kind, &mut found) {
-            let values = cookies::values(headers, self.cookie.activity_name()).take(MOST_COOKIES);
-            login.last_seen_at =
-                sealed::last_seen_at(keys, &self.cookie, &self.scope, values, login.record().id);
         }
         Ok(found)
     }
@@ -113,11 +108,12 @@ impl SessionBackend {
     pub(crate) async fn find_all(
         &self,
         headers: &HeaderMap,
-    ) -> Result<Vec<PresentedLogin>, BoxError> {
-        let mut logins = Vec::new();
+    ) -> Result<Vec<Arc<PresentedLogin>>, BoxError> {
+        let mut logins: Vec<Arc<PresentedLogin>> = Vec::new();
         for value in self.cookie_values(headers) {
-            let login = self.open(value).await?;
-            let is_new = |login: &PresentedLogin| logins.iter().all(|other| !login.is_same(other));
+            let login = self.open(value, headers).await?;
+            let is_new =
+                |login: &Arc<PresentedLogin>| logins.iter().all(|other| !login.is_same(other));
             logins.extend(login.filter(is_new));
         }
         Ok(logins)
@@ -128,13 +124,22 @@ impl SessionBackend {
     }
 
     /// Reads the login that one cookie names.
-    async fn open(&self, value: &[u8]) -> Result<Option<PresentedLogin>, BoxError> {
+    async fn open(
+        &self,
+        value: &[u8],
+        headers: &HeaderMap,
+    ) -> Result<Option<Arc<PresentedLogin>>, BoxError> {
         let owns =
             |record: &LoginRecord<'_>| record.is_for(PURPOSE, &self.scope, self.cookie.name());
-        Ok(match &self.kind {
+        let login = match &self.kind {
             Kind::Stored(store) => stored::load(&**store, value, owns).await?,
-            Kind::Sealed(keys) => sealed::open(keys, &self.cookie, &self.scope, value, owns),
-        })
+            Kind::Sealed(keys) => {
+                let activity = cookies::values(headers, self.cookie.activity_name());
+                let activity = activity.take(MOST_COOKIES);
+                sealed::open(keys, &self.cookie, &self.scope, value, activity, owns)
+            }
+        };
+        Ok(login.map(Arc::new))
     }
 
     /// Writes a new login, and returns the cookies for the browser.

@@ -23,23 +23,27 @@ fn context(what: &str, scope: &str, cookie: &str) -> String {
     format!("axum-clef 1\n{what}\n{scope}\n{cookie}")
 }
 
-/// Opens the cookie of a login. `None` unless the layer `owns` it.
-pub(super) fn open(
+/// Opens the cookie of a login, and the activity cookie that belongs to it. `None` unless the layer
+/// `owns` it.
+pub(super) fn open<'a>(
     keys: &SessionKeys,
     cookie: &LoginCookie,
     scope: &str,
     value: &[u8],
+    activity: impl Iterator<Item = &'a [u8]>,
     owns: impl Fn(&LoginRecord<'_>) -> bool,
 ) -> Option<PresentedLogin> {
     if value.len() > LARGEST_COOKIE {
         return None;
     }
     let text = keys.open(value, &context("login", scope, cookie.name()))?;
-    PresentedLogin::read(text, Source::Sealed, owns)
+    let mut login = PresentedLogin::read(text, Source::Sealed, owns)?;
+    login.last_seen_at = last_seen_at(keys, cookie, scope, activity, login.record().id);
+    Some(login)
 }
 
 /// When the login with this id was last used, by its activity cookie among these values.
-pub(super) fn last_seen_at<'a>(
+fn last_seen_at<'a>(
     keys: &SessionKeys,
     cookie: &LoginCookie,
     scope: &str,
