@@ -15,8 +15,6 @@ use super::{
 };
 use crate::{BoxError, LoginId, Timestamp, cookies};
 
-/// The purpose of the records of this release. A token has another one.
-const PURPOSE: &str = "login";
 /// How many cookies of one name are tried. Without a `__Host-` prefix, another host of the domain
 /// can add some.
 const MOST_COOKIES: usize = 3;
@@ -31,8 +29,6 @@ const LONGEST_HINT: usize = 2_048;
 pub(crate) struct SessionBackend {
     kind: Kind,
     cookie: LoginCookie,
-    /// Distinguishes the logins of this site from logins of another over the same store or key.
-    scope: String,
     idle: Duration,
 }
 
@@ -60,7 +56,6 @@ pub(crate) enum StoredState {
 impl SessionBackend {
     pub(crate) fn new(sessions: Sessions, cookie: LoginCookie, idle: Duration) -> Self {
         Self {
-            scope: cookie.scope(),
             kind: sessions.0,
             cookie,
             idle,
@@ -129,14 +124,13 @@ impl SessionBackend {
         value: &[u8],
         headers: &HeaderMap,
     ) -> Result<Option<Arc<PresentedLogin>>, BoxError> {
-        let owns =
-            |record: &LoginRecord<'_>| record.is_for(PURPOSE, &self.scope, self.cookie.name());
+        let owns = |record: &LoginRecord<'_>| record.is_for(self.cookie.login_context());
         let login = match &self.kind {
             Kind::Stored(store) => stored::load(&**store, value, owns).await?,
             Kind::Sealed(keys) => {
                 let activity = cookies::values(headers, self.cookie.activity_name());
                 let activity = activity.take(MOST_COOKIES);
-                sealed::open(keys, &self.cookie, &self.scope, value, activity, owns)
+                sealed::open(keys, &self.cookie, value, activity, owns)
             }
         };
         Ok(login.map(Arc::new))
@@ -152,7 +146,7 @@ impl SessionBackend {
         login: &NewLogin<'_>,
         hint: Option<&SecretString>,
     ) -> Result<Vec<Cookie<'static>>, BeginError> {
-        let record = LoginRecord::new(login, PURPOSE, &self.scope, self.cookie.name());
+        let record = LoginRecord::new(login, self.cookie.login_context());
         let hint = hint.map(|hint| hint.expose_secret());
         let hint = hint.filter(|hint| hint.len() <= LONGEST_HINT);
         let ends_in = login.ends_at.map(|end| end.since(login.logged_in_at));
@@ -164,7 +158,7 @@ impl SessionBackend {
                 Ok(vec![self.cookie.login(value, ends_in)])
             }
             Kind::Sealed(keys) => {
-                let value = sealed::seal(keys, &self.cookie, &self.scope, record, hint)?;
+                let value = sealed::seal(keys, &self.cookie, record, hint)?;
                 let activity = self.activity_cookie(login.id, login.logged_in_at);
                 let login = self.cookie.login(value, ends_in);
                 Ok([login].into_iter().chain(activity).collect())
@@ -265,7 +259,7 @@ impl SessionBackend {
         let Kind::Sealed(keys) = &self.kind else {
             return None;
         };
-        sealed::activity(keys, &self.cookie, &self.scope, id, last_seen_at, self.idle)
+        sealed::activity(keys, &self.cookie, id, last_seen_at, self.idle)
     }
 }
 

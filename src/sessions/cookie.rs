@@ -22,12 +22,21 @@ pub(crate) struct LoginCookie {
     domain: Option<String>,
     name: String,
     activity_name: String,
+    login_context: String,
+    activity_context: String,
 }
 
 impl LoginCookie {
     pub(crate) fn new(site: &Site, domain: Option<&str>) -> Self {
+        let name = site.cookie_name("", domain);
+        let scope = match domain {
+            Some(domain) => domain.to_owned(),
+            None => format!("{}{}", site.origin(), site.base()),
+        };
         Self {
-            name: site.cookie_name("", domain),
+            login_context: format!("login {scope} {name}"),
+            activity_context: format!("activity {scope} {name}"),
+            name,
             activity_name: site.cookie_name("-idle", domain),
             domain: domain.map(str::to_owned),
             site: site.clone(),
@@ -42,13 +51,16 @@ impl LoginCookie {
         &self.activity_name
     }
 
-    /// The domain that shares logins, or the address of the site. Distinguishes its logins from
-    /// logins of another site over the same store or key, also below another path of the host.
-    pub(super) fn scope(&self) -> String {
-        match &self.domain {
-            Some(domain) => domain.clone(),
-            None => format!("{}{}", self.site.origin(), self.site.base()),
-        }
+    /// Distinguishes a login from a token, and from the logins of another site or layer over the same
+    /// store or key: its purpose, the address of the site or the domain that shares logins, and the
+    /// name of the cookie. None of them contains a space.
+    pub(super) fn login_context(&self) -> &str {
+        &self.login_context
+    }
+
+    /// The same for the activity cookie of a sealed login.
+    pub(super) fn activity_context(&self) -> &str {
+        &self.activity_context
     }
 
     /// The cookie of a login, with the time until its end, if it has one.

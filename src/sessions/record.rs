@@ -18,15 +18,10 @@ const VERSION: u8 = 1;
 pub(crate) struct LoginRecord<'a> {
     #[serde(rename = "v")]
     version: u8,
-    /// The purpose of the record, so that a token is no cookie.
+    /// The purpose, site and cookie name of the record, as
+    /// [`LoginCookie::login_context`](super::LoginCookie::login_context) joins them.
     #[serde(rename = "for", borrow)]
-    pub(super) purpose: Cow<'a, str>,
-    /// The address of the site, or the domain that several sites share.
-    #[serde(borrow)]
-    pub(super) site: Cow<'a, str>,
-    /// The name of the cookie, which distinguishes two layers of one site.
-    #[serde(borrow)]
-    pub(super) cookie: Cow<'a, str>,
+    context: Cow<'a, str>,
     pub(crate) id: LoginId,
     #[serde(rename = "user", borrow)]
     pub(crate) user_id: Cow<'a, str>,
@@ -80,12 +75,7 @@ pub(crate) struct NewLogin<'a> {
 }
 
 impl<'a> LoginRecord<'a> {
-    pub(super) fn new(
-        login: &NewLogin<'a>,
-        purpose: &'a str,
-        site: &'a str,
-        cookie: &'a str,
-    ) -> Self {
+    pub(super) fn new(login: &NewLogin<'a>, context: &'a str) -> Self {
         let subject = login.subject;
         let (provider_session, without_session) = match login.provider_key {
             Some(ProviderKey::Session { id, .. }) => (id, false),
@@ -94,9 +84,7 @@ impl<'a> LoginRecord<'a> {
         };
         Self {
             version: VERSION,
-            purpose: purpose.into(),
-            site: site.into(),
-            cookie: cookie.into(),
+            context: context.into(),
             id: login.id,
             user_id: login.user_id.into(),
             logged_in_at: login.logged_in_at,
@@ -119,9 +107,9 @@ impl<'a> LoginRecord<'a> {
         (record.version == VERSION).then_some(record)
     }
 
-    /// Whether the record is for this purpose, site and cookie.
-    pub(super) fn is_for(&self, purpose: &str, site: &str, cookie: &str) -> bool {
-        self.purpose == purpose && self.site == site && self.cookie == cookie
+    /// Whether the record is for this purpose, site and cookie name.
+    pub(super) fn is_for(&self, context: &str) -> bool {
+        self.context == context
     }
 
     /// The subject at the provider; `None` for a login without a provider.
@@ -188,7 +176,7 @@ mod tests {
             provider_key: Some(provider_key),
             callback: "/auth/callback",
         };
-        let record = LoginRecord::new(&login, "login", "https://example.com", "a-login");
+        let record = LoginRecord::new(&login, "login https://example.com __Host-auth");
         serde_json::to_string(&record).unwrap()
     }
 
@@ -249,7 +237,7 @@ mod tests {
             &record.user_id,
             &record.issuer,
             &record.subject,
-            &record.site,
+            &record.context,
         ] {
             assert!(matches!(part, Cow::Borrowed(_)), "{part}");
         }

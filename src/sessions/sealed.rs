@@ -18,17 +18,11 @@ struct Activity {
     last_seen_at: Timestamp,
 }
 
-/// The context of a sealed cookie, which opens for no other purpose, site or name.
-fn context(what: &str, scope: &str, cookie: &str) -> String {
-    format!("axum-clef 1\n{what}\n{scope}\n{cookie}")
-}
-
 /// Opens the cookie of a login, and the activity cookie that belongs to it. `None` unless the layer
 /// `owns` it.
 pub(super) fn open<'a>(
     keys: &SessionKeys,
     cookie: &LoginCookie,
-    scope: &str,
     value: &[u8],
     activity: impl Iterator<Item = &'a [u8]>,
     owns: impl Fn(&LoginRecord<'_>) -> bool,
@@ -36,9 +30,9 @@ pub(super) fn open<'a>(
     if value.len() > LARGEST_COOKIE {
         return None;
     }
-    let text = keys.open(value, &context("login", scope, cookie.name()))?;
+    let text = keys.open(value, cookie.login_context())?;
     let mut login = PresentedLogin::read(text, Source::Sealed, owns)?;
-    login.last_seen_at = last_seen_at(keys, cookie, scope, activity, login.record().id);
+    login.last_seen_at = last_seen_at(keys, cookie, activity, login.record().id);
     Some(login)
 }
 
@@ -46,12 +40,10 @@ pub(super) fn open<'a>(
 fn last_seen_at<'a>(
     keys: &SessionKeys,
     cookie: &LoginCookie,
-    scope: &str,
     values: impl Iterator<Item = &'a [u8]>,
     id: LoginId,
 ) -> Option<Timestamp> {
-    let context = context("idle", scope, cookie.name());
-    let opened = values.filter_map(|value| keys.open(value, &context));
+    let opened = values.filter_map(|value| keys.open(value, cookie.activity_context()));
     let activities = opened.filter_map(|text| serde_json::from_str::<Activity>(&text).ok());
     let of_this = activities.filter(|activity| activity.id == id);
     of_this.map(|activity| activity.last_seen_at).max()
@@ -65,12 +57,11 @@ fn last_seen_at<'a>(
 pub(super) fn seal<'a>(
     keys: &SessionKeys,
     cookie: &LoginCookie,
-    scope: &str,
     mut login: LoginRecord<'a>,
     hint: Option<&'a str>,
 ) -> Result<String, BeginError> {
     login.hint = hint.unwrap_or_default().into();
-    let sealed = sealed(keys, cookie, scope, &login)?;
+    let sealed = sealed(keys, cookie, &login)?;
     let size = cookie.name().len() + sealed.len();
     if size <= LARGEST_COOKIE {
         return Ok(sealed);
@@ -79,30 +70,28 @@ pub(super) fn seal<'a>(
         return Err(BeginError::TooLarge(size));
     }
     tracing::debug!("the sign-out hint does not fit into the cookie and is left out");
-    seal(keys, cookie, scope, login, None)
+    seal(keys, cookie, login, None)
 }
 
 fn sealed(
     keys: &SessionKeys,
     cookie: &LoginCookie,
-    scope: &str,
     login: &LoginRecord<'_>,
 ) -> Result<String, BeginError> {
     let text = serde_json::to_string(login).map_err(|_| BeginError::NotSealed)?;
-    let context = context("login", scope, cookie.name());
-    keys.seal(&text, &context).ok_or(BeginError::NotSealed)
+    let sealed = keys.seal(&text, cookie.login_context());
+    sealed.ok_or(BeginError::NotSealed)
 }
 
 /// The activity cookie of a login.
 pub(super) fn activity(
     keys: &SessionKeys,
     cookie: &LoginCookie,
-    scope: &str,
     id: LoginId,
     last_seen_at: Timestamp,
     idle: std::time::Duration,
 ) -> Option<Cookie<'static>> {
     let text = serde_json::to_string(&Activity { id, last_seen_at }).ok()?;
-    let value = keys.seal(&text, &context("idle", scope, cookie.name()))?;
+    let value = keys.seal(&text, cookie.activity_context())?;
     Some(cookie.activity(value, idle))
 }

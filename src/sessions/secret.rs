@@ -35,10 +35,9 @@ impl CookieSecret {
 
     /// Compares this secret with the digest in the store, in constant time.
     pub(super) fn matches(&self, digest: &str) -> bool {
-        let mut stored = [0; 32];
-        let length = URL_SAFE_NO_PAD.decode_slice(digest, &mut stored);
-        let own: [u8; 32] = Sha256::digest(self.0).into();
-        length == Ok(stored.len()) && stored.ct_eq(&own).into()
+        let mut own = [0; 43];
+        let length = URL_SAFE_NO_PAD.encode_slice(Sha256::digest(self.0), &mut own);
+        length == Ok(own.len()) && own.ct_eq(digest.as_bytes()).into()
     }
 }
 
