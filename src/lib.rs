@@ -58,6 +58,8 @@
 //! | `postgres` | `stores::PostgresUserStore`, through sqlx, for several nodes |
 //! | `leased` | `leased::Leased`: users kept in memory for a moment, on any number of nodes |
 //! | `redis` | `leased::RedisLogoutBus`: news of logouts over Redis |
+//! | `live` | `LogoutSignal` and open pages: streams, sockets and pages that end with their login |
+//! | `clef` | `clef::Clef`, a client of Clef's API, and `ClefButton` |
 //! | `oidc` | `oidc::Oidc`: OpenID Connect with back-channel logout |
 //! | `testing` | `testing::check_user_store` and `check_identity_store`, for tests of your own store |
 //!
@@ -67,7 +69,9 @@
 
 mod address;
 mod auth;
+#[cfg(any(feature = "clef", feature = "oidc"))]
 mod calls;
+#[cfg(feature = "clef")]
 pub mod clef;
 mod cookies;
 mod extract;
@@ -75,6 +79,7 @@ mod identity;
 mod layer;
 #[cfg(feature = "leased")]
 pub mod leased;
+#[cfg(feature = "live")]
 mod live;
 mod log_limit;
 #[cfg(feature = "oidc")]
@@ -91,6 +96,9 @@ mod time_limit;
 mod timestamp;
 mod users;
 
+#[cfg(feature = "live")]
+#[doc(no_inline)]
+pub use futures_core;
 /// The session store of tower-sessions 0.14, unchanged: every store published for it plugs in.
 pub use tower_sessions::SessionStore;
 // The crates whose types are part of this crate's interface, in the versions that it uses.
@@ -98,8 +106,12 @@ pub use tower_sessions::SessionStore;
 #[doc(no_inline)]
 pub use sqlx;
 #[doc(no_inline)]
-pub use {async_trait, axum, futures_core, http, secrecy, serde_json, tokio, tower_sessions, url};
+pub use {async_trait, axum, http, secrecy, serde_json, tokio, tower_sessions, url};
 
+#[cfg(feature = "live")]
+pub use self::live::{LogoutReason, LogoutSignal};
+#[cfg(feature = "clef")]
+pub use self::routes::ClefButton;
 pub use self::{
     address::AddressError,
     auth::{LoggedInRejection, LogoutError, RejectionKind},
@@ -109,9 +121,8 @@ pub use self::{
         Subject,
     },
     layer::{BuildError, ClefLayer, ClefLayerBuilder, ClefService, ResponseFuture},
-    live::{LogoutReason, LogoutSignal},
     revocation::AdmissionLimits,
-    routes::{ClefButton, LoginFailure, LoginFailureKind},
+    routes::{LoginFailure, LoginFailureKind},
     sessions::{Login, SessionKey, Sessions},
     site::{Paths, PathsError},
     timestamp::Timestamp,

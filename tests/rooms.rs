@@ -144,6 +144,17 @@ fn arrows_run_to_rooms_above_only() {
     assert!(arrows > 50, "the sources are read");
 }
 
+/// The core is compiled without the feature `live` too.
+#[test]
+fn the_core_meets_live_in_two_files() {
+    let auth = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/auth");
+    let mut files = Vec::new();
+    collect(&auth, &mut files);
+    files.retain(|file| names(&fs::read_to_string(file).unwrap()).contains(&"live".to_owned()));
+    files.sort();
+    assert_eq!(files, [auth.join("listen.rs"), auth.join("listeners.rs")]);
+}
+
 #[test]
 fn the_rooms_are_in_order() {
     for (index, (room, may_know)) in ROOMS.iter().enumerate() {

@@ -18,6 +18,10 @@ pub(crate) struct Authenticated {
     pub(crate) login: Arc<PresentedLogin>,
     pub(crate) user: AnyUser,
     /// How long the login lasts from the check on without a further request.
+    #[cfg_attr(
+        not(feature = "live"),
+        expect(dead_code, reason = "only open pages read it")
+    )]
     pub(crate) time_left: Duration,
     /// The renewal of a sealed login, for the answer.
     pub(super) renewal: Option<Cookie<'static>>,

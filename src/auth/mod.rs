@@ -3,6 +3,9 @@
 mod attempts;
 mod check;
 mod hooks;
+#[cfg(feature = "live")]
+mod listen;
+mod listeners;
 mod log_out;
 mod login;
 mod navigation;
@@ -18,6 +21,7 @@ pub(crate) use self::{
     attempts::{Attempts, EndedAttempt},
     check::Authenticated,
     hooks::{Hook, Hooks},
+    listeners::Listeners,
     login::{LoginError, VerifiedLogin},
     rejection::{CheckError, RenderRejection},
     request::{RequestAuth, asked_for},

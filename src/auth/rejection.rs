@@ -164,6 +164,7 @@ impl LoggedInRejection {
         )
     }
 
+    #[cfg(feature = "clef")]
     pub(crate) fn provider_missing() -> Self {
         Self::mistake(
             RejectionKind::ProviderMissing,

@@ -10,14 +10,10 @@ use std::{
 
 use axum::extract::OriginalUri;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::sync::OnceCell;
 
 use super::{AuthState, Authenticated, CheckError};
-use crate::{
-    cookies::Cookies,
-    live::{CheckedLogin, LoginChecker, LogoutSignal, instant_after},
-    sessions::LoginRecord,
-};
+use crate::{cookies::Cookies, sessions::LoginRecord};
 
 /// Path and query of the page that was asked for. A nested router sees only its part of it.
 pub(crate) fn asked_for(parts: &Parts) -> &str {
@@ -33,9 +29,10 @@ pub(crate) struct RequestAuth {
     /// For the requests that set some.
     cookies: OnceLock<Cookies>,
     no_store: AtomicBool,
-    passive: AtomicBool,
+    pub(super) passive: AtomicBool,
     /// How many logouts this node had received when the request arrived.
-    logouts_received: u64,
+    #[cfg(feature = "live")]
+    pub(super) logouts_received: u64,
 }
 
 /// Whether a cache may store the answer.
@@ -52,7 +49,8 @@ pub(crate) enum Caching {
 impl RequestAuth {
     pub(crate) fn new(state: Arc<AuthState>) -> Self {
         Self {
-            logouts_received: state.live.logouts_received(),
+            #[cfg(feature = "live")]
+            logouts_received: state.listeners.logouts_received(),
             state,
             checked: OnceCell::new(),
             cookies: OnceLock::new(),
@@ -76,14 +74,9 @@ impl RequestAuth {
     }
 
     /// Marks the answer as one that holds something for one browser once.
+    #[cfg(feature = "clef")]
     pub(crate) fn forbid_storing(&self) {
         self.no_store.store(true, Ordering::Release);
-    }
-
-    /// Marks the request as no activity of the user: the login goes idle all the same. To be called
-    /// before the check.
-    pub(crate) fn set_passive(&self) {
-        self.passive.store(true, Ordering::Release);
     }
 
     /// The user of the request; `None` if it is unauthenticated.
@@ -119,29 +112,6 @@ impl RequestAuth {
             Some(Ok(Some(authenticated))) => Some(authenticated.login.record()),
             _ => None,
         }
-    }
-
-    /// Listens for the end of the user's login.
-    pub(crate) fn listen(&self, authenticated: &Authenticated) -> LogoutSignal {
-        let record = authenticated.login.record();
-        let state = &self.state;
-        let checked = CheckedLogin {
-            user_id: &record.user_id,
-            id: record.id,
-            subject: record.subject(),
-            provider_key: record.provider_key(),
-            logged_in_at: record.logged_in_at,
-            ends_at: record.ends_at,
-            session: authenticated.login.handle(),
-            expires_at: instant_after(Instant::now(), Some(authenticated.time_left)),
-            logouts_received: self.logouts_received,
-        };
-        state.live.listen(&checked, || LoginChecker {
-            users: Arc::clone(&state.users),
-            queue: state.queue.clone(),
-            sessions: state.sessions.clone(),
-            lifetime: state.lifetime,
-        })
     }
 
     /// Adds to an answer what the request leaves in it: cookies, and whether a cache may store it.

@@ -145,8 +145,8 @@ impl AuthState {
         // Closes open pages even if a store fails later. Those of a login that is replaced
         // reconnect.
         match sign_out {
-            Some(_) => self.live.signed_out(id),
-            None => self.live.replaced(id),
+            Some(_) => self.listeners.signed_out(id),
+            None => self.listeners.replaced(id),
         }
         let (state, login) = (Arc::clone(self), Arc::clone(login));
         let sign_out = sign_out.cloned();
@@ -158,7 +158,7 @@ impl AuthState {
             let _ = revoked.send(());
             let deleted = within(STORE_LIMIT, state.sessions.delete(&login)).await;
             // Again: what began to listen meanwhile may have found the record still there.
-            state.live.signed_out(id);
+            state.listeners.signed_out(id);
             if let Some(parts) = sign_out {
                 state.call_sign_out_hook(&login, &parts).await;
             }

@@ -4,9 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use url::form_urlencoded;
 
-use super::{Attempts, Hooks, RenderRejection, Unanswered};
+use super::{Attempts, Hooks, Listeners, RenderRejection, Unanswered};
 use crate::{
-    live::LogoutSignals,
     log_limit::LogLimit,
     provider::Provider,
     revocation::{Logout, LogoutQueue, Permit, Stores, UnknownSubjects, WriteOutcome},
@@ -43,7 +42,7 @@ pub(crate) struct AuthState {
     pub(crate) dead_ends: Vec<String>,
     pub(crate) render_rejection: Option<RenderRejection>,
     pub(crate) hooks: Hooks,
-    pub(crate) live: LogoutSignals,
+    pub(crate) listeners: Listeners,
     /// Limits the log of stores that do not answer.
     pub(crate) unanswered: LogLimit<Unanswered>,
 }
@@ -59,7 +58,7 @@ impl AuthState {
                 .map(|mounted| Arc::clone(&mounted.identities)),
             unknown_subjects: self.unknown_subjects.clone(),
         };
-        let ended = |key: &_| self.live.logged_out(key);
+        let ended = |key: &_| self.listeners.logged_out(key);
         permit.write(&stores, logout, ended).await
     }
 

@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
 use super::logged_in::authenticated;
-use crate::{LoggedInRejection, LogoutSignal, auth::RequestAuth};
+use crate::{LoggedInRejection, auth::RequestAuth, live::LogoutSignal};
 
 async fn logout_signal(parts: &Parts) -> Result<Option<LogoutSignal>, LoggedInRejection> {
     let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;

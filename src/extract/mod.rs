@@ -2,6 +2,7 @@
 
 mod logged_in;
 mod login;
+#[cfg(feature = "live")]
 mod logout_signal;
 mod logouts;
 mod same_origin;

@@ -3,13 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{BuildError, ClefLayer, ClefLayerBuilder};
+#[cfg(feature = "live")]
+use crate::routes::LivePaths;
 use crate::{
     UserStore,
     auth::{Attempts, AuthState},
     log_limit::LogLimit,
     provider::ProviderSite,
     revocation::{DEFAULT_QUEUE_CAPACITY, LogoutQueue, UnknownSubjects},
-    routes::{LivePaths, RouteSettings, RoutesState},
+    routes::{RouteSettings, RoutesState},
     sessions::{LoginCookie, SessionBackend},
     site::{Site, check_paths},
     users::AnyUserStore,
@@ -27,16 +29,24 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     pub fn build(self) -> Result<ClefLayer, BuildError> {
         let site = self.site()?;
         self.check_limits()?;
+        #[cfg(feature = "live")]
         self.live.check()?;
         self.check_providers(&site)?;
         self.check_sessions()?;
+        #[cfg_attr(not(feature = "live"), expect(unused_mut))]
+        let mut routes = self.routes();
+        #[cfg(feature = "live")]
         let live = LivePaths::new(&self.live.path);
-        let routes = self.routes(&live);
+        #[cfg(feature = "live")]
+        routes.extend(live.all());
         check_paths(&routes)?;
         let login_path = self.login_path(&site, &routes)?;
         let after_sign_out = self.page_after_sign_out(&site, &routes)?;
-        let dead_ends = routes.iter().filter(|path| **path != live.back);
-        let dead_ends = dead_ends.map(|path| (*path).to_owned()).collect();
+        let dead_ends = routes.iter().map(|path| (*path).to_owned());
+        // A login over a covered page ends at its own route.
+        #[cfg(feature = "live")]
+        let dead_ends = dead_ends.filter(|path| *path != live.back);
+        let dead_ends = dead_ends.collect();
         let lifetime = self.sessions.is_sealed().then_some(SEALED_LIFETIME);
         let cookie = LoginCookie::new(&site, self.cookie_domain.as_deref());
         let queue_capacity = self.pending_logout_limit.unwrap_or(DEFAULT_QUEUE_CAPACITY);
@@ -53,7 +63,10 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             dead_ends,
             render_rejection: self.render_rejection,
             hooks: self.hooks,
-            live: self.live.signals(),
+            #[cfg(feature = "live")]
+            listeners: self.live.signals(),
+            #[cfg(not(feature = "live"))]
+            listeners: crate::auth::Listeners,
             unanswered: LogLimit::default(),
             site,
         };
@@ -65,6 +78,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             sign_out_path: self.sign_out_path,
             sign_out_everywhere: self.sign_out_everywhere,
             after_sign_out,
+            #[cfg(feature = "live")]
             live,
         };
         Ok(ClefLayer {
@@ -159,12 +173,11 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         Ok(())
     }
 
-    /// The paths of all routes, below the base path.
-    fn routes<'a>(&'a self, live: &'a LivePaths) -> Vec<&'a str> {
+    /// The paths of the routes, below the base path.
+    fn routes(&self) -> Vec<&str> {
         let providers = self.providers.iter();
         let of_providers = providers.flat_map(|mounted| mounted.paths.all());
-        let own = [&*self.sign_out_path].into_iter().chain(live.all());
-        of_providers.chain(own).collect()
+        of_providers.chain([&*self.sign_out_path]).collect()
     }
 
     /// Where unauthenticated users are sent, as a path in the browser.

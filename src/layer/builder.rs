@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+#[cfg(feature = "live")]
 use super::live_settings::LiveSettings;
 use crate::{
     AdmissionLimits, IdentityStore, Paths, Sessions, UserStore,
@@ -40,6 +41,7 @@ pub struct ClefLayerBuilder<S> {
     pub(super) login_limits: Option<AdmissionLimits>,
     pub(super) pending_logout_limit: Option<usize>,
     pub(super) client_address: Option<ClientAddress>,
+    #[cfg(feature = "live")]
     pub(super) live: LiveSettings,
 }
 
@@ -66,6 +68,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             login_limits: None,
             pending_logout_limit: None,
             client_address: None,
+            #[cfg(feature = "live")]
             live: LiveSettings::default(),
         }
     }

@@ -5,6 +5,9 @@ mod build_error;
 mod builder;
 mod hooks;
 mod limits;
+#[cfg(feature = "live")]
+mod live;
+#[cfg(feature = "live")]
 mod live_settings;
 mod service;
 
@@ -122,8 +125,9 @@ impl ClefLayer {
     /// println!("{} pages are open", auth.live_pages());
     /// # }
     /// ```
+    #[cfg(feature = "live")]
     pub fn live_pages(&self) -> usize {
-        self.routes.auth.live.pages().open()
+        self.routes.auth.listeners.pages().open()
     }
 
     /// Closes the connections of open pages and accepts no more of them: for a server that stops,
@@ -149,8 +153,9 @@ impl ClefLayer {
     ///         .await
     /// }
     /// ```
+    #[cfg(feature = "live")]
     pub fn close_live_pages(&self) {
-        self.routes.auth.live.pages().close();
+        self.routes.auth.listeners.pages().close();
     }
 }
 

@@ -28,7 +28,11 @@ use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 use super::{page::shared_failure, state::RoutesState};
-use crate::{LoggedInRejection, LogoutReason, LogoutSignal, extract::is_cross_origin, live::Page};
+use crate::{
+    LoggedInRejection,
+    extract::is_cross_origin,
+    live::{LogoutReason, LogoutSignal, Page},
+};
 
 /// The interval of the `alive` events, which detect lost connections and keep proxies from closing
 /// idle ones. They are events, since scripts cannot see comments.
@@ -51,7 +55,7 @@ pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -
     };
     // An open page does not count as activity.
     request.set_passive();
-    let pages = shared.auth.live.pages();
+    let pages = shared.auth.listeners.pages();
     if !pages.have_room() {
         return unavailable();
     }

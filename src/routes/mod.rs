@@ -2,12 +2,16 @@
 //! provider; and the login button.
 
 mod authorization_error;
+#[cfg(feature = "clef")]
 mod button;
 mod callback;
 mod client_address;
 mod failure;
+#[cfg(feature = "live")]
 mod live;
+#[cfg(feature = "live")]
 mod live_paths;
+#[cfg(feature = "live")]
 mod live_script;
 mod logout;
 mod page;
@@ -27,14 +31,14 @@ use axum::{
     routing::{get, post},
 };
 
-pub use self::{
-    button::ClefButton,
-    failure::{LoginFailure, LoginFailureKind},
-};
+#[cfg(feature = "clef")]
+pub use self::button::ClefButton;
+pub use self::failure::{LoginFailure, LoginFailureKind};
+#[cfg(feature = "live")]
+pub(crate) use self::live_paths::LivePaths;
 pub(crate) use self::{
     client_address::ClientAddress,
     failure::RenderFailure,
-    live_paths::LivePaths,
     state::{RouteSettings, RoutesState},
 };
 use self::{page::no_store, state::RouteState};
@@ -45,12 +49,14 @@ const LONGEST_NOTICE: usize = 16 * 1024;
 /// All routes, for a router of any state.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>) -> Router<S> {
     let settings = &shared.settings;
-    let own = Router::new()
-        .route(&settings.sign_out_path, post(sign_out::sign_out))
-        .route(&settings.live.events, get(live::live).head(get_only))
+    let own = Router::new().route(&settings.sign_out_path, post(sign_out::sign_out));
+    #[cfg(feature = "live")]
+    let own = own.route(&settings.live.events, get(live::live).head(get_only));
+    let own = own
         .layer(map_response(async |response| no_store(response)))
-        .with_state(Arc::clone(shared))
-        .merge(live_script::router(shared));
+        .with_state(Arc::clone(shared));
+    #[cfg(feature = "live")]
+    let own = own.merge(live_script::router(shared));
     let providers = shared.auth.providers.iter();
     let routers = providers
         .zip(&shared.login_admissions)

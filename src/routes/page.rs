@@ -118,6 +118,7 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 const NO_SCRIPT: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 /// The same, with scripts of the site.
+#[cfg(feature = "live")]
 pub(super) const OWN_SCRIPT: &str = "default-src 'none'; script-src 'self'; \
      style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 

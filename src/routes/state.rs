@@ -8,7 +8,6 @@ use url::{Url, form_urlencoded};
 use super::{
     client_address::ClientAddress,
     failure::{LoginFailureKind, Reason, RenderFailure},
-    live_paths::LivePaths,
     sign_out_states::SignOutStates,
 };
 use crate::{
@@ -35,7 +34,8 @@ pub(crate) struct RouteSettings {
     pub(crate) sign_out_everywhere: bool,
     /// The path in the browser to redirect to after a sign-out.
     pub(crate) after_sign_out: String,
-    pub(crate) live: LivePaths,
+    #[cfg(feature = "live")]
+    pub(crate) live: super::LivePaths,
 }
 
 /// The state that all routes share.

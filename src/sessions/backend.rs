@@ -10,7 +10,7 @@ use tower_sessions::{SessionStore, session::Record};
 use super::{
     BeginError, Kind, LoginCookie, LoginRecord, NewLogin, Sessions,
     cookie::LONGEST_COOKIE,
-    presented::{PresentedLogin, SessionHandle, Source},
+    presented::{PresentedLogin, Source},
     sealed, stored,
 };
 use crate::{BoxError, LoginId, Timestamp, cookies};
@@ -27,7 +27,7 @@ const LONGEST_HINT: usize = 2_048;
 /// The session backend of a layer.
 #[derive(Clone)]
 pub(crate) struct SessionBackend {
-    kind: Kind,
+    pub(super) kind: Kind,
     cookie: LoginCookie,
     idle: Duration,
 }
@@ -38,19 +38,6 @@ pub(crate) enum Renewal {
     Save(Arc<dyn SessionStore>, Record),
     /// The activity cookie of a sealed login.
     Cookie(Cookie<'static>),
-}
-
-/// The state of a stored login, read without renewing it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StoredState {
-    /// It ends after this time without a request.
-    Active(Duration),
-    /// Its idle time is over.
-    Idle,
-    /// The store has no such login.
-    Missing,
-    /// The login is sealed in the browser's cookie.
-    NotStored,
 }
 
 impl SessionBackend {
@@ -178,7 +165,11 @@ impl SessionBackend {
     }
 
     /// `None` also for a record without a last use: a login in doubt has ended.
-    fn idle_left(&self, last_seen_at: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    pub(super) fn idle_left(
+        &self,
+        last_seen_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Duration> {
         let left = self.idle.checked_sub(now.since(last_seen_at?));
         left.filter(|left| !left.is_zero())
     }
@@ -226,33 +217,6 @@ impl SessionBackend {
     /// The cookies that remove the login from the browser.
     pub(crate) fn removals(&self) -> Vec<Cookie<'static>> {
         self.cookie.removals(self.is_sealed())
-    }
-
-    /// Reads the state of a stored login without renewing it.
-    ///
-    /// # Errors
-    ///
-    /// When the session store cannot answer.
-    pub(crate) async fn stored_state(
-        &self,
-        handle: SessionHandle,
-        id: LoginId,
-        now: Timestamp,
-    ) -> Result<StoredState, BoxError> {
-        let Kind::Stored(store) = &self.kind else {
-            return Ok(StoredState::NotStored);
-        };
-        let Some(record) = stored::load_record(&**store, &handle.0).await? else {
-            return Ok(StoredState::Missing);
-        };
-        let login = stored::text(&record).and_then(LoginRecord::read);
-        let Some(login) = login.filter(|login| login.id == id) else {
-            return Ok(StoredState::Missing);
-        };
-        Ok(match self.idle_left(login.last_seen_at, now) {
-            Some(left) => StoredState::Active(left),
-            None => StoredState::Idle,
-        })
     }
 
     fn activity_cookie(&self, id: LoginId, last_seen_at: Timestamp) -> Option<Cookie<'static>> {

@@ -13,16 +13,20 @@ mod seal;
 mod sealed;
 mod secret;
 mod stored;
+#[cfg(feature = "live")]
+mod stored_state;
 
 use std::{fmt, sync::Arc};
 
 use tower_sessions::SessionStore;
 
+#[cfg(feature = "live")]
+pub(crate) use self::stored_state::{SessionHandle, StoredState};
 pub(crate) use self::{
-    backend::{Renewal, SessionBackend, StoredState},
+    backend::{Renewal, SessionBackend},
     begin_error::BeginError,
     cookie::{LONGEST_COOKIE, LoginCookie},
-    presented::{PresentedLogin, SessionHandle},
+    presented::PresentedLogin,
     record::{LoginRecord, NewLogin},
     seal::SessionKeys,
 };

@@ -1,7 +1,7 @@
 //! A login that comes with a request.
 
 use secrecy::SecretString;
-use tower_sessions::session::{Id, Record};
+use tower_sessions::session::Record;
 use yoke::Yoke;
 
 use super::LoginRecord;
@@ -25,10 +25,6 @@ pub(super) enum Source {
     Stored(Record),
     Sealed,
 }
-
-/// A stored login, to read later without a cookie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct SessionHandle(pub(super) Id);
 
 impl PresentedLogin {
     /// Reads a login. `None` if it cannot be read, or is not one of ours.
@@ -55,14 +51,6 @@ impl PresentedLogin {
     /// The record as JSON, with the fields of later releases.
     pub(super) fn text(&self) -> &str {
         self.record.backing_cart()
-    }
-
-    /// Where the login is stored; `None` for a sealed one.
-    pub(crate) fn handle(&self) -> Option<SessionHandle> {
-        match &self.source {
-            Source::Stored(record) => Some(SessionHandle(record.id)),
-            Source::Sealed => None,
-        }
     }
 
     /// The hint that the provider receives at the sign-out.

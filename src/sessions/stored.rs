@@ -64,6 +64,7 @@ pub(super) async fn load_record(
 }
 
 /// The text of the login in a record.
+#[cfg(feature = "live")]
 pub(super) fn text(record: &Record) -> Option<&str> {
     record.data.get(LOGIN)?.as_str()
 }

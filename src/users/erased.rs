@@ -7,9 +7,12 @@ use std::{
 };
 
 use async_trait::async_trait;
+#[cfg(feature = "live")]
 use tokio::sync::broadcast::Receiver;
 
-use super::{IdentityStore, LoginCheck, LoginReference, LogoutNews, User, UserStore};
+#[cfg(feature = "live")]
+use super::LogoutNews;
+use super::{IdentityStore, LoginCheck, LoginReference, User, UserStore};
 use crate::{BoxError, Profile, RevocationKey, Subject, Timestamp};
 
 /// A user of any type, so that the layer, the routes and the check need no type parameter.
@@ -45,6 +48,7 @@ pub(crate) trait AnyUserStore: Send + Sync + 'static {
     async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError>;
     async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError>;
     fn log_out_wait(&self) -> Duration;
+    #[cfg(feature = "live")]
     fn logout_news(&self) -> Option<Receiver<LogoutNews>>;
 }
 
@@ -98,6 +102,7 @@ impl<S: UserStore> AnyUserStore for S {
         UserStore::log_out_wait(self)
     }
 
+    #[cfg(feature = "live")]
     fn logout_news(&self) -> Option<Receiver<LogoutNews>> {
         UserStore::logout_news(self)
     }
