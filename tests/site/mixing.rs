@@ -106,12 +106,19 @@ async fn a_record_of_another_purpose_is_no_login() {
     let world = World::new();
     let app = world.app(&world.layer());
     let mut jar = Jar::logged_in(&app, "12345").await;
-    for (purpose, is_in) in [("token", false), ("", false), ("login", true)] {
+    let contexts = [
+        ("token http://127.0.0.1:9 auth-9", false),
+        ("login http://127.0.0.1:8 auth-9", false),
+        ("login http://127.0.0.1:9 auth-8", false),
+        ("login", false),
+        ("login http://127.0.0.1:9 auth-9", true),
+    ];
+    for (context, is_in) in contexts {
         change_login(&world.sessions, |login| {
-            login.insert("for".to_owned(), purpose.into());
+            login.insert("for".to_owned(), context.into());
         })
         .await;
-        assert_eq!(jar.is_in(&app).await, is_in, "{purpose}");
+        assert_eq!(jar.is_in(&app).await, is_in, "{context}");
     }
 }
 
