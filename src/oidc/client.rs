@@ -236,7 +236,8 @@ impl Oidc {
 
     /// Ends all logins of the user when one of their sessions at the provider ends.
     ///
-    /// This needs a `sub` in the logout token. Defaults to ending the logins of that session only.
+    /// This needs a `sub` in the logout token: one with a `sid` alone ends the logins of that session
+    /// only, which `build` warns of. Defaults to ending the logins of that session only.
     #[must_use]
     pub fn log_out_whole_person(mut self) -> Self {
         self.settings.logs_out_all_sessions = true;

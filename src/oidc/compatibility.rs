@@ -44,6 +44,13 @@ pub(super) fn advice(oidc: &Oidc, metadata: &Metadata, site: &ProviderSite<'_>) 
                 .to_owned(),
         );
     }
+    if settings.logs_out_all_sessions {
+        advice.push(
+            "a logout token without `sub` ends the logins of one session only, also with \
+             `Oidc::log_out_whole_person`; check that the provider's logout tokens have a `sub`"
+                .to_owned(),
+        );
+    }
     if let Some(supported) = &metadata.scopes {
         for scope in &settings.scopes {
             if !supported.contains(scope) {
@@ -55,4 +62,52 @@ pub(super) fn advice(oidc: &Oidc, metadata: &Metadata, site: &ProviderSite<'_>) 
         }
     }
     advice
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_plain_http_callback_is_for_a_provider_on_this_machine() {
+        for (issuer, callback, is_warned) in [
+            (
+                "https://id.example.com",
+                "http://127.0.0.1:3000/clef/callback",
+                true,
+            ),
+            (
+                "https://id.example.com",
+                "https://example.com/clef/callback",
+                false,
+            ),
+            (
+                "http://127.0.0.1:3100",
+                "http://127.0.0.1:3000/clef/callback",
+                false,
+            ),
+            (
+                "http://127.0.0.1:3100",
+                "https://example.com/clef/callback",
+                false,
+            ),
+        ] {
+            let document = json!({
+                "issuer": issuer,
+                "authorization_endpoint": issuer,
+                "token_endpoint": issuer,
+                "jwks_uri": issuer,
+                "backchannel_logout_supported": true,
+            });
+            let metadata = Metadata::parse(issuer, document.to_string().as_bytes()).unwrap();
+            let oidc = Oidc::new(issuer, "site", "secret").unwrap();
+            let url = callback.parse().unwrap();
+            let advice = advice(&oidc, &metadata, &ProviderSite::new(&url, &url));
+            let words = "set an https address as the site";
+            assert_eq!(advice.iter().any(|text| text.contains(words)), is_warned);
+            assert_eq!(advice.len(), usize::from(is_warned), "{advice:?}");
+        }
+    }
 }

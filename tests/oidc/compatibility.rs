@@ -126,6 +126,21 @@ async fn the_keys_are_known_before_the_first_notice() {
 }
 
 #[tokio::test]
+async fn the_whole_person_needs_a_sub_and_build_says_so() {
+    let provider = OpenIdProvider::start().await;
+    provider.script().metadata = json!({ "backchannel_logout_supported": true });
+    let client = discover(&provider).await.log_out_whole_person();
+    log::listen();
+    assert!(build(client).is_ok());
+    let events = log::events("WARN");
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert!(
+        events[0].contains("`Oidc::log_out_whole_person`"),
+        "{events:?}"
+    );
+}
+
+#[tokio::test]
 async fn what_may_not_work_is_a_warning_with_the_setting() {
     for (metadata, setting) in [
         (json!({ "backchannel_logout_supported": true }), None),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::support::{Browser, CLIENT_ID, OTHER_RSA, Person, RSA, Site, unsigned};
 
@@ -99,4 +100,24 @@ async fn signed_user_info_is_verified_and_used() {
         1,
         "within thirty seconds"
     );
+}
+
+#[tokio::test]
+async fn a_user_info_that_hangs_is_given_up_after_three_seconds() {
+    let site = Site::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let _connection = listener.accept().await;
+        std::future::pending::<()>().await;
+    });
+    site.provider.change(|script| {
+        script.metadata = json!({ "userinfo_endpoint": address });
+        script.id_token = Arc::new(|claims| claims["given_name"] = json!(null));
+    });
+    let node = site.node().await;
+    let begun = std::time::Instant::now();
+    Browser::new().log_in(&node, &site.provider, ALEX).await;
+    let took = begun.elapsed();
+    assert!((3..5).contains(&took.as_secs()), "{took:?}");
 }
