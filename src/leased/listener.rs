@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 
 use super::{
+    entries::Lease,
     generations::Generations,
-    lease::Lease,
     message::{self, EndedLogins, NewsMessage},
 };
 use crate::{LogoutNews, log_limit::LogLimit};

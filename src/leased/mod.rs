@@ -8,7 +8,6 @@
 mod bus;
 mod entries;
 mod generations;
-mod lease;
 mod listener;
 mod message;
 #[cfg(feature = "postgres")]

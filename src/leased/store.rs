@@ -16,9 +16,8 @@ use tokio::{
 
 use super::{
     bus::{self, LogoutBus, Reach},
-    entries::{self, Answer, Entries, Entry, EntryKey, EntryRef},
+    entries::{self, Answer, Entries, Entry, EntryKey, EntryRef, Lease},
     generations::Generations,
-    lease::{self, Lease},
     listener::LogoutListener,
     message::NewsMessage,
 };
@@ -98,7 +97,7 @@ pub struct Leased<S: UserStore> {
 
 impl<S: UserStore> Leased<S> {
     /// The longest lease: 3.92 seconds. A logout that waits for it is answered within four seconds.
-    pub const LONGEST_LEASE: Duration = lease::LONGEST;
+    pub const LONGEST_LEASE: Duration = entries::LONGEST_LEASE;
 
     /// Caches the reads of `store` for the time `lease`, at most
     /// [`LONGEST_LEASE`](Self::LONGEST_LEASE).

@@ -11,29 +11,20 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 /// waits for the lease.
 const CAPACITY: usize = 1_024;
 
-/// The logouts that wait for acknowledgements.
+/// The logouts that wait for acknowledgements. Those that no longer do are removed by the next one.
 #[derive(Default)]
 pub(super) struct Acknowledgements(Mutex<HashMap<u128, Sender<String>>>);
 
-/// One of these logouts.
-pub(super) struct WaitingLogout<'a> {
-    acknowledgements: &'a Acknowledgements,
-    /// Random, so that acknowledgements of other logouts do not count.
-    pub(super) number: u128,
-    members: Receiver<String>,
-}
-
 impl Acknowledgements {
-    /// Starts to collect acknowledgements for a new logout, which has been written.
-    pub(super) fn expect(&self) -> WaitingLogout<'_> {
+    /// Starts to collect the members that acknowledge a new logout, which has been written. Its
+    /// number is random, so that acknowledgements of other logouts do not count.
+    pub(super) fn expect(&self) -> (u128, Receiver<String>) {
         let (sender, members) = channel(CAPACITY);
         let number = rand::random();
-        self.waiting().insert(number, sender);
-        WaitingLogout {
-            acknowledgements: self,
-            number,
-            members,
-        }
+        let mut waiting = self.waiting();
+        waiting.retain(|_, logout| !logout.is_closed());
+        waiting.insert(number, sender);
+        (number, members)
     }
 
     /// Counts an acknowledgement, if its logout still waits.
@@ -48,24 +39,19 @@ impl Acknowledgements {
     }
 }
 
-impl WaitingLogout<'_> {
-    /// Waits until all these members have acknowledged it. Waits forever if one does not.
-    pub(super) async fn acknowledged_by(&mut self, mut members: HashSet<String>) {
-        while !members.is_empty() {
-            match self.members.recv().await {
-                Some(member) => {
-                    members.remove(&member);
-                }
-                // Unreachable: the sender is in the map while this exists.
-                None => std::future::pending().await,
+/// Waits until all these members have acknowledged a logout. Waits forever if one does not.
+pub(super) async fn acknowledged_by(
+    mut members: HashSet<String>,
+    mut acknowledged: Receiver<String>,
+) {
+    while !members.is_empty() {
+        match acknowledged.recv().await {
+            Some(member) => {
+                members.remove(&member);
             }
+            // Unreachable: the sender stays while this receiver does.
+            None => std::future::pending().await,
         }
-    }
-}
-
-impl Drop for WaitingLogout<'_> {
-    fn drop(&mut self) {
-        self.acknowledgements.waiting().remove(&self.number);
     }
 }
 
@@ -80,16 +66,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_acknowledgement_counts_for_its_logout_and_its_member_alone() {
         let acknowledgements = Acknowledgements::default();
-        let earlier = acknowledgements.expect().number;
-        let mut logout = acknowledgements.expect();
-        let number = logout.number;
-        for (number, member) in [(earlier, "a"), (number ^ 1, "a"), (number, "b"), (0, "a")] {
-            acknowledgements.add(number, member);
+        let (earlier, _) = acknowledgements.expect();
+        for counts in [false, true] {
+            let (number, members) = acknowledgements.expect();
+            for (number, member) in [(earlier, "a"), (number ^ 1, "a"), (number, "b"), (0, "a")] {
+                acknowledgements.add(number, member);
+            }
+            if counts {
+                acknowledgements.add(number, "a");
+            }
+            let waits = acknowledged_by(HashSet::from(["a".to_owned()]), members);
+            let waits = timeout(Duration::from_secs(60), waits).await;
+            assert_eq!(waits.is_ok(), counts);
         }
-        let members = || HashSet::from(["a".to_owned()]);
-        let waits = timeout(Duration::from_secs(60), logout.acknowledged_by(members())).await;
-        assert!(waits.is_err());
-        acknowledgements.add(number, "a");
-        logout.acknowledged_by(members()).await;
+        assert_eq!(
+            acknowledgements.waiting().len(),
+            1,
+            "the others are removed"
+        );
     }
 }

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use self::{
-    acknowledgements::Acknowledgements,
+    acknowledgements::{Acknowledgements, acknowledged_by},
     envelope::{BusMessage, Envelope},
     failure_detector::{evict_failed, member_lease},
     membership::{Membership, MembershipState},
@@ -255,31 +255,41 @@ impl PostgresLogoutBus {
                 }
                 BusMessage::News { node, logout, news } if node != self.node => {
                     // Acknowledged only after the entries are invalidated.
-                    if listener.receive(news)
-                        && let Some(member) = self.state.name()
-                    {
-                        if sending.len() >= CONCURRENT_SENDS {
-                            sending.join_next().await;
-                        }
-                        while sending.try_join_next().is_some() {}
-                        let acknowledgement = BusMessage::Acknowledged {
-                            logout,
-                            member: &member,
-                        };
-                        let channel = node_channel(node);
-                        let sealed = site.envelope.seal(&channel, &acknowledgement)?;
-                        let pool = self.pool.clone();
-                        sending.spawn(async move {
-                            let send = sqlx::query(ACKNOWLEDGE);
-                            let send = send.bind(channel).bind(sealed);
-                            // If it cannot be sent, the other node waits for the lease.
-                            let _ = timeout(CALL_LIMIT, send.execute(&pool)).await;
-                        });
+                    if listener.receive(news) {
+                        self.acknowledge(site, node, logout, &mut sending).await?;
                     }
                 }
                 BusMessage::News { .. } | BusMessage::Heartbeat => {}
             }
         }
+    }
+
+    /// Sends the acknowledgement of a logout to its node, if this node is a member.
+    async fn acknowledge(
+        &self,
+        site: &Site,
+        node: &str,
+        logout: u128,
+        sending: &mut JoinSet<()>,
+    ) -> Result<(), BoxError> {
+        let Some(member) = self.state.name() else {
+            return Ok(());
+        };
+        if sending.len() >= CONCURRENT_SENDS {
+            sending.join_next().await;
+        }
+        while sending.try_join_next().is_some() {}
+        let channel = node_channel(node);
+        let member = &member;
+        let message = BusMessage::Acknowledged { logout, member };
+        let sealed = site.envelope.seal(&channel, &message)?;
+        let pool = self.pool.clone();
+        sending.spawn(async move {
+            let send = sqlx::query(ACKNOWLEDGE).bind(channel).bind(sealed);
+            // If it cannot be sent, the other node waits for the lease.
+            let _ = timeout(CALL_LIMIT, send.execute(&pool)).await;
+        });
+        Ok(())
     }
 }
 
@@ -298,12 +308,9 @@ impl LogoutBus for PostgresLogoutBus {
 
     async fn publish(&self, news: &str) -> Result<Reach, BoxError> {
         let site = self.site().await?;
-        let mut logout = self.acknowledgements.expect();
-        let message = BusMessage::News {
-            node: &self.node,
-            logout: logout.number,
-            news,
-        };
+        let (logout, acknowledged) = self.acknowledgements.expect();
+        let node = &self.node;
+        let message = BusMessage::News { node, logout, news };
         let sealed = site.envelope.seal(&site.channel, &message)?;
         let rows = sqlx::query(PUBLISH);
         let rows = rows.bind(&site.channel).bind(sealed);
@@ -322,7 +329,7 @@ impl LogoutBus for PostgresLogoutBus {
             }
         }
         self.state.set_leases(leases.into_iter());
-        logout.acknowledged_by(others).await;
+        acknowledged_by(others, acknowledged).await;
         Ok(Reach::EveryNode)
     }
 
