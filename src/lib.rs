@@ -84,6 +84,7 @@ mod live;
 mod log_limit;
 #[cfg(feature = "oidc")]
 pub mod oidc;
+mod page;
 pub mod provider;
 mod revocation;
 mod routes;

@@ -17,6 +17,7 @@ use crate::{
 
 /// A login whose credentials are proven, and which is not compared with any logout yet.
 pub(crate) struct VerifiedLogin<'a> {
+    pub(crate) id: LoginId,
     pub(crate) user_id: &'a str,
     /// Read before the credentials were checked: a logout that came since ends this login.
     pub(crate) logged_in_at: Timestamp,
@@ -83,7 +84,7 @@ impl AuthState {
             return Err(LoginError::LoggedOutMeanwhile);
         }
         let login = NewLogin {
-            id: LoginId::random(),
+            id: verified.id,
             user_id,
             logged_in_at,
             // No later than the stamp: the clock of a provider may be ahead.

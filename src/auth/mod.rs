@@ -1,5 +1,6 @@
 //! The core: what all requests share, what one request knows, and the check of a login.
 
+mod attempt;
 mod attempts;
 mod check;
 mod hooks;
@@ -15,15 +16,16 @@ mod request;
 mod sign_out;
 mod state;
 mod unanswered;
-mod used_states;
 
 pub(crate) use self::{
-    attempts::{Attempts, EndedAttempt},
+    attempts::{Attempts, ReturnedAttempt, ReturnedStage},
     check::Authenticated,
     hooks::{Hook, Hooks},
     listeners::Listeners,
     login::{LoginError, VerifiedLogin},
-    rejection::{CheckError, RenderRejection},
+    navigation::{is_by_person, is_scripted, is_speculative, navigates},
+    rejected_request::referring_page,
+    rejection::{CheckError, RenderRejection, problem},
     request::{RequestAuth, asked_for},
     sign_out::EndLoginError,
     state::{AuthState, MountedProvider},

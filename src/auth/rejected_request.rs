@@ -1,11 +1,12 @@
 //! The rejection of one request: where it may log in, and how it is rendered.
 
-use http::{Method, request::Parts};
+use http::{Method, header, request::Parts};
 
 use super::{
     CheckError, LoggedInRejection, RejectionKind, RenderRejection, RequestAuth, asked_for,
-    navigation::navigates,
+    navigation::navigates, rejection::Audience,
 };
+use crate::site::ReturnPath;
 
 impl LoggedInRejection {
     pub(crate) fn unauthenticated(parts: &Parts) -> Self {
@@ -17,7 +18,7 @@ impl LoggedInRejection {
             kind: RejectionKind::Unauthenticated,
             source: None,
             login_path: login_path(parts),
-            navigates: navigates(&parts.method, &parts.headers),
+            audience: Audience::of(parts),
             render: render(parts),
         }
     }
@@ -27,7 +28,7 @@ impl LoggedInRejection {
             kind: error.kind,
             source: Some(error.source),
             login_path: None,
-            navigates: navigates(&parts.method, &parts.headers),
+            audience: Audience::of(parts),
             render: render(parts),
         }
     }
@@ -37,15 +38,40 @@ fn render(parts: &Parts) -> Option<RenderRejection> {
     RequestAuth::of(parts)?.state().render_rejection.clone()
 }
 
-/// Where to log in, with the way back to the page that was asked for. There is no way back into
-/// the middle of a form that was sent.
+impl Audience {
+    fn of(parts: &Parts) -> Self {
+        match navigates(&parts.headers) {
+            true if asks(&parts.method) => Self::Reader,
+            true => Self::Sender,
+            false => Self::Script,
+        }
+    }
+}
+
+fn asks(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// Where to log in, with the way back to the page that was asked for. There is no way back to what a
+/// script asked for, nor into the middle of a form that was sent: those lead back to their page.
 fn login_path(parts: &Parts) -> Option<String> {
     let state = RequestAuth::of(parts)?.state();
-    if parts.method != Method::GET && parts.method != Method::HEAD {
-        return Some(state.login_path.clone());
-    }
-    let page = state.site.arrived(asked_for(parts));
-    Some(state.login_for(&page))
+    let page = match Audience::of(parts) {
+        Audience::Reader => Some(state.site.arrived(asked_for(parts))),
+        Audience::Sender | Audience::Script => referring_page(parts),
+    };
+    Some(match page {
+        Some(page) => state.login_for(&page),
+        None => state.login_path.clone(),
+    })
+}
+
+/// The page of this site that the request came from, if a login can lead back to it.
+pub(crate) fn referring_page(parts: &Parts) -> Option<String> {
+    let state = RequestAuth::of(parts)?.state();
+    let referer = parts.headers.get(header::REFERER)?.to_str().ok()?;
+    let page = ReturnPath::of_referer(&state.site, referer)?;
+    (!state.leads_nowhere(page.path())).then(|| page.as_str().to_owned())
 }
 
 /// Whether the request is outside of the path below which the site is.

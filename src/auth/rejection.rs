@@ -11,10 +11,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
+use maud::html;
 use serde_json::json;
 
 use super::Unanswered;
-use crate::{BoxError, log_limit::LogLimit};
+use crate::{
+    BoxError,
+    log_limit::LogLimit,
+    page::{NO_SCRIPT, page},
+};
 
 /// The rejection of [`LoggedIn`](crate::LoggedIn) and the extractors beside it.
 ///
@@ -24,10 +29,15 @@ use crate::{BoxError, log_limit::LogLimit};
 ///
 /// | [kind](Self::kind) | response |
 /// |---|---|
-/// | `Unauthenticated`, a browser that navigates | 303 to the login, and back here after it |
-/// | `Unauthenticated`, anything else | 401 `application/problem+json` |
+/// | `Unauthenticated`, a person who opens a page | 303 to the login, and back here after it |
+/// | `Unauthenticated`, a person who sends a form | 401, a page that leads to the login |
+/// | `Unauthenticated`, a script | 401, with the address of the login |
 /// | `StoreUnavailable` | 503 with `Retry-After` |
 /// | `LayerMissing`, `OutsideSite`, `ProviderMissing`, `WrongUserType` | 500: a mistake in the program, which the log names |
+///
+/// `Sec-Fetch-Mode` and `Sec-Fetch-Dest` distinguish a person from a script where the browser sends
+/// them, otherwise `X-Requested-With`, otherwise whether `Accept` names HTML. A person gets a page,
+/// and a script `application/problem+json`.
 ///
 /// ```
 /// use axum_clef::{LoggedIn, LoggedInRejection, RejectionKind};
@@ -54,8 +64,18 @@ pub struct LoggedInRejection {
     pub(super) kind: RejectionKind,
     pub(super) source: Option<Arc<BoxError>>,
     pub(super) login_path: Option<String>,
-    pub(super) navigates: bool,
+    pub(super) audience: Audience,
     pub(super) render: Option<RenderRejection>,
+}
+
+/// Who receives a rejection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// A person who opens a page.
+    Reader,
+    /// A person who sends a form.
+    Sender,
+    Script,
 }
 
 /// The kinds of [`LoggedInRejection`].
@@ -145,15 +165,15 @@ impl LoggedInRejection {
         }
     }
 
-    /// The path at which to log in and come back here, if logging in would help.
+    /// The path at which to log in and come back, if logging in would help. It leads back to the page
+    /// that a person asked for, and otherwise to the page of this site that sent the request.
     pub fn login_path(&self) -> Option<&str> {
         self.login_path.as_deref()
     }
 
-    /// Whether a browser asks for a page (GET or HEAD that accepts HTML), so that a
-    /// redirect makes sense.
+    /// Whether a person opens a page or sends a form, and not a script.
     pub fn is_navigation(&self) -> bool {
-        self.navigates
+        self.audience != Audience::Script
     }
 
     pub(crate) fn layer_missing() -> Self {
@@ -178,35 +198,24 @@ impl LoggedInRejection {
             kind: error.kind,
             source: Some(error.source),
             login_path: None,
-            navigates: false,
+            audience: Audience::Script,
             render: None,
         }
     }
 
     /// The response by default: for a renderer that changes some rejections only.
     pub fn default_response(&self) -> Response {
-        if let (RejectionKind::Unauthenticated, true, Some(path)) =
-            (self.kind, self.navigates, self.login_path())
+        if let (RejectionKind::Unauthenticated, Audience::Reader, Some(path)) =
+            (self.kind, self.audience, self.login_path())
             && let Ok(location) = HeaderValue::try_from(path)
         {
             return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
         }
         let status = self.status();
-        let mut problem = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason(),
-            "status": status.as_u16(),
-            "detail": self.to_string(),
-        });
-        if let Some(path) = self.login_path() {
-            problem["login"] = path.into();
-        }
-        let mut response = (
-            status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
-            Body::from(problem.to_string()),
-        )
-            .into_response();
+        let mut response = match self.audience {
+            Audience::Script => problem(status, &self.to_string(), self.login_path()),
+            Audience::Reader | Audience::Sender => (status, self.page()).into_response(),
+        };
         if status == StatusCode::UNAUTHORIZED {
             // RFC 9110, section 11.6.1: a 401 names a scheme. No registered one says
             // "log in on a page"; this one is what browsers ignore and people understand.
@@ -217,6 +226,50 @@ impl LoggedInRejection {
         }
         response
     }
+
+    /// The page for a person.
+    fn page(&self) -> Response {
+        let (headline, text) = match self.kind {
+            RejectionKind::Unauthenticated => (
+                "You are logged out",
+                "What you sent was not saved. Log in and send it again.".to_owned(),
+            ),
+            RejectionKind::StoreUnavailable => (
+                "Temporarily unavailable",
+                "Please try again in a few minutes.".to_owned(),
+            ),
+            _ => (
+                "This site is misconfigured",
+                format!("Please contact its operator: {self}"),
+            ),
+        };
+        let content = html! {
+            p { (text) }
+            @if let Some(path) = self.login_path() {
+                a href=(path) { "Log in" }
+            }
+        };
+        page(headline, &html! {}, &content, NO_SCRIPT)
+    }
+}
+
+/// The answer to a script (RFC 9457), with the address to log in at.
+pub(crate) fn problem(status: StatusCode, detail: &str, login: Option<&str>) -> Response {
+    let mut problem = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    if let Some(path) = login {
+        problem["login"] = path.into();
+    }
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/problem+json")],
+        Body::from(problem.to_string()),
+    )
+        .into_response()
 }
 
 impl IntoResponse for LoggedInRejection {

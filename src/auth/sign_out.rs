@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use super::{AuthState, RequestAuth, check::reference};
 use crate::{
-    BoxError, Login, Timestamp,
+    BoxError, Login, LoginId, LoginReference, Timestamp,
     revocation::{LoginPermit, Logout, patience},
     sessions::{LONGEST_COOKIE, LoginRecord, PresentedLogin},
     time_limit::{STORE_LIMIT, within},
@@ -88,6 +88,7 @@ impl RequestAuth {
         for removal in self.state().sessions.removals() {
             cookies.remove(removal);
         }
+        self.state().attempts.forget_used(cookies);
     }
 }
 
@@ -102,6 +103,27 @@ impl AuthState {
             left,
             Err(EndReason::LoggedOut | EndReason::SignedOut | EndReason::ProviderSession)
         ))
+    }
+
+    /// Whether the login with this id was signed out, or replaced by a newer one.
+    ///
+    /// # Errors
+    ///
+    /// When the user store does not answer.
+    pub(crate) async fn was_signed_out(
+        &self,
+        user_id: &str,
+        id: LoginId,
+        logged_in_at: Timestamp,
+    ) -> Result<bool, BoxError> {
+        if self.queue.contains(user_id, Some(id), None, None) {
+            return Ok(true);
+        }
+        let login = LoginReference::new(user_id)
+            .with_id(id)
+            .with_logged_in_at(logged_in_at);
+        let check = within(STORE_LIMIT, self.users.check_login(login)).await?;
+        Ok(check.is_none_or(|check| check.revoked))
     }
 
     /// Deletes the record of a login that has ended.

@@ -73,8 +73,11 @@ impl AuthState {
         self.has_login_page.then_some(&self.login_path)
     }
 
-    /// Whether a login that leads back to `path` would loop.
+    /// Whether a login that leads back to `path` would loop: that of a route or of the login page.
     pub(crate) fn leads_nowhere(&self, path: &str) -> bool {
+        if path == self.login_path {
+            return true;
+        }
         let path = self.site.below_base(path).unwrap_or(path);
         self.dead_ends.iter().any(|route| route == path)
     }

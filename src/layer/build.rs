@@ -51,7 +51,11 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         let cookie = LoginCookie::new(&site, self.cookie_domain.as_deref());
         let queue_capacity = self.pending_logout_limit.unwrap_or(DEFAULT_QUEUE_CAPACITY);
         let auth = AuthState {
-            attempts: Attempts::new(site.clone()),
+            attempts: Attempts::new(
+                site.clone(),
+                self.login_timeout,
+                self.sessions.keys().cloned(),
+            ),
             users: self.users as Arc<dyn AnyUserStore>,
             sessions: SessionBackend::new(self.sessions, cookie, self.idle_expiry),
             providers: self.providers,
@@ -119,6 +123,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             ("pending_logout_limit", self.pending_logout_limit == Some(0)),
             ("idle_expiry", is_nothing(self.idle_expiry)),
             ("lifetime", self.lifetime.is_some_and(is_nothing)),
+            ("login_timeout", is_nothing(self.login_timeout)),
         ] {
             if is_zero {
                 return Err(BuildError::Zero(setting));

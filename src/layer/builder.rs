@@ -14,6 +14,8 @@ use crate::{
 
 /// How long a login lasts without a request by default.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a login may take at the provider by default.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Where a browser signs out by default.
 const SIGN_OUT: &str = "/auth/sign-out";
@@ -34,6 +36,7 @@ pub struct ClefLayerBuilder<S> {
     pub(super) cookie_domain: Option<String>,
     pub(super) idle_expiry: Duration,
     pub(super) lifetime: Option<Duration>,
+    pub(super) login_timeout: Duration,
     pub(super) render_rejection: Option<RenderRejection>,
     pub(super) render_failure: Option<RenderFailure>,
     pub(super) hooks: Hooks,
@@ -61,6 +64,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             cookie_domain: None,
             idle_expiry: IDLE,
             lifetime: None,
+            login_timeout: LOGIN_TIMEOUT,
             render_rejection: None,
             render_failure: None,
             hooks: Hooks::default(),
@@ -229,8 +233,16 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         self
     }
 
+    /// How long a login may take at the provider, from the start to the callback. Defaults to ten
+    /// minutes, by the clock of the server. Later callbacks are answered 403
+    /// ([`LoginFailureKind::StateMismatch`](crate::LoginFailureKind::StateMismatch)).
+    pub fn login_timeout(mut self, timeout: Duration) -> Self {
+        self.login_timeout = timeout;
+        self
+    }
+
     /// The path of the sign-out route: `POST` ends the login of this browser. Defaults to
-    /// `/auth/sign-out`.
+    /// `/auth/sign-out`. A script gets JSON with the `location` to go to.
     ///
     /// The route accepts forms of this site alone. A login at a provider that has a sign-out of its
     /// own goes on there.

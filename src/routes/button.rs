@@ -7,22 +7,28 @@ use axum::{
     http::{Method, request::Parts},
 };
 use maud::html;
+use url::form_urlencoded;
 
 use super::state::with_next;
 use crate::{
     LoggedInRejection,
-    auth::{AuthState, MountedProvider, RequestAuth, asked_for},
+    auth::{
+        AuthState, MountedProvider, RequestAuth, asked_for, is_by_person, is_scripted,
+        is_speculative,
+    },
     clef::{ButtonColor, ButtonStyle, ButtonType},
     cookies::Cookies,
     provider::LoginRequest,
     site::ReturnPath,
 };
 
-/// The provider's own login button, as an extractor for a page.
+/// A provider's own login button, as an extractor for a page.
 ///
-/// It is a script with the application id, the redirect URL and a new state, and a link for
-/// browsers without scripts. The login returns to the page with the button, unless
-/// [`next`](Self::next) is set. Only [`html`](Self::html) starts a login, so a handler may extract
+/// It is the button of the first provider that has one, and names that provider. It is a script with
+/// the application id, the redirect URL and a new state, and a link for browsers without scripts.
+/// Without such a provider it is a link to the first one. The login returns to the page with the
+/// button, or on the [`login_page`](crate::ClefLayerBuilder::login_page) to where that page's `next`
+/// leads, unless [`next`](Self::next) is set. Only [`html`](Self::html) starts a login, so a handler may extract
 /// the button without showing it.
 ///
 /// To avoid a cookie for each page view, link to the start route instead:
@@ -41,8 +47,11 @@ use crate::{
 /// ```
 pub struct ClefButton {
     auth: Arc<RequestAuth>,
-    mounted: MountedProvider,
+    first: MountedProvider,
     cookies: Cookies,
+    /// Whether a person opens the page, for whom a login may begin.
+    starts_login: bool,
+    by_person: bool,
     next: ReturnPath,
     attributes: Vec<(&'static str, &'static str)>,
 }
@@ -51,24 +60,27 @@ impl ClefButton {
     /// Starts a login and returns the button as escaped HTML.
     ///
     /// Call it in the handler: it sets a cookie and `Cache-Control: no-store` on the response. The
-    /// login attempt is valid for ten minutes.
+    /// login attempt is valid for ten minutes ([`login_timeout`]). A page that a script fetches, or
+    /// that a browser loads ahead of time, gets a link to the start route instead.
+    ///
+    /// [`login_timeout`]: crate::ClefLayerBuilder::login_timeout
     pub fn html(&self) -> String {
         self.auth.forbid_storing();
         let state = self.auth.state();
-        let mounted = &self.mounted;
-        let callback_url = state.site.url(mounted.paths.callback());
-        let attempts = &state.attempts;
-        let begun = attempts.begin(&callback_url, &self.next);
-        attempts.keep(&self.cookies, &begun);
-        let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
-        let start = state.site.path(mounted.paths.start());
-        let start = with_next(&state.site, start, &self.next);
-        let link = html! {
-            a href=(start) { "Log in with " (mounted.provider.name()) }
+        let script = match self.starts_login {
+            true => state.providers.iter().find_map(|mounted| {
+                let callback_url = state.site.url(mounted.paths.callback());
+                let begun = state.attempts.begin(&callback_url, &self.next);
+                let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
+                let script = mounted.provider.button(&login)?;
+                Some((mounted, begun, script))
+            }),
+            false => None,
         };
-        let Some(script) = mounted.provider.button(&login) else {
-            return link.into_string();
+        let Some((mounted, begun, script)) = script else {
+            return self.link(&self.first);
         };
+        state.attempts.keep(&self.cookies, begun, self.by_person);
         let defaults = script.attributes.iter();
         let chosen = self.attributes.iter();
         let attributes = defaults
@@ -83,16 +95,25 @@ impl ClefButton {
             // The names are constants.
             tag += &format!(" {name}=\"{}\"", escaped(value));
         }
-        format!("{tag}></script><noscript>{}</noscript>", link.into_string())
+        format!("{tag}></script><noscript>{}</noscript>", self.link(mounted))
+    }
+
+    fn link(&self, mounted: &MountedProvider) -> String {
+        let site = &self.auth.state().site;
+        let start = with_next(site, site.path(mounted.paths.start()), &self.next);
+        let name = mounted.provider.name();
+        html! { a href=(start) { "Log in with " (name) } }.into_string()
     }
 
     /// The path on this site to return to after the login. Defaults to the page with the button. An
-    /// invalid path is replaced by the front page.
+    /// invalid path, and that of the login page, are replaced by the front page.
     #[must_use]
     pub fn next(mut self, path: &str) -> Self {
         self.next = {
-            let site = &self.auth.state().site;
-            ReturnPath::parse(site, path).unwrap_or_else(|| ReturnPath::front(site))
+            let state = self.auth.state();
+            ReturnPath::parse(&state.site, path)
+                .filter(|path| !state.leads_nowhere(path.path()))
+                .unwrap_or_else(|| ReturnPath::front(&state.site))
         };
         self
     }
@@ -140,23 +161,34 @@ impl<S: Sync> FromRequestParts<S> for ClefButton {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, LoggedInRejection> {
         let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;
         let state = auth.state();
-        let mounted = state.providers.first();
-        let mounted = mounted.ok_or_else(LoggedInRejection::provider_missing)?;
+        let first = state.providers.first();
+        let first = first.ok_or_else(LoggedInRejection::provider_missing)?;
         Ok(Self {
             next: this_page(parts, state),
-            mounted: mounted.clone(),
+            first: first.clone(),
             cookies: auth.cookies(&parts.headers).clone(),
+            starts_login: !is_scripted(&parts.headers) && !is_speculative(&parts.headers),
+            by_person: is_by_person(&parts.headers),
             auth: Arc::clone(auth),
             attributes: Vec::new(),
         })
     }
 }
 
-/// The page with the button, or the front page if it cannot be returned to.
+/// The page with the button. The login page leads to where its own `next` does.
 fn this_page(parts: &Parts, state: &AuthState) -> ReturnPath {
     let site = &state.site;
     let page = (parts.method == Method::GET).then(|| site.arrived(asked_for(parts)));
-    page.and_then(|page| ReturnPath::parse(site, &page))
+    let page = page.and_then(|page| ReturnPath::parse(site, &page));
+    let page = page.unwrap_or_else(|| ReturnPath::front(site));
+    if !state.leads_nowhere(page.path()) {
+        return page;
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    let mut fields = form_urlencoded::parse(query.as_bytes());
+    let next = fields.find_map(|(name, value)| (name == "next").then_some(value));
+    next.and_then(|next| ReturnPath::normalize(site, &next))
+        .filter(|next| !state.leads_nowhere(next.path()))
         .unwrap_or_else(|| ReturnPath::front(site))
 }
 

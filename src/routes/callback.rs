@@ -1,215 +1,275 @@
 //! `GET /clef/callback?code&state`: completes a login attempt.
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::request::Parts,
     response::{IntoResponse as _, Redirect, Response},
 };
 use cookie::Cookie;
-use secrecy::{ExposeSecret, SecretString};
-use url::form_urlencoded;
+use secrecy::SecretString;
 
 use super::{
-    authorization_error,
+    callback_query::CallbackQuery,
+    exchanges::{Claim, ProvenUser, Publisher},
     failure::{LoginFailureKind, Reason},
-    page::failure_response,
-    state::{EXCHANGE_LIMIT, RouteState},
+    failure_page::failure_response,
+    start::not_ahead_of_time,
+    state::{EXCHANGE_LIMIT, RouteState, with_next},
 };
 use crate::{
-    ProviderKey,
-    auth::{EndedAttempt, LoginError, VerifiedLogin},
+    LoginId, Timestamp,
+    auth::{
+        LoginError, RequestAuth, ReturnedAttempt, ReturnedStage, VerifiedLogin, is_speculative,
+    },
     provider::{CodeExchange, LoginSecret, ProviderLogin},
     revocation::AdmissionPermit,
+    site::ReturnPath,
     time_limit::{STORE_LIMIT, answer, detached, within},
 };
 
-/// The longest accepted code, in bytes.
-const LONGEST_CODE: usize = 4_096;
-
-/// The parameters of a callback.
-#[derive(Default)]
-struct Callback {
-    code: Option<SecretString>,
-    /// At most two: a callback with a repeated state is refused, and still leads to `next`.
-    states: Vec<SecretString>,
-    /// Sent instead of a code (RFC 6749, section 4.1.2.1).
-    error: Option<String>,
-    /// The issuer (RFC 9207).
-    iss: Option<String>,
-    /// Whether a parameter is repeated, which RFC 6749 (section 3.1) forbids.
-    has_repeated: bool,
-}
-
-impl Callback {
-    fn parse(query: &str) -> Self {
-        let mut callback = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let is_repeated = match &*name {
-                "code" => {
-                    let value = SecretString::from(value.into_owned());
-                    callback.code.replace(value).is_some()
-                }
-                "state" if callback.states.len() < 2 => {
-                    callback.states.push(value.into_owned().into());
-                    callback.states.len() > 1
-                }
-                "state" => true,
-                "error" => callback.error.replace(value.into_owned()).is_some(),
-                "iss" => callback.iss.replace(value.into_owned()).is_some(),
-                _ => false,
-            };
-            callback.has_repeated |= is_repeated;
-        }
-        callback.error = callback.error.filter(|error| !error.is_empty());
-        callback
+pub(super) async fn callback(State(route): State<RouteState>, parts: Parts) -> Response {
+    if is_speculative(&parts.headers) {
+        return not_ahead_of_time();
+    }
+    match complete(&route, &parts).await {
+        Ok(response) => response,
+        Err((reason, next)) => failure_response(&route, reason, next.as_ref()),
     }
 }
 
-pub(super) async fn callback(State(route): State<RouteState>, parts: Parts) -> Response {
-    let query = Callback::parse(parts.uri.query().unwrap_or_default());
-    let auth = match route.request_auth(&parts) {
-        Ok(auth) => auth,
-        Err(reason) => return failure_response(&route, reason, None),
-    };
-    let cookies = auth.cookies(&parts.headers);
-    let callback_url = route.callback_url();
+/// The stamp of a login, and its cookies.
+type BegunLogin = (Timestamp, Vec<Cookie<'static>>);
+
+/// Why a callback failed, and where the login would have led, if that is known.
+type Failure = (Reason, Option<ReturnPath>);
+
+async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure> {
+    let query = CallbackQuery::parse(parts.uri.query());
+    let request = route.request_auth(parts).map_err(|reason| (reason, None))?;
+    let cookies = request.cookies(&parts.headers);
     let attempts = &route.auth().attempts;
-    let states = || query.states.iter().map(ExposeSecret::expose_secret);
-    let began = states().find(|state| attempts.began(cookies, &callback_url, state));
-    let state = began.or_else(|| states().next());
-    // Before the state is used, so that a rejected callback can be repeated.
-    let permit = if began.is_some() && code(&query).is_ok() {
-        match route.admit_exchange(&parts).await {
-            Some(permit) => Some(permit),
-            None => return failure_response(&route, Reason::overloaded(), None),
-        }
-    } else {
-        None
+    let callback_url = route.callback_url();
+    let found = query.states().find_map(|state| {
+        let attempt = attempts.find(cookies, &callback_url, state)?;
+        Some((state, attempt))
+    });
+    let Some((state, attempt)) = found else {
+        query.check_repeated().map_err(|reason| (reason, None))?;
+        return Err((unknown_state(), None));
     };
-    // Before anything else can fail, so that each state is used at most once.
-    let ended = state.and_then(|state| attempts.end(cookies, &callback_url, state));
-    let Some(EndedAttempt { secret, next }) = ended else {
-        let reason = match query.has_repeated {
-            true => repeated(),
-            false => Reason::new(
-                LoginFailureKind::StateMismatch,
-                "no login with this state is under way in this browser",
-            ),
-        };
-        return failure_response(&route, reason, None);
+    let next = Some(attempt.next.clone());
+    let secret = match &attempt.stage {
+        ReturnedStage::Open(secret) => secret.clone(),
+        ReturnedStage::Used(Some(stamp)) => {
+            return second_request(route, request, parts, &attempt, Some(*stamp)).await;
+        }
+        ReturnedStage::Used(None) => return Err((unknown_state(), next)),
+        ReturnedStage::Expired => {
+            attempts.forget(cookies, &attempt);
+            return Err((unknown_state(), next));
+        }
+    };
+    let code = match query.code() {
+        Ok(code) => code.clone(),
+        Err(reason) => {
+            attempts.mark_used(cookies, &attempt, state, None);
+            return Err((reason, next));
+        }
+    };
+    let exchanges = &route.shared.exchanges;
+    let (claim, permit) = match exchanges.join(state, &code) {
+        Some(claim) => (claim, None),
+        None => {
+            // Before the state is used, so that a rejected callback can be repeated.
+            let permit = route.admit_exchange(parts).await;
+            let permit = permit.ok_or_else(|| (Reason::overloaded(), next.clone()))?;
+            (exchanges.claim(state, &code), Some(permit))
+        }
     };
     // In a task of its own, so that a client that hangs up does not abort a write.
-    let work = {
-        let (route, parts) = (route.clone(), parts.clone());
-        async move { log_in(&route, &query, &secret, permit, &parts).await }
-    };
-    let begun = detached(work)
-        .await
-        .map_err(|error| Reason::store(error.into()));
-    match begun.and_then(std::convert::identity) {
-        Ok(begun) => {
-            for cookie in begun {
-                cookies.add(cookie);
-            }
-            Redirect::to(next.as_str()).into_response()
+    let begun = match claim {
+        Claim::First(publisher) => {
+            let work = {
+                let issuer = query.issuer().map(str::to_owned);
+                let (route, parts) = (route.clone(), parts.clone());
+                async move {
+                    let login = CodeLogin {
+                        code: &code,
+                        secret: &secret,
+                        issuer: issuer.as_deref(),
+                    };
+                    login.log_in(&route, &publisher, permit, &parts).await
+                }
+            };
+            detached(work).await
         }
-        Err(reason) => failure_response(&route, reason, Some(&next)),
+        Claim::Shared(exchange) => {
+            drop(permit);
+            let work = {
+                let (route, parts) = (route.clone(), parts.clone());
+                async move {
+                    match exchange.outcome().await {
+                        Some(Ok(user)) => begin_login(&route, &user, None, &parts).await,
+                        Some(Err(kind)) => Err(Reason::new(kind, SHARED_FAILURE)),
+                        None => Err(Reason::store(SHARED_FAILURE.into())),
+                    }
+                }
+            };
+            detached(work).await
+        }
+        Claim::Over(stamp) => {
+            return second_request(route, request, parts, &attempt, stamp).await;
+        }
+    };
+    let begun = begun
+        .map_err(|error| Reason::store(error.into()))
+        .and_then(std::convert::identity);
+    let (stamp, begun) = begun.map_err(|reason| {
+        attempts.mark_used(cookies, &attempt, state, None);
+        (reason, next)
+    })?;
+    attempts.mark_used(cookies, &attempt, state, Some(stamp));
+    for cookie in begun {
+        cookies.add(cookie);
     }
+    Ok(Redirect::to(attempt.next.as_str()).into_response())
 }
 
-/// Logs the user in, from the timestamp to the record. Nothing is stored unless all steps succeed.
-async fn log_in(
+const SHARED_FAILURE: &str = "another request with the same state failed";
+
+fn unknown_state() -> Reason {
+    Reason::new(
+        LoginFailureKind::StateMismatch,
+        "no login with this state is under way in this browser",
+    )
+}
+
+/// Answers a request whose state was used before, such as a reload or the back button. It leads on if
+/// the browser has the login that began with that state, or a younger one, and otherwise to a new
+/// start, once.
+async fn second_request(
     route: &RouteState,
-    query: &Callback,
-    secret: &LoginSecret,
-    permit: Option<AdmissionPermit>,
+    request: &RequestAuth,
     parts: &Parts,
-) -> Result<Vec<Cookie<'static>>, Reason> {
-    let code = code(query)?;
-    let auth = route.auth();
-    // Before the exchange, so that a logout during it is later than the timestamp.
-    let logged_in_at = within(STORE_LIMIT, auth.users.now())
-        .await
-        .map_err(Reason::store)?;
-    let proven = exchange(route, query, code, secret).await?;
-    drop(permit);
-    let identities = &route.mounted.identities;
-    let user_id = within(STORE_LIMIT, identities.find_or_create(&proven.profile))
-        .await
-        .map_err(Reason::store)?
-        .ok_or_else(|| Reason::from(LoginError::TurnedAway))?;
-    let verified = VerifiedLogin {
-        user_id: &user_id,
-        logged_in_at,
-        authenticated_at: proven.authenticated_at,
-        subject: Some(&proven.profile.subject),
-        provider_key: provider_key(route, &proven),
-        callback: route.mounted.paths.callback(),
-        sign_out_hint: proven.sign_out_hint.as_ref(),
-    };
-    Ok(auth.begin_login(&verified, parts).await?)
+    attempt: &ReturnedAttempt,
+    logged_in_at: Option<Timestamp>,
+) -> Result<Response, Failure> {
+    let next = &attempt.next;
+    if let Some(stamp) = logged_in_at {
+        let authenticated = request.authenticated(&parts.headers).await;
+        let authenticated =
+            authenticated.map_err(|error| (Reason::store(error.into()), Some(next.clone())))?;
+        if authenticated.is_some_and(|user| user.login.record().logged_in_at >= stamp) {
+            return Ok(Redirect::to(next.as_str()).into_response());
+        }
+    }
+    let cookies = request.cookies(&parts.headers);
+    route.auth().attempts.forget(cookies, attempt);
+    let start = route.site().path(route.mounted.paths.start());
+    Ok(Redirect::to(&with_next(route.site(), start, next)).into_response())
 }
 
-async fn exchange(
+/// A login by a code.
+struct CodeLogin<'a> {
+    code: &'a SecretString,
+    secret: &'a LoginSecret,
+    issuer: Option<&'a str>,
+}
+
+impl CodeLogin<'_> {
+    /// Logs the user in, from the timestamp to the record. Nothing is stored unless all steps
+    /// succeed.
+    async fn log_in(
+        &self,
+        route: &RouteState,
+        publisher: &Publisher,
+        permit: Option<AdmissionPermit>,
+        parts: &Parts,
+    ) -> Result<BegunLogin, Reason> {
+        let proven = self.prove(route).await;
+        drop(permit);
+        match proven {
+            Ok((user, hint)) => {
+                let user = Arc::new(user);
+                publisher.publish(Ok(Arc::clone(&user)));
+                begin_login(route, &user, hint.as_ref(), parts).await
+            }
+            Err(reason) => {
+                publisher.publish(Err(reason.kind));
+                Err(reason)
+            }
+        }
+    }
+
+    /// Exchanges the code and finds the user. Returns the hint for the sign-out too.
+    async fn prove(
+        &self,
+        route: &RouteState,
+    ) -> Result<(ProvenUser, Option<SecretString>), Reason> {
+        // Before the exchange, so that a logout during it is later than the timestamp.
+        let logged_in_at: Timestamp = within(STORE_LIMIT, route.auth().users.now())
+            .await
+            .map_err(Reason::store)?;
+        let mut proven = self.exchange(route).await?;
+        let identities = &route.mounted.identities;
+        let user_id = within(STORE_LIMIT, identities.find_or_create(&proven.profile))
+            .await
+            .map_err(Reason::store)?
+            .ok_or_else(|| Reason::from(LoginError::TurnedAway))?;
+        let hint = proven.sign_out_hint.take();
+        let names_sessions = route.mounted.provider.names_sessions();
+        let user = ProvenUser::new(user_id, logged_in_at, proven, names_sessions);
+        Ok((user, hint))
+    }
+
+    async fn exchange(&self, route: &RouteState) -> Result<ProviderLogin, Reason> {
+        let (callback_url, logout_url) = (route.callback_url(), route.logout_url());
+        let exchange = CodeExchange::new(self.code, &callback_url, &logout_url, self.secret)
+            .with_issuer(self.issuer);
+        let exchange = route.mounted.provider.exchange(&exchange);
+        let proven = answer(EXCHANGE_LIMIT, exchange)
+            .await
+            .map_err(|error| Reason::new(LoginFailureKind::ProviderUnavailable, error))??;
+        // A login stores one issuer, so the end of such a session would not find it.
+        let session = proven.session.as_ref();
+        if session.is_some_and(|session| session.issuer() != proven.profile.subject.issuer()) {
+            return Err(Reason::new(
+                LoginFailureKind::Misconfigured,
+                "the issuer of the session differs from the issuer of the subject",
+            ));
+        }
+        Ok(proven)
+    }
+}
+
+/// Begins one of the logins of a user whose code was exchanged.
+async fn begin_login(
     route: &RouteState,
-    query: &Callback,
-    code: &SecretString,
-    secret: &LoginSecret,
-) -> Result<ProviderLogin, Reason> {
-    let (callback_url, logout_url) = (route.callback_url(), route.logout_url());
-    let exchange = CodeExchange::new(code, &callback_url, &logout_url, secret)
-        .with_issuer(query.iss.as_deref());
-    let exchange = route.mounted.provider.exchange(&exchange);
-    let proven = answer(EXCHANGE_LIMIT, exchange)
-        .await
-        .map_err(|error| Reason::new(LoginFailureKind::ProviderUnavailable, error))??;
-    // A login stores one issuer, so the end of such a session would not find it.
-    let session = proven.session.as_ref();
-    if session.is_some_and(|session| session.issuer() != proven.profile.subject.issuer()) {
-        return Err(Reason::new(
-            LoginFailureKind::Misconfigured,
-            "the issuer of the session differs from the issuer of the subject",
-        ));
-    }
-    Ok(proven)
-}
-
-/// The key of the login at the provider: the session, or the subject if a provider with sessions
-/// names none.
-fn provider_key<'a>(route: &RouteState, proven: &'a ProviderLogin) -> Option<ProviderKey<'a>> {
-    let subject = &proven.profile.subject;
-    match &proven.session {
-        Some(session) => Some(ProviderKey::Session {
-            issuer: session.issuer(),
-            id: session.id(),
-        }),
-        None if route.mounted.provider.names_sessions() => Some(ProviderKey::Subject {
-            issuer: subject.issuer(),
-            id: subject.id(),
-        }),
-        None => None,
-    }
-}
-
-fn repeated() -> Reason {
-    Reason::bad_request("a parameter is repeated")
-}
-
-fn code(query: &Callback) -> Result<&SecretString, Reason> {
-    if query.has_repeated {
-        return Err(repeated());
-    }
-    if let Some(error) = &query.error {
-        return Err(authorization_error::reason(error));
-    }
-    match &query.code {
-        Some(code) if code.expose_secret().is_empty() => {
-            Err(Reason::bad_request("the code is empty"))
+    user: &ProvenUser,
+    hint: Option<&SecretString>,
+    parts: &Parts,
+) -> Result<BegunLogin, Reason> {
+    let auth = route.auth();
+    let id = LoginId::random();
+    // A request that is late must not undo the sign-out of a login from the same code.
+    for earlier in user.note(id) {
+        let signed_out = auth.was_signed_out(&user.user_id, earlier, user.logged_in_at);
+        if signed_out.await.map_err(Reason::store)? {
+            return Err(Reason::from(LoginError::LoggedOutMeanwhile));
         }
-        Some(code) if code.expose_secret().len() > LONGEST_CODE => {
-            Err(Reason::bad_request("the code is too long"))
-        }
-        Some(code) => Ok(code),
-        None => Err(Reason::bad_request("there is no code")),
     }
+    let verified = VerifiedLogin {
+        id,
+        user_id: &user.user_id,
+        logged_in_at: user.logged_in_at,
+        authenticated_at: user.authenticated_at,
+        subject: Some(&user.subject),
+        provider_key: user.provider_key(),
+        callback: route.mounted.paths.callback(),
+        sign_out_hint: hint,
+    };
+    let cookies = auth.begin_login(&verified, parts).await?;
+    Ok((user.logged_in_at, cookies))
 }

@@ -52,7 +52,7 @@ pub enum LoginFailureKind {
     /// The same request can be sent again. See
     /// [`login_limits`](crate::ClefLayerBuilder::login_limits).
     Overloaded,
-    /// A store did not answer: 503.
+    /// A store did not answer: 503. The login has to be started again.
     StoreUnavailable,
     /// The sign-out ended no login: 503. Too many logouts wait for the user store, or a sign-out with
     /// [`sign_out_everywhere`](crate::ClefLayerBuilder::sign_out_everywhere) could not end all
@@ -99,6 +99,13 @@ impl LoginFailureKind {
             | Self::SignOutIncomplete => StatusCode::SERVICE_UNAVAILABLE,
             Self::Misconfigured | Self::LayerMissing => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+impl LoginFailureKind {
+    /// Whether the same request can succeed later. A callback whose state was used cannot.
+    pub(super) fn can_be_repeated(self) -> bool {
+        matches!(self, Self::Overloaded | Self::NotSignedOut)
     }
 }
 
@@ -251,7 +258,7 @@ impl LoginFailure {
                 "Another site tried to sign you out. Nothing has changed.".to_owned()
             }
             LoginFailureKind::ProviderUnavailable | LoginFailureKind::StoreUnavailable => {
-                "Please try again in a few minutes.".to_owned()
+                "Please log in again in a few minutes.".to_owned()
             }
             LoginFailureKind::Overloaded => "Please try again in a few seconds.".to_owned(),
             LoginFailureKind::NotSignedOut => {

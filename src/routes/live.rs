@@ -27,7 +27,7 @@ use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
-use super::{page::shared_failure, state::RoutesState};
+use super::{failure_page::shared_failure, state::RoutesState};
 use crate::{
     LoggedInRejection,
     extract::is_cross_origin,

@@ -15,11 +15,11 @@ use maud::html;
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    failure_page::no_store,
     live_paths::LivePaths,
-    page::{self, no_store},
     state::{RoutesState, login_path},
 };
-use crate::{auth::AuthState, site::ReturnPath};
+use crate::{auth::AuthState, page, site::ReturnPath};
 
 /// A function expression, to which the call is appended.
 const SOURCE: &str = include_str!("live.js");

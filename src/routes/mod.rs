@@ -5,8 +5,11 @@ mod authorization_error;
 #[cfg(feature = "clef")]
 mod button;
 mod callback;
+mod callback_query;
 mod client_address;
+mod exchanges;
 mod failure;
+mod failure_page;
 #[cfg(feature = "live")]
 mod live;
 #[cfg(feature = "live")]
@@ -14,7 +17,6 @@ mod live_paths;
 #[cfg(feature = "live")]
 mod live_script;
 mod logout;
-mod page;
 mod sign_out;
 mod sign_out_states;
 mod start;
@@ -41,7 +43,7 @@ pub(crate) use self::{
     failure::RenderFailure,
     state::{RouteSettings, RoutesState},
 };
-use self::{page::no_store, state::RouteState};
+use self::{failure_page::no_store, state::RouteState};
 
 /// The largest logout notice, in bytes. Clef's have 48, those of OpenID Connect a few thousand.
 const LONGEST_NOTICE: usize = 16 * 1024;
@@ -64,7 +66,10 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>
             let notice = post(logout::logout).layer(DefaultBodyLimit::max(LONGEST_NOTICE));
             let paths = &mounted.paths;
             Router::new()
-                .route(paths.start(), get(start::start).head(get_only))
+                .route(
+                    paths.start(),
+                    get(start::start).post(start::start_by_form).head(get_only),
+                )
                 .route(paths.callback(), get(callback::callback).head(get_only))
                 .route(paths.logout(), notice)
                 .route(paths.signed_out(), get(sign_out::signed_out))

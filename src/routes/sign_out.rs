@@ -5,22 +5,25 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::request::Parts,
+    http::{HeaderMap, header, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
 };
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::json;
 use url::Url;
 
 use super::{
     failure::{Causes, LoginFailureKind, Reason},
-    page::{failure_response, shared_failure},
+    failure_page::{failure_response, shared_failure},
+    start::not_ahead_of_time,
     state::{ClientEvent, LoginAdmission, RouteState, RoutesState},
 };
 use crate::{
     BoxError,
-    auth::{EndLoginError, MountedProvider, RequestAuth},
+    auth::{EndLoginError, MountedProvider, RequestAuth, is_scripted, is_speculative, navigates},
     extract::is_cross_origin,
+    page::page_that_goes_on,
     provider::SignOutRequest,
     revocation::Logout,
     sessions::PresentedLogin,
@@ -31,6 +34,7 @@ use crate::{
 const PROVIDER_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn sign_out(State(shared): State<Arc<RoutesState>>, parts: Parts) -> Response {
+    let headers = parts.headers.clone();
     // In a task of its own, so that a client that hangs up does not abort the sign-out.
     let work = {
         let shared = Arc::clone(&shared);
@@ -39,9 +43,22 @@ pub(super) async fn sign_out(State(shared): State<Arc<RoutesState>>, parts: Part
     let ended = detached(work).await;
     let ended = ended.map_err(Reason::not_signed_out);
     match ended.and_then(std::convert::identity) {
-        Ok(Some(url)) => Redirect::to(url.as_str()).into_response(),
-        Ok(None) => Redirect::to(&shared.settings.after_sign_out).into_response(),
+        Ok(url) => signed_out_here(&shared, url.as_ref(), &headers),
         Err(reason) => shared_failure(&shared, reason),
+    }
+}
+
+/// Leads on after a sign-out, to the provider or to the page of the application.
+fn signed_out_here(shared: &RoutesState, provider: Option<&Url>, headers: &HeaderMap) -> Response {
+    let next = provider.map_or(&*shared.settings.after_sign_out, Url::as_str);
+    if is_scripted(headers) {
+        // It can follow no redirect to another origin.
+        let body = json!({ "location": next }).to_string();
+        return ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+    }
+    match provider.is_some() && navigates(headers) {
+        true => page_that_goes_on("You are signed out here", next),
+        false => Redirect::to(next).into_response(),
     }
 }
 
@@ -81,16 +98,19 @@ async fn end(shared: &RoutesState, parts: &Parts) -> Result<Option<Url>, Reason>
             true => login,
             false => newest,
         });
-    let Some(login) = newest else {
-        return Ok(None);
+    let (provider, hint) = match newest {
+        Some(login) => (provider_of(shared, login), login.sign_out_hint()),
+        // Of a login that has gone idle: its record is gone, and the session at the provider may go
+        // on.
+        None if shared.auth.sessions.has_cookie(&parts.headers) => (only_provider(shared), None),
+        None => (None, None),
     };
-    match provider_of(shared, login) {
+    Ok(match provider {
         Some(provider) => {
-            let hint = login.sign_out_hint();
-            Ok(provider_sign_out_url(shared, provider, hint.as_ref(), request, parts).await)
+            provider_sign_out_url(shared, provider, hint.as_ref(), request, parts).await
         }
-        None => Ok(None),
-    }
+        None => None,
+    })
 }
 
 /// The provider of a login, with its limits: found by the callback path, or the only provider if
@@ -104,6 +124,14 @@ fn provider_of<'a>(
     let mut providers = shared.auth.providers.iter().zip(&shared.login_admissions);
     let is_only = providers.len() == 1;
     providers.find(|(mounted, _)| is_only || mounted.paths.callback() == record.callback)
+}
+
+/// The provider of a login that cannot be read any more, if there is one alone.
+fn only_provider(shared: &RoutesState) -> Option<(&MountedProvider, &LoginAdmission)> {
+    match (&shared.auth.providers[..], &shared.login_admissions[..]) {
+        ([mounted], [admission]) => Some((mounted, admission)),
+        _ => None,
+    }
 }
 
 /// Ends all logins of the user if the login of this browser is valid: a copy of an ended login must
@@ -180,6 +208,9 @@ pub(super) async fn signed_out(
     query: Result<Query<SignedOut>, QueryRejection>,
     parts: Parts,
 ) -> Response {
+    if is_speculative(&parts.headers) {
+        return not_ahead_of_time();
+    }
     let state = query.ok().and_then(|Query(SignedOut { state })| state);
     let auth = match route.request_auth(&parts) {
         Ok(auth) => auth,

@@ -1,18 +1,27 @@
-//! `GET /clef/login?next=`: starts a login.
+//! `GET /clef/login?next=`: starts a login. And `POST /clef/login`: the same for a form.
 
 use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    http::request::Parts,
+    RequestExt as _,
+    extract::{Form, Query, Request, State, rejection::QueryRejection},
+    http::{StatusCode, header, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
+use url::Url;
 
 use super::{
     failure::{LoginFailureKind, Reason},
-    page::failure_response,
-    state::{EXCHANGE_LIMIT, RouteState},
+    failure_page::failure_response,
+    state::{EXCHANGE_LIMIT, RouteState, with_next},
 };
-use crate::{provider::LoginRequest, site::ReturnPath, time_limit::answer};
+use crate::{
+    auth::{is_by_person, is_scripted, is_speculative, problem, referring_page},
+    extract::is_cross_origin,
+    page::page_that_goes_on,
+    provider::LoginRequest,
+    site::ReturnPath,
+    time_limit::answer,
+};
 
 #[derive(Deserialize)]
 pub(super) struct Start {
@@ -24,35 +33,91 @@ pub(super) async fn start(
     query: Result<Query<Start>, QueryRejection>,
     parts: Parts,
 ) -> Response {
-    let next = match next(&route, query) {
-        Ok(next) => next,
-        Err(reason) => return failure_response(&route, reason, None),
-    };
-    match begin(&route, &next, &parts).await {
-        Ok(response) => response,
-        Err(reason) => failure_response(&route, reason, Some(&next)),
+    if let Some(response) = not_by_a_person(&route, &parts) {
+        return response;
     }
+    let next = match query {
+        Ok(Query(Start { next })) => next_of(&route, next),
+        Err(error) => Err(Reason::bad_request(error.body_text())),
+    };
+    match begun(&route, next, &parts).await {
+        Ok(url) => Redirect::to(url.as_str()).into_response(),
+        Err(response) => response,
+    }
+}
+
+/// Starts a login by a form, with `next` in its body.
+pub(super) async fn start_by_form(State(route): State<RouteState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if let Some(response) = not_by_a_person(&route, &parts) {
+        return response;
+    }
+    let form = Request::from_parts(parts.clone(), body).extract::<Form<Start>, _>();
+    let next = match form.await {
+        _ if is_cross_origin(route.site().origin(), &parts.headers) => {
+            Err(Reason::bad_request("a page of another site sent the form"))
+        }
+        Ok(Form(Start { next })) => next_of(&route, next),
+        // Without fields, some clients send no content type.
+        Err(_) if !parts.headers.contains_key(header::CONTENT_TYPE) => next_of(&route, None),
+        Err(error) => Err(Reason::bad_request(error.body_text())),
+    };
+    match begun(&route, next, &parts).await {
+        Ok(url) => page_that_goes_on("Continue to log in", url.as_str()),
+        Err(response) => response,
+    }
+}
+
+/// The answer to a request that begins no login, since no person waits for it.
+fn not_by_a_person(route: &RouteState, parts: &Parts) -> Option<Response> {
+    if is_speculative(&parts.headers) {
+        return Some(not_ahead_of_time());
+    }
+    is_scripted(&parts.headers).then(|| {
+        let start = route.site().path(route.mounted.paths.start());
+        let page = referring_page(parts);
+        let page = page.and_then(|page| ReturnPath::parse(route.site(), &page));
+        let login = match page {
+            Some(page) => with_next(route.site(), start, &page),
+            None => start,
+        };
+        let detail = format!("A script cannot log in. Open {login} in the browser.");
+        problem(StatusCode::UNAUTHORIZED, &detail, Some(&login))
+    })
+}
+
+/// The answer to a browser that loads a page ahead of time. Not 204, with which some browsers would
+/// then open the page: they discard every status that is an error.
+pub(super) fn not_ahead_of_time() -> Response {
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
 /// The path to return to after the login.
-fn next(
-    route: &RouteState,
-    query: Result<Query<Start>, QueryRejection>,
-) -> Result<ReturnPath, Reason> {
-    let Query(Start { next }) = query.map_err(|error| Reason::bad_request(error.body_text()))?;
+fn next_of(route: &RouteState, next: Option<String>) -> Result<ReturnPath, Reason> {
     let site = route.site();
     let next = match next {
-        Some(next) if !next.is_empty() => ReturnPath::parse(site, &next)
+        Some(next) if !next.is_empty() => ReturnPath::normalize(site, &next)
             .ok_or_else(|| Reason::bad_request("`next` is not a path on this site"))?,
         _ => ReturnPath::front(site),
     };
-    if route.auth().leads_nowhere(next.path()) {
-        return Ok(ReturnPath::front(site));
-    }
-    Ok(next)
+    Ok(match route.auth().leads_nowhere(next.path()) {
+        true => ReturnPath::front(site),
+        false => next,
+    })
 }
 
-async fn begin(route: &RouteState, next: &ReturnPath, parts: &Parts) -> Result<Response, Reason> {
+/// Begins a login, and returns the URL of the provider.
+async fn begun(
+    route: &RouteState,
+    next: Result<ReturnPath, Reason>,
+    parts: &Parts,
+) -> Result<Url, Response> {
+    let next = next.map_err(|reason| failure_response(route, reason, None))?;
+    let begun = begin(route, &next, parts).await;
+    begun.map_err(|reason| failure_response(route, reason, Some(&next)))
+}
+
+async fn begin(route: &RouteState, next: &ReturnPath, parts: &Parts) -> Result<Url, Reason> {
     let auth = route.request_auth(parts)?;
     let admitted = route.admit_redirect(parts).await;
     let _permit = admitted.ok_or_else(Reason::overloaded)?;
@@ -63,8 +128,9 @@ async fn begin(route: &RouteState, next: &ReturnPath, parts: &Parts) -> Result<R
     let url = answer(EXCHANGE_LIMIT, route.mounted.provider.login_url(&login));
     match url.await {
         Ok(Ok(url)) => {
-            attempts.keep(auth.cookies(&parts.headers), &begun);
-            Ok(Redirect::to(url.as_str()).into_response())
+            let by_person = is_by_person(&parts.headers);
+            attempts.keep(auth.cookies(&parts.headers), begun, by_person);
+            Ok(url)
         }
         Ok(Err(error)) => Err(Reason::from(error)),
         Err(error) => Err(Reason::new(LoginFailureKind::ProviderUnavailable, error)),

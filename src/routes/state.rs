@@ -7,6 +7,7 @@ use url::{Url, form_urlencoded};
 
 use super::{
     client_address::ClientAddress,
+    exchanges::Exchanges,
     failure::{LoginFailureKind, Reason, RenderFailure},
     sign_out_states::SignOutStates,
 };
@@ -42,6 +43,7 @@ pub(crate) struct RouteSettings {
 pub(crate) struct RoutesState {
     pub(crate) auth: Arc<AuthState>,
     pub(super) sign_outs: SignOutStates,
+    pub(super) exchanges: Exchanges,
     pub(super) replays: ReplayCache,
     pub(super) notice_admission: NoticeAdmission,
     /// One per provider, so that one that hangs does not delay logins at another.
@@ -92,6 +94,7 @@ impl RoutesState {
     pub(crate) fn new(auth: AuthState, settings: RouteSettings) -> Self {
         Self {
             sign_outs: SignOutStates::new(auth.site.clone()),
+            exchanges: Exchanges::default(),
             replays: ReplayCache::default(),
             notice_admission: NoticeAdmission::new(&settings.notice_limits),
             login_admissions: auth

@@ -101,6 +101,11 @@ impl SessionBackend {
         Ok(logins)
     }
 
+    /// Whether a cookie of a login came, whatever it is worth.
+    pub(crate) fn has_cookie(&self, headers: &HeaderMap) -> bool {
+        self.cookie_values(headers).any(|value| !value.is_empty())
+    }
+
     fn cookie_values<'a>(&'a self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a [u8]> {
         cookies::values(headers, self.cookie.name()).take(MOST_COOKIES)
     }

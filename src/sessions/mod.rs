@@ -87,6 +87,14 @@ impl Sessions {
         matches!(self.0, Kind::Sealed(_))
     }
 
+    /// The keys, if logins are sealed.
+    pub(crate) fn keys(&self) -> Option<&SessionKeys> {
+        match &self.0 {
+            Kind::Stored(_) => None,
+            Kind::Sealed(keys) => Some(keys),
+        }
+    }
+
     /// Whether logins are to be sealed, but there is no key.
     pub(crate) fn has_no_key(&self) -> bool {
         matches!(&self.0, Kind::Sealed(keys) if keys.is_empty())

@@ -109,7 +109,9 @@ impl Paths {
     }
 
     /// `GET`: starts a login. The query parameter `next` is the path to return to. A path of more
-    /// than 480 bytes is replaced by `/`, since it is stored in a cookie.
+    /// than 384 bytes is replaced by `/`, since it is stored in a cookie.
+    ///
+    /// `POST`: the same for a form, which may have `next` in its body.
     pub fn start(&self) -> &str {
         &self.start
     }

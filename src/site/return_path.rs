@@ -1,10 +1,12 @@
 //! The path to return to after a login.
 
+use url::Url;
+
 use super::Site;
 
 /// The longest path, in bytes. It is stored in the cookie of a login attempt, and a browser has
 /// several of these cookies.
-pub(crate) const LONGEST: usize = 480;
+pub(crate) const LONGEST: usize = 384;
 
 /// A path on this site, with a query and a fragment, that no browser reads as another site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,26 +26,40 @@ impl ReturnPath {
     /// Parses `next`, which must be a path of this origin. A path that is too long or outside of
     /// the site is replaced by the front page.
     pub(crate) fn parse(site: &Site, next: &str) -> Option<Self> {
-        // Browsers remove tabs and line breaks from URLs and read `\` as `/`, so such a path can be
-        // another host.
-        let safe = next.starts_with('/')
-            && !next.starts_with("//")
-            && !next
-                .chars()
-                .any(|character| character.is_control() || character == '\\');
+        // Browsers remove tabs and line breaks from URLs, so such a path can be another host.
+        let safe =
+            next.starts_with('/') && !next.starts_with("//") && !next.chars().any(char::is_control);
         if !safe {
             return None;
         }
-        // Resolved as a browser does. The path of `/.//host` still begins with `//`.
-        let url = site.resolve(next)?;
+        // Resolved as a browser does, which reads `\` as `/` before a query.
+        Self::from_url(site, &site.resolve(next)?)
+    }
+
+    /// Parses what the guard redirects with: any path of this site. Those that a browser would read
+    /// as another site, such as `//account`, are replaced by the front page. `None` if it is no path.
+    pub(crate) fn normalize(site: &Site, next: &str) -> Option<Self> {
+        let is_path = next.starts_with('/');
+        is_path.then(|| Self::parse(site, next).unwrap_or_else(|| Self::front(site)))
+    }
+
+    /// The page of this site that a `Referer` names.
+    pub(crate) fn of_referer(site: &Site, referer: &str) -> Option<Self> {
+        let url = Url::parse(referer).ok()?;
+        site.below_base(url.path())?;
+        Self::from_url(site, &site.resolve(url.as_str())?)
+    }
+
+    fn from_url(site: &Site, url: &Url) -> Option<Self> {
         let mut path = url.path().to_owned();
+        // That of `/.//host` still begins with `//`.
         if path.starts_with("//") {
             return None;
         }
         for (mark, part) in [('?', url.query()), ('#', url.fragment())] {
             if let Some(part) = part {
                 path.push(mark);
-                path.push_str(part);
+                path.push_str(&part.replace('\\', "%5C"));
             }
         }
         if path.len() > LONGEST || site.below_base(url.path()).is_none() {
@@ -104,6 +120,60 @@ mod tests {
             if let Some(path) = parse(&next) {
                 prop_assert_eq!(parse(&path), Some(path));
             }
+        }
+    }
+
+    #[test]
+    fn what_the_guard_redirects_with_is_always_a_path_of_this_site() {
+        let site = Site::parse("https://example.com").unwrap();
+        for (next, path) in [
+            ("/search?q=a\\b", Some("/search?q=a%5Cb")),
+            (
+                "/search?q=\\\\evil.example",
+                Some("/search?q=%5C%5Cevil.example"),
+            ),
+            ("/a\\b", Some("/a/b")),
+            ("/a%5Cb", Some("/a%5Cb")),
+            ("/account#\\", Some("/account#%5C")),
+            ("//account", Some("/")),
+            ("//evil.example/account", Some("/")),
+            ("/\\evil.example", Some("/")),
+            ("/a/..//account", Some("/")),
+            ("/\u{0}", Some("/")),
+            ("/\r\nSet-Cookie: a=b", Some("/")),
+            ("/a?b=\"<>{}|^`", Some("/a?b=%22%3C%3E{}|^`")),
+            ("https://evil.example/", None),
+            ("account", None),
+            ("", None),
+        ] {
+            let normalized = ReturnPath::normalize(&site, next);
+            let normalized = normalized.as_ref().map(ReturnPath::as_str);
+            assert_eq!(normalized, path, "{next:?}");
+            if let Some(path) = path {
+                assert_eq!(parse(path).as_deref(), Some(path), "it stays as it is");
+            }
+        }
+    }
+
+    #[test]
+    fn a_referer_counts_if_it_is_a_page_of_this_site() {
+        let site = Site::parse("https://example.com/app").unwrap();
+        for (referer, path) in [
+            (
+                "https://example.com/app/list?page=2",
+                Some("/app/list?page=2"),
+            ),
+            ("https://example.com:443/app", Some("/app")),
+            ("https://example.com/other", None),
+            ("https://example.com/", None),
+            ("http://example.com/app/list", None),
+            ("https://example.com.evil.example/app/list", None),
+            ("https://user@example.com/app/list", Some("/app/list")),
+            ("/app/list", None),
+            ("", None),
+        ] {
+            let page = ReturnPath::of_referer(&site, referer);
+            assert_eq!(page.as_ref().map(ReturnPath::as_str), path, "{referer}");
         }
     }
 

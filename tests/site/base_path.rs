@@ -89,8 +89,11 @@ async fn every_address_follows_the_base_path() {
         }
         assert_eq!(jar.get(&app, "/app/account").await.status(), 200, "{how}");
 
-        // The same callback again: the page leads to a start that is there.
-        let failed = text(jar.open(&app, &callback).await).await;
+        // The same callback again leads on, and one that fails to a start that is there.
+        let again = jar.open(&app, &callback).await;
+        assert_eq!(location(&again), "/app/account?tab=1", "{how}");
+        let failed = jar.open(&app, "/app/clef/callback?code=a&state=b").await;
+        let failed = text(failed).await;
         let retry = "https://example.com/app/clef/login";
         assert!(
             failed.contains(&format!("href=\"{retry}\"")),

@@ -1,9 +1,15 @@
 //! The button of the provider in a page of the application.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use axum::{Router, routing::get};
 use axum_clef::ClefLayer;
 
-use crate::support::{Browser, World, browser::location};
+use crate::support::{
+    Browser, Jar, World,
+    browser::location,
+    jar::{location as location_of, text},
+};
 
 #[tokio::test]
 async fn the_button_prints_the_script_the_link_and_nothing_unescaped() {
@@ -89,4 +95,69 @@ async fn the_state_of_a_button_logs_in() {
 fn state_of(html: &str) -> String {
     let (_, rest) = html.split_once("data-state=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_button_is_that_of_the_first_provider_that_has_one() {
+    use axum_clef::Paths;
+
+    use crate::support::ScriptedProvider;
+
+    let world = World::new();
+    let without = |other| {
+        let provider = ScriptedProvider {
+            other,
+            ..ScriptedProvider::default()
+        };
+        provider.has_no_button.store(true, SeqCst);
+        provider
+    };
+    let builder = ClefLayer::builder(World::SITE, world.users.clone(), world.stored());
+    let builder = builder
+        .provider_at(Paths::under("/one").unwrap(), without(true))
+        .provider_at(Paths::under("/two").unwrap(), without(true));
+    let third = Paths::under("/three").unwrap();
+    let app = world.app_of(builder.provider_at(third, world.provider.clone()));
+    let mut jar = Jar::default();
+    let html = text(jar.get(&app, "/button").await).await;
+    assert!(html.contains("Log in with Clef"), "{html}");
+    assert!(html.contains("/three/login?next=%2Fbutton"), "{html}");
+    let callback = format!("/three/callback?code=code:12345&state={}", state_of(&html));
+    assert_eq!(location_of(&jar.get(&app, &callback).await), "/button");
+
+    // Without any, it is a link, and begins nothing.
+    world.provider.has_no_button.store(true, SeqCst);
+    let mut jar = Jar::default();
+    let html = text(jar.get(&app, "/button").await).await;
+    let link = "<a href=\"/one/login?next=%2Fbutton\">Log in with Other</a>";
+    assert_eq!(html, link);
+    assert_eq!(jar, Jar::default());
+}
+
+#[tokio::test]
+async fn a_button_on_the_login_page_leads_where_that_page_leads() {
+    let world = World::new();
+    let builder = world.builder().login_page("/button");
+    let app = world.app_of(builder);
+    for (path, leads_to) in [
+        ("/button?next=%2Faccount%3Ftab%3D1", "/account?tab=1"),
+        ("/button?next=%2Fsearch%3Fq%3Da%5Cb", "/search?q=a%5Cb"),
+        ("/button", "/"),
+        ("/button?next=", "/"),
+        ("/button?next=%2Fbutton", "/"),
+        ("/button?next=%2Fclef%2Flogin", "/"),
+        ("/button?next=https%3A%2F%2Fevil.example", "/"),
+    ] {
+        let mut jar = Jar::default();
+        let html = text(jar.get(&app, path).await).await;
+        let callback = format!("/clef/callback?code=code:12345&state={}", state_of(&html));
+        let response = jar.get(&app, &callback).await;
+        assert_eq!(location_of(&response), leads_to, "{path}");
+    }
+    // Nor does the start lead back to it.
+    let mut jar = Jar::default();
+    let start = jar.get(&app, "/clef/login?next=/button").await;
+    let state = crate::support::browser::state_in(location_of(&start));
+    let callback = format!("/clef/callback?code=code:12345&state={state}");
+    assert_eq!(location_of(&jar.get(&app, &callback).await), "/");
 }

@@ -28,8 +28,8 @@ async fn assert_page(response: Response, status: u16, words: &str) {
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
     let opener_policy = &response.headers()["cross-origin-opener-policy"];
     assert_eq!(opener_policy, "same-origin");
-    let retry_after = response.headers().contains_key("retry-after");
-    assert_eq!(retry_after, status == 503);
+    // What was burnt cannot be repeated.
+    assert!(!response.headers().contains_key("retry-after"));
     let page = response.text().await.unwrap();
     assert!(page.contains(words), "{words:?} in {page}");
     assert!(page.contains("Log in with Clef"), "a way to try again");
@@ -39,17 +39,7 @@ async fn assert_page(response: Response, status: u16, words: &str) {
 async fn a_next_that_leads_elsewhere_is_refused() {
     let world = World::new();
     let node = world.node().await;
-    for next in [
-        "//evil.example",
-        "/\\evil.example",
-        "https://evil.example/",
-        "/\t/evil.example",
-        "/\r\nSet-Cookie: a=b",
-        "/\u{0}",
-        "/.//evil.example",
-        "javascript:alert(1)",
-        "account",
-    ] {
+    for next in ["https://evil.example/", "javascript:alert(1)", "account"] {
         let browser = Browser::new();
         let response = browser
             .get(&node, "/clef/login")
@@ -75,6 +65,15 @@ async fn a_login_leads_back_to_where_it_was_to_lead() {
         ("/caf\u{e9}", "/caf%C3%A9"),
         ("/?to=//evil.example", "/?to=//evil.example"),
         ("", "/"),
+        // The guard redirects with any path of the site.
+        ("/search?q=a\\b", "/search?q=a%5Cb"),
+        ("//account", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/\t/evil.example", "/"),
+        ("/\r\nSet-Cookie: a=b", "/"),
+        ("/\u{0}", "/"),
+        ("/.//evil.example", "/"),
         // Back to a login would be a circle, back to the sign-out a dead end.
         ("/clef/login?next=/account", "/"),
         ("/x/../auth/sign-out", "/"),
@@ -153,31 +152,6 @@ async fn a_state_of_another_browser_is_refused() {
 }
 
 #[tokio::test]
-async fn a_callback_works_once() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    let state = browser.begin(&node, "/").await;
-    let copied = browser.cookies(&node);
-    let response = browser.come_back(&node, "code:12345", &state).await;
-    assert_eq!(response.status(), 303);
-    let exchanges = world.provider.exchanges.load(SeqCst);
-
-    let response = browser.come_back(&node, "code:12345", &state).await;
-    assert_page(response, 403, "This login is no longer valid").await;
-    // Nor by a copy of the cookie.
-    let response = reqwest::Client::new()
-        .get(node.url(&format!("/clef/callback?code=code:12345&state={state}")))
-        .header("cookie", copied)
-        .send()
-        .await
-        .unwrap();
-    assert_page(response, 403, "This login is no longer valid").await;
-    assert_eq!(world.provider.exchanges.load(SeqCst), exchanges);
-    assert!(browser.is_in(&node).await, "the login made with it stands");
-}
-
-#[tokio::test]
 async fn a_state_is_burnt_even_where_the_login_then_fails() {
     let world = World::new();
     let node = world.node().await;
@@ -189,7 +163,13 @@ async fn a_state_is_burnt_even_where_the_login_then_fails() {
     assert!(page.contains("/clef/login?next=%2Faccount"), "{page}");
     world.provider.down.store(false, SeqCst);
     let response = browser.come_back(&node, "code:12345", &state).await;
-    assert_page(response, 403, "This login is no longer valid").await;
+    assert_page(
+        response,
+        403,
+        "href=\"http://127.0.0.1:9/clef/login?next=%2Faccount\"",
+    )
+    .await;
+    assert_eq!(world.provider.exchanges.load(SeqCst), 1);
 }
 
 #[tokio::test]

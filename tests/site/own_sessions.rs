@@ -230,7 +230,8 @@ async fn a_login_whose_hook_fails_is_none_and_a_sign_out_is_one_all_the_same() {
         let mut jar = Jar::default();
         let callback = jar.begin(&app, "12345").await;
         assert_eq!(jar.get(&app, &callback).await.status(), 503, "{kind}");
-        assert_eq!(jar, Jar::default());
+        let is_attempt = |name: &&str| name.contains("-attempt-");
+        assert!(jar.names().iter().all(is_attempt), "{kind}: {jar:?}");
 
         let app = world.app_of(world.builder_over(sessions).on_sign_out(fails));
         jar.log_in(&app, "12345").await;

@@ -295,7 +295,7 @@ async fn behaviour(world: &World, builder: Builder) -> Vec<String> {
     let cookie = set_cookie(end.headers(), "__Secure-shop").unwrap();
     seen.push(cookie.split_once(';').unwrap().1.to_owned());
     let mut elsewhere = jar.clone();
-    let wrong = jar.get(&app, &callback).await;
+    let wrong = jar.get(&app, "/staff/callback?code=a&state=b").await;
     seen.push(text(wrong).await);
     for advance in [59 * MINUTE, 2 * MINUTE] {
         world.clock.advance(advance);

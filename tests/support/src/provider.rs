@@ -53,6 +53,7 @@ pub struct ScriptedProvider {
     pub signs_out: Flag,
     pub down: Flag,
     pub misconfigured: Flag,
+    pub has_no_button: Flag,
     pub panicking: Flag,
     /// Whether the provider names the sessions of its users.
     pub names_sessions: Flag,
@@ -213,6 +214,9 @@ impl Provider for ScriptedProvider {
     }
 
     fn button(&self, login: &LoginRequest<'_>) -> Option<ButtonScript> {
+        if self.has_no_button.load(SeqCst) {
+            return None;
+        }
         let source = Url::parse("https://clef.test/button.js").ok()?;
         Some(ButtonScript::new(source, "button").attribute("data-state", login.state.expose()))
     }

@@ -1,18 +1,20 @@
-//! The pages of this crate, and the response to a failed login or sign-out.
+//! The response to a failed login or sign-out.
 
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::html;
 
 use super::{
     failure::{Causes, LoginFailure, LoginFailureKind, Reason},
     state::{ClientEvent, RouteState, RoutesState, login_path},
 };
-use crate::{auth::MountedProvider, site::ReturnPath};
-
-const STYLE: &str = include_str!("page.css");
+use crate::{
+    auth::MountedProvider,
+    page::{NO_SCRIPT, page},
+    site::ReturnPath,
+};
 
 /// Logs and renders a failure of a provider's route. `next` is the path that the login would have
 /// returned to.
@@ -58,7 +60,7 @@ fn respond(
         Some(render) => render(&failure),
         None => failure_page(&failure),
     };
-    if kind.status() == StatusCode::SERVICE_UNAVAILABLE {
+    if kind.can_be_repeated() {
         let headers = response.headers_mut();
         headers
             .entry(header::RETRY_AFTER)
@@ -109,55 +111,6 @@ fn failure_page(failure: &LoginFailure) -> Response {
     };
     let page = page(&failure.title(), &html! {}, &content, NO_SCRIPT);
     (failure.status(), page).into_response()
-}
-
-/// Isolates a page from its opener, so that another site cannot navigate it after the login.
-const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
-
-/// The content security policy of a page with an inline style only.
-const NO_SCRIPT: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-/// The same, with scripts of the site.
-#[cfg(feature = "live")]
-pub(super) const OWN_SCRIPT: &str = "default-src 'none'; script-src 'self'; \
-     style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-
-/// A page with a headline.
-pub(super) fn page(
-    headline: &str,
-    head: &Markup,
-    content: &Markup,
-    policy: &'static str,
-) -> Response {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (headline) }
-                style { (PreEscaped(STYLE)) }
-                (head)
-            }
-            body {
-                main {
-                    h1 { (headline) }
-                    (content)
-                }
-            }
-        }
-    };
-    (
-        [
-            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-            (header::CONTENT_SECURITY_POLICY, policy),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (OPENER_POLICY, "same-origin"),
-        ],
-        page.into_string(),
-    )
-        .into_response()
 }
 
 /// Keeps a response out of caches and its URL out of `Referer`.
