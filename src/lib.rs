@@ -140,3 +140,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So does that of the chapter about layers.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/layers.md")]
+struct Layers;

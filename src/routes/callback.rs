@@ -60,6 +60,11 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
         return Err((unknown_state(), None));
     };
     let next = Some(attempt.next.clone());
+    if !matches!(attempt.stage, ReturnedStage::Open(_)) {
+        query
+            .check_repeated()
+            .map_err(|reason| (reason, next.clone()))?;
+    }
     let secret = match &attempt.stage {
         ReturnedStage::Open(secret) => secret.clone(),
         ReturnedStage::Used(Some(stamp)) => {

@@ -2,7 +2,8 @@
 // server adds the paths of the events (`live`) and of the login (`again`). Attributes of the script
 // tag, all optional:
 //
-// data-private         the page is for one user: cover it even if it starts without a login
+// data-private         the page is for one user: cover it even if it starts without a login. It also
+//                      counts on a tag that is added to the page later
 // data-title data-text data-button data-wait     the texts of the cover
 //
 // Before the page is covered, `document` gets the event `clef:logged-out`; `preventDefault()` keeps
@@ -15,10 +16,17 @@
   const once = Symbol.for("clef " + live);
   const origin = self.origin;
   // A page without an origin has no login.
-  if (!window.EventSource || origin === "null" || window[once]) {
+  if (!window.EventSource || origin === "null") {
     return;
   }
-  window[once] = true;
+  if (window[once]) {
+    // A page that changes without a load runs the script again.
+    if (said.private !== undefined) {
+      window[once]();
+    }
+    return;
+  }
+  window[once] = becomePrivate;
 
   // The keep-alive comes every 15 seconds.
   const SILENCE = 45000;
@@ -29,6 +37,7 @@
   const page = randomName();
 
   let channel = null;
+  let isPrivate = said.private !== undefined;
   let state = null; // "in", "out", or null before the first event
   let who = null; // the pseudonym of the page's user
   let other = null; // the pseudonym of another user who has logged in since
@@ -143,7 +152,37 @@
 
   // A page that started without a login is not covered.
   function isPublic() {
-    return state === "out" && who === null && said.private === undefined;
+    return state === "out" && who === null && !isPrivate;
+  }
+
+  // By a tag that was added later, as if the page had started with it.
+  function becomePrivate() {
+    const wasPublic = isPublic();
+    isPrivate = true;
+    if (wasPublic) {
+      state = null;
+      check();
+    }
+  }
+
+  // Tags that are inserted as HTML or copied do not run.
+  function watchTags() {
+    const own = tag && tag.src ? tag.src : origin + live + ".js";
+    const path = (url) => url.split(/[?#]/)[0];
+    const watch = new MutationObserver(() => {
+      const tags = isPrivate ? [] : Array.from(document.querySelectorAll("script[data-private]"));
+      if (tags.some((other) => path(other.src) === path(own))) {
+        becomePrivate();
+      }
+      if (isPrivate) {
+        watch.disconnect();
+      }
+    });
+    watch.observe(document, {
+      attributeFilter: ["data-private"],
+      childList: true,
+      subtree: true,
+    });
   }
 
   function wake() {
@@ -514,5 +553,8 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
       }
     }
   });
+  if (!isPrivate) {
+    watchTags();
+  }
   connect();
 })

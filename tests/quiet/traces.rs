@@ -78,11 +78,13 @@ async fn a_whole_life(mut world: World, log: &Log) {
     let sign_out = world.client.post(format!("{}/auth/sign-out", world.site));
     assert_eq!(sign_out.send().await.unwrap().status(), 303);
 
-    // Failures: a replay, a code that is no good, a token that is no good, garbage cookies,
+    // A replay leads on. Failures: a state and a code that are no good, a token that is no good, garbage cookies,
     // and a Clef that has gone.
     let callback = world.approve(2).await;
     assert_eq!(world.get(&callback).await.0, 303);
-    assert_eq!(world.get(&callback).await.0, 403);
+    assert_eq!(world.get(&callback).await.0, 303);
+    let foreign = callback.replace("state=", "state=A");
+    assert_eq!(world.get(&foreign).await.0, 403);
     let callback = world.approve(2).await;
     let spoilt = callback.replace("code=", "code=spoilt-SECRET-CODE");
     world.secrets.push("SECRET-CODE".to_owned());

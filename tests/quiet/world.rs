@@ -9,6 +9,7 @@ use axum_clef::{
     clef::Clef,
     stores::{Account, SqliteUserStore},
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clef_dev::{ClefService, PEOPLE, TEST_APPLICATIONS};
 use reqwest::{
     Client,
@@ -161,9 +162,12 @@ impl World {
         for cookie in cookies.split("; ").filter(|cookie| !cookie.is_empty()) {
             let (_, value) = cookie.split_once('=').unwrap();
             self.secrets.push(value.to_owned());
-            // The id of a record, the secret of a login and that of an attempt.
-            let parts = value.split('.').filter(|part| part.len() > 20);
-            for part in parts {
+            // The id of a record, the secret of a login, and that of an attempt, which is encoded.
+            let attempt = URL_SAFE_NO_PAD.decode(value).ok();
+            let attempt = attempt.and_then(|text| String::from_utf8(text).ok());
+            let attempt = attempt.unwrap_or_default();
+            let parts = value.split('.').chain(attempt.split('.'));
+            for part in parts.filter(|part| part.len() > 20) {
                 self.secrets.push(part.to_owned());
                 // As `Debug` of tower-sessions has it.
                 if let Ok(id) = part.parse::<tower_sessions::session::Id>() {

@@ -105,10 +105,8 @@ async fn the_button_is_that_of_the_first_provider_that_has_one() {
 
     let world = World::new();
     let without = |other| {
-        let provider = ScriptedProvider {
-            other,
-            ..ScriptedProvider::default()
-        };
+        let mut provider = ScriptedProvider::default();
+        provider.other = other;
         provider.has_no_button.store(true, SeqCst);
         provider
     };

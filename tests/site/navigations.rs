@@ -400,7 +400,7 @@ async fn a_sign_out_leads_on_to_the_provider_by_a_page_for_a_person_and_by_json_
             ];
             for (headers, answer) in senders {
                 let mut jar = Jar::logged_in(&app, "12345").await;
-                let path = "/clef/sign-out";
+                let path = "/auth/sign-out";
                 let response = ask(&app, &mut jar, Method::POST, path, headers).await;
                 assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
                 assert!(!jar.is_in(&app).await, "{kind}");

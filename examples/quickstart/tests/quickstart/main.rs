@@ -3,6 +3,7 @@
 mod browser;
 mod cover;
 mod covered;
+mod policies;
 mod program;
 mod scripts;
 mod stub;
