@@ -127,7 +127,7 @@ pub use self::{
     sessions::{Login, SessionKey, Sessions},
     site::{Paths, PathsError},
     timestamp::Timestamp,
-    users::{IdentityStore, LoginCheck, LoginReference, LogoutKey, LogoutNews, User, UserStore},
+    users::{IdentityStore, LoginCheck, LoginReference, User, UserStore},
 };
 
 /// Any error of a store or a provider.

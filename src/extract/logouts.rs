@@ -52,8 +52,8 @@ impl Logouts {
     ///
     /// # Errors
     ///
-    /// [`LogoutError::Pending`] when the user store has not taken it within a second, beside what
-    /// it waits on purpose (see [`UserStore::log_out_wait`](crate::UserStore::log_out_wait));
+    /// [`LogoutError::Pending`] when the user store has not taken it within a second, beside what a
+    /// leased store waits for its leases;
     /// [`LogoutError::QueueFull`] when too many others wait. [`LogoutError::Aborted`] after a panic.
     pub async fn log_out_user(&self, id: &str) -> Result<bool, LogoutError> {
         self.0.log_out(Logout::User(id.to_owned())).await

@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::SeqCst},
 };
 
-use crate::{LoginId, LoginReference, LogoutKey, ProviderKey, RevocationKey};
+use crate::{LoginId, LoginReference, ProviderKey, RevocationKey, users::LogoutKey};
 
 /// The number of counters, of eight bytes each.
 const COUNTERS: usize = 1 << 14;

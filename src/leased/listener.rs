@@ -9,7 +9,7 @@ use super::{
     generations::Generations,
     message::{self, EndedLogins, NewsMessage},
 };
-use crate::{LogoutNews, log_limit::LogLimit};
+use crate::{log_limit::LogLimit, users::LogoutNews};
 
 /// How many messages a receiver may lag behind.
 const CAPACITY: usize = 1_024;

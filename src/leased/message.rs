@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::LogoutKey;
+use crate::users::LogoutKey;
 
 /// The longest message, in bytes. Encrypted and in Base64 it fits a PostgreSQL notification of
 /// 7,999 bytes.

@@ -25,3 +25,4 @@ pub use self::{
     listener::LogoutListener,
     store::Leased,
 };
+pub use crate::users::{LogoutKey, LogoutNews};

@@ -22,8 +22,10 @@ use super::{
     message::NewsMessage,
 };
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutKey, LogoutNews, Profile,
-    RevocationKey, Subject, Timestamp, User as _, UserStore, time_limit::within,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
+    Timestamp, User as _, UserStore,
+    time_limit::within,
+    users::{Leases, LogoutKey, LogoutNews, Sealed},
 };
 
 /// The default number of cached logins.
@@ -70,6 +72,10 @@ const PUBLISH_LIMIT: Duration = Duration::from_secs(5);
 ///   clock stops while a machine is suspended. A virtual machine that is suspended or migrated live
 ///   may return entries for the rest of the lease. A stopped process (`SIGSTOP`, a debugger) is not
 ///   affected.
+///
+/// - **Pass it to the layer as it is, or in an `Arc`.** A wrapper that implements [`UserStore`] by
+///   it hides its leases: the layer answers a logout 503 that waits longer than a second, and open
+///   pages receive no news. Wrap the store inside instead.
 ///
 /// # What is delayed
 ///
@@ -145,6 +151,25 @@ impl<S: UserStore> Leased<S> {
         self.lease = self.lease.with_clock_rate(thousandths);
         self.listener.lease = self.lease;
         self
+    }
+
+    /// How long a logout may wait once it is written. Twice as long for a subject without a user.
+    pub fn log_out_wait(&self) -> Duration {
+        let inner = self.store.leases(Sealed);
+        self.lease_wait() + inner.map_or(Duration::ZERO, Leases::wait)
+    }
+
+    /// Subscribes to the news of logouts at other nodes. `None` without a [bus](Self::bus).
+    ///
+    /// News may be late or lost: use it only as a hint.
+    pub fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
+        if self.bus.is_none() {
+            return self.store.leases(Sealed)?.news();
+        }
+        // Subscribed first, so that the receiver gets all news of the bus.
+        let news = self.listener.news();
+        self.listen();
+        Some(news)
     }
 
     /// Listens to the bus. Called on use, when there is a runtime.
@@ -231,12 +256,12 @@ impl<S: UserStore> Leased<S> {
         if let Some(bus) = &self.bus {
             let mut published = self.publish(bus, keys);
             let published = loop {
-                let deadline = written_at + self.wait();
+                let deadline = written_at + self.lease_wait();
                 if let Ok(published) = tokio::time::timeout_at(deadline, &mut published).await {
                     break Some(published.unwrap_or_else(|error| Err(error.into())));
                 }
                 // The bus may have learned of a longer lease.
-                if written_at + self.wait() <= deadline {
+                if written_at + self.lease_wait() <= deadline {
                     break None;
                 }
             };
@@ -255,11 +280,11 @@ impl<S: UserStore> Leased<S> {
                 ),
             }
         }
-        tokio::time::sleep_until(written_at + self.wait()).await;
+        tokio::time::sleep_until(written_at + self.lease_wait()).await;
     }
 
     /// How long after a write the last earlier entry has expired on every node.
-    fn wait(&self) -> Duration {
+    fn lease_wait(&self) -> Duration {
         let longest = self.bus.as_ref().and_then(|bus| bus.longest_lease());
         let wait = longest.map(|lease| Lease::new(lease).wait);
         wait.map_or(self.lease.wait, |wait| wait.max(self.lease.wait))
@@ -361,18 +386,18 @@ impl<S: UserStore> UserStore for Leased<S> {
         self.store.revoked_at(key).await
     }
 
-    fn log_out_wait(&self) -> Duration {
-        self.wait() + self.store.log_out_wait()
+    fn leases(&self, _: Sealed) -> Option<&dyn Leases> {
+        Some(self)
+    }
+}
+
+impl<S: UserStore> Leases for Leased<S> {
+    fn wait(&self) -> Duration {
+        self.log_out_wait()
     }
 
-    fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
-        if self.bus.is_none() {
-            return self.store.logout_news();
-        }
-        // Subscribed first, so that the receiver gets all news of the bus.
-        let news = self.listener.news();
-        self.listen();
-        Some(news)
+    fn news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
+        self.logout_news()
     }
 }
 

@@ -9,11 +9,11 @@ use super::{
     login::{LiveLogin, LogoutReason, instant_after},
 };
 use crate::{
-    BoxError, LoginCheck, LogoutNews, RevocationKey, Timestamp,
+    BoxError, LoginCheck, RevocationKey, Timestamp,
     revocation::LogoutQueue,
     sessions::{SessionBackend, StoredState},
     time_limit::{STORE_LIMIT, answer, within},
-    users::{AnyUser, AnyUserStore, EndReason},
+    users::{AnyUser, AnyUserStore, EndReason, LogoutNews},
 };
 
 /// Runs the check of a request for logins between their requests.

@@ -14,7 +14,7 @@ use super::{
     login::{LiveLogin, LogoutReason},
     login_checker::{CheckResult, LoginChecker},
 };
-use crate::LogoutNews;
+use crate::users::LogoutNews;
 
 /// How many checks run concurrently.
 const CONCURRENT_CHECKS: usize = 8;

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{LoginId, LoginReference, RevocationKey, Subject, Timestamp};
 
-/// How long a store may take for one answer meanwhile, beside its `log_out_wait`: as long as the
+/// How long a store may take for one answer meanwhile, beside what it waits for leases: as long as the
 /// layer waits for one attempt to write a logout.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// How many make whole calls while others are dropped.

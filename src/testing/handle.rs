@@ -12,6 +12,7 @@ use super::{
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, RevocationKey, Subject, Timestamp, User,
     UserStore,
+    users::{Leases, Sealed},
 };
 
 /// How long one call may take.
@@ -61,7 +62,7 @@ impl<S: UserStore> AnyUsers for S {
     }
 
     fn log_out_wait(&self) -> Duration {
-        UserStore::log_out_wait(self)
+        self.leases(Sealed).map_or(Duration::ZERO, Leases::wait)
     }
 
     async fn load(&self, id: &str) -> Result<Option<StoredUser>> {

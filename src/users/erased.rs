@@ -12,7 +12,10 @@ use tokio::sync::broadcast::Receiver;
 
 #[cfg(feature = "live")]
 use super::LogoutNews;
-use super::{IdentityStore, LoginCheck, LoginReference, User, UserStore};
+use super::{
+    IdentityStore, LoginCheck, LoginReference, User, UserStore,
+    leases::{Leases, Sealed},
+};
 use crate::{BoxError, Profile, RevocationKey, Subject, Timestamp};
 
 /// A user of any type, so that the layer, the routes and the check need no type parameter.
@@ -47,7 +50,9 @@ pub(crate) trait AnyUserStore: Send + Sync + 'static {
     fn keeps_revocations(&self) -> bool;
     async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError>;
     async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError>;
+    /// How long a logout may wait once it is written.
     fn log_out_wait(&self) -> Duration;
+    /// The news of logouts at other nodes, if there are any.
     #[cfg(feature = "live")]
     fn logout_news(&self) -> Option<Receiver<LogoutNews>>;
 }
@@ -99,12 +104,12 @@ impl<S: UserStore> AnyUserStore for S {
     }
 
     fn log_out_wait(&self) -> Duration {
-        UserStore::log_out_wait(self)
+        self.leases(Sealed).map_or(Duration::ZERO, Leases::wait)
     }
 
     #[cfg(feature = "live")]
     fn logout_news(&self) -> Option<Receiver<LogoutNews>> {
-        UserStore::logout_news(self)
+        self.leases(Sealed)?.news()
     }
 }
 

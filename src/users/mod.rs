@@ -2,11 +2,16 @@
 
 mod comparison;
 mod erased;
+mod leases;
 mod login_check;
 mod store;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(feature = "leased", feature = "live"))]
+pub use self::leases::LogoutNews;
+#[cfg(any(feature = "leased", feature = "testing"))]
+pub(crate) use self::leases::{Leases, Sealed};
 pub(crate) use self::{
     comparison::EndReason,
     erased::{AnyIdentityStore, AnyUser, AnyUserStore},
@@ -64,17 +69,4 @@ pub enum LogoutKey {
     Subject(Subject),
     /// The logins under this key.
     Revocation(RevocationKey),
-}
-
-/// News of a logout that another node has written, as
-/// [`UserStore::logout_news`](crate::UserStore::logout_news) sends it.
-///
-/// A hint only: check the store to learn whether a login has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LogoutNews {
-    /// These logins have ended, or are about to.
-    LoggedOut(LogoutKey),
-    /// Some news may be lost: any login may have ended. Treat a receiver that lags in the same way.
-    Lagged,
 }

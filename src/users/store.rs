@@ -1,10 +1,11 @@
 //! The user store traits.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
-use tokio::sync::broadcast;
-
-use super::{LoginCheck, LoginReference, LogoutNews, User};
+use super::{
+    LoginCheck, LoginReference, User,
+    leases::{Leases, Sealed},
+};
 use crate::{BoxError, Profile, RevocationKey, Subject, Timestamp};
 
 /// Where an application keeps its users.
@@ -196,16 +197,9 @@ pub trait UserStore: Send + Sync + 'static {
         async { Ok(None) }
     }
 
-    /// How long [`log_out`](Self::log_out) and [`revoke`](Self::revoke) may wait after they have
-    /// written. Defaults to zero.
-    fn log_out_wait(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    /// Subscribes to the news of logouts that other nodes have written. Defaults to `None`.
-    ///
-    /// News may be late or lost: use it only as a hint.
-    fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
+    /// The leases of this crate's `Leased`. No other store can have any.
+    #[doc(hidden)]
+    fn leases(&self, _: Sealed) -> Option<&dyn Leases> {
         None
     }
 }
@@ -326,12 +320,8 @@ impl<S: UserStore> UserStore for Arc<S> {
         UserStore::revoked_at(&**self, key).await
     }
 
-    fn log_out_wait(&self) -> Duration {
-        UserStore::log_out_wait(&**self)
-    }
-
-    fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
-        UserStore::logout_news(&**self)
+    fn leases(&self, seal: Sealed) -> Option<&dyn Leases> {
+        UserStore::leases(&**self, seal)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum_clef::{
-    IdentityStore as _, LogoutKey, LogoutNews, ProviderSession, RevocationKey, Timestamp,
-    UserStore as _,
+    IdentityStore as _, ProviderSession, RevocationKey, Timestamp, UserStore as _,
+    leased::{LogoutKey, LogoutNews},
 };
 
 use test_support::Wire;

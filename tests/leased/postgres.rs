@@ -11,9 +11,8 @@ use std::{
 };
 
 use axum_clef::{
-    IdentityStore as _, LoginReference, LogoutKey, LogoutNews, Timestamp, User as _,
-    UserStore as _,
-    leased::{Leased, PostgresLogoutBus},
+    IdentityStore as _, LoginReference, Timestamp, User as _, UserStore as _,
+    leased::{Leased, LogoutKey, LogoutNews, PostgresLogoutBus},
     stores::PostgresUserStore,
     testing::check_identity_store,
 };

@@ -3,9 +3,8 @@
 use std::{env, thread, time::Duration};
 
 use axum_clef::{
-    IdentityStore as _, LoginReference, LogoutKey, LogoutNews, Timestamp, User as _,
-    UserStore as _,
-    leased::{Leased, RedisLogoutBus},
+    IdentityStore as _, LoginReference, Timestamp, User as _, UserStore as _,
+    leased::{Leased, LogoutKey, LogoutNews, RedisLogoutBus},
     stores::MemoryUserStore,
 };
 use tokio::{

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{Router, http::Method, routing::get};
 use axum_clef::{
-    ClefLayer, IdentityStore, LoggedIn, Profile, Subject, User as _, UserStore as _,
+    ClefLayer, IdentityStore, LoggedIn, Profile, Subject, User as _,
     leased::Leased,
     stores::{Account, MemoryUserStore},
 };

@@ -1,4 +1,4 @@
-//! A user store that takes its time, counts its questions, and brings news.
+//! A user store that takes its time and counts its questions.
 
 use std::{
     collections::HashMap,
@@ -6,12 +6,11 @@ use std::{
     time::Duration,
 };
 
-use axum_clef::{LogoutNews, Subject, User as _, stores::Account};
+use axum_clef::{Subject, User as _, stores::Account};
 use test_support::{
     About, Call, Gauge, Hook, HookedUsers, Pause, World,
     hook::{Count, Flag, StoreError},
 };
-use tokio::sync::broadcast::{Receiver, Sender};
 
 use crate::place::Node;
 
@@ -33,23 +32,18 @@ pub struct Counted {
     fails_for: Arc<Mutex<Option<String>>>,
     /// Where a question waits once it is answered.
     pub answered: Pause,
-    pub news: Option<Sender<LogoutNews>>,
 }
 
 /// A site over such a store.
-pub fn world(news: Option<Sender<LogoutNews>>) -> (World, Users) {
+pub fn world() -> (World, Users) {
     let world = World::new();
-    let counted = Counted {
-        news,
-        ..Counted::default()
-    };
-    let users = HookedUsers::with(world.clock.users(), counted);
+    let users = HookedUsers::with(world.clock.users(), Counted::default());
     (world, users)
 }
 
 /// A node of such a site.
 pub fn node() -> (Node, Users) {
-    let (world, users) = world(None);
+    let (world, users) = world();
     (Node::with(&world, world.builder_of(&users)), users)
 }
 
@@ -115,9 +109,5 @@ impl Hook for Counted {
     fn returned(&self, _: Call, user: &Account) {
         let person = user.profile().subject.id().to_owned();
         self.people.lock().unwrap().insert(user.id(), person);
-    }
-
-    fn logout_news(&self) -> Option<Receiver<LogoutNews>> {
-        self.news.as_ref().map(Sender::subscribe)
     }
 }

@@ -323,7 +323,7 @@ async fn whoever_is_logged_in_in_many_places_is_not_in_doubt_for_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_begins_to_listen_during_a_question_ends_in_time() {
-    let (world, users) = world(None);
+    let (world, users) = world();
     let layer = world.builder_of(&users).lifetime(HOUR);
     let node = Node::with(&world, layer.live_interval(24 * HOUR));
     let (_, first) = node.login("12345").await;
@@ -368,7 +368,7 @@ async fn an_unreadable_session_is_gone() {
 
 #[tokio::test(start_paused = true)]
 async fn the_layer_may_go_before_its_listeners_and_leaves_nothing_behind() {
-    let (world, users) = world(None);
+    let (world, users) = world();
     let users = Arc::new(users);
     let node = |users: &Arc<Users>| {
         let layer = ClefLayer::builder(World::SITE, Arc::clone(users), world.stored());

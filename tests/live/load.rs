@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_of_whoever_is_logged_out_is_told_and_no_other() {
-    let (world, users) = world(None);
+    let (world, users) = world();
     // No question comes in between: what is told is told at once.
     let layer = world.builder_of(&users).live_interval(HOUR);
     let node = world.node_with(layer.build().unwrap()).await;

@@ -11,4 +11,5 @@ mod pages;
 mod place;
 mod script;
 mod told;
+mod wire;
 mod wrappers;

@@ -2,29 +2,31 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use axum_clef::{LogoutKey, LogoutNews, LogoutReason, ProviderSession, RevocationKey, Subject};
-use test_support::{ISSUER, text};
-use tokio::sync::broadcast::Sender;
+use axum_clef::{ClefLayer, LogoutReason, ProviderSession, RevocationKey, Subject};
+use test_support::{ISSUER, World, text};
 
 use crate::{
     counted::{Users, world},
     place::{INTERVAL, Node, SECOND},
+    wire::OtherNode,
 };
 
-/// Two nodes, of which the first hears news.
+/// Two nodes, of which the first receives the news of a third.
 struct Site {
     users: Users,
-    news: Sender<LogoutNews>,
+    news: OtherNode,
     here: Node,
     elsewhere: Node,
 }
 
 impl Site {
     fn new() -> Self {
-        let news = Sender::new(4);
-        let (world, users) = world(Some(news.clone()));
-        let node = || Node::with(&world, world.builder_of(&users));
-        let (here, elsewhere) = (node(), node());
+        let (world, users) = world();
+        let news = OtherNode::new();
+        let leased = news.tells(users.clone());
+        let layer = ClefLayer::builder(World::SITE, leased, world.stored());
+        let here = Node::with(&world, layer.provider(world.provider.clone()));
+        let elsewhere = Node::with(&world, world.builder_of(&users));
         Self {
             users,
             news,
@@ -39,19 +41,16 @@ impl Site {
     }
 }
 
-fn person(id: &str) -> LogoutNews {
-    LogoutNews::LoggedOut(LogoutKey::Subject(Subject::new(ISSUER, id)))
+fn person(id: &str) -> Subject {
+    Subject::new(ISSUER, id)
 }
 
 #[tokio::test(start_paused = true)]
 async fn news_of_a_logout_is_looked_into_at_once() {
-    let user = LogoutNews::LoggedOut(LogoutKey::User("1".to_owned()));
-    let session = RevocationKey::Session(ProviderSession::new(ISSUER, "abc"));
-    let session = LogoutNews::LoggedOut(LogoutKey::Revocation(session));
     for (notice, news) in [
-        ("token:12345", person("12345")),
-        ("token:12345", user),
-        ("session:abc", session),
+        ("token:12345", "the subject"),
+        ("token:12345", "the user"),
+        ("session:abc", "the session"),
     ] {
         let site = Site::new();
         let (_, end) = site.here.login("12345:sid:abc").await;
@@ -59,9 +58,16 @@ async fn news_of_a_logout_is_looked_into_at_once() {
         site.here.pass(2 * INTERVAL).await;
         site.elsewhere.notice(notice).await;
         site.users.asked();
-        site.news.send(news).unwrap();
+        match news {
+            "the subject" => site.news.log_out(&person("12345")).await,
+            "the user" => site.news.log_out_user("1").await,
+            _ => {
+                let session = ProviderSession::new(ISSUER, "abc");
+                site.news.revoke(RevocationKey::Session(session)).await;
+            }
+        }
         site.moment().await;
-        assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
+        assert_eq!(end.reason(), Some(LogoutReason::LoggedOut), "{news}");
         assert!(!others.has_ended());
         assert_eq!(site.users.asked(), ["12345"], "about nobody else");
     }
@@ -75,8 +81,8 @@ async fn news_of_a_sign_out_is_looked_into_at_once() {
     let id = text(phone.get(&site.here, "/id").await).await;
     site.here.pass(2 * INTERVAL).await;
     phone.sign_out(&site.elsewhere).await;
-    let key = LogoutKey::Revocation(RevocationKey::Login(id.parse().unwrap()));
-    site.news.send(LogoutNews::LoggedOut(key)).unwrap();
+    let key = RevocationKey::Login(id.parse().unwrap());
+    site.news.revoke(key).await;
     site.moment().await;
     assert_eq!(end.reason(), Some(LogoutReason::SessionGone));
     site.here.pass(INTERVAL).await;
@@ -89,8 +95,8 @@ async fn news_is_a_hint_and_the_store_is_the_judge() {
     let (_, end) = site.here.login("12345").await;
     site.here.pass(2 * INTERVAL).await;
     site.users.asked();
-    site.news.send(person("12345")).unwrap();
-    site.news.send(person("nobody here")).unwrap();
+    site.news.log_out(&person("12345")).await;
+    site.news.log_out(&person("nobody here")).await;
     site.moment().await;
     assert_eq!(site.users.asked(), ["12345"]);
     assert!(!end.has_ended());
@@ -102,11 +108,11 @@ async fn news_during_a_question_makes_for_another() {
     let (_, end) = site.here.login("12345").await;
     site.here.pass(2 * INTERVAL).await;
     site.users.answered.set();
-    site.news.send(person("12345")).unwrap();
+    site.news.log_out(&person("12345")).await;
     site.users.answered.reached().await;
     // It has read what was there before this.
     site.elsewhere.notice("token:12345").await;
-    site.news.send(person("12345")).unwrap();
+    site.news.log_out(&person("12345")).await;
     site.moment().await;
     site.users.answered.go();
     site.moment().await;
@@ -125,7 +131,7 @@ async fn whoever_news_is_about_does_not_wait_behind_the_rest() {
     site.here.pass(6 * INTERVAL).await;
     for number in [7, 42, 123] {
         site.elsewhere.notice(&format!("token:{number}")).await;
-        site.news.send(person(&number.to_string())).unwrap();
+        site.news.log_out(&person(&number.to_string())).await;
         // One that is under way, and its own; or one of before, and another.
         site.here.pass(3 * SECOND).await;
         assert!(ends[number].has_ended(), "{number}");
@@ -147,11 +153,9 @@ async fn where_news_was_missed_everybody_is_asked_about_soon() {
         site.users.questions.forget_most();
         site.users.takes(Duration::from_millis(50));
         if lags {
-            for _ in 0..10 {
-                site.news.send(person("nobody here")).unwrap();
-            }
+            site.news.floods(&person("nobody here")).await;
         } else {
-            site.news.send(LogoutNews::Lagged).unwrap();
+            site.news.loses_news();
         }
         site.here.pass(SECOND + Duration::from_millis(100)).await;
         let asked: HashSet<_> = site.users.asked().into_iter().collect();
@@ -165,20 +169,10 @@ async fn where_news_was_missed_everybody_is_asked_about_soon() {
 
 #[tokio::test(start_paused = true)]
 async fn where_news_does_not_come_the_interval_shows_it() {
-    let mut site = Site::new();
-    let (mut browser, end) = site.here.login("12345").await;
+    let site = Site::new();
+    let (_, end) = site.here.login("12345").await;
     site.elsewhere.notice("token:12345").await;
     site.moment().await;
-    site.here.pass(INTERVAL).await;
-    assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
-
-    // Nor when nobody sends any more.
-    browser.log_in(&site.here, "12345").await;
-    let end = site.here.end(&mut browser).await;
-    site.here.pass(INTERVAL).await;
-    site.news = Sender::new(1);
-    site.users.hook.news = None;
-    site.elsewhere.notice("token:12345:again").await;
     site.here.pass(INTERVAL).await;
     assert_eq!(end.reason(), Some(LogoutReason::LoggedOut));
 }
@@ -189,8 +183,8 @@ async fn what_was_told_before_anybody_listened_is_not_missed() {
     let mut browser = site.here.logged_in("12345").await;
     let late = site.here.listen_late(&browser).await;
     site.elsewhere.notice("token:12345").await;
-    let unheard = site.news.send(person("12345"));
-    assert!(unheard.is_err(), "nobody listens yet");
+    // No page listens yet.
+    site.news.log_out(&person("12345")).await;
     site.here.go_on(late).await;
     site.here.pass(SECOND).await;
     let end = site.here.taken();

@@ -12,11 +12,14 @@ use axum::{
 };
 use axum_clef::{
     AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, IdentityStore as _, LoginCheck,
-    LoginId, LoginReference, LogoutKey, LogoutNews, Paths, Profile, ProviderKey, ProviderSession,
-    RevocationKey, SameOrigin, SameOriginRejection, SessionKey, SessionStore, Sessions, SignOut,
-    Subject, Timestamp, User as _,
+    LoginId, LoginReference, Paths, Profile, ProviderKey, ProviderSession, RevocationKey,
+    SameOrigin, SameOriginRejection, SessionKey, SessionStore, Sessions, SignOut, Subject,
+    Timestamp, User as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
-    leased::{Leased, LogoutBus, LogoutListener, PostgresLogoutBus, Reach, RedisLogoutBus},
+    leased::{
+        Leased, LogoutBus, LogoutKey, LogoutListener, LogoutNews, PostgresLogoutBus, Reach,
+        RedisLogoutBus,
+    },
     oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
     provider::{
         CodeExchange, LoginRequest, LoginSecret, LogoutNotice, LogoutOutcome, LogoutScope,

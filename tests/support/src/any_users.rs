@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use async_trait::async_trait;
 use axum_clef::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
@@ -21,7 +19,6 @@ pub trait AnyUsers: Send + Sync + 'static {
     fn keeps_revocations(&self) -> bool;
     async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError>;
     async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError>;
-    fn log_out_wait(&self) -> Duration;
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError>;
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError>;
 }
@@ -61,10 +58,6 @@ impl<S: IdentityStore<User = Account>> AnyUsers for S {
 
     async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
         UserStore::revoked_at(self, key).await
-    }
-
-    fn log_out_wait(&self) -> Duration {
-        UserStore::log_out_wait(self)
     }
 
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {

@@ -2,10 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use axum_clef::{
-    BoxError, LogoutNews, Profile, RevocationKey, Subject, Timestamp, stores::Account,
-};
-use tokio::sync::broadcast;
+use axum_clef::{BoxError, Profile, RevocationKey, Subject, Timestamp, stores::Account};
 use tower_sessions::{
     session::{Id, Record},
     session_store,
@@ -118,11 +115,6 @@ pub trait Hook: Clone + Send + Sync + 'static {
     /// Whether the store keeps revocations, given whether the inner one does.
     fn keeps_revocations(&self, inner: bool) -> bool {
         inner
-    }
-
-    /// The news of logouts that the store brings.
-    fn logout_news(&self) -> Option<broadcast::Receiver<LogoutNews>> {
-        None
     }
 
     /// Changes a record that the inner store is about to create.

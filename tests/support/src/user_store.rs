@@ -1,14 +1,12 @@
 use std::{
     ops::Deref,
     sync::{Arc, atomic::Ordering::SeqCst},
-    time::Duration,
 };
 
 use axum_clef::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutNews, Profile, RevocationKey,
-    Subject, Timestamp, UserStore, stores::Account,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
+    Timestamp, UserStore, stores::Account,
 };
-use tokio::sync::broadcast::Receiver;
 
 use crate::{
     About, AnyUsers, Call, Hook, Pause,
@@ -112,14 +110,6 @@ impl<H: Hook> UserStore for HookedUsers<H> {
     async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
         let work = self.inner.revoked_at(key);
         self.call(Call::RevokedAt, About::Nothing, work).await
-    }
-
-    fn log_out_wait(&self) -> Duration {
-        self.inner.log_out_wait()
-    }
-
-    fn logout_news(&self) -> Option<Receiver<LogoutNews>> {
-        self.hook.logout_news()
     }
 }
 
