@@ -66,6 +66,7 @@
 //! All are off by default.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::return_self_not_must_use)]
 
 mod address;
 mod auth;
@@ -97,20 +98,26 @@ mod time_limit;
 mod timestamp;
 mod users;
 
-#[cfg(feature = "live")]
-#[doc(no_inline)]
-pub use futures_core;
 /// The session store of tower-sessions 0.14, unchanged: every store published for it plugs in.
 pub use tower_sessions::SessionStore;
 // The crates whose types are part of this crate's interface, in the versions that it uses.
+#[cfg(feature = "redis")]
+#[doc(no_inline)]
+pub use fred;
+#[cfg(feature = "live")]
+#[doc(no_inline)]
+pub use futures_core;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 #[doc(no_inline)]
 pub use sqlx;
 #[doc(no_inline)]
-pub use {async_trait, axum, http, secrecy, serde_json, tokio, tower_sessions, url};
+pub use {
+    async_trait, axum, http, secrecy, serde_json, tokio, tower_layer, tower_service,
+    tower_sessions, url,
+};
 
 #[cfg(feature = "live")]
-pub use self::live::{LogoutReason, LogoutSignal};
+pub use self::live::{LogoutReason, LogoutSignal, LogoutStream};
 #[cfg(feature = "clef")]
 pub use self::routes::ClefButton;
 pub use self::{

@@ -74,6 +74,7 @@ impl Timestamp {
     ///
     /// A store does this in one atomic step. In SQL it is `max(:now, coalesce(logged_out_at, 0) +
     /// 1)`.
+    #[must_use]
     pub fn raised_above(self, previous: Option<Timestamp>) -> Timestamp {
         previous.map_or(self, |previous| {
             self.max(Timestamp(previous.0.saturating_add(1)))

@@ -2,7 +2,10 @@
 
 use http::StatusCode;
 
-use crate::provider::{ProviderError, ProviderErrorKind};
+use crate::{
+    BoxError,
+    provider::{ProviderError, ProviderErrorKind},
+};
 
 /// The error of a call to Clef, as the `source` of a [`ProviderError`].
 ///
@@ -82,7 +85,7 @@ pub enum ClefError {
     TimedOut,
     /// Clef could not be reached, or the connection broke.
     #[error("Clef cannot be reached; try again later")]
-    Unreachable(#[source] reqwest::Error),
+    Unreachable(#[source] BoxError),
 }
 
 impl ClefError {
@@ -92,7 +95,7 @@ impl ClefError {
             Self::TimedOut
         } else {
             // The URL may contain an access token.
-            Self::Unreachable(error.without_url())
+            Self::Unreachable(error.without_url().into())
         }
     }
 

@@ -140,8 +140,8 @@ impl LogoutSignal {
     }
 
     /// A stream that ends when the login does. No item is yielded after that.
-    pub fn stream<S: Stream>(self, stream: S) -> impl Stream<Item = S::Item> {
-        EndingStream {
+    pub fn stream<S: Stream>(self, stream: S) -> LogoutStream<S> {
+        LogoutStream {
             stream,
             signal: self,
             is_done: false,
@@ -193,7 +193,9 @@ impl fmt::Debug for LogoutSignal {
 }
 
 pin_project! {
-    struct EndingStream<S> {
+    /// A stream that ends when a login does, made by [`LogoutSignal::stream`].
+    #[must_use = "streams do nothing unless they are polled"]
+    pub struct LogoutStream<S> {
         #[pin]
         stream: S,
         signal: LogoutSignal,
@@ -201,7 +203,16 @@ pin_project! {
     }
 }
 
-impl<S: Stream> Stream for EndingStream<S> {
+impl<S> fmt::Debug for LogoutStream<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LogoutStream")
+            .field("signal", &self.signal)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Stream> Stream for LogoutStream<S> {
     type Item = S::Item;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {

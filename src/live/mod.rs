@@ -15,7 +15,10 @@ mod pages;
 mod registry;
 mod watch;
 
-pub use self::{login::LogoutReason, logout_signal::LogoutSignal};
+pub use self::{
+    login::LogoutReason,
+    logout_signal::{LogoutSignal, LogoutStream},
+};
 pub(crate) use self::{
     login::{CheckedLogin, instant_after},
     login_checker::LoginChecker,

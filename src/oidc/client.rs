@@ -37,7 +37,7 @@ const RESERVED_PARAMETERS: [&str; 12] = [
 ///
 /// # fn main() -> Result<(), axum_clef::AddressError> {
 /// let oidc = Oidc::new("https://id.example.com/realms/staff", "site", "the secret")?
-///     .name("Example")
+///     .display_name("Example")
 ///     .scopes(["profile", "email", "phone"])
 ///     .signing_algorithm(SigningAlgorithm::Es256);
 /// # Ok(())
@@ -133,17 +133,17 @@ impl Oidc {
     /// The name of the provider on links and pages: "Log in with …". Defaults to the issuer's host.
     ///
     /// ```
-    /// use axum_clef::{oidc::Oidc, provider::Provider};
+    /// use axum_clef::{oidc::Oidc, provider::Provider as _};
     ///
     /// # fn main() -> Result<(), axum_clef::AddressError> {
     /// let oidc = Oidc::new("https://id.example.com/realms/staff", "site", "the secret")?;
-    /// assert_eq!(Provider::name(&oidc), "id.example.com");
-    /// assert_eq!(Provider::name(&oidc.name("Staff")), "Staff");
+    /// assert_eq!(oidc.name(), "id.example.com");
+    /// assert_eq!(oidc.display_name("Staff").name(), "Staff");
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
+    pub fn display_name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
         self
     }

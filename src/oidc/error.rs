@@ -145,15 +145,15 @@ pub enum OidcError {
     #[error("the provider did not answer in time; try again later")]
     TimedOut,
     /// The provider could not be reached, or the connection broke.
-    #[error("the provider cannot be reached: {}; try again later", innermost(.0))]
-    Unreachable(Arc<reqwest::Error>),
+    #[error("the provider cannot be reached: {}; try again later", innermost(&**.0))]
+    Unreachable(Arc<dyn Error + Send + Sync>),
     /// This machine does not trust the certificate of the provider.
     #[error(
         "the provider's certificate is not trusted: {}; install its authority in the certificate \
          store of this system",
-        innermost(.0)
+        innermost(&**.0)
     )]
-    Certificate(Arc<reqwest::Error>),
+    Certificate(Arc<dyn Error + Send + Sync>),
     /// The request was aborted, as when the program shuts down.
     #[error("the request to the provider was aborted")]
     Stopped,
@@ -165,9 +165,9 @@ impl OidcError {
         if error.is_timeout() {
             return Self::TimedOut;
         }
-        let error = Arc::new(error.without_url());
+        let error: Arc<dyn Error + Send + Sync> = Arc::new(error.without_url());
         // The error of rustls, whose type is not public through reqwest.
-        match innermost(&error).contains("certificate") {
+        match innermost(&*error).contains("certificate") {
             true => Self::Certificate(error),
             false => Self::Unreachable(error),
         }
@@ -213,7 +213,7 @@ fn mend(set: SigningAlgorithm, offered: &[SigningAlgorithm]) -> String {
 }
 
 /// The innermost cause of an error.
-fn innermost(error: &reqwest::Error) -> String {
+fn innermost(error: &(dyn Error + Send + Sync + 'static)) -> String {
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
         cause = source;

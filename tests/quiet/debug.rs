@@ -134,7 +134,8 @@ async fn nothing_secret_is_said_by_any_public_type() {
     assert!(public.len() > 40, "the sources are read");
     let silent: Vec<_> = public
         .iter()
-        .filter(|name| !heard.contains(*name))
+        // Of a hidden method; no other crate can name it.
+        .filter(|name| !heard.contains(*name) && *name != "Sealed")
         .collect();
     assert!(silent.is_empty(), "no test looks at {silent:?}");
 

@@ -99,6 +99,7 @@ impl World {
             asked.by(&login);
             asked.by(&logouts);
             asked.by(&end);
+            asked.by(&end.stream(futures_util::stream::empty::<()>()));
             asked.by(&button);
             asked.by(&same_origin);
             html

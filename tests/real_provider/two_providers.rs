@@ -13,8 +13,8 @@ const MIRA: &str = "mira-7c41";
 /// The site: customers come under `/clef`, staff under `/staff`, and a page lets people choose.
 async fn start(customers: &mut RealProvider, staff: &mut RealProvider) -> Site {
     let site = Site::build(async |ground| {
-        let customers = client(customers).await.name("Customers");
-        let staff = client(staff).await.name("Staff");
+        let customers = client(customers).await.display_name("Customers");
+        let staff = client(staff).await.display_name("Staff");
         ground
             .builder()
             .provider(customers)
