@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{LoginId, LoginReference, RevocationKey, Subject, Timestamp};
 
-/// How long a store may take for one answer meanwhile, beside what it waits for leases: as long as the
+/// How long a store may take for one step meanwhile, beside what it waits for leases: as long as the
 /// layer waits for one attempt to write a logout.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// How many make whole calls while others are dropped.
@@ -198,8 +198,11 @@ impl Calls {
         let ended = async { end.drop_call(call).await.transpose() };
         let ended = self.answer(ended).await?.is_some();
         match self.method {
-            Method::Revoke => self.check_revoked(&handle, &other, &keys).await?,
-            Method::Create => self.check_created(&handle, &other, &subject).await?,
+            Method::Revoke => self.answer(check_revoked(&handle, &other, &keys)).await?,
+            Method::Create => {
+                self.answer(check_created(&handle, &other, &subject))
+                    .await?
+            }
             _ => {}
         }
         self.check_stamps(&other).await?;
@@ -227,38 +230,6 @@ impl Calls {
         }
     }
 
-    /// All keys of a dropped call are revoked, or none.
-    ///
-    /// The call may still write, so the first key is read again if the second is there.
-    async fn check_revoked(
-        &self,
-        handle: &Handle,
-        other: &Handle,
-        [first, second]: &[RevocationKey; 2],
-    ) -> Result {
-        let mut first_at = self.answer(handle.revoked_at(first)).await?;
-        let second_at = self.answer(other.revoked_at(second)).await?;
-        if second_at.is_some() {
-            first_at = self.answer(handle.revoked_at(first)).await?;
-        }
-        let is_whole = first_at.is_some() == second_at.is_some();
-        WHOLE.require(
-            is_whole,
-            "all keys of a call to be revoked, or none",
-            "one of two",
-        )
-    }
-
-    /// A subject whose first login was dropped stands for one user, who is there and new.
-    async fn check_created(&self, handle: &Handle, other: &Handle, subject: &Subject) -> Result {
-        let user = self.answer(handle.find_or_create(subject)).await?;
-        let again = self.answer(other.find_or_create(subject)).await?;
-        WHOLE.require_eq("the user at the next login", &user.id, &again.id)?;
-        WHOLE.require_eq("`logged_out_at` of a new user", None, user.logged_out_at)?;
-        let loaded = self.answer(other.load(&user.id)).await?;
-        WHOLE.require_eq("the new user from `load`", Some(user), loaded)
-    }
-
     /// Makes calls that are not dropped, until the others are.
     async fn make_whole_ones(&self, caller: usize) -> Result {
         let mut turn = caller;
@@ -270,7 +241,7 @@ impl Calls {
                 0 => self.log_in(&handle).await?,
                 caller => {
                     let stamp = &self.stamps[caller % self.stamps.len()];
-                    self.log_out(&handle, stamp).await?;
+                    self.answer(stamp.raise(&handle)).await?;
                 }
             }
             let took = began_at.elapsed();
@@ -286,21 +257,21 @@ impl Calls {
         let before: Vec<_> = self.stamps.iter().map(RisingStamp::highest).collect();
         self.log_in(one).await?;
         for stamp in &self.stamps {
-            self.log_out(one, stamp).await?;
+            self.answer(stamp.raise(one)).await?;
         }
         self.check_stamps(other).await?;
 
-        let key = self.stamps.iter().find_map(|stamp| match &stamp.target {
-            Target::Key { key, .. } => key.provider_key(),
-            _ => None,
-        });
-        let login = LoginReference::new(&self.user_id).with_provider_key(key);
+        let mut login = LoginReference::new(&self.user_id);
+        for stamp in &self.stamps {
+            if let Target::Key { key, .. } = &stamp.target {
+                login = login.with_provider_key(key.provider_key());
+            }
+        }
         let check = self.answer(other.check_login(login)).await?;
         let seen = check.map(|check| [check.user.logged_out_at, check.provider_revoked_at]);
-        let seen = seen.unwrap_or_default();
         let rises = |(before, seen): (&Timestamp, _)| seen > Some(*before);
         WHOLE.require(
-            before.iter().zip(seen).all(rises),
+            before.iter().zip(seen.unwrap_or_default()).all(rises),
             format!("the logouts after {before:?} in `check_login`"),
             format!("{seen:?}"),
         )
@@ -309,20 +280,6 @@ impl Calls {
     async fn log_in(&self, handle: &Handle) -> Result {
         let user = self.answer(handle.log_in(&self.user_id)).await?;
         WHOLE.require_eq("the user of `log_in`", &self.user_id, &user.id)
-    }
-
-    async fn log_out(&self, handle: &Handle, stamp: &RisingStamp) -> Result {
-        let (highest, before) = (stamp.highest(), self.answer(handle.now()).await?);
-        let found = self.answer(stamp.target.log_out(handle)).await?;
-        let seen = self.answer(stamp.read(handle)).await?;
-        WHOLE.require(
-            found && seen > highest && !before.outlives(Some(seen)),
-            format!(
-                "a logout that ends the logins before {:?}",
-                before.max(highest)
-            ),
-            format!("`{found}` and {seen:?}"),
-        )
     }
 
     /// No stamp has fallen, and none lies ahead.
@@ -340,7 +297,7 @@ impl Calls {
         Ok(())
     }
 
-    /// The answer of a call that is not dropped, in time.
+    /// The answer of a step that is not dropped, in time.
     async fn answer<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         let answer = timeout(self.limit, call).await;
         answer.unwrap_or_else(|_| {
@@ -348,6 +305,37 @@ impl Calls {
             Err(Rule::Answers.broken(expected, LATE))
         })
     }
+}
+
+/// All keys of a dropped call are revoked, or none.
+///
+/// The call may still write, so the first key is read again if the second is there.
+async fn check_revoked(
+    handle: &Handle,
+    other: &Handle,
+    [first, second]: &[RevocationKey; 2],
+) -> Result {
+    let mut first_at = handle.revoked_at(first).await?;
+    let second_at = other.revoked_at(second).await?;
+    if second_at.is_some() {
+        first_at = handle.revoked_at(first).await?;
+    }
+    let is_whole = first_at.is_some() == second_at.is_some();
+    WHOLE.require(
+        is_whole,
+        "all keys of a call to be revoked, or none",
+        "one of two",
+    )
+}
+
+/// A subject whose first login was dropped stands for one user, who is there and new.
+async fn check_created(handle: &Handle, other: &Handle, subject: &Subject) -> Result {
+    let user = handle.find_or_create(subject).await?;
+    let again = other.find_or_create(subject).await?;
+    WHOLE.require_eq("the user at the next login", &user.id, &again.id)?;
+    WHOLE.require_eq("`logged_out_at` of a new user", None, user.logged_out_at)?;
+    let loaded = other.load(&user.id).await?;
+    WHOLE.require_eq("the new user from `load`", Some(user), loaded)
 }
 
 /// When a call is dropped.

@@ -132,7 +132,7 @@ pub(super) async fn check_log_outs_at_once(handles: &Handles, target: Target) ->
         let handle = handles.turn(number);
         async move {
             if number < WRITERS {
-                raise(&stamp, &handle).await?;
+                stamp.raise(&handle).await?;
                 writing.fetch_sub(1, Ordering::AcqRel);
                 return Ok(());
             }
@@ -151,22 +151,6 @@ pub(super) async fn check_log_outs_at_once(handles: &Handles, target: Target) ->
         usize::try_from(risen).is_ok_and(|risen| risen >= WRITERS),
         format!("{WRITERS} logouts at once to raise {first:?} by as many microseconds or more"),
         format!("{last:?}"),
-    )
-}
-
-/// One of several logouts at once, which must end above every stamp from before it.
-async fn raise(stamp: &RisingStamp, handle: &Handle) -> Result {
-    let highest = stamp.highest();
-    let before = handle.now().await?;
-    let found = stamp.target.log_out(handle).await?;
-    stamp
-        .rule
-        .require(found, "each of the logouts to find its target", "`false`")?;
-    let seen = stamp.read(handle).await?;
-    stamp.rule.require(
-        seen > highest && seen >= before,
-        format!("a stamp above {highest:?}, and {before:?}, when the logout began, or later"),
-        format!("{seen:?}"),
     )
 }
 

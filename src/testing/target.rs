@@ -94,7 +94,7 @@ impl Target {
 pub(super) struct RisingStamp {
     pub(super) target: Target,
     /// The rule that a stamp breaks which falls.
-    pub(super) rule: Rule,
+    rule: Rule,
     highest: AtomicI64,
 }
 
@@ -124,6 +124,20 @@ impl RisingStamp {
                 self.target.described(fallen),
             )),
         }
+    }
+
+    /// Logs out once more, which must raise the stamp: above what any task had read before, and not
+    /// below the time at which it began.
+    pub(super) async fn raise(&self, handle: &Handle) -> Result {
+        let highest = self.highest();
+        let before = handle.now().await?;
+        let found = self.target.log_out(handle).await?;
+        let seen = self.read(handle).await?;
+        self.rule.require(
+            found && seen > highest && seen >= before,
+            format!("a logout to find its target and raise {highest:?}, to {before:?} or later"),
+            format!("`{found}` and {seen:?}"),
+        )
     }
 
     pub(super) fn highest(&self) -> Timestamp {
