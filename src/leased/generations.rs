@@ -31,14 +31,6 @@ pub(super) struct Generation {
     provider: Option<(usize, u64)>,
 }
 
-/// The key of a counter.
-#[derive(Hash)]
-enum CounterKey<'a> {
-    User(&'a str),
-    Login(LoginId),
-    Provider(ProviderKey<'a>),
-}
-
 impl Generations {
     pub(super) fn new() -> Self {
         Self {
@@ -50,17 +42,12 @@ impl Generations {
 
     /// The current generation of a login, to be taken before the store is read.
     pub(super) fn of(&self, login: LoginReference<'_>) -> Generation {
-        let read = |key| {
-            let index = self.index(&key);
-            (index, self.counters[index].load(SeqCst))
-        };
+        let read = |index: usize| (index, self.counters[index].load(SeqCst));
         Generation {
             all: self.all.load(SeqCst),
-            user: read(CounterKey::User(login.user_id)),
-            login: login.id.map(|id| read(CounterKey::Login(id))),
-            provider: login
-                .provider_key
-                .map(|key| read(CounterKey::Provider(key))),
+            user: read(self.of_user(login.user_id)),
+            login: login.id.map(|id| read(self.of_login(id))),
+            provider: login.provider_key.map(|key| read(self.of_provider(key))),
         }
     }
 
@@ -75,17 +62,14 @@ impl Generations {
 
     /// Invalidates the entries under this key. A subject has none, since entries are found by user.
     pub(super) fn invalidate(&self, key: &LogoutKey) {
-        match key {
-            LogoutKey::User(id) => self.increment(&CounterKey::User(id)),
-            LogoutKey::Revocation(RevocationKey::Login(id)) => {
-                self.increment(&CounterKey::Login(*id))
-            }
-            LogoutKey::Revocation(key) => {
-                if let Some(key) = key.provider_key() {
-                    self.increment(&CounterKey::Provider(key));
-                }
-            }
-            LogoutKey::Subject(_) => {}
+        let index = match key {
+            LogoutKey::User(id) => Some(self.of_user(id)),
+            LogoutKey::Revocation(RevocationKey::Login(id)) => Some(self.of_login(*id)),
+            LogoutKey::Revocation(key) => key.provider_key().map(|key| self.of_provider(key)),
+            LogoutKey::Subject(_) => None,
+        };
+        if let Some(index) = index {
+            self.counters[index].fetch_add(1, SeqCst);
         }
     }
 
@@ -93,11 +77,19 @@ impl Generations {
         self.all.fetch_add(1, SeqCst);
     }
 
-    fn increment(&self, key: &CounterKey<'_>) {
-        self.counters[self.index(key)].fetch_add(1, SeqCst);
+    fn of_user(&self, id: &str) -> usize {
+        self.index(("user", id))
     }
 
-    fn index(&self, key: &CounterKey<'_>) -> usize {
+    fn of_login(&self, id: LoginId) -> usize {
+        self.index(("login", id))
+    }
+
+    fn of_provider(&self, key: ProviderKey<'_>) -> usize {
+        self.index(("provider", key))
+    }
+
+    fn index(&self, key: impl Hash) -> usize {
         // The remainder fits any `usize`.
         (self.hasher.hash_one(key) % COUNTERS as u64) as usize
     }

@@ -2,7 +2,7 @@
 
 mod statements;
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -203,13 +203,13 @@ impl UserStore for PostgresUserStore {
         login: LoginReference<'_>,
     ) -> Result<Option<LoginCheck<Account>>, BoxError> {
         let key = login.provider_key.map(RevocationKey::from);
-        let key = key.as_ref().map(RevocationRow::from);
+        let key = key.as_ref().map(key_columns);
         let row = sqlx::query(statements::CHECK_LOGIN)
             .bind(read_id(login.user_id))
             .bind(login.id.map(|id| id.to_string()))
-            .bind(key.as_ref().map(|key| key.kind))
-            .bind(key.as_ref().map(|key| &*key.issuer))
-            .bind(key.as_ref().map(|key| &*key.id))
+            .bind(key.as_ref().map(|(kind, ..)| kind))
+            .bind(key.as_ref().map(|(_, issuer, _)| issuer))
+            .bind(key.as_ref().map(|(.., id)| id))
             .fetch_optional(&self.pool)
             .await?;
         let Some(row) = row else {
@@ -227,10 +227,12 @@ impl UserStore for PostgresUserStore {
     }
 
     async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
-        let rows: Vec<_> = keys.iter().map(RevocationRow::from).collect();
-        let kinds: Vec<&str> = rows.iter().map(|row| row.kind).collect();
-        let issuers: Vec<&str> = rows.iter().map(|row| &*row.issuer).collect();
-        let ids: Vec<&str> = rows.iter().map(|row| &*row.id).collect();
+        let (mut kinds, mut issuers, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        for (kind, issuer, id) in keys.iter().map(key_columns) {
+            kinds.push(kind);
+            issuers.push(issuer);
+            ids.push(id);
+        }
         sqlx::query(statements::REVOKE)
             .bind(kinds)
             .bind(issuers)
@@ -242,11 +244,11 @@ impl UserStore for PostgresUserStore {
     }
 
     async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
-        let row = RevocationRow::from(key);
+        let (kind, issuer, id) = key_columns(key);
         let micros: Option<i64> = sqlx::query_scalar(statements::REVOKED_AT)
-            .bind(row.kind)
-            .bind(&*row.issuer)
-            .bind(&*row.id)
+            .bind(kind)
+            .bind(issuer)
+            .bind(id)
             .fetch_optional(&self.pool)
             .await?;
         Ok(micros.map(Timestamp::from_micros))
@@ -283,31 +285,23 @@ impl IdentityStore for PostgresUserStore {
     }
 }
 
-/// The columns of a key in `clef_revocations`.
-struct RevocationRow<'a> {
-    kind: &'static str,
-    issuer: Cow<'a, str>,
-    id: Cow<'a, str>,
-}
-
-impl<'a> From<&'a RevocationKey> for RevocationRow<'a> {
-    fn from(key: &'a RevocationKey) -> Self {
-        Self {
-            kind: key.kind(),
-            issuer: digest_unless_storable(key.issuer().into()),
-            id: digest_unless_storable(key.id().into()),
-        }
-    }
-}
-
-/// Replaces an id that PostgreSQL cannot store by its digest, so that its logout does not fail
+/// The columns of a key in `clef_revocations`: kind, issuer and id.
+///
+/// An id that PostgreSQL cannot store is replaced by its digest, so that its logout does not fail
 /// forever.
-fn digest_unless_storable(id: Cow<'_, str>) -> Cow<'_, str> {
-    if can_store_id(&id) {
-        return id;
-    }
-    let digest = Sha256::digest(id.as_bytes());
-    format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest)).into()
+fn key_columns(key: &RevocationKey) -> (&'static str, String, String) {
+    let storable = |id: String| match can_store_id(&id) {
+        true => id,
+        false => {
+            let digest = Sha256::digest(id.as_bytes());
+            format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest))
+        }
+    };
+    (
+        key.kind(),
+        storable(key.issuer().to_owned()),
+        storable(key.id()),
+    )
 }
 
 async fn test_connection(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
