@@ -117,15 +117,14 @@ impl SessionBackend {
         headers: &HeaderMap,
     ) -> Result<Option<Arc<PresentedLogin>>, BoxError> {
         let owns = |record: &LoginRecord<'_>| record.is_for(self.cookie.login_context());
-        let login = match &self.kind {
+        Ok(match &self.kind {
             Kind::Stored(store) => stored::load(&**store, value, owns).await?,
             Kind::Sealed(keys) => {
                 let activity = cookies::values(headers, self.cookie.activity_name());
                 let activity = activity.take(MOST_COOKIES);
                 sealed::open(keys, &self.cookie, value, activity, owns)
             }
-        };
-        Ok(login.map(Arc::new))
+        })
     }
 
     /// Writes a new login, and returns the cookies for the browser.

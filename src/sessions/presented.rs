@@ -1,5 +1,7 @@
 //! A login that comes with a request.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use tower_sessions::session::Record;
 use yoke::Yoke;
@@ -28,20 +30,23 @@ pub(super) enum Source {
 
 impl PresentedLogin {
     /// Reads a login. `None` if it cannot be read, or is not one of ours.
+    ///
+    /// It is shared from here on, as moving it costs more than the allocation.
     pub(super) fn read(
         text: String,
         source: Source,
         is_ours: impl FnOnce(&LoginRecord<'_>) -> bool,
-    ) -> Option<Self> {
+        last_seen_at: impl FnOnce(&LoginRecord<'_>) -> Option<Timestamp>,
+    ) -> Option<Arc<Self>> {
         let record = Yoke::try_attach_to_cart(text, |text| {
             LoginRecord::read(text).filter(is_ours).ok_or(())
         });
         let record: Yoke<LoginRecord<'static>, String> = record.ok()?;
-        Some(Self {
-            last_seen_at: record.get().last_seen_at,
+        Some(Arc::new(Self {
+            last_seen_at: last_seen_at(record.get()),
             record,
             source,
-        })
+        }))
     }
 
     pub(crate) fn record(&self) -> &LoginRecord<'_> {

@@ -1,5 +1,7 @@
 //! Logins sealed in the browser's cookie.
 
+use std::sync::Arc;
+
 use cookie::Cookie;
 use serde::{Deserialize, Serialize};
 
@@ -26,14 +28,14 @@ pub(super) fn open<'a>(
     value: &[u8],
     activity: impl Iterator<Item = &'a [u8]>,
     owns: impl Fn(&LoginRecord<'_>) -> bool,
-) -> Option<PresentedLogin> {
+) -> Option<Arc<PresentedLogin>> {
     if value.len() > LARGEST_COOKIE {
         return None;
     }
     let text = keys.open(value, cookie.login_context())?;
-    let mut login = PresentedLogin::read(text, Source::Sealed, owns)?;
-    login.last_seen_at = last_seen_at(keys, cookie, activity, login.record().id);
-    Some(login)
+    PresentedLogin::read(text, Source::Sealed, owns, |login| {
+        last_seen_at(keys, cookie, activity, login.id)
+    })
 }
 
 /// When the login with this id was last used, by its activity cookie among these values.

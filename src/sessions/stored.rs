@@ -31,7 +31,7 @@ pub(super) async fn load(
     store: &dyn SessionStore,
     cookie: &[u8],
     owns: impl Fn(&LoginRecord<'_>) -> bool,
-) -> Result<Option<PresentedLogin>, BoxError> {
+) -> Result<Option<Arc<PresentedLogin>>, BoxError> {
     let Some((id, secret)) = read_cookie(cookie) else {
         return Ok(None);
     };
@@ -42,7 +42,10 @@ pub(super) async fn load(
         return Ok(None);
     };
     let is_ours = |login: &LoginRecord<'_>| secret.matches(&login.secret) && owns(login);
-    Ok(PresentedLogin::read(text, Source::Stored(record), is_ours))
+    let source = Source::Stored(record);
+    Ok(PresentedLogin::read(text, source, is_ours, |login| {
+        login.last_seen_at
+    }))
 }
 
 fn read_cookie(cookie: &[u8]) -> Option<(Id, CookieSecret)> {
