@@ -1,6 +1,6 @@
 //! The check of a login: the one comparison, made at most once per request.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use cookie::Cookie;
 use http::HeaderMap;
@@ -47,7 +47,8 @@ impl AuthState {
         passive: bool,
     ) -> Result<Option<Authenticated>, BoxError> {
         // The renewal has a limit of its own.
-        let Some(valid) = within(STORE_LIMIT, Box::pin(self.compare(headers))).await? else {
+        let compared = pin!(self.compare(headers));
+        let Some(valid) = within(STORE_LIMIT, compared).await? else {
             return Ok(None);
         };
         let mut idle = valid.idle;
