@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use test_support::Browser;
+use test_support::{Browser, LivePage};
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
-use crate::{counted::world, page::Page, place::HOUR};
+use crate::{counted::world, place::HOUR};
 
 const PEOPLE: usize = 100;
 const EACH: usize = 5;
@@ -28,7 +28,7 @@ async fn every_page_of_whoever_is_logged_out_is_told_and_no_other() {
         for _ in 0..EACH {
             let (site, cookies, told) = (node.address, browser.cookies(&node), told.clone());
             opening.spawn(async move {
-                let mut page = Page::open(site, &cookies).await.unwrap();
+                let mut page = LivePage::open(site, &cookies).await.unwrap();
                 assert_eq!(page.event().await.unwrap().as_deref(), Some("logged-in"));
                 tokio::spawn(async move {
                     while let Some(event) = page.event().await.unwrap() {

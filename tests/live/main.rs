@@ -5,8 +5,6 @@ mod interval;
 mod limits;
 mod load;
 mod news;
-#[path = "../../examples/live_load/src/page.rs"]
-mod page;
 mod pages;
 mod place;
 mod script;

@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::http::Method;
-use test_support::{Jar, World, text};
+use test_support::{Jar, LivePage, World, text};
 use tokio::{net::TcpListener, sync::oneshot, time::Instant};
 
 use crate::place::Node;
@@ -139,7 +139,7 @@ async fn a_server_that_stops_does_not_wait_for_open_pages() {
     let server = tokio::spawn(server.into_future());
     let browser = Node::over(&world, layer).logged_in("12345").await;
     let cookies = browser.header();
-    let page = crate::page::Page::open(address, cookies.to_str().unwrap());
+    let page = LivePage::open(address, cookies.to_str().unwrap());
     let mut page = page.await.unwrap();
     assert_eq!(page.event().await.unwrap().as_deref(), Some("logged-in"));
     stop.send(()).unwrap();

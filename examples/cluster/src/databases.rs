@@ -3,26 +3,22 @@
 use std::{env, fmt::Display};
 
 use axum_clef::BoxError;
-use sqlx::{Connection as _, PgConnection};
-use tower_sessions::SessionStore as _;
+use test_support::{Calls, Database, HookedSessions};
 use tower_sessions_redis_store::{
     RedisStore,
     fred::prelude::{ClientLike as _, Config, Pool, ReconnectPolicy},
 };
 use url::Url;
 
-use crate::counted::{Calls, CountedSessions};
-
 /// Connections to Redis of each node.
 const REDIS_CONNECTIONS: usize = 4;
 
 pub struct Databases {
-    postgres: Url,
     redis: String,
-    schema: String,
+    /// A schema of this run. It goes when this is dropped.
+    users: Database,
     /// Of all nodes.
     pub calls: Calls,
-    sessions: CountedSessions,
 }
 
 impl Databases {
@@ -33,38 +29,19 @@ impl Databases {
         let or_else = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
         let postgres = or_else("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/test");
         let redis = or_else("REDIS_URL", "redis://127.0.0.1:6379");
-        let schema = format!("clef_cluster_{:016x}", rand::random::<u64>());
-        let calls = Calls::default();
-        let sessions = connect(&redis).await.map_err(no_server("REDIS_URL"))?;
-        let sessions = CountedSessions::new(sessions, calls.clone());
-        let connection = PgConnection::connect(&postgres).await;
-        let mut connection = connection.map_err(no_server("POSTGRES_URL"))?;
+        connect(&redis).await.map_err(no_server("REDIS_URL"))?;
         // Last, so that nothing is left behind where a server is missing.
-        sqlx::raw_sql(&format!("create schema {schema}"))
-            .execute(&mut connection)
-            .await?;
-        connection.close().await?;
+        let users = Database::create_at(&postgres).await;
         Ok(Self {
-            postgres: postgres.parse()?,
             redis,
-            schema,
-            calls,
-            sessions,
+            users: users.map_err(no_server("POSTGRES_URL"))?,
+            calls: Calls::default(),
         })
     }
 
     /// The URL of the users' schema.
     pub fn users(&self) -> Url {
-        let mut url = self.postgres.clone();
-        let options = format!("-c search_path={}", self.schema);
-        url.query_pairs_mut().append_pair("options", &options);
-        url
-    }
-
-    /// The address of the PostgreSQL server.
-    pub fn postgres_address(&self) -> String {
-        let host = self.postgres.host_str().unwrap_or("127.0.0.1");
-        format!("{host}:{}", self.postgres.port().unwrap_or(5432))
+        self.users.url()
     }
 
     /// The sessions, by connections of one node's own.
@@ -72,22 +49,23 @@ impl Databases {
     /// # Errors
     ///
     /// When Redis does not answer.
-    pub async fn sessions(&self) -> Result<CountedSessions, BoxError> {
-        Ok(self.sessions.by_way_of(connect(&self.redis).await?))
+    pub async fn sessions(&self) -> Result<HookedSessions<Calls>, BoxError> {
+        let sessions = connect(&self.redis).await?;
+        Ok(HookedSessions::with(sessions, self.calls.clone()))
     }
 
+    /// Deletes the sessions.
+    ///
     /// # Errors
     ///
-    /// When something could not be deleted.
+    /// When one could not be deleted.
     pub async fn clean_up(&self) -> Result<(), BoxError> {
-        for id in self.sessions.ids() {
-            self.sessions.delete(&id).await?;
+        let sessions = self.sessions().await?;
+        let ids: Vec<_> = self.calls.records().iter().copied().collect();
+        for id in ids {
+            sessions.inner.delete(&id).await?;
         }
-        let mut connection = PgConnection::connect(self.postgres.as_str()).await?;
-        sqlx::raw_sql(&format!("drop schema {} cascade", self.schema))
-            .execute(&mut connection)
-            .await?;
-        Ok(connection.close().await?)
+        Ok(())
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::{
     fmt, mem,
-    sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use crate::counted::Calls;
+use test_support::Calls;
 
 /// What stands over the lines; times in milliseconds.
 pub const HEAD: &str = "
@@ -54,8 +54,8 @@ impl Figures {
 
     /// Counts from here on.
     pub fn begin(&self) {
-        self.calls.users.store(0, Relaxed);
-        self.calls.sessions.store(0, Relaxed);
+        self.calls.take_users();
+        self.calls.take_sessions();
         *self.counts() = Counts::default();
     }
 
@@ -93,8 +93,8 @@ impl Figures {
         let mut requests = mem::take(&mut counts.requests);
         let mut logouts = mem::take(&mut counts.logouts);
         let last_old_login = counts.last_old_login.take();
-        let users_calls = self.calls.users.swap(0, Relaxed);
-        let sessions_calls = self.calls.sessions.swap(0, Relaxed);
+        let users_calls = self.calls.take_users();
+        let sessions_calls = self.calls.take_sessions();
         requests.sort_unstable();
         logouts.sort_unstable();
         let sum = &mut counts.sum;

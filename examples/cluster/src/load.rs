@@ -11,13 +11,13 @@ use std::{
 use axum::http::{HeaderValue, StatusCode, header};
 use axum_clef::BoxError;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use reqwest::{Client, RequestBuilder, Response, redirect};
+use test_support::{Jar, sent_to, state_in};
 use tokio::{sync::Mutex, task::JoinHandle};
 
 use crate::{
-    browser::Browser,
     figures::Figures,
-    node::{ACCOUNT, Node, SITE},
+    node::{ACCOUNT, Node},
     oracle::{Login, Logouts},
 };
 
@@ -32,6 +32,27 @@ const REST_OF_LOGGERS_OUT: Duration = Duration::from_millis(40);
 /// How long after its answer it is still looked at who gets in by a login from before a logout.
 const LOOKED_AT: Duration = Duration::from_millis(300);
 const REQUEST_LIMIT: Duration = Duration::from_secs(15);
+
+struct Browser {
+    /// Whose it is: a place in the list of people.
+    person: usize,
+    login: Option<Login>,
+    jar: Jar,
+}
+
+impl Browser {
+    fn new(person: usize) -> Self {
+        Self {
+            person,
+            login: None,
+            jar: Jar::default(),
+        }
+    }
+
+    fn cookies(&self) -> Option<HeaderValue> {
+        Some(self.jar.header())
+    }
+}
 
 pub struct Load {
     pub nodes: Vec<Arc<Node>>,
@@ -48,13 +69,12 @@ impl Load {
     /// When the HTTP client cannot be made.
     pub fn new(nodes: Vec<Arc<Node>>) -> Result<Arc<Self>, BoxError> {
         let calls = nodes[0].calls();
-        let site = Url::parse(SITE)?;
         Ok(Arc::new(Self {
             nodes,
             figures: Figures::new(calls),
             people: (0..PEOPLE).map(|_| Logouts::default()).collect(),
             browsers: (0..PEOPLE * BROWSERS_OF_A_PERSON)
-                .map(|number| Mutex::new(Browser::new(number % PEOPLE, site.clone())))
+                .map(|number| Mutex::new(Browser::new(number % PEOPLE)))
                 .collect(),
             http: Client::builder()
                 .redirect(redirect::Policy::none())
@@ -170,17 +190,14 @@ impl Load {
         let Some(answer) = self.send(node, start, browser.cookies()).await else {
             return;
         };
-        browser.take(answer.headers());
-        let location = answer.headers().get(header::LOCATION);
-        let location = location.and_then(|location| location.to_str().ok());
-        let (_, state) = location.and_then(|l| l.split_once('?')).unwrap_or_default();
-        let code = format!("{}:code", browser.person);
-        let callback = format!("{}?code={code}&{state}", url(node, "/clef/callback"));
+        browser.jar.take(answer.headers());
+        let path = format!("/clef/callback?code=code:{}&state=", browser.person);
+        let callback = url(node, &path) + &state_in(sent_to(&answer));
         let callback = self.http.get(callback);
         let Some(answer) = self.send(node, callback, browser.cookies()).await else {
             return;
         };
-        browser.take(answer.headers());
+        browser.jar.take(answer.headers());
         let login = person.login_ends(under_way);
         match answer.status() {
             StatusCode::SEE_OTHER => browser.login = Some(login),
@@ -196,7 +213,7 @@ impl Load {
             let node = self.some_node(&mut chance);
             let person = &self.people[number];
             let _one_at_a_time = person.one_at_a_time.lock().await;
-            let token = format!("{number}:{}", self.tokens.fetch_add(1, Relaxed));
+            let token = format!("token:{number}:{}", self.tokens.fetch_add(1, Relaxed));
             let notice = self.http.post(url(node, "/clef/logout"));
             let notice = notice.form(&[("logout_token", token)]);
             let began_at = Instant::now();

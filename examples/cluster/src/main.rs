@@ -17,14 +17,11 @@
 //! is below zero, or a dash where there was none; above it, the example fails. The last line is the
 //! sum.
 
-mod browser;
-mod counted;
 mod databases;
 mod figures;
 mod load;
 mod node;
 mod oracle;
-mod provider;
 mod proxy;
 
 use std::{

@@ -15,27 +15,20 @@ use axum_clef::{
     stores::{Account, PostgresUserStore},
 };
 use sqlx::postgres::PgPoolOptions;
+use test_support::{Calls, HookedSessions, HookedUsers, ScriptedProvider, World};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use crate::{
-    LEASE,
-    counted::{Calls, CountedSessions, CountedUsers},
-    databases::Databases,
-    provider::Numbers,
-    proxy::Proxy,
-};
+use crate::{LEASE, databases::Databases, proxy::Proxy};
 
 /// Guarded.
 pub const ACCOUNT: &str = "/account";
-/// The address that people would know, the same for all nodes.
-pub const SITE: &str = "http://127.0.0.1:9";
 /// Connections of the bus: one listens, the others beat and tell.
 const BUS_CONNECTIONS: u32 = 4;
 
 pub struct Node {
     pub address: SocketAddr,
     users: PostgresUserStore,
-    sessions: CountedSessions,
+    sessions: HookedSessions<Calls>,
     calls: Calls,
     bus_url: String,
     proxy: Proxy,
@@ -59,8 +52,10 @@ impl Node {
         if number == 0 {
             users.migrate().await?;
         }
-        let proxy = Proxy::to(databases.postgres_address()).await?;
         let mut bus_url = url;
+        let host = bus_url.host_str().unwrap_or("127.0.0.1");
+        let postgres = format!("{host}:{}", bus_url.port().unwrap_or(5432));
+        let proxy = Proxy::to(postgres).await?;
         bus_url.set_host(Some("127.0.0.1"))?;
         let set = bus_url.set_port(Some(proxy.address.port()));
         set.map_err(|()| "POSTGRES_URL has no port to change")?;
@@ -88,17 +83,14 @@ impl Node {
 
     /// As a process does that starts: with an empty memory and a bus of its own.
     fn serve(&self, listener: TcpListener) -> Result<(), BoxError> {
-        let users = CountedUsers {
-            inner: self.users.clone(),
-            calls: self.calls.clone(),
-        };
+        let users = HookedUsers::with(self.users.clone(), self.calls.clone());
         let pool = PgPoolOptions::new()
             .max_connections(BUS_CONNECTIONS)
             .test_before_acquire(false);
         let bus = PostgresLogoutBus::new(pool.connect_lazy(&self.bus_url)?);
         let users = Leased::new(users, LEASE).bus(bus);
-        let layer = ClefLayer::builder(SITE, users, self.sessions.clone());
-        let layer = layer.provider(Numbers).build()?;
+        let layer = ClefLayer::builder(World::SITE, users, self.sessions.clone());
+        let layer = layer.provider(ScriptedProvider::default()).build()?;
         let app = Router::new()
             .route(ACCOUNT, get(account))
             .merge(layer.routes())

@@ -9,7 +9,6 @@
 
 mod figures;
 mod limit;
-mod page;
 mod pages;
 mod settings;
 mod site;

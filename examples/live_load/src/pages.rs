@@ -13,7 +13,9 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{Failure, figures::Figures, page::Page, settings::Settings};
+use test_support::LivePage;
+
+use crate::{Failure, figures::Figures, settings::Settings};
 
 /// How many open at once.
 const OPENING: usize = 64;
@@ -77,7 +79,7 @@ impl Pages {
             let (opening, opened, tell) = (Arc::clone(&opening), opened.clone(), self.tell.clone());
             tokio::spawn(async move {
                 let permit = opening.acquire().await;
-                let mut page = Page::open(site, &cookies).await?;
+                let mut page = LivePage::open(site, &cookies).await?;
                 let event = page.event().await?;
                 let _ = opened.send(event.as_deref() == Some("logged-in"));
                 drop(permit);

@@ -1,8 +1,7 @@
 //! A browser, as far as it takes one: a cookie jar, and what the oracle knows of its login.
 
-use std::collections::BTreeMap;
-
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
+use test_support::Jar;
 
 use crate::oracle::Login;
 
@@ -13,7 +12,7 @@ pub struct Browser {
     pub login: Option<Login>,
     /// How often it has logged in and signed out, or hung up in the middle of that.
     pub changes: u64,
-    cookies: BTreeMap<String, String>,
+    pub jar: Jar,
 }
 
 impl Browser {
@@ -22,7 +21,7 @@ impl Browser {
             person,
             login: None,
             changes: 0,
-            cookies: BTreeMap::new(),
+            jar: Jar::default(),
         }
     }
 
@@ -32,30 +31,8 @@ impl Browser {
         self.changes += 1;
     }
 
-    /// The header `Cookie` of a request.
-    pub fn cookies(&self) -> String {
-        let pairs = self.cookies.iter();
-        let pairs: Vec<_> = pairs
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        pairs.join("; ")
-    }
-
     /// An answer arrives.
     pub fn take(&mut self, headers: &HeaderMap) {
-        for cookie in headers.get_all(header::SET_COOKIE) {
-            let Ok(cookie) = cookie.to_str() else {
-                continue;
-            };
-            let mut parts = cookie.split("; ");
-            let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
-                continue;
-            };
-            if value.is_empty() || parts.any(|attribute| attribute == "Max-Age=0") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
+        self.jar.take(headers);
     }
 }

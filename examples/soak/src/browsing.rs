@@ -48,7 +48,7 @@ impl Soak {
             return;
         };
         let callback = self.http.get(callback);
-        if let Some(answer) = self.send(callback, browser.cookies()).await {
+        if let Some(answer) = self.send(callback, browser.jar.header()).await {
             self.logged_in(browser, under_way, &answer);
         }
     }
@@ -56,7 +56,7 @@ impl Soak {
     /// From the site to Clef: the way back.
     pub async fn begin_to_log_in(&self, browser: &mut Browser) -> Option<(Url, LoginUnderWay)> {
         let start = self.get("/clef/login");
-        let answer = self.send(start, browser.cookies()).await?;
+        let answer = self.send(start, browser.jar.header()).await?;
         browser.take(&answer.headers);
         let person = &self.people[browser.person];
         // Clef tells the site of a logout that it has not heard of before it logs a user in
@@ -99,7 +99,7 @@ impl Soak {
     pub async fn open(&self, browser: &mut Browser, page: &str) {
         let person = &self.people[browser.person];
         let under_way = person.request_begins(browser.login);
-        if let Some(answer) = self.send(self.get(page), browser.cookies()).await {
+        if let Some(answer) = self.send(self.get(page), browser.jar.header()).await {
             self.opened(browser, page, &under_way, &answer);
         }
     }
@@ -127,7 +127,7 @@ impl Soak {
         };
         let soak = Arc::clone(self);
         let (person, login) = (browser.person, browser.login);
-        let (changes, cookies) = (browser.changes, browser.cookies());
+        let (changes, cookies) = (browser.changes, browser.jar.header());
         tokio::spawn(async move {
             let logouts = &soak.people[person];
             let under_way = logouts.request_begins(login);
@@ -150,7 +150,7 @@ impl Soak {
     }
 
     pub async fn sign_out(&self, browser: &mut Browser) {
-        if let Some(answer) = self.send(self.to_sign_out(), browser.cookies()).await {
+        if let Some(answer) = self.send(self.to_sign_out(), browser.jar.header()).await {
             self.signed_out(browser, &answer);
         }
     }

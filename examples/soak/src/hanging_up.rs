@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use rand::{RngExt as _, rngs::StdRng};
 use reqwest::RequestBuilder;
 
@@ -38,7 +38,10 @@ impl Soak {
     async fn leave_page(&self, browser: &mut Browser, page: &str, chance: &mut StdRng) {
         let under_way = self.people[browser.person].request_begins(browser.login);
         let (request, wait) = (self.get(page), short_wait(chance));
-        if let Sent::Answered(answer) = self.send_and_wait(request, browser.cookies(), wait).await {
+        if let Sent::Answered(answer) = self
+            .send_and_wait(request, browser.jar.header(), wait)
+            .await
+        {
             self.opened(browser, page, &under_way, &answer);
         }
         self.open(browser, page).await;
@@ -46,7 +49,10 @@ impl Soak {
 
     async fn leave_sign_out(&self, browser: &mut Browser, chance: &mut StdRng) {
         let (request, wait) = (self.to_sign_out(), short_wait(chance));
-        match self.send_and_wait(request, browser.cookies(), wait).await {
+        match self
+            .send_and_wait(request, browser.jar.header(), wait)
+            .await
+        {
             Sent::Answered(answer) => self.signed_out(browser, &answer),
             Sent::HungUp => {
                 browser.doubt();
@@ -66,14 +72,17 @@ impl Soak {
             return;
         };
         let (request, wait) = (self.http.get(callback.clone()), short_wait(chance));
-        match self.send_and_wait(request, browser.cookies(), wait).await {
+        match self
+            .send_and_wait(request, browser.jar.header(), wait)
+            .await
+        {
             Sent::Answered(answer) => self.logged_in(browser, under_way, &answer),
             Sent::HungUp => {
                 browser.doubt();
                 // The page is loaded again: it works unless the first one has come to its end.
                 if chance.random_bool(0.5) {
                     let request = self.http.get(callback);
-                    match self.send(request, browser.cookies()).await {
+                    match self.send(request, browser.jar.header()).await {
                         Some(answer) if answer.status == StatusCode::FORBIDDEN => {
                             browser.take(&answer.headers);
                             self.tally.count(|counts| counts.either += 1);
@@ -98,7 +107,7 @@ impl Soak {
     async fn send_and_wait(
         &self,
         request: RequestBuilder,
-        cookies: String,
+        cookies: HeaderValue,
         wait: Duration,
     ) -> Sent {
         match tokio::time::timeout(wait, self.send(request, cookies)).await {

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     body::Bytes,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
 };
 use rand::{RngExt as _, rngs::StdRng};
 
@@ -150,7 +150,7 @@ impl Soak {
                 .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .header(REPEATED, "1")
                 .body(notice.clone());
-            let Some(answer) = self.send(request, String::new()).await else {
+            let Some(answer) = self.send(request, HeaderValue::from_static("")).await else {
                 return;
             };
             match answer.status {

@@ -32,7 +32,6 @@ mod oracle;
 mod settings;
 mod site;
 mod soak;
-mod stored_sessions;
 
 use std::{
     process::ExitCode,
@@ -69,9 +68,7 @@ async fn run() -> Result<bool, BoxError> {
     let settings = Settings::from_env()?;
     eprintln!("SOAK_SEED={}", settings.seed);
     let database = Database::open(settings.store).await?;
-    let clean = soak(settings, &database).await;
-    database.clean_up().await?;
-    clean
+    soak(settings, &database).await
 }
 
 async fn soak(settings: Settings, database: &Database) -> Result<bool, BoxError> {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::stored_sessions::StoredSessions;
+use test_support::Calls;
 
 #[derive(Clone, Copy)]
 pub struct Memory {
@@ -13,10 +13,10 @@ pub struct Memory {
 }
 
 impl Memory {
-    pub fn now(sessions: &StoredSessions) -> Self {
+    pub fn now(sessions: &Calls) -> Self {
         Self {
             resident: resident(),
-            sessions: sessions.len(),
+            sessions: sessions.records().len(),
         }
     }
 

@@ -17,6 +17,7 @@ use axum_clef::{
     stores::{Account, MemoryUserStore},
 };
 use clef_dev::{ClefService, Person, TEST_APPLICATIONS};
+use test_support::{Calls, HookedSessions};
 use tokio::{
     net::TcpListener,
     sync::{Mutex, mpsc},
@@ -26,7 +27,6 @@ use tower_sessions::{MemoryStore, Session, SessionManagerLayer, cookie::SameSite
 use crate::{
     database::{self, Database},
     settings::Settings,
-    stored_sessions::StoredSessions,
 };
 
 /// Open to everybody, and greets whoever is logged in.
@@ -58,7 +58,8 @@ pub struct Site {
     pub clef: ClefService,
     /// The ids of the people at Clef.
     pub people: Vec<String>,
-    pub sessions: StoredSessions,
+    /// Of the store of the logins.
+    pub sessions: Calls,
     /// The bodies of the notices that the site gets.
     pub notices: Mutex<mpsc::UnboundedReceiver<Bytes>>,
     /// How many logouts it owes.
@@ -95,21 +96,19 @@ pub async fn serve(settings: &Settings, database: &Database) -> Result<Site, Box
         clef = clef.person(Person::new(id, "Somebody", "Else"));
     }
     let clef = clef.start().await?;
-    let sessions = StoredSessions::default();
+    let sessions = Calls::default();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let (notices, overheard) = mpsc::unbounded_channel();
     let kept = if settings.sealed {
         Sessions::sealed([SessionKey::from_bytes(rand::random())])
     } else {
-        Sessions::stored(sessions.clone())
+        HookedSessions::with(MemoryStore::default(), sessions.clone()).into()
     };
     let (app, owed) = match database {
         Database::Memory => app(&url, &clef, MemoryUserStore::new(), kept)?,
         Database::Sqlite(directory) => app(&url, &clef, database::sqlite(directory).await?, kept)?,
-        Database::Postgres { url: at, schema } => {
-            app(&url, &clef, database::postgres(at, schema).await?, kept)?
-        }
+        Database::Postgres(users) => app(&url, &clef, users.open().await, kept)?,
     };
     let app = app.layer(from_fn_with_state(notices, overhear));
     let app = app.into_make_service_with_connect_info::<SocketAddr>();

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum_clef::BoxError;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use reqwest::{Client, RequestBuilder, redirect};
@@ -112,7 +112,7 @@ impl Soak {
     }
 
     /// Sends a request with these cookies. One that gets no answer is an error.
-    pub async fn send(&self, request: RequestBuilder, cookies: String) -> Option<Answer> {
+    pub async fn send(&self, request: RequestBuilder, cookies: HeaderValue) -> Option<Answer> {
         match read(request.header(header::COOKIE, cookies)).await {
             Ok(answer) => {
                 self.tally.count(|counts| counts.requests += 1);

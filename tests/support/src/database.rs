@@ -23,15 +23,24 @@ impl Database {
             "POSTGRES_URL is not set: write it like postgres://postgres@127.0.0.1:5432/test, or \
              run .ci/run",
         );
+        let created = Self::create_at(&server).await;
+        created.expect("the PostgreSQL server of POSTGRES_URL answers")
+    }
+
+    /// A new schema at this server.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer, or the role may not create a schema.
+    pub async fn create_at(server: &str) -> Result<Self, sqlx::Error> {
         let schema = format!("clef_test_{:016x}", rand::random::<u64>());
-        let database = Self { server, schema };
-        let connection = PgConnection::connect(&database.server).await;
-        let mut connection = connection.expect("the PostgreSQL server of POSTGRES_URL answers");
-        sqlx::raw_sql(&format!("create schema {}", database.schema))
+        let mut connection = PgConnection::connect(server).await?;
+        sqlx::raw_sql(&format!("create schema {schema}"))
             .execute(&mut connection)
-            .await
-            .unwrap();
-        database
+            .await?;
+        connection.close().await?;
+        let server = server.to_owned();
+        Ok(Self { server, schema })
     }
 
     /// The URL of the schema. Its name is also that of the application.

@@ -27,6 +27,33 @@ pub enum Call {
     Delete,
 }
 
+impl Call {
+    /// Every call.
+    pub const ALL: [Self; 13] = [
+        Self::FindOrCreate,
+        Self::LogIn,
+        Self::LoadUser,
+        Self::CheckLogin,
+        Self::LogOut,
+        Self::LogOutSubject,
+        Self::Revoke,
+        Self::RevokedAt,
+        Self::Now,
+        Self::Create,
+        Self::Save,
+        Self::LoadSession,
+        Self::Delete,
+    ];
+
+    /// Whether it is one of a session store.
+    pub fn is_of_sessions(self) -> bool {
+        matches!(
+            self,
+            Self::Create | Self::Save | Self::LoadSession | Self::Delete
+        )
+    }
+}
+
 /// The arguments of a call.
 #[derive(Debug, Clone, Copy)]
 pub enum About<'a> {

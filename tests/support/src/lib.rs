@@ -4,12 +4,14 @@
 mod answer;
 mod any_users;
 mod browser;
+mod calls;
 mod clock;
 mod database;
 mod gauge;
 pub mod hook;
 mod in_parts;
 mod jar;
+mod live_page;
 pub mod log;
 mod node;
 mod pause;
@@ -25,12 +27,14 @@ pub use self::{
     },
     any_users::AnyUsers,
     browser::{Browser, Served, bystander, sent_to, state_in},
+    calls::Calls,
     clock::{DAY, MINUTE, SECOND, TestClock},
     database::Database,
     gauge::{Entered, Gauge},
     hook::{About, Call, Hook},
     in_parts::InParts,
     jar::Jar,
+    live_page::LivePage,
     node::{Node, World},
     pause::{Hold, Holds, Pause, settle},
     provider::{Asked, ISSUER, OTHER_ISSUER, ScriptedProvider, refused},

@@ -1,5 +1,3 @@
-//! An open page, as far as the server can tell: one connection, read line by line.
-
 use std::{io, net::SocketAddr};
 
 use tokio::{
@@ -7,14 +5,15 @@ use tokio::{
     net::TcpStream,
 };
 
-pub struct Page(BufReader<TcpStream>);
+/// An open page, as far as the server can tell: one connection, read line by line.
+pub struct LivePage(BufReader<TcpStream>);
 
-impl Page {
+impl LivePage {
     /// Opens a page with these cookies.
     ///
     /// # Errors
     ///
-    /// When there is no connection.
+    /// If there is no connection.
     pub async fn open(site: SocketAddr, cookies: &str) -> io::Result<Self> {
         let mut stream = TcpStream::connect(site).await?;
         let request = format!(
@@ -26,11 +25,11 @@ impl Page {
         Ok(Self(BufReader::with_capacity(512, stream)))
     }
 
-    /// The next event. At the end there is none.
+    /// The next event, or `None` at the end.
     ///
     /// # Errors
     ///
-    /// When the connection breaks.
+    /// If the connection breaks.
     pub async fn event(&mut self) -> io::Result<Option<String>> {
         let mut line = String::new();
         loop {
