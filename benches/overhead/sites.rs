@@ -1,6 +1,10 @@
 //! The same application five times.
 
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    http::{HeaderValue, StatusCode},
+    routing::get,
+};
 use axum_clef::{
     ClefLayer, IdentityStore as _, SessionKey, Sessions, User as _, UserStore as _,
     stores::MemoryUserStore,
@@ -41,7 +45,8 @@ async fn bare() -> Site {
         .route("/public", get(public))
         .route("/user", get(user))
         .with_state(());
-    Site::new(BARE, app, "session=W1pKVDmVpKPMoxj8s7dMcQ".to_owned())
+    let cookie = HeaderValue::from_static("session=W1pKVDmVpKPMoxj8s7dMcQ");
+    Site::new(BARE, app, cookie)
 }
 
 /// What one writes by hand: the id of the user in the session, and a user loaded by it.

@@ -1,14 +1,11 @@
 //! The application with axum-clef, and somebody who logs in there as everybody does.
 
-use axum::{
-    Router,
-    http::{HeaderValue, header},
-    routing::get,
-};
+use axum::{Router, routing::get};
 use axum_clef::{LoggedIn, clef::Clef, stores::Account};
 use clef_dev::{ClefService, PEOPLE, TEST_APPLICATIONS};
+use test_support::{Jar, location};
 
-use super::{Site, answer_to, browser::Browser, public};
+use super::{Site, answer_to, public};
 
 /// Where the sites are, to those who log in.
 pub const SITE: &str = "http://127.0.0.1:3000";
@@ -37,13 +34,11 @@ pub fn pages() -> Router {
 
 /// A site at which somebody has logged in.
 pub async fn site(name: impl Into<String>, app: Router, service: &ClefService) -> Site {
-    let mut browser = Browser::new(&app);
-    let start = browser.get("/clef/login").await;
-    let location = start.headers().get(header::LOCATION);
-    let location = location.map(HeaderValue::to_str).unwrap().unwrap();
-    let callback = service.approve(PEOPLE[0].id(), location).await.unwrap();
+    let mut browser = Jar::default();
+    let start = browser.get(&app, "/clef/login").await;
+    let callback = service.approve(PEOPLE[0].id(), location(&start)).await;
+    let callback = callback.unwrap();
     let (path, query) = (callback.path(), callback.query().unwrap());
-    browser.get(&format!("{path}?{query}")).await;
-    let cookies = browser.cookies();
-    Site::new(name, app, cookies)
+    browser.get(&app, &format!("{path}?{query}")).await;
+    Site::new(name, app, browser.header())
 }

@@ -1,6 +1,5 @@
 //! What the benches have in common: the pages, who logs in, and how.
 
-mod browser;
 pub mod clef;
 pub mod login;
 mod site;

@@ -3,12 +3,11 @@
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{Request, header},
+    http::{HeaderValue, Request, header},
 };
 use clef_dev::PEOPLE;
+use test_support::Jar;
 use tower::ServiceExt as _;
-
-use super::browser::Browser;
 
 pub const PUBLIC: &str = "the same for all";
 
@@ -16,7 +15,7 @@ pub const PUBLIC: &str = "the same for all";
 pub struct Site {
     pub name: String,
     pub app: Router,
-    cookies: String,
+    cookies: HeaderValue,
 }
 
 /// What is asked of every site.
@@ -62,7 +61,7 @@ impl Route {
 }
 
 impl Site {
-    pub fn new(name: impl Into<String>, app: Router, cookies: String) -> Self {
+    pub fn new(name: impl Into<String>, app: Router, cookies: HeaderValue) -> Self {
         Self {
             name: name.into(),
             app,
@@ -72,10 +71,9 @@ impl Site {
 
     /// A site at which whoever opens `/login` is logged in.
     pub async fn by_login_path(name: impl Into<String>, app: Router) -> Self {
-        let mut browser = Browser::new(&app);
-        browser.get("/login").await;
-        let cookies = browser.cookies();
-        Self::new(name, app, cookies)
+        let mut browser = Jar::default();
+        browser.get(&app, "/login").await;
+        Self::new(name, app, browser.header())
     }
 
     pub fn request(&self, route: Route) -> Request<Body> {

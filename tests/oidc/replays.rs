@@ -51,7 +51,7 @@ async fn a_logout_that_failed_is_no_replay_when_it_comes_again() {
     let lenient = site.node_with(lenient).await;
     let browser = Browser::new();
     browser.log_in(&node, &site.provider, ALEX).await;
-    site.users.failing.store(true, SeqCst);
+    site.users.fail_logouts(true);
     let token = site.provider.logout_token(ALEX);
     let (heard, letter) = tokio::join!(node.notice(&token), lenient.notice(&token));
     assert_eq!(
@@ -64,7 +64,7 @@ async fn a_logout_that_failed_is_no_replay_when_it_comes_again() {
         (400, "temporarily_unavailable")
     );
     assert_eq!(browser.is(&node).await, None, "it is owed here");
-    site.users.failing.store(false, SeqCst);
+    site.users.fail_logouts(false);
     assert_eq!(node.notice(&token).await.status, 200);
     let other = site.node().await;
     assert_eq!(browser.is(&other).await, None, "and written for all");

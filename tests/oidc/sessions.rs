@@ -132,7 +132,7 @@ async fn by_setting_the_whole_person_is_logged_out() {
 #[tokio::test]
 async fn without_revocations_the_user_is_logged_out_or_the_notice_refused() {
     let scene = Scene::new().await;
-    scene.site.users.without_revocations.store(true, SeqCst);
+    scene.site.users.no_revocations.store(true, SeqCst);
     assert_eq!(scene.notice(PHONE, without("sub")).await, 400);
     assert_eq!(scene.who_is_in().await, [true, true, true]);
     assert_eq!(scene.notice(PHONE, |_| {}).await, 200);

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use axum_clef::stores::PostgresUserStore;
+use test_support::Database;
 use tokio::net::TcpListener;
-
-use crate::database::Database;
 
 async fn setting(store: &PostgresUserStore, name: &str) -> String {
     let show = sqlx::query_scalar("select current_setting($1)").bind(name);

@@ -4,9 +4,11 @@
 //! `POSTGRES_URL=postgres://postgres@127.0.0.1:5432/test cargo test --test postgres -- --ignored`.
 //! Each makes a schema of its own in that database, and drops it.
 
+#[path = "../user_stores/checks.rs"]
+#[allow(dead_code)] // The stores without a server are tested in `user_stores`.
+mod checks;
 mod clock;
 mod connection;
-mod database;
 mod migrations;
 mod round_trips;
 mod users;
@@ -14,7 +16,7 @@ mod waiting;
 
 use axum_clef::testing::check_identity_store;
 
-use self::database::Database;
+use test_support::Database;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]

@@ -1,9 +1,8 @@
 //! The tables, however they come.
 
 use axum_clef::{IdentityStore as _, Profile, Subject, stores::PostgresUserStore};
+use test_support::Database;
 use tokio::task::JoinSet;
-
-use crate::database::Database;
 
 /// Opens the store without its tables.
 async fn without_tables(database: &Database) -> PostgresUserStore {

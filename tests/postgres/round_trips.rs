@@ -1,39 +1,16 @@
 //! What a call costs: each statement is a round trip, and sqlx logs each.
 
-use std::{
-    cell::RefCell,
-    io::{self, Write},
-};
-
 use axum_clef::{
     IdentityStore as _, LoginId, LoginReference, Profile, ProviderSession, RevocationKey, Subject,
     Timestamp, User as _, UserStore as _,
 };
+use test_support::{Database, log};
 
-use crate::database::Database;
-
-thread_local! {
-    /// The statements of this test, a line each: it runs on one thread, and others on theirs.
-    static STATEMENTS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// How many there were since the last look, but for those that set a connection up.
+/// How many statements there were since the last call, but for those that set a connection up.
 fn statements() -> usize {
-    let lines = String::from_utf8(STATEMENTS.take()).unwrap();
-    lines.lines().filter(|line| line.contains("clef_")).count()
-}
-
-struct Writer;
-
-impl Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        STATEMENTS.with_borrow_mut(|statements| statements.extend_from_slice(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let text = log::text();
+    log::listen_to("sqlx::query=debug");
+    text.lines().filter(|line| line.contains("clef_")).count()
 }
 
 #[tokio::test]
@@ -45,12 +22,6 @@ async fn each_call_is_one_statement() {
     let login_id: LoginId = "AAECAwQFBgcICQoLDA0ODw".parse().unwrap();
     let session = RevocationKey::Session(ProviderSession::new("https://id.test", "08a5019c"));
 
-    // For the whole process: what one thread alone listens to, tracing may take for unheard
-    // when another thread comes by it first.
-    tracing_subscriber::fmt()
-        .with_env_filter("sqlx::query=debug")
-        .with_writer(|| Writer)
-        .init();
     statements();
 
     let id = store.find_or_create(&alex).await.unwrap().unwrap().id();

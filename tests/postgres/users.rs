@@ -4,8 +4,7 @@ use axum_clef::{
     IdentityStore as _, LoginId, LoginReference, Profile, ProviderSession, RevocationKey, Subject,
     Timestamp, User as _, UserStore as _, stores::PostgresUserStore,
 };
-
-use crate::database::Database;
+use test_support::Database;
 
 const LATEST: Timestamp = Timestamp::from_micros(i64::MAX);
 

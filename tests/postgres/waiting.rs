@@ -7,9 +7,8 @@ use axum_clef::{
     UserStore as _, stores::PostgresUserStore,
 };
 use sqlx::{Postgres, Transaction};
+use test_support::Database;
 use tokio::task::JoinHandle;
-
-use crate::database::Database;
 
 fn alex() -> Subject {
     Subject::new("https://clef.test", "12345")

@@ -11,11 +11,8 @@ use axum_clef::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clef_dev::{ClefService, PEOPLE, TEST_APPLICATIONS};
-use reqwest::{
-    Client,
-    cookie::{CookieStore as _, Jar},
-    redirect,
-};
+use reqwest::Client;
+use test_support::Browser;
 use tokio::net::TcpListener;
 use tower_sessions_sqlx_store::SqliteStore;
 use url::Url;
@@ -27,7 +24,7 @@ pub struct World {
     pub site: String,
     pub clef: ClefService,
     pub client: Client,
-    jar: Arc<Jar>,
+    browser: Browser,
     pub secrets: Vec<String>,
     pub said: Said,
 }
@@ -110,19 +107,13 @@ impl World {
             .merge(auth.routes())
             .layer(auth);
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        let jar = Arc::new(Jar::default());
-        let client = Client::builder()
-            .cookie_provider(Arc::clone(&jar))
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
+        let browser = Browser::new();
         let secrets = vec![application.secret().to_owned()];
         Self {
             site,
             clef,
-            client,
-            jar,
+            client: browser.client.clone(),
+            browser,
             secrets,
             said,
         }
@@ -157,9 +148,7 @@ impl World {
     }
 
     pub fn note_cookies(&mut self) {
-        let site = self.site.parse().unwrap();
-        let cookies = self.jar.cookies(&site);
-        let cookies = cookies.map_or(String::new(), |c| c.to_str().unwrap().to_owned());
+        let cookies = self.browser.cookies(&*self.site);
         for cookie in cookies.split("; ").filter(|cookie| !cookie.is_empty()) {
             let (_, value) = cookie.split_once('=').unwrap();
             self.secrets.push(value.to_owned());

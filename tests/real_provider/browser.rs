@@ -1,4 +1,4 @@
-use reqwest::{Client, RequestBuilder, header::LOCATION, redirect};
+use reqwest::{Client, RequestBuilder, header::LOCATION};
 use url::Url;
 
 /// What a person's browser is to the provider: its cookies there, and its clicks on the pages.
@@ -25,14 +25,8 @@ pub struct Page {
 
 impl BrowserAtProvider {
     pub fn new(issuer: &str) -> Self {
-        let client = Client::builder()
-            .cookie_store(true)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
         Self {
-            client,
+            client: test_support::Browser::new().client,
             issuer: issuer.parse().unwrap(),
         }
     }

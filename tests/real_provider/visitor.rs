@@ -1,4 +1,4 @@
-use reqwest::{Client, Response, header::LOCATION, redirect};
+use reqwest::{Client, Response, header::LOCATION};
 use serde_json::Value;
 use url::Url;
 
@@ -16,14 +16,8 @@ pub struct Visitor {
 
 impl Visitor {
     pub fn new(provider: &RealProvider) -> Self {
-        let client = Client::builder()
-            .cookie_store(true)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
         Self {
-            client,
+            client: test_support::Browser::new().client,
             at_provider: BrowserAtProvider::new(provider.issuer()),
         }
     }

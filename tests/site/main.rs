@@ -7,8 +7,6 @@ mod buttons;
 mod callbacks;
 mod cookies;
 mod costs;
-#[path = "../postgres/database.rs"]
-mod database;
 mod deployed;
 mod doubt;
 mod everywhere;

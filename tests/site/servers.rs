@@ -13,10 +13,9 @@ use tower_sessions_redis_store::{
     fred::prelude::{ClientLike as _, Config, Pool},
 };
 
-use crate::{
-    database::Database,
-    support::{Browser, Node, TestSessions, World},
-};
+use test_support::Database;
+
+use crate::support::{Browser, Node, TestSessions, World};
 
 /// Connections to Redis, as one node has them.
 async fn redis() -> Pool {

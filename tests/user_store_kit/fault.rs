@@ -1,109 +1,123 @@
-/// What a store does wrong, and nothing else. `KeepsNoRevocations` is no fault.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fault {
-    None,
-    CannotOpen,
-    LoadFails,
-    LogOutHangs,
-    TurnsNewUsersAway,
-    TurnsLoginsAway,
-    NewUserIsLoggedOut,
-    EachLoginMakesAUser,
-    FindsByIssuerOnly,
-    FindsByIdOnly,
-    FindsAndThenCreates,
-    UniqueIndexWithoutUpsert,
-    LoadReadsAnotherForm,
-    LogInFindsTheFirst,
-    UnknownIdIsAnError,
-    ReadsTheNumberInFront,
-    CutsIdsAtNul,
-    ClockOfMilliseconds,
-    ClockOfEachHandle,
-    LogOutOfUnknownIdIsTrue,
-    LogOutIsForgotten,
-    LogOutIsNeverTrue,
-    LogOutOfSeconds,
-    LogOutLiesAhead,
-    FirstLogOutStays,
-    LoginClearsLogOut,
-    LoginHidesLogOut,
-    FindHidesLogOut,
-    LogOutOfAllUsers,
-    LogOutOfTheIssuer,
-    LogOutOfTheId,
-    HandleKeepsWhatItLoaded,
-    ReadsAndThenWrites,
-    WritesWithoutLooking,
-    ReadsTheClockBeforeTheLock,
-    OneHandleKeepsRevocations,
-    KeepsRevocationsAfterAll,
-    CheckHidesLogOut,
-    CheckHidesRevokedLogin,
-    CheckHidesProviderKey,
-    CheckHasAnotherClock,
-    CheckMakesAUserUp,
-    UnknownKeyIsRevoked,
-    RevokesTheFirstKey,
-    RefusesDuplicateKeys,
-    RevocationOfSeconds,
-    RevocationLiesAhead,
-    FirstRevocationStays,
-    RevocationOfTheIssuer,
-    RevocationOfTheId,
-    RevocationOfAnyKind,
-    RevocationOfTheUser,
-    LogOutOfKeys,
-    SubjectLogOutRevokesTheKey,
-    OverlooksCaseOfKeys,
-    CutsKeysShort,
-    RefusesTheEmptyKey,
-    HandleKeepsKeysItSaw,
-    ReadsAndThenWritesKeys,
-    WritesKeysWithoutLooking,
-    KeepsUntilTheLatestCall,
-    SubjectLogOutCreates,
-    SubjectLogOutReturnsNothing,
-    SubjectLogOutReturnsUnknownUser,
-    RefusesTheEmptySubject,
-    OverlooksCase,
-    CutsSubjectsShort,
-    CutsVeryLongSubjects,
-    KeepsNoRevocations,
-    LogInKeepsTheLock,
-    LoadKeepsTheLock,
-    LogOutKeepsTheLock,
-    LogOutLosesAConnection,
-    NowKeepsTheLock,
-    CheckLoginKeepsTheLock,
-    RevokeKeepsTheLock,
-    RevokedAtKeepsTheLock,
-    FindOrCreateKeepsTheLock,
-    LogOutSubjectKeepsTheLock,
-    FindInTwoSteps,
-    LogOutInTwoSteps,
-    RevokeInTwoSteps,
-    RevokesKeyByKey,
+//! What a wrong store does, and the rule that finds it.
+
+use axum_clef::testing::Rule;
+
+/// Declares the faults with their rules, and the leaks with the method whose dropped calls leave a
+/// lock behind.
+macro_rules! faults {
+    ($($fault:ident: $rule:ident,)* => leaks $($leak:ident: $method:literal,)*) => {
+        /// What a store does wrong, and nothing else. `KeepsNoRevocations` is no fault.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub enum Fault {
+            None,
+            KeepsNoRevocations,
+            LogOutHangs,
+            $($fault,)*
+            $($leak,)*
+        }
+
+        pub const FAULTS: &[(Fault, Rule)] = &[$((Fault::$fault, Rule::$rule),)*];
+
+        /// Later calls to these stores get no answer.
+        pub const LEAKS: &[(Fault, &str)] = &[$((Fault::$leak, $method),)*];
+    };
+}
+
+faults! {
+    CannotOpen: Answers,
+    LoadFails: Answers,
+    TurnsNewUsersAway: AdmitsUsers,
+    TurnsLoginsAway: AdmitsUsers,
+    NewUserIsLoggedOut: NewUserWasNeverLoggedOut,
+    EachLoginMakesAUser: SameSubjectSameUser,
+    FindsByIssuerOnly: OtherSubjectOtherUser,
+    FindsByIdOnly: OtherIssuerOtherUser,
+    FindsAndThenCreates: FirstLoginsAtOnce,
+    UniqueIndexWithoutUpsert: FirstLoginsAtOnce,
+    LoadReadsAnotherForm: FindsByUserId,
+    LogInFindsTheFirst: FindsByUserId,
+    UnknownIdIsAnError: UnknownIdIsNoUser,
+    ReadsTheNumberInFront: UnknownIdIsNoUser,
+    CutsIdsAtNul: UnknownIdIsNoUser,
+    ClockOfMilliseconds: ClockRises,
+    ClockOfEachHandle: OneClock,
+    LogOutOfUnknownIdIsTrue: LogOutOfUnknownUser,
+    LogOutIsForgotten: LogOutEndsLoginsBefore,
+    LogOutIsNeverTrue: LogOutEndsLoginsBefore,
+    LogOutOfSeconds: LogOutEndsLoginsBefore,
+    LogOutLiesAhead: LoginAfterLogOutWorks,
+    FirstLogOutStays: LogOutOnlyRises,
+    LoginClearsLogOut: LoginKeepsLogOut,
+    LoginHidesLogOut: LoginKeepsLogOut,
+    FindHidesLogOut: LoginKeepsLogOut,
+    LogOutOfAllUsers: LogOutEndsOneUser,
+    LogOutOfTheIssuer: LogOutEndsOneUser,
+    LogOutOfTheId: LogOutEndsOneUser,
+    HandleKeepsWhatItLoaded: EveryHandleSeesLogOut,
+    ReadsAndThenWrites: LogOutsAtOnce,
+    WritesWithoutLooking: LogOutsAtOnce,
+    ReadsTheClockBeforeTheLock: LogOutEndsLoginsItFinds,
+    OneHandleKeepsRevocations: RevocationsKeptOrNot,
+    KeepsRevocationsAfterAll: RevocationsKeptOrNot,
+    CheckHidesLogOut: CheckAgreesWithTheOthers,
+    CheckHidesRevokedLogin: CheckAgreesWithTheOthers,
+    CheckHidesProviderKey: CheckAgreesWithTheOthers,
+    CheckHasAnotherClock: CheckAgreesWithTheOthers,
+    CheckMakesAUserUp: CheckAgreesWithTheOthers,
+    UnknownKeyIsRevoked: UnknownKeyIsNotRevoked,
+    RevokesTheFirstKey: RevokesEveryKey,
+    RefusesDuplicateKeys: RevokesEveryKey,
+    RevocationOfSeconds: RevocationEndsLoginsBefore,
+    RevocationLiesAhead: LoginAfterRevocationWorks,
+    FirstRevocationStays: RevocationOnlyRises,
+    RevocationOfTheIssuer: RevocationEndsOneKey,
+    RevocationOfTheId: RevocationEndsOneKey,
+    RevocationOfAnyKind: RevocationEndsOneKey,
+    RevocationOfTheUser: RevocationEndsOneKey,
+    LogOutOfKeys: RevocationEndsOneKey,
+    SubjectLogOutRevokesTheKey: RevocationEndsOneKey,
+    OverlooksCaseOfKeys: AnyKey,
+    CutsKeysShort: AnyKey,
+    RefusesTheEmptyKey: AnyKey,
+    HandleKeepsKeysItSaw: EveryHandleSeesRevocation,
+    ReadsAndThenWritesKeys: RevocationsAtOnce,
+    WritesKeysWithoutLooking: RevocationsAtOnce,
+    KeepsUntilTheLatestCall: RevocationIsKept,
+    SubjectLogOutCreates: LogOutSubjectReturnsItsUsers,
+    SubjectLogOutReturnsNothing: LogOutSubjectReturnsItsUsers,
+    SubjectLogOutReturnsUnknownUser: LogOutSubjectReturnsItsUsers,
+    RefusesTheEmptySubject: AnySubject,
+    OverlooksCase: AnySubject,
+    CutsSubjectsShort: AnySubject,
+    CutsVeryLongSubjects: AnySubject,
+    FindInTwoSteps: DroppedCallIsWholeOrUndone,
+    LogOutInTwoSteps: DroppedCallIsWholeOrUndone,
+    RevokeInTwoSteps: DroppedCallIsWholeOrUndone,
+    RevokesKeyByKey: DroppedCallIsWholeOrUndone,
+    => leaks
+    LogInKeepsTheLock: "`log_in`",
+    LoadKeepsTheLock: "`load`",
+    LogOutKeepsTheLock: "`log_out`",
+    LogOutLosesAConnection: "`log_out`",
+    NowKeepsTheLock: "`now`",
+    CheckLoginKeepsTheLock: "`check_login`",
+    RevokeKeepsTheLock: "`revoke`",
+    RevokedAtKeepsTheLock: "`revoked_at`",
+    FindOrCreateKeepsTheLock: "`find_or_create`",
+    LogOutSubjectKeepsTheLock: "`log_out_subject`",
 }
 
 impl Fault {
     /// Whether each method locks the whole table, so that no other sees what it does in steps.
     pub fn locks_the_table(self) -> bool {
-        matches!(
+        let in_steps = matches!(
             self,
-            Self::LogInKeepsTheLock
-                | Self::LoadKeepsTheLock
-                | Self::LogOutKeepsTheLock
-                | Self::NowKeepsTheLock
-                | Self::CheckLoginKeepsTheLock
-                | Self::RevokeKeepsTheLock
-                | Self::RevokedAtKeepsTheLock
-                | Self::FindOrCreateKeepsTheLock
-                | Self::LogOutSubjectKeepsTheLock
-                | Self::FindInTwoSteps
+            Self::FindInTwoSteps
                 | Self::LogOutInTwoSteps
                 | Self::RevokeInTwoSteps
                 | Self::RevokesKeyByKey
-        )
+        );
+        let leaks = LEAKS.iter().any(|(leak, _)| *leak == self);
+        in_steps || leaks && self != Self::LogOutLosesAConnection
     }
 }

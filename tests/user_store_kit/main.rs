@@ -15,7 +15,7 @@ use axum_clef::{
 };
 
 use self::{
-    fault::Fault,
+    fault::{FAULTS, Fault, LEAKS},
     members::{Members, Shared},
 };
 
@@ -48,111 +48,6 @@ async fn a_test_of_one_thread_will_do() {
     let open = async || Ok::<_, Infallible>(store.clone());
     check_identity_store(open).await.unwrap();
 }
-
-const FAULTS: &[(Fault, Rule)] = &[
-    (Fault::CannotOpen, Rule::Answers),
-    (Fault::LoadFails, Rule::Answers),
-    (Fault::TurnsNewUsersAway, Rule::AdmitsUsers),
-    (Fault::TurnsLoginsAway, Rule::AdmitsUsers),
-    (Fault::NewUserIsLoggedOut, Rule::NewUserWasNeverLoggedOut),
-    (Fault::EachLoginMakesAUser, Rule::SameSubjectSameUser),
-    (Fault::FindsByIssuerOnly, Rule::OtherSubjectOtherUser),
-    (Fault::FindsByIdOnly, Rule::OtherIssuerOtherUser),
-    (Fault::FindsAndThenCreates, Rule::FirstLoginsAtOnce),
-    (Fault::UniqueIndexWithoutUpsert, Rule::FirstLoginsAtOnce),
-    (Fault::LoadReadsAnotherForm, Rule::FindsByUserId),
-    (Fault::LogInFindsTheFirst, Rule::FindsByUserId),
-    (Fault::UnknownIdIsAnError, Rule::UnknownIdIsNoUser),
-    (Fault::ReadsTheNumberInFront, Rule::UnknownIdIsNoUser),
-    (Fault::CutsIdsAtNul, Rule::UnknownIdIsNoUser),
-    (Fault::ClockOfMilliseconds, Rule::ClockRises),
-    (Fault::ClockOfEachHandle, Rule::OneClock),
-    (Fault::LogOutOfUnknownIdIsTrue, Rule::LogOutOfUnknownUser),
-    (Fault::LogOutIsForgotten, Rule::LogOutEndsLoginsBefore),
-    (Fault::LogOutIsNeverTrue, Rule::LogOutEndsLoginsBefore),
-    (Fault::LogOutOfSeconds, Rule::LogOutEndsLoginsBefore),
-    (Fault::LogOutLiesAhead, Rule::LoginAfterLogOutWorks),
-    (Fault::FirstLogOutStays, Rule::LogOutOnlyRises),
-    (Fault::LoginClearsLogOut, Rule::LoginKeepsLogOut),
-    (Fault::LoginHidesLogOut, Rule::LoginKeepsLogOut),
-    (Fault::FindHidesLogOut, Rule::LoginKeepsLogOut),
-    (Fault::LogOutOfAllUsers, Rule::LogOutEndsOneUser),
-    (Fault::LogOutOfTheIssuer, Rule::LogOutEndsOneUser),
-    (Fault::LogOutOfTheId, Rule::LogOutEndsOneUser),
-    (Fault::HandleKeepsWhatItLoaded, Rule::EveryHandleSeesLogOut),
-    (Fault::ReadsAndThenWrites, Rule::LogOutsAtOnce),
-    (Fault::WritesWithoutLooking, Rule::LogOutsAtOnce),
-    (
-        Fault::ReadsTheClockBeforeTheLock,
-        Rule::LogOutEndsLoginsItFinds,
-    ),
-    (Fault::OneHandleKeepsRevocations, Rule::RevocationsKeptOrNot),
-    (Fault::KeepsRevocationsAfterAll, Rule::RevocationsKeptOrNot),
-    (Fault::CheckHidesLogOut, Rule::CheckAgreesWithTheOthers),
-    (
-        Fault::CheckHidesRevokedLogin,
-        Rule::CheckAgreesWithTheOthers,
-    ),
-    (Fault::CheckHidesProviderKey, Rule::CheckAgreesWithTheOthers),
-    (Fault::CheckHasAnotherClock, Rule::CheckAgreesWithTheOthers),
-    (Fault::CheckMakesAUserUp, Rule::CheckAgreesWithTheOthers),
-    (Fault::UnknownKeyIsRevoked, Rule::UnknownKeyIsNotRevoked),
-    (Fault::RevokesTheFirstKey, Rule::RevokesEveryKey),
-    (Fault::RefusesDuplicateKeys, Rule::RevokesEveryKey),
-    (Fault::RevocationOfSeconds, Rule::RevocationEndsLoginsBefore),
-    (Fault::RevocationLiesAhead, Rule::LoginAfterRevocationWorks),
-    (Fault::FirstRevocationStays, Rule::RevocationOnlyRises),
-    (Fault::RevocationOfTheIssuer, Rule::RevocationEndsOneKey),
-    (Fault::RevocationOfTheId, Rule::RevocationEndsOneKey),
-    (Fault::RevocationOfAnyKind, Rule::RevocationEndsOneKey),
-    (Fault::RevocationOfTheUser, Rule::RevocationEndsOneKey),
-    (Fault::LogOutOfKeys, Rule::RevocationEndsOneKey),
-    (
-        Fault::SubjectLogOutRevokesTheKey,
-        Rule::RevocationEndsOneKey,
-    ),
-    (Fault::OverlooksCaseOfKeys, Rule::AnyKey),
-    (Fault::CutsKeysShort, Rule::AnyKey),
-    (Fault::RefusesTheEmptyKey, Rule::AnyKey),
-    (Fault::HandleKeepsKeysItSaw, Rule::EveryHandleSeesRevocation),
-    (Fault::ReadsAndThenWritesKeys, Rule::RevocationsAtOnce),
-    (Fault::WritesKeysWithoutLooking, Rule::RevocationsAtOnce),
-    (Fault::KeepsUntilTheLatestCall, Rule::RevocationIsKept),
-    (
-        Fault::SubjectLogOutCreates,
-        Rule::LogOutSubjectReturnsItsUsers,
-    ),
-    (
-        Fault::SubjectLogOutReturnsNothing,
-        Rule::LogOutSubjectReturnsItsUsers,
-    ),
-    (
-        Fault::SubjectLogOutReturnsUnknownUser,
-        Rule::LogOutSubjectReturnsItsUsers,
-    ),
-    (Fault::RefusesTheEmptySubject, Rule::AnySubject),
-    (Fault::OverlooksCase, Rule::AnySubject),
-    (Fault::CutsSubjectsShort, Rule::AnySubject),
-    (Fault::CutsVeryLongSubjects, Rule::AnySubject),
-    (Fault::FindInTwoSteps, Rule::DroppedCallIsWholeOrUndone),
-    (Fault::LogOutInTwoSteps, Rule::DroppedCallIsWholeOrUndone),
-    (Fault::RevokeInTwoSteps, Rule::DroppedCallIsWholeOrUndone),
-    (Fault::RevokesKeyByKey, Rule::DroppedCallIsWholeOrUndone),
-];
-
-/// Later calls to these stores get no answer.
-const LEAKS: &[(Fault, &str)] = &[
-    (Fault::LogInKeepsTheLock, "`log_in`"),
-    (Fault::LoadKeepsTheLock, "`load`"),
-    (Fault::LogOutKeepsTheLock, "`log_out`"),
-    (Fault::LogOutLosesAConnection, "`log_out`"),
-    (Fault::NowKeepsTheLock, "`now`"),
-    (Fault::CheckLoginKeepsTheLock, "`check_login`"),
-    (Fault::RevokeKeepsTheLock, "`revoke`"),
-    (Fault::RevokedAtKeepsTheLock, "`revoked_at`"),
-    (Fault::FindOrCreateKeepsTheLock, "`find_or_create`"),
-    (Fault::LogOutSubjectKeepsTheLock, "`log_out_subject`"),
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_wrong_store_is_noticed_by_the_rule_that_it_breaks() {

@@ -1,28 +1,21 @@
 use std::collections::HashMap;
 
-use reqwest::{Client, Response, header::LOCATION, redirect};
+use reqwest::{Response, header::LOCATION};
 use url::Url;
 
 use super::{Node, OpenIdProvider, Person};
 
-/// A browser: a cookie jar, and eyes for where it is sent.
-pub struct Browser {
-    client: Client,
-}
+/// A browser with a cookie jar, which logs in at the OpenID provider.
+#[derive(Default)]
+pub struct Browser(test_support::Browser);
 
 impl Browser {
     pub fn new() -> Self {
-        let client = Client::builder()
-            .cookie_store(true)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
-        Self { client }
+        Self::default()
     }
 
     pub async fn get(&self, node: &Node, path: &str) -> Response {
-        self.client.get(node.url(path)).send().await.unwrap()
+        self.0.get(&**node, path).send().await.unwrap()
     }
 
     /// Whom the node takes this browser for.
@@ -44,7 +37,7 @@ impl Browser {
 
     /// Comes back from the provider with these parameters.
     pub async fn come_back(&self, node: &Node, parameters: &[(&str, &str)]) -> Response {
-        let request = self.client.get(node.url("/clef/callback"));
+        let request = self.0.get(&**node, "/clef/callback");
         request.query(parameters).send().await.unwrap()
     }
 
@@ -68,7 +61,7 @@ impl Browser {
 
     /// Signs out: where the browser is sent.
     pub async fn sign_out(&self, node: &Node) -> String {
-        let request = self.client.post(node.url("/auth/sign-out"));
+        let request = self.0.post(&**node, "/auth/sign-out");
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 303);
         location(&response)

@@ -5,12 +5,10 @@ mod keys;
 pub mod log;
 mod provider;
 mod site;
-mod users;
 
 pub use self::{
     browser::{Browser, location, query},
     keys::{EC, ED, OTHER_RSA, RSA, SigningKey, mac, unsigned},
     provider::{CLIENT_ID, CLIENT_SECRET, OpenIdProvider, Person},
     site::{Heard, Node, Site},
-    users::FailingUsers,
 };

@@ -1,26 +1,31 @@
-use std::net::SocketAddr;
+use std::ops::Deref;
 
 use axum::{Router, routing::get};
 use axum_clef::{ClefLayer, LoggedIn, Login, oidc::Oidc, stores::Account};
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
-use tokio::{net::TcpListener, task::JoinHandle};
+use test_support::{TestUsers, World};
 use tower_sessions::MemoryStore;
 
-use super::{FailingUsers, OpenIdProvider};
+use super::OpenIdProvider;
 
 /// What the nodes of a site share.
 #[derive(Clone)]
 pub struct Site {
     pub provider: OpenIdProvider,
-    pub users: FailingUsers,
+    pub users: TestUsers,
     sessions: MemoryStore,
 }
 
 /// One process of the site.
-pub struct Node {
-    address: SocketAddr,
-    server: JoinHandle<()>,
+pub struct Node(test_support::Node);
+
+impl Deref for Node {
+    type Target = test_support::Node;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 /// What the sender of a notice hears.
@@ -32,7 +37,7 @@ pub struct Heard {
 
 impl Site {
     /// The site's address as a load balancer would have it: the same for all nodes.
-    pub const ADDRESS: &str = "http://127.0.0.1:9";
+    pub const ADDRESS: &str = World::SITE;
 
     pub async fn start() -> Self {
         Self::at(OpenIdProvider::start().await)
@@ -41,7 +46,7 @@ impl Site {
     pub fn at(provider: OpenIdProvider) -> Self {
         Self {
             provider,
-            users: FailingUsers::default(),
+            users: TestUsers::default(),
             sessions: MemoryStore::default(),
         }
     }
@@ -58,11 +63,8 @@ impl Site {
             .route("/account", get(account))
             .route("/lasts", get(lasts))
             .merge(layer.routes())
-            .layer(layer);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Node { address, server }
+            .layer(layer.clone());
+        Node(test_support::Node::serve(app, layer).await)
     }
 }
 
@@ -78,10 +80,6 @@ async fn lasts(login: Login) -> String {
 }
 
 impl Node {
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
     /// A request to the back channel, as yet without a body.
     pub fn back_channel(&self) -> RequestBuilder {
         let client = Client::builder().no_proxy().build().unwrap();
@@ -115,11 +113,5 @@ impl Heard {
         let body: Value = serde_json::from_str(&self.body).unwrap();
         assert!(body["error_description"].is_string());
         body["error"].as_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }

@@ -25,10 +25,17 @@ impl Write for Here {
 
 /// Listens from here on, at every level.
 pub fn listen() {
+    listen_to("trace");
+}
+
+/// Listens from here on to what these directives name. The first ones of a process stay.
+pub fn listen_to(directives: &str) {
     static LISTENS: Once = Once::new();
+    // For the whole process: what one thread alone listens to, tracing may take for unheard when
+    // another thread comes by it first.
     LISTENS.call_once(|| {
         tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
+            .with_env_filter(directives)
             .with_ansi(false)
             .with_writer(|| Here)
             .init();

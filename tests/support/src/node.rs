@@ -155,18 +155,23 @@ impl World {
 
     /// Serves an application on a free port.
     pub async fn serve(&self, app: Router, layer: ClefLayer) -> Node {
+        Node::serve(app, layer).await
+    }
+}
+
+impl Node {
+    /// Serves an application on a free port.
+    pub async fn serve(app: Router, layer: ClefLayer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Node {
+        Self {
             address,
             layer,
             server,
         }
     }
-}
 
-impl Node {
     /// The URL of a path at this node.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

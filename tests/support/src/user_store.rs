@@ -1,11 +1,12 @@
 use std::{
     ops::Deref,
-    sync::{Arc, atomic::Ordering::SeqCst},
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
 };
 
 use axum_clef::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
-    Timestamp, UserStore, stores::Account,
+    Timestamp, UserStore,
+    stores::{Account, MemoryUserStore},
 };
 
 use crate::{
@@ -34,6 +35,12 @@ impl<H: Default> HookedUsers<H> {
     /// This store with the hook that does nothing yet.
     pub fn new(inner: impl IdentityStore<User = Account>) -> Self {
         Self::with(inner, H::default())
+    }
+}
+
+impl<H: Default> Default for HookedUsers<H> {
+    fn default() -> Self {
+        Self::new(MemoryUserStore::new())
     }
 }
 
@@ -163,6 +170,7 @@ pub struct UserFlags {
     pub clock_failing: Flag,
     /// `find_or_create` returns no user.
     pub turning_away: Flag,
+    pub last_profile: Arc<Mutex<Option<Profile>>>,
     /// Where `find_or_create` waits before it does anything.
     pub before_find: Pause,
     /// Where a logout waits before it is written.
@@ -173,13 +181,29 @@ pub struct UserFlags {
     pub before_revoke: Pause,
 }
 
+impl UserFlags {
+    /// The store accepts no logouts.
+    pub fn fail_logouts(&self, fail: bool) {
+        self.log_out_fails.store(fail, SeqCst);
+        self.revoke_fails.store(fail, SeqCst);
+    }
+
+    /// The last profile that was found or created.
+    pub fn last_profile(&self) -> Profile {
+        self.last_profile.lock().unwrap().clone().unwrap()
+    }
+}
+
 impl Hook for UserFlags {
     async fn around<T: Send>(
         &self,
         call: Call,
-        _: About<'_>,
+        about: About<'_>,
         work: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        if let About::Profile(profile) = about {
+            *self.last_profile.lock().unwrap() = Some(profile.clone());
+        }
         let logs_out = matches!(call, Call::LogOut | Call::LogOutSubject);
         if logs_out {
             self.log_outs.fetch_add(1, SeqCst);

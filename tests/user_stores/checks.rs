@@ -1,0 +1,295 @@
+//! What the stamps of every ready store keep, by a clock to set.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering::SeqCst},
+};
+
+use axum_clef::{
+    IdentityStore, LoginId, LoginReference, Profile, ProviderSession, RevocationKey, Subject,
+    Timestamp, User as _,
+    stores::{Account, MemoryUserStore, SqliteUserStore},
+};
+use test_support::AnyUsers;
+
+pub const DAY: i64 = test_support::DAY;
+
+/// A ready store, with a clock that stands still until it is set.
+pub struct Ready {
+    pub users: Arc<dyn AnyUsers>,
+    /// Another handle of the same users.
+    pub there: Arc<dyn AnyUsers>,
+    pub clock: Clock,
+    /// How many writes remove what is kept no longer.
+    pub sweep: usize,
+}
+
+pub enum Clock {
+    Here(Arc<AtomicI64>),
+    /// The table that `clef_now()` reads.
+    Postgres(sqlx::PgPool),
+}
+
+/// Calls a macro with the names of all checks.
+macro_rules! all_checks {
+    ($tests:ident) => {
+        $tests! {
+            a_hundred_writes_at_once_raise_each_stamp_a_hundred_times
+            a_logout_is_now_or_later_and_never_earlier
+            a_user_who_never_logged_in_can_be_logged_out
+            a_clock_that_steps_back_lets_no_login_outlive_a_logout
+            a_revocation_is_now_or_later_and_never_earlier
+            a_revocation_is_later_than_every_login
+            a_login_is_checked_by_its_id_and_its_provider_key
+            a_revocation_is_kept_until_its_time_and_then_removed
+            the_time_that_a_revocation_is_kept_only_rises
+        }
+    };
+}
+pub(crate) use all_checks;
+
+pub fn memory() -> Ready {
+    let time = Arc::<AtomicI64>::default();
+    let reading = Arc::clone(&time);
+    let users = MemoryUserStore::new();
+    let users = users.with_clock(move || Timestamp::from_micros(reading.load(SeqCst)));
+    Ready {
+        sweep: 2_000,
+        ..Ready::new(users.clone(), users, Clock::Here(time))
+    }
+}
+
+pub async fn sqlite(url: &str) -> Ready {
+    let time = Arc::<AtomicI64>::default();
+    let reading = Arc::clone(&time);
+    let users = SqliteUserStore::connect(url).await.unwrap();
+    let users = users.with_clock(move || Timestamp::from_micros(reading.load(SeqCst)));
+    Ready::new(users.clone(), users, Clock::Here(time))
+}
+
+pub fn subject(id: &str) -> Subject {
+    Subject::new("https://clef.test", id)
+}
+
+pub fn session(id: &str) -> RevocationKey {
+    RevocationKey::Session(ProviderSession::new("https://id.test", id))
+}
+
+fn login_id() -> LoginId {
+    "AAECAwQFBgcICQoLDA0ODw".parse().unwrap()
+}
+
+impl Ready {
+    pub fn new<S: IdentityStore<User = Account>>(users: S, there: S, clock: Clock) -> Self {
+        Self {
+            users: Arc::new(users),
+            there: Arc::new(there),
+            clock,
+            sweep: 1,
+        }
+    }
+
+    pub async fn set_clock(&self, micros: i64) {
+        match &self.clock {
+            Clock::Here(time) => time.store(micros, SeqCst),
+            Clock::Postgres(pool) => {
+                let set = sqlx::query("update test_clock set micros = $1").bind(micros);
+                set.execute(pool).await.unwrap();
+            }
+        }
+        assert_eq!(self.now().await, micros);
+    }
+
+    async fn now(&self) -> i64 {
+        self.users.now().await.unwrap().as_micros()
+    }
+
+    pub async fn find_or_create(&self, id: &str) -> Account {
+        let user = self.users.find_or_create(&Profile::new(subject(id))).await;
+        user.unwrap().unwrap()
+    }
+
+    /// A login of this subject, from the profile on: the id of the user.
+    pub async fn log_in(&self, subject: &str) -> String {
+        let id = self.find_or_create(subject).await.id();
+        self.users.log_in(&id).await.unwrap().unwrap();
+        id
+    }
+
+    pub async fn logged_out_at(&self, id: &str) -> Option<i64> {
+        let user = self.users.load(id).await.unwrap().unwrap();
+        user.logged_out_at().map(Timestamp::as_micros)
+    }
+
+    pub async fn revoke(&self, keys: &[RevocationKey], keep_until: i64) {
+        let keep_until = Timestamp::from_micros(keep_until);
+        self.users.revoke(keys, keep_until).await.unwrap();
+    }
+
+    pub async fn revoked_at(&self, key: &RevocationKey) -> Option<i64> {
+        let stamp = self.users.revoked_at(key).await.unwrap();
+        stamp.map(Timestamp::as_micros)
+    }
+}
+
+pub async fn a_hundred_writes_at_once_raise_each_stamp_a_hundred_times(store: &Ready) {
+    store.set_clock(1_000).await;
+    let id = store.log_in("12345").await;
+    store.revoke(&[session("a"), session("b")], DAY).await;
+    let writes = (0..100).map(|number| {
+        let users = if number % 2 == 0 {
+            &store.users
+        } else {
+            &store.there
+        };
+        let (users, id) = (Arc::clone(users), id.clone());
+        tokio::spawn(async move {
+            if number % 3 == 0 {
+                let users = users.log_out_subject(&subject("12345")).await;
+                assert_eq!(users.unwrap(), [id]);
+            } else {
+                assert!(users.log_out(&id).await.unwrap());
+            }
+            // In any order: the rows are locked in one.
+            let mut keys = [session("a"), session("b")];
+            keys.rotate_left(number % 2);
+            let keep_until = Timestamp::from_micros(DAY);
+            users.revoke(&keys, keep_until).await.unwrap();
+        })
+    });
+    for write in writes.collect::<Vec<_>>() {
+        write.await.unwrap();
+    }
+    // The clock stands still since the login, so each had to be one above the one before.
+    assert_eq!(store.logged_out_at(&id).await, Some(1_100));
+    for id in ["a", "b"] {
+        assert_eq!(store.revoked_at(&session(id)).await, Some(1_101));
+    }
+}
+
+pub async fn a_logout_is_now_or_later_and_never_earlier(store: &Ready) {
+    let id = store.log_in("12345").await;
+    assert_eq!(store.logged_out_at(&id).await, None);
+    // The login was at 0, so no logout is.
+    for (now, stamp) in [(0, 1), (500, 500), (500, 501), (100, 502), (900, 900)] {
+        store.set_clock(now).await;
+        assert!(store.users.log_out(&id).await.unwrap());
+        assert_eq!(store.logged_out_at(&id).await, Some(stamp));
+    }
+    store.log_in("12345").await;
+    let after_login = store.logged_out_at(&id).await;
+    assert_eq!(after_login, Some(900), "a login leaves it");
+    let users = store.users.log_out_subject(&subject("12345")).await;
+    assert_eq!(users.unwrap(), [&*id]);
+    assert_eq!(store.logged_out_at(&id).await, Some(901));
+}
+
+pub async fn a_user_who_never_logged_in_can_be_logged_out(store: &Ready) {
+    store.set_clock(-5).await;
+    let id = store.find_or_create("12345").await.id();
+    assert!(store.users.log_out(&id).await.unwrap());
+    assert_eq!(store.logged_out_at(&id).await, Some(-5));
+}
+
+pub async fn a_clock_that_steps_back_lets_no_login_outlive_a_logout(store: &Ready) {
+    store.set_clock(60_000_000).await;
+    let id = store.log_in("12345").await;
+    // Another login, by the clock that stepped back, hides nothing of the first.
+    store.set_clock(1_000_000).await;
+    store.log_in("12345").await;
+    assert!(store.users.log_out(&id).await.unwrap());
+    assert_eq!(store.logged_out_at(&id).await, Some(60_000_001));
+}
+
+pub async fn a_revocation_is_now_or_later_and_never_earlier(store: &Ready) {
+    // There was no login yet, so nothing has to be later than that.
+    for (now, stamp) in [(-5, -5), (-5, -4), (500, 500), (500, 501), (100, 502)] {
+        store.set_clock(now).await;
+        store.revoke(&[session("abc")], 1_000).await;
+        assert_eq!(store.revoked_at(&session("abc")).await, Some(stamp));
+    }
+    assert_eq!(store.revoked_at(&session("xyz")).await, None);
+}
+
+pub async fn a_revocation_is_later_than_every_login(store: &Ready) {
+    let mut latest = 0;
+    // By a little, and by far more than a clock is ever wrong.
+    for (number, stepped_back) in [1, 59_000_000, 2 * DAY, 400 * DAY].into_iter().enumerate() {
+        latest += 500 * DAY;
+        store.set_clock(latest).await;
+        store.log_in("12345").await;
+        store.log_in("67890").await;
+        store.set_clock(latest - stepped_back).await;
+        store.log_in("67890").await;
+        // Some that were not revoked before, and one that was.
+        let login = RevocationKey::Login(login_id());
+        let keys = [session(&number.to_string()), session("again"), login];
+        store.revoke(&keys, i64::MAX).await;
+        for key in &keys {
+            let revoked_at = store.revoked_at(key).await;
+            assert!(
+                revoked_at > Some(latest),
+                "by {stepped_back}: {revoked_at:?}"
+            );
+        }
+    }
+}
+
+pub async fn a_login_is_checked_by_its_id_and_its_provider_key(store: &Ready) {
+    let id = store.log_in("12345").await;
+    let login = LoginReference::new(&id);
+    let check = async |login| {
+        let check = store.users.check_login(login).await.unwrap().unwrap();
+        let revoked_at = check.provider_revoked_at.map(Timestamp::as_micros);
+        (check.revoked, revoked_at)
+    };
+    let (session, alex) = (session("abc"), RevocationKey::Subject(subject("12345")));
+    store.set_clock(7).await;
+    for (revoked, expected) in [
+        (RevocationKey::UnknownSubject(subject("12345")), [None; 2]),
+        (session.clone(), [Some(7), None]),
+        (alex.clone(), [Some(7), Some(7)]),
+    ] {
+        store.revoke(&[revoked], 1_000).await;
+        for (key, revoked_at) in [&session, &alex].into_iter().zip(expected) {
+            let login = login.with_provider_key(key.provider_key());
+            let check = check(login.with_id(login_id())).await;
+            assert_eq!(check, (false, revoked_at), "{key:?}");
+        }
+    }
+    let key = RevocationKey::Login(login_id());
+    store.revoke(&[key], 1_000).await;
+    assert_eq!(check(login.with_id(login_id())).await, (true, None));
+    assert_eq!(check(login).await, (false, None));
+}
+
+pub async fn a_revocation_is_kept_until_its_time_and_then_removed(store: &Ready) {
+    store.revoke(&[session("first")], 10).await;
+    store.revoke(&[session("second")], 20).await;
+    for (now, first_kept, second_kept) in [
+        (10, true, true),
+        (11, false, true),
+        (20, false, true),
+        (21, false, false),
+    ] {
+        store.set_clock(now).await;
+        // Old ones are removed when others are written.
+        for call in 0..store.sweep {
+            let other = session(&format!("{now} {call}"));
+            store.revoke(&[other], now).await;
+        }
+        let kept = store.revoked_at(&session("first")).await.is_some();
+        assert_eq!(kept, first_kept, "at {now}");
+        let kept = store.revoked_at(&session("second")).await.is_some();
+        assert_eq!(kept, second_kept, "at {now}");
+    }
+}
+
+pub async fn the_time_that_a_revocation_is_kept_only_rises(store: &Ready) {
+    for keep_until in [10, 30, 20] {
+        store.revoke(&[session("abc")], keep_until).await;
+    }
+    store.set_clock(30).await;
+    store.revoke(&[session("another")], 1_000).await;
+    assert!(store.revoked_at(&session("abc")).await.is_some());
+}

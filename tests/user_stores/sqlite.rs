@@ -1,0 +1,249 @@
+//! What the store in SQLite keeps alone.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering::SeqCst},
+};
+
+use axum_clef::{
+    IdentityStore as _, Profile, Timestamp, User as _, UserStore as _,
+    stores::{Account, SqliteUserStore},
+};
+
+use tempfile::TempDir;
+
+use crate::checks::{session, subject};
+
+/// The URL of a database that is not there yet, in a directory of its own.
+fn new_file() -> (TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("users.db").display());
+    (directory, url)
+}
+
+async fn new_user(store: &SqliteUserStore) -> Account {
+    let profile = Profile::new(subject("12345"));
+    store.find_or_create(&profile).await.unwrap().unwrap()
+}
+
+/// On a slow disk a logout would be put off otherwise.
+#[tokio::test]
+async fn a_logout_does_not_wait_behind_a_crowd_of_logins() {
+    let (_directory, url) = new_file();
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    let id = new_user(&store).await.id();
+    let mut another = store.pool().begin().await.unwrap();
+    sqlx::query("update clef_users set id = id")
+        .execute(&mut *another)
+        .await
+        .unwrap();
+    let logins = [(); 30].map(|()| {
+        let (store, id) = (store.clone(), id.clone());
+        tokio::spawn(async move { store.log_in(&id).await.unwrap() })
+    });
+    // All wait for the other writer.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let logout = store.log_out(&id);
+    let (logged_out, ()) = tokio::join!(logout, async { another.rollback().await.unwrap() });
+    assert!(logged_out.unwrap());
+    let before = logins.iter().filter(|login| login.is_finished()).count();
+    assert!(before <= 2, "{before} logins were written before it");
+    for login in logins {
+        assert!(login.await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_the_provider_leaves_out_stays_and_logouts_survive_a_power_cut() {
+    let (_directory, url) = new_file();
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    let mut profile = Profile::new(subject("12345"));
+    profile.email = Some("alex@getclef.com".to_owned());
+    store.find_or_create(&profile).await.unwrap();
+    assert_eq!(new_user(&store).await.profile().email, profile.email);
+
+    let synchronous: i64 = sqlx::query_scalar("pragma synchronous")
+        .fetch_one(store.pool())
+        .await
+        .unwrap();
+    assert_eq!(synchronous, 2, "full");
+}
+
+#[tokio::test]
+async fn a_logout_that_waits_for_the_lock_ends_the_logins_made_meanwhile() {
+    let (_directory, url) = new_file();
+    let clock = Arc::<AtomicI64>::default();
+    let reading = Arc::clone(&clock);
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    let store = store.with_clock(move || Timestamp::from_micros(reading.load(SeqCst)));
+    let id = new_user(&store).await.id();
+
+    let other_process = SqliteUserStore::connect(&url).await.unwrap();
+    for by_subject in [false, true] {
+        let writing = other_process
+            .pool()
+            .begin_with("begin immediate")
+            .await
+            .unwrap();
+        clock.fetch_add(1_000, SeqCst);
+        let logout = tokio::spawn({
+            let (store, id) = (store.clone(), id.clone());
+            async move {
+                match by_subject {
+                    false => store.log_out(&id).await.unwrap(),
+                    true => store.log_out_subject(&subject("12345")).await.unwrap() == [id],
+                }
+            }
+        });
+        // The logout holds a connection, so it is on its way to the lock.
+        while store.pool().num_idle() == store.pool().size() as usize {
+            tokio::task::yield_now().await;
+        }
+        // A clock that is read before the lock is acquired would be read now.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        // A login while it waits.
+        clock.fetch_add(1_000, SeqCst);
+        let logged_in_at = store.now().await.unwrap();
+        writing.rollback().await.unwrap();
+        assert!(logout.await.unwrap());
+        let user = store.load(&id).await.unwrap().unwrap();
+        assert!(!logged_in_at.outlives(user.logged_out_at()));
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_between_two_runs_goes_on_from_where_it_was() {
+    let (_directory, url) = new_file();
+    let ahead = SqliteUserStore::connect(&url).await.unwrap();
+    let half_an_hour = 30 * 60 * 1_000_000;
+    let later = Timestamp::now().as_micros() + half_an_hour;
+    let ahead = ahead.with_clock(move || Timestamp::from_micros(later));
+    let logged_in_at = ahead.now().await.unwrap();
+    let id = new_user(&ahead).await.id();
+    ahead.log_in(&id).await.unwrap();
+    drop(ahead);
+
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    assert!(store.log_out(&id).await.unwrap());
+    let user = store.log_in(&id).await.unwrap().unwrap();
+    assert!(!logged_in_at.outlives(user.logged_out_at()));
+    let logged_in_at = store.now().await.unwrap();
+    assert!(
+        logged_in_at.outlives(user.logged_out_at()),
+        "a new login works"
+    );
+    assert_ne!(store.now().await.unwrap(), logged_in_at);
+}
+
+#[tokio::test]
+async fn a_stamp_far_ahead_keeps_one_user_out_and_does_not_move_the_clock() {
+    let (_directory, url) = new_file();
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    let id = new_user(&store).await.id();
+    let ban = sqlx::query("update clef_users set logged_out_at = 4102444800000000");
+    ban.execute(store.pool()).await.unwrap();
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    let year_2100 = Timestamp::from_micros(4_102_444_800_000_000);
+    assert!(store.now().await.unwrap() < year_2100);
+    let user = store.log_in(&id).await.unwrap().unwrap();
+    assert!(!store.now().await.unwrap().outlives(user.logged_out_at()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_can_open_a_database_that_is_not_there_yet() {
+    for _ in 0..10 {
+        let (_directory, url) = new_file();
+        let opening = (0..8).map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { SqliteUserStore::connect(&url).await.map(drop) })
+        });
+        for opened in opening.collect::<Vec<_>>() {
+            opened.await.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_id_of_a_deleted_user_is_never_given_again() {
+    let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
+    let alex = new_user(&store).await;
+    let delete = sqlx::query("delete from clef_users");
+    delete.execute(store.pool()).await.unwrap();
+    assert_eq!(store.log_in(&alex.id()).await.unwrap(), None);
+    let noor = new_user(&store).await;
+    assert_ne!(alex.id(), noor.id());
+}
+
+#[tokio::test]
+async fn the_largest_stamp_does_not_break_the_store() {
+    let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
+    let id = new_user(&store).await.id();
+    let spoil = sqlx::query("update clef_users set logged_out_at = 9223372036854775807");
+    spoil.execute(store.pool()).await.unwrap();
+    assert!(store.log_out(&id).await.unwrap());
+
+    // Neither of a login nor of a revocation.
+    let spoil = sqlx::query("update clef_users set last_login_at = 9223372036854775807");
+    spoil.execute(store.pool()).await.unwrap();
+    let latest = Timestamp::from_micros(i64::MAX);
+    for _ in 0..2 {
+        store.log_in(&id).await.unwrap();
+        store.revoke(&[session("abc")], latest).await.unwrap();
+        assert!(store.log_out(&id).await.unwrap());
+    }
+    let revoked_at = store.revoked_at(&session("abc")).await.unwrap();
+    assert_eq!(revoked_at, Some(latest));
+}
+
+/// As on a disk that is full: the row is there, and its commit fails.
+#[tokio::test]
+async fn a_write_that_the_database_takes_back_is_an_error() {
+    let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
+    let id = new_user(&store).await.id();
+    for spoil in [
+        "create table refused (id integer references nowhere (id) deferrable initially deferred)",
+        "create table nowhere (id integer primary key)",
+        "create trigger refuse after insert on clef_users begin insert into refused values (1); end",
+        "create trigger refuse_too after update on clef_users
+            begin insert into refused values (1); end",
+        "create trigger refuse_keys after insert on clef_revocations
+            begin insert into refused values (1); end",
+    ] {
+        sqlx::query(spoil).execute(store.pool()).await.unwrap();
+    }
+    // The id of a user that is not kept is another's next.
+    let profile = Profile::new(subject("67890"));
+    assert!(store.find_or_create(&profile).await.is_err());
+    assert!(store.log_in(&id).await.is_err());
+    assert!(store.log_out(&id).await.is_err());
+    assert!(store.log_out_subject(&subject("12345")).await.is_err());
+    let revoked = store.revoke(&[session("abc")], Timestamp::now()).await;
+    assert!(revoked.is_err());
+    for trigger in ["refuse", "refuse_too", "refuse_keys"] {
+        let drop = format!("drop trigger {trigger}");
+        sqlx::query(&drop).execute(store.pool()).await.unwrap();
+    }
+    let user = store.find_or_create(&profile).await.unwrap().unwrap();
+    assert!(store.load(&user.id()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("users.db");
+    std::fs::write(&file, "x".repeat(4096)).unwrap();
+    let url = format!("sqlite://{}", file.display());
+    assert!(SqliteUserStore::connect(&url).await.is_err());
+    assert!(
+        SqliteUserStore::connect("sqlite:///no/such/place/users.db")
+            .await
+            .is_err()
+    );
+    assert!(
+        SqliteUserStore::connect("postgres://localhost")
+            .await
+            .is_err()
+    );
+}
