@@ -1,7 +1,5 @@
 //! A logout token that comes again.
 
-use std::sync::atomic::Ordering::SeqCst;
-
 use crate::support::{Browser, Person, RSA, Site};
 
 const ALEX: Person = Person {

@@ -27,6 +27,7 @@ pub struct Ready {
 pub enum Clock {
     Here(Arc<AtomicI64>),
     /// The table that `clef_now()` reads.
+    #[allow(dead_code)] // The tests of `postgres` alone have it.
     Postgres(sqlx::PgPool),
 }
 

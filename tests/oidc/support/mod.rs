@@ -2,9 +2,12 @@
 
 mod browser;
 mod keys;
-pub mod log;
 mod provider;
 mod site;
+
+pub mod log {
+    pub use test_support::log::{events_at as events, listen};
+}
 
 pub use self::{
     browser::{Browser, location, query},

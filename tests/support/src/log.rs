@@ -58,6 +58,16 @@ pub fn events() -> Vec<String> {
     text().lines().filter(ours).map(str::to_owned).collect()
 }
 
+/// The events of axum-clef with this level, except the one about tests without client addresses.
+pub fn events_at(level: &str) -> Vec<String> {
+    let ours = |line: &&str| {
+        line.split_whitespace().nth(1) == Some(level)
+            && line.contains(" axum_clef::")
+            && !line.contains("the client address is unknown")
+    };
+    text().lines().filter(ours).map(str::to_owned).collect()
+}
+
 /// Asserts that there is one event, and that it contains all of these words.
 pub fn assert_one(words: &[&str], why: &str) {
     let events = events();
