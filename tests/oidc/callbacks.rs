@@ -2,12 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Person, Site, query};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, Site, query};
 
 #[tokio::test]
 async fn a_callback_names_the_provider_or_is_refused() {
@@ -42,8 +37,7 @@ async fn a_callback_names_the_provider_or_is_refused() {
 
 #[tokio::test]
 async fn every_answer_of_the_token_endpoint_has_its_meaning() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     let large = format!("{{\"access_token\":\"{}\"}}", "x".repeat(1024 * 1024));
     for (status, answer, page) in [
         (400, r#"{"error":"invalid_grant"}"#, 403),
@@ -81,8 +75,7 @@ async fn every_answer_of_the_token_endpoint_has_its_meaning() {
 
 #[tokio::test]
 async fn a_code_is_good_in_the_browser_that_began_and_in_no_other() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     let (victim, thief) = (Browser::new(), Browser::new());
     let url = victim.begin(&node).await;
     let stolen = site.provider.approve(&url, ALEX);
@@ -97,8 +90,7 @@ async fn a_code_is_good_in_the_browser_that_began_and_in_no_other() {
 
 #[tokio::test]
 async fn an_error_of_the_callback_is_the_users_the_providers_or_ours_and_keeps_next() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     for (error, status, headline) in [
         ("access_denied", 403, "The login was not completed"),
         ("consent_required", 403, "The login was not completed"),
@@ -132,8 +124,7 @@ async fn an_error_of_the_callback_is_the_users_the_providers_or_ours_and_keeps_n
 
 #[tokio::test]
 async fn a_repeated_parameter_is_refused_and_keeps_next() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     for (name, value) in [
         ("state", None),
         ("state", Some("other")),

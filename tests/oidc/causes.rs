@@ -17,12 +17,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::support::{Browser, OTHER_RSA, Person, RSA, Site, log, query};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, OTHER_RSA, RSA, Site, log, query};
 
 /// A service whose certificate no authority has signed.
 async fn self_signed() -> String {

@@ -10,12 +10,7 @@ use axum_clef::{
 use serde_json::{Value, json};
 use tower_sessions::MemoryStore;
 
-use crate::support::{Browser, CLIENT_ID, CLIENT_SECRET, EC, OpenIdProvider, Person, Site, log};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, CLIENT_ID, CLIENT_SECRET, EC, OpenIdProvider, Site, log};
 
 async fn discover(provider: &OpenIdProvider) -> Oidc {
     let found = Oidc::discover(&*provider.issuer, CLIENT_ID, CLIENT_SECRET);

@@ -3,12 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, EC, Node, Person, RSA, Site, location, query, unsigned};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, EC, Node, Person, RSA, Site, location, query, unsigned};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 

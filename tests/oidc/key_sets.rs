@@ -5,12 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum_clef::oidc::SigningAlgorithm;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, EC, ED, OTHER_RSA, Person, RSA, SigningKey, Site};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, EC, ED, OTHER_RSA, RSA, SigningKey, Site};
 
 /// Moves the clock that the pauses are measured by, and no other.
 async fn advance(seconds: u64) {
@@ -27,8 +22,7 @@ fn named(key: &SigningKey, id: &str, claims: &Value) -> String {
 
 #[tokio::test]
 async fn a_flood_of_unknown_keys_is_one_fetch_in_thirty_seconds() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     Browser::new().log_in(&node, &site.provider, ALEX).await;
     for round in 1..=2 {
         let before = site.provider.script().key_fetches;
@@ -58,8 +52,7 @@ async fn a_flood_of_unknown_keys_is_one_fetch_in_thirty_seconds() {
 
 #[tokio::test]
 async fn a_token_that_could_not_be_good_costs_no_call() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     for (name, value) in [
         ("aud", json!("another site")),
         ("exp", json!(1)),
@@ -78,10 +71,7 @@ async fn a_token_that_could_not_be_good_costs_no_call() {
 
 #[tokio::test]
 async fn a_new_key_is_found_and_none_is_lost_that_comes_too_soon() {
-    let site = Site::start().await;
-    let node = site.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, &site.provider, ALEX).await;
+    let (site, node, browser) = Site::logged_in(ALEX).await;
     site.provider.change(|script| {
         script.keys = json!([RSA.jwk(), OTHER_RSA.jwk()]);
         script.signs_with = &OTHER_RSA;
@@ -101,10 +91,7 @@ async fn a_new_key_is_found_and_none_is_lost_that_comes_too_soon() {
 
 #[tokio::test]
 async fn a_key_that_is_replaced_under_its_id_is_found_and_no_logout_is_lost() {
-    let site = Site::start().await;
-    let node = site.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, &site.provider, ALEX).await;
+    let (site, node, browser) = Site::logged_in(ALEX).await;
     let mut replaced = OTHER_RSA.jwk();
     replaced["kid"] = json!(RSA.id);
     site.provider.change(|script| {
@@ -128,10 +115,7 @@ async fn a_key_that_is_replaced_under_its_id_is_found_and_no_logout_is_lost() {
 
 #[tokio::test]
 async fn a_flood_of_forged_signatures_is_one_fetch_in_thirty_seconds() {
-    let site = Site::start().await;
-    let node = site.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, &site.provider, ALEX).await;
+    let (site, node, browser) = Site::logged_in(ALEX).await;
     for round in 1..=2 {
         let before = site.provider.script().key_fetches;
         advance(31).await;
@@ -222,10 +206,7 @@ async fn names_that_mean_the_same_are_taken() {
 
 #[tokio::test]
 async fn an_outage_of_the_keys_drops_no_logout() {
-    let site = Site::start().await;
-    let node = site.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, &site.provider, ALEX).await;
+    let (site, node, browser) = Site::logged_in(ALEX).await;
     let fresh = site.node().await;
     site.provider.script().keys_down = true;
     let token = site.provider.logout_token(ALEX);
@@ -239,10 +220,7 @@ async fn an_outage_of_the_keys_drops_no_logout() {
 
 #[tokio::test]
 async fn a_key_that_the_provider_has_withdrawn_is_forgotten() {
-    let site = Site::start().await;
-    let node = site.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, &site.provider, ALEX).await;
+    let (site, node, browser) = Site::logged_in(ALEX).await;
     site.provider.change(|script| {
         script.keys = json!([OTHER_RSA.jwk()]);
         script.signs_with = &OTHER_RSA;

@@ -5,12 +5,7 @@ use std::sync::Arc;
 use axum_clef::oidc::{ClientAuthentication, Oidc, SigningAlgorithm};
 use serde_json::{Value, json};
 
-use crate::support::{Browser, EC, OTHER_RSA, OpenIdProvider, Person, Site, query};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, EC, OTHER_RSA, OpenIdProvider, Site, query};
 
 #[tokio::test]
 async fn a_login_is_one_exchange_with_all_that_protects_it() {
@@ -51,8 +46,7 @@ async fn the_request_asks_for_what_is_set() {
 
 #[tokio::test]
 async fn two_logins_share_no_nonce_and_no_challenge() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (_, node) = Site::with_node().await;
     let browser = Browser::new();
     let first = query(&browser.begin(&node).await);
     let second = query(&browser.begin(&node).await);
@@ -132,8 +126,7 @@ async fn an_id_token_must_be_of_this_login_and_for_this_site() {
         ("a long sub", |c| c["sub"] = json!("x".repeat(256))),
         ("a sub that is a number", |c| c["sub"] = json!(1)),
     ];
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     for (what, change) in changes {
         site.provider.script().id_token = Arc::new(change);
         let browser = Browser::new();
@@ -214,8 +207,7 @@ async fn an_id_token_is_signed_as_set_and_is_no_logout_token() {
 
 #[tokio::test]
 async fn a_signature_of_another_key_is_none() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     site.provider.change(|script| {
         script.signs_with = &OTHER_RSA;
         // It names the provider's key and is not signed with it.
@@ -252,8 +244,7 @@ async fn others_may_be_trusted_and_a_login_may_be_asked_to_be_fresh() {
 
 #[tokio::test]
 async fn what_the_id_token_lacks_comes_from_the_user_info() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     site.provider.script().id_token = Arc::new(|claims| {
         claims["given_name"] = json!(null);
         claims["email"] = json!(null);

@@ -2,21 +2,13 @@
 
 use reqwest::{Method, header::CONTENT_TYPE};
 
-use crate::support::{Browser, Heard, Person, Site};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Heard, Site};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[tokio::test]
 async fn a_form_that_is_none_is_400() {
-    let site = Site::start().await;
-    let node = site.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, &site.provider, ALEX).await;
+    let (site, node, browser) = Site::logged_in(ALEX).await;
     let token = site.provider.logout_token(ALEX);
     let large = format!("logout_token={}", "x".repeat(17 * 1024));
     for (what, kind, body) in [

@@ -6,12 +6,7 @@ use axum_clef::oidc::{Oidc, OidcError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::support::{Browser, OpenIdProvider, Person, Site, query};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, OpenIdProvider, Site, query};
 
 async fn advance(seconds: u64) {
     tokio::time::pause();
@@ -67,8 +62,7 @@ async fn a_provider_that_is_down_is_not_hammered() {
 
 #[tokio::test]
 async fn a_browser_that_hangs_up_does_not_take_the_answer_along() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     let (reached, go) = site.provider.hold_metadata();
     let address = node.url("/clef/login");
     let impatient = tokio::spawn(async move { reqwest::get(address).await });
@@ -84,10 +78,7 @@ async fn a_browser_that_hangs_up_does_not_take_the_answer_along() {
 
 #[tokio::test]
 async fn what_was_said_stays_in_use_while_the_provider_is_down() {
-    let site = Site::start().await;
-    let node = site.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, &site.provider, ALEX).await;
+    let (site, node, browser) = Site::logged_in(ALEX).await;
     advance(2 * 60 * 60).await;
     site.provider.script().down = true;
     browser.begin(&node).await;
@@ -98,8 +89,7 @@ async fn what_was_said_stays_in_use_while_the_provider_is_down() {
 
 #[tokio::test]
 async fn what_was_said_is_asked_for_again_after_an_hour() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     let browser = Browser::new();
     browser.begin(&node).await;
     site.provider.script().metadata =

@@ -1,18 +1,10 @@
 //! A logout token that comes again.
 
-use crate::support::{Browser, Person, RSA, Site};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, RSA, Site};
 
 #[tokio::test]
 async fn a_token_that_comes_again_is_200_and_changes_nothing() {
-    let site = Site::start().await;
-    let node = site.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, &site.provider, ALEX).await;
+    let (site, node, browser) = Site::logged_in(ALEX).await;
     let claims = site.provider.logout_claims(ALEX);
     assert_eq!(node.notice(&RSA.sign(&claims)).await.status, 200);
     browser.log_in(&node, &site.provider, ALEX).await;
@@ -29,10 +21,7 @@ async fn a_token_that_comes_again_is_200_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_bad_token_does_not_use_up_the_jti_of_a_good_one() {
-    let site = Site::start().await;
-    let node = site.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, &site.provider, ALEX).await;
+    let (site, node, browser) = Site::logged_in(ALEX).await;
     let claims = site.provider.logout_claims(ALEX);
     let mut bad = claims.clone();
     bad["nonce"] = "x".into();
@@ -43,8 +32,7 @@ async fn a_bad_token_does_not_use_up_the_jti_of_a_good_one() {
 
 #[tokio::test]
 async fn a_logout_that_failed_is_no_replay_when_it_comes_again() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     let lenient = site.provider.client().answer_400_when_unavailable();
     let lenient = site.node_with(lenient).await;
     let browser = Browser::new();

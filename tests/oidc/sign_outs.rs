@@ -4,12 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::support::{Browser, Person, Site, query};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, Site, query};
 
 #[tokio::test]
 async fn without_a_hint_the_client_is_named_all_the_same() {

@@ -11,12 +11,7 @@ use serde_json::json;
 use tower::ServiceExt as _;
 use tower_sessions::MemoryStore;
 
-use crate::support::{OpenIdProvider, Person, RSA, Site, query};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, OpenIdProvider, RSA, Site, query};
 
 async fn account(LoggedIn(user): LoggedIn<Account>) -> String {
     user.profile().subject.id().to_owned()

@@ -3,18 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, CLIENT_SECRET, Node, OTHER_RSA, Person, RSA, Site, mac, unsigned};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, CLIENT_SECRET, Node, OTHER_RSA, RSA, Site, mac, unsigned};
 
 async fn logged_in() -> (Site, Node, Browser) {
-    let site = Site::start().await;
-    let node = site.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, &site.provider, ALEX).await;
+    let (site, node, browser) = Site::logged_in(ALEX).await;
     (site, node, browser)
 }
 
@@ -84,8 +76,7 @@ async fn every_claim_is_looked_at() {
 
 #[tokio::test]
 async fn what_providers_differ_in_is_taken() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     let changes: [(&str, Change); 7] = [
         ("an audience as a list", |c| {
             c["aud"] = json!(["the site:1"])
@@ -119,8 +110,7 @@ async fn what_providers_differ_in_is_taken() {
 
 #[tokio::test]
 async fn the_type_may_be_missing_unless_it_is_asked_for() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     let strict = site.provider.client().strict_logout_token_type();
     let strict = site.node_with(strict).await;
     for (kind, lenient, asked) in [
@@ -158,8 +148,7 @@ async fn the_type_may_be_missing_unless_it_is_asked_for() {
 
 #[tokio::test]
 async fn without_exp_a_token_is_good_for_two_minutes_unless_exp_is_asked_for() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     let strict = site.provider.client().strict_logout_token_expiry();
     let strict = site.node_with(strict).await;
     for (exp, age, lenient, asked) in [

@@ -4,17 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Person, Site, log};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, Site, log};
 
 #[tokio::test]
 async fn an_access_token_is_for_the_user_info_alone() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     site.provider.change(|script| {
         script.id_token = Arc::new(|claims| claims["given_name"] = json!(null));
         script.user_info = json!({ "sub": "alex", "name": "Alex Smith" });
@@ -70,8 +64,7 @@ async fn an_optional_endpoint_that_is_no_use_is_left_out_and_logged() {
 
 #[tokio::test]
 async fn a_user_info_without_sub_is_left_out_and_one_of_another_user_is_refused() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     site.provider.script().id_token = Arc::new(|claims| claims["given_name"] = json!(null));
     for (sub, status) in [
         (json!("alex"), 303),
@@ -123,8 +116,7 @@ async fn a_byte_order_mark_before_a_document_is_skipped() {
 
 #[tokio::test]
 async fn an_id_token_may_be_as_large_as_the_answer_and_a_notice_may_not() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     let groups =
         |bytes: usize| move |claims: &mut Value| claims["groups"] = json!(["x".repeat(bytes)]);
     for (bytes, status) in [(20_000, 303), (700_000, 303), (800_000, 502)] {

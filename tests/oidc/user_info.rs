@@ -5,17 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::support::{Browser, CLIENT_ID, OTHER_RSA, Person, RSA, Site, unsigned};
-
-const ALEX: Person = Person {
-    subject: "alex",
-    session: "session-1",
-};
+use crate::support::{ALEX, Browser, CLIENT_ID, OTHER_RSA, RSA, Site, unsigned};
 
 #[tokio::test]
 async fn signed_user_info_is_verified_and_used() {
-    let site = Site::start().await;
-    let node = site.node().await;
+    let (site, node) = Site::with_node().await;
     site.provider.change(|script| {
         script.user_info_type = "application/jwt";
         script.id_token = Arc::new(|claims| claims["given_name"] = json!(null));

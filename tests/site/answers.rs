@@ -15,8 +15,7 @@ use crate::support::{
 
 #[tokio::test]
 async fn a_browser_that_navigates_is_sent_to_log_in_and_back() {
-    let world = World::new();
-    let node = world.node().await;
+    let (_, node) = World::with_node().await;
     let browser = Browser::new();
     let response = browser.open(&node, "/account?tab=a%20b&x=1").await;
     assert_eq!(response.status(), 303);
@@ -32,8 +31,7 @@ async fn a_browser_that_navigates_is_sent_to_log_in_and_back() {
 
 #[tokio::test]
 async fn anything_but_a_navigation_gets_401_as_a_problem() {
-    let world = World::new();
-    let node = world.node().await;
+    let (_, node) = World::with_node().await;
     let browser = Browser::new();
     for accept in [
         "*/*",

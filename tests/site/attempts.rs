@@ -64,8 +64,7 @@ fn set_cookies(response: &Response<axum::body::Body>) -> (usize, usize) {
 
 #[tokio::test]
 async fn the_answer_to_a_flood_of_attempt_cookies_is_small() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (_, app) = World::with_app();
     let (good, _) = made_up(World::SITE, Timestamp::now().as_micros(), "/account");
     for value in ["", "x", &good] {
         let named = |name: String| format!("auth-9-attempt-{name}={value}");

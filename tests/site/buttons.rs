@@ -76,8 +76,7 @@ async fn the_button_prints_the_script_the_link_and_nothing_unescaped() {
 
 #[tokio::test]
 async fn the_state_of_a_button_logs_in() {
-    let world = World::new();
-    let node = world.node().await;
+    let (_, node) = World::with_node().await;
     let browser = Browser::new();
     let html = browser
         .open(&node, "/button?q=1")

@@ -37,8 +37,7 @@ async fn assert_page(response: Response, status: u16, words: &str) {
 
 #[tokio::test]
 async fn a_next_that_leads_elsewhere_is_refused() {
-    let world = World::new();
-    let node = world.node().await;
+    let (_, node) = World::with_node().await;
     for next in ["https://evil.example/", "javascript:alert(1)", "account"] {
         let browser = Browser::new();
         let response = browser
@@ -57,8 +56,7 @@ async fn a_next_that_leads_elsewhere_is_refused() {
 
 #[tokio::test]
 async fn a_login_leads_back_to_where_it_was_to_lead() {
-    let world = World::new();
-    let node = world.node().await;
+    let (_, node) = World::with_node().await;
     for (next, back) in [
         ("/account?tab=1#top", "/account?tab=1#top"),
         ("/", "/"),
@@ -133,8 +131,7 @@ async fn a_callback_that_is_none_is_refused_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_state_of_another_browser_is_refused() {
-    let world = World::new();
-    let node = world.node().await;
+    let (world, node) = World::with_node().await;
     let (attacker, victim) = (Browser::new(), Browser::new());
     let foreign = attacker.begin(&node, "/").await;
     victim.begin(&node, "/").await;
@@ -153,8 +150,7 @@ async fn a_state_of_another_browser_is_refused() {
 
 #[tokio::test]
 async fn a_state_is_burnt_even_where_the_login_then_fails() {
-    let world = World::new();
-    let node = world.node().await;
+    let (world, node) = World::with_node().await;
     let browser = Browser::new();
     let state = browser.begin(&node, "/account").await;
     world.provider.down.store(true, SeqCst);
@@ -174,8 +170,7 @@ async fn a_state_is_burnt_even_where_the_login_then_fails() {
 
 #[tokio::test]
 async fn two_tabs_can_log_in_at_once() {
-    let world = World::new();
-    let node = world.node().await;
+    let (_, node) = World::with_node().await;
     let browser = Browser::new();
     let first = browser.begin(&node, "/account").await;
     let second = browser.begin(&node, "/twice").await;
@@ -188,8 +183,7 @@ async fn two_tabs_can_log_in_at_once() {
 
 #[tokio::test]
 async fn many_begun_logins_do_not_pile_up_in_the_browser() {
-    let world = World::new();
-    let node = world.node().await;
+    let (_, node) = World::with_node().await;
     let browser = Browser::new();
     let long = format!("/{}", "x".repeat(1_400));
     for _ in 0..12 {
@@ -205,8 +199,7 @@ async fn many_begun_logins_do_not_pile_up_in_the_browser() {
 
 #[tokio::test]
 async fn a_login_that_fails_says_why_with_the_right_status() {
-    let world = World::new();
-    let node = world.node().await;
+    let (world, node) = World::with_node().await;
     let browser = Browser::new();
     let log_in = |code: &'static str| {
         let (browser, node) = (&browser, &node);
@@ -252,8 +245,7 @@ async fn a_login_that_fails_says_why_with_the_right_status() {
 
 #[tokio::test]
 async fn a_forged_attempt_leads_nowhere() {
-    let world = World::new();
-    let node = world.node().await;
+    let (_, node) = World::with_node().await;
     let browser = Browser::new();
     let now = Timestamp::now().as_micros();
     for next in [
@@ -277,8 +269,7 @@ async fn a_forged_attempt_leads_nowhere() {
 
 #[tokio::test]
 async fn a_head_request_begins_and_ends_nothing() {
-    let world = World::new();
-    let node = world.node().await;
+    let (world, node) = World::with_node().await;
     let browser = Browser::new();
     let state = browser.begin(&node, "/").await;
     let begun = browser.cookies(&node);
@@ -298,8 +289,7 @@ async fn a_head_request_begins_and_ends_nothing() {
 
 #[tokio::test]
 async fn an_attempt_that_was_not_made_here_takes_no_memory() {
-    let world = World::new();
-    let node = world.node().await;
+    let (world, node) = World::with_node().await;
     let (value, good) = made_up(World::SITE, Timestamp::now().as_micros(), "/");
     for state in [
         good[..8].to_owned(),

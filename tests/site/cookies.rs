@@ -231,8 +231,7 @@ async fn a_cookie_of_garbage_is_unauthenticated() {
 
 #[tokio::test]
 async fn the_session_store_has_the_digest_of_the_secret_alone() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::logged_in(&app, "12345").await;
     let cookie = jar.cookies["auth-9"].clone();
     let (id, secret) = cookie.split_once('.').unwrap();

@@ -6,10 +6,7 @@ use crate::support::{Browser, Jar, World, clock::MINUTE, jar::set_cookie};
 
 #[tokio::test]
 async fn a_route_that_never_asks_costs_nothing_and_one_that_asks_twice_pays_once() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
     let calls = || {
         (
             world.sessions.calls.swap(0, SeqCst),
@@ -28,8 +25,7 @@ async fn a_route_that_never_asks_costs_nothing_and_one_that_asks_twice_pays_once
 
 #[tokio::test]
 async fn a_visitor_who_never_logs_in_gets_no_session() {
-    let world = World::new();
-    let node = world.node().await;
+    let (world, node) = World::with_node().await;
     let browser = Browser::new();
     for path in ["/", "/public", "/account", "/members/one", "/button"] {
         browser.open(&node, path).await;

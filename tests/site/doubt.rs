@@ -8,7 +8,7 @@ use axum_clef::User as _;
 use serde_json::json;
 
 use crate::support::{
-    Browser, Jar, World,
+    Jar, World,
     clock::MINUTE,
     jar::notice,
     record::{change_login, login_in, put_login, put_text},
@@ -16,10 +16,7 @@ use crate::support::{
 
 #[tokio::test]
 async fn equal_stamps_are_out() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
     world.clock.freeze();
     assert_eq!(node.notice("token:12345").await, 200);
 
@@ -41,10 +38,7 @@ async fn equal_stamps_are_out() {
 
 #[tokio::test]
 async fn a_clock_that_steps_back_lets_no_login_outlive_a_logout() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
     world.clock.advance(-MINUTE);
     assert_eq!(node.notice("token:12345").await, 200);
     assert!(!browser.is_in(&node).await);
@@ -54,8 +48,7 @@ async fn a_clock_that_steps_back_lets_no_login_outlive_a_logout() {
 
 #[tokio::test]
 async fn a_record_that_lacks_a_field_or_has_a_broken_one_is_out() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::logged_in(&app, "12345").await;
     let record = world.sessions.last_saved();
     let fields = ["v", "for", "id", "user", "at", "auth_at", "secret", "seen"];
@@ -106,8 +99,7 @@ async fn a_record_that_lacks_a_field_or_has_a_broken_one_is_out() {
 /// A later version is written one release after it can be read.
 #[tokio::test]
 async fn a_record_of_a_later_version_is_out() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::logged_in(&app, "12345").await;
     for (version, is_in) in [(0, false), (2, false), (300, false), (-1, false), (1, true)] {
         change_login(&world.sessions, |login| {
@@ -120,8 +112,7 @@ async fn a_record_of_a_later_version_is_out() {
 
 #[tokio::test]
 async fn unknown_fields_survive_a_renewal() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::logged_in(&app, "12345").await;
     let mut record = world.sessions.last_saved();
     let mut login = login_in(&record);
@@ -143,10 +134,7 @@ async fn unknown_fields_survive_a_renewal() {
 
 #[tokio::test]
 async fn a_stamp_more_than_five_minutes_ahead_is_out() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
     world.clock.advance(-4 * MINUTE);
     assert!(browser.is_in(&node).await);
     world.clock.advance(-2 * MINUTE);
@@ -155,10 +143,7 @@ async fn a_stamp_more_than_five_minutes_ahead_is_out() {
 
 #[tokio::test]
 async fn an_unreadable_record_is_out_and_the_next_login_works() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
     world.sessions.unreadable.store(true, SeqCst);
     assert!(!browser.is_in(&node).await);
     browser.log_in(&node, "12345").await;
@@ -168,10 +153,7 @@ async fn an_unreadable_record_is_out_and_the_next_login_works() {
 
 #[tokio::test]
 async fn a_store_that_cannot_answer_is_503_and_leaves_the_login_alone() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
     let cookies = browser.cookies(&node);
 
     for failing in [
@@ -195,8 +177,7 @@ async fn a_store_that_cannot_answer_is_503_and_leaves_the_login_alone() {
 /// Without a socket, so that the time can be turned.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_is_one_that_cannot_answer() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let get = async |jar: &mut Jar, path: &str| {
         // Longer than every limit of ours.
         let answer = tokio::time::timeout(Duration::from_secs(60), jar.get(&app, path)).await;

@@ -31,8 +31,7 @@ fn count(number: &AtomicUsize) -> usize {
 
 #[tokio::test]
 async fn a_login_whose_client_hangs_up_is_written_and_leaves_the_browser_alone() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     for place in [
         &world.provider.during_exchange,
         &world.users.before_find,
@@ -121,8 +120,7 @@ async fn a_sign_out_whose_client_hangs_up_is_done() {
 
 #[tokio::test]
 async fn a_renewal_whose_client_hangs_up_is_written() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::logged_in(&app, "12345").await;
     let seen = || login_in(&world.sessions.last_saved())["seen"].clone();
     let before = seen();

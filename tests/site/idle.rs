@@ -164,8 +164,7 @@ async fn a_longer_lifetime_prolongs_no_login_that_has_an_end() {
 
 #[tokio::test]
 async fn a_renewal_that_fails_fails_no_request() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::logged_in(&app, "12345").await;
     world.clock.advance(2 * HOUR);
     world.sessions.saves_fail.store(true, SeqCst);
@@ -179,8 +178,7 @@ async fn a_renewal_that_fails_fails_no_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_hangs_holds_no_request_for_long() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::logged_in(&app, "12345").await;
     world.clock.advance(2 * HOUR);
     world.sessions.before_write.set();

@@ -306,8 +306,7 @@ async fn a_record_that_cannot_be_deleted_is_ended_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_answers_just_in_time_is_none_the_later_for_its_renewal() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let jar = Jar::logged_in(&app, "12345").await;
     world.clock.advance(120 * MINUTE);
     world.sessions.before_write.set();

@@ -14,10 +14,7 @@ use crate::support::{Browser, Jar, Node, World, jar};
 
 #[tokio::test]
 async fn a_logout_whose_store_fails_is_kept_until_it_holds() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
 
     world.users.failing.store(true, SeqCst);
     assert_eq!(node.notice("token:12345").await, 503);
@@ -37,8 +34,7 @@ async fn a_logout_whose_store_fails_is_kept_until_it_holds() {
 
 #[tokio::test]
 async fn a_pending_logout_refuses_no_other_user() {
-    let world = World::new();
-    let node = world.node().await;
+    let (world, node) = World::with_node().await;
     let (browser, other) = (Browser::new(), Browser::new());
     browser.log_in(&node, "12345").await;
     other.log_in(&node, "67890").await;
@@ -50,10 +46,7 @@ async fn a_pending_logout_refuses_no_other_user() {
 
 #[tokio::test]
 async fn a_notice_whose_provider_panics_can_come_again() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
     world.provider.panicking.store(true, SeqCst);
     assert_eq!(node.notice("token:12345").await, 503);
     world.provider.panicking.store(false, SeqCst);
@@ -81,10 +74,7 @@ async fn a_provider_that_hangs_is_given_up() {
 
 #[tokio::test]
 async fn a_login_while_a_logout_is_pending_is_refused() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
     // The store accepts no logout, but logins.
     world.users.log_out_panics.store(true, SeqCst);
     assert_eq!(node.notice("token:12345").await, 503);
@@ -101,10 +91,7 @@ async fn a_login_while_a_logout_is_pending_is_refused() {
 
 #[tokio::test]
 async fn a_sender_who_hangs_up_does_not_take_the_logout_along() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
 
     // Without a socket, so that the request ends here and now.
     world.provider.during_notice.set();
@@ -121,10 +108,7 @@ async fn a_sender_who_hangs_up_does_not_take_the_logout_along() {
 
 #[tokio::test]
 async fn a_notice_that_cannot_be_checked_tells_the_sender_to_come_back() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
     for broken in [&world.provider.down, &world.provider.misconfigured] {
         broken.store(true, SeqCst);
         let response = browser

@@ -104,8 +104,7 @@ async fn two_layers_of_one_site_with_other_cookies_do_not_mix_their_users() {
 
 #[tokio::test]
 async fn a_record_of_another_purpose_is_no_login() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::logged_in(&app, "12345").await;
     let contexts = [
         ("token http://127.0.0.1:9 auth-9", false),

@@ -133,8 +133,7 @@ const READERS: [(Headers<'_>, bool); 12] = [
 
 #[tokio::test]
 async fn a_person_is_redirected_to_the_login_and_a_script_is_not() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (_, app) = World::with_app();
     for (headers, is_person) in READERS {
         let mut jar = Jar::default();
         for method in [Method::GET, Method::HEAD] {
@@ -154,8 +153,7 @@ async fn a_person_is_redirected_to_the_login_and_a_script_is_not() {
 
 #[tokio::test]
 async fn a_script_that_comes_to_the_start_begins_no_login() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (_, app) = World::with_app();
     for (headers, is_person) in READERS {
         let mut jar = Jar::default();
         let path = "/clef/login?next=/account";
@@ -216,8 +214,7 @@ async fn a_login_after_a_script_leads_back_to_the_page_and_not_to_the_data() {
 
 #[tokio::test]
 async fn a_form_that_is_sent_after_the_login_has_ended_is_answered_by_a_page() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (_, app) = World::with_app();
     let forms: [(Headers<'_>, bool); 4] = [
         (&[("sec-fetch-mode", "navigate")], true),
         (&[("accept", BROWSER)], true),
@@ -246,8 +243,7 @@ async fn a_form_that_is_sent_after_the_login_has_ended_is_answered_by_a_page() {
 
 #[tokio::test]
 async fn a_person_is_shown_a_page_where_a_store_does_not_answer() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::logged_in(&app, "12345").await;
     world.users.failing.store(true, SeqCst);
     for (headers, is_person) in READERS {
@@ -320,8 +316,7 @@ async fn a_browser_with_a_sealed_login_and_thirty_starts_sends_less_than_8_kb() 
 
 #[tokio::test]
 async fn a_cookie_that_is_not_ascii_hides_no_attempt() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (_, app) = World::with_app();
     for odd in ["city=Zürich; ".as_bytes(), b"name=Andr\xe9; ", b"\xff; "] {
         let mut jar = Jar::default();
         jar.around.0 = odd.to_vec();
@@ -336,8 +331,7 @@ async fn a_cookie_that_is_not_ascii_hides_no_attempt() {
 
 #[tokio::test]
 async fn a_form_starts_a_login_by_a_page_that_goes_on() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (_, app) = World::with_app();
     let form = |body: &'static str, headers: Headers<'static>| {
         let app = app.clone();
         async move {

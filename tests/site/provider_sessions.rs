@@ -86,8 +86,7 @@ async fn a_notice_of_a_session_ends_the_logins_that_carry_none() {
 
 #[tokio::test]
 async fn a_session_that_ends_in_the_middle_of_a_login_refuses_it() {
-    let world = World::new();
-    let node = world.node().await;
+    let (world, node) = World::with_node().await;
     for (code, status) in [("code:12345:sid:abc", 403), ("code:12345:sid:xyz", 303)] {
         let browser = Browser::new();
         let state = browser.begin(&node, "/account").await;
@@ -146,8 +145,7 @@ async fn a_store_without_revocations_logs_the_whole_user_out() {
 
 #[tokio::test]
 async fn a_session_whose_end_is_pending_is_refused_and_no_other() {
-    let world = World::new();
-    let node = world.node().await;
+    let (world, node) = World::with_node().await;
     let laptop = logged_in(&node, "12345:sid:abc").await;
     let phone = logged_in(&node, "12345:sid:xyz").await;
     let other = logged_in(&node, "67890").await;
@@ -177,8 +175,7 @@ async fn a_session_whose_end_is_pending_is_refused_and_no_other() {
 /// A login carries the issuer of its subject alone, so no logout of the session would find it.
 #[tokio::test]
 async fn a_session_of_another_issuer_than_the_subjects_is_no_login() {
-    let world = World::new();
-    let node = world.node().await;
+    let (_, node) = World::with_node().await;
     let browser = Browser::new();
     let state = browser.begin(&node, "/account").await;
     let response = browser.come_back(&node, "code:12345:elsewhere:abc", &state);

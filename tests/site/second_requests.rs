@@ -128,8 +128,7 @@ async fn an_exchange_is_shared_for_ten_seconds_and_not_repeated_after_it() {
 
 #[tokio::test]
 async fn the_same_state_with_another_code_shares_nothing() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let jar = Jar::default();
     let mut first = jar.clone();
     let callback = first.begin(&app, "12345").await;
@@ -180,8 +179,7 @@ async fn a_browser_that_signs_out_is_as_it_was_before() {
 
 #[tokio::test]
 async fn an_exchange_that_fails_has_failed_for_both_and_is_not_repeated() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::default();
     let callback = jar.begin(&app, "12345").await;
     let mut second = jar.clone();
@@ -195,8 +193,7 @@ async fn an_exchange_that_fails_has_failed_for_both_and_is_not_repeated() {
 
 #[tokio::test]
 async fn a_state_is_shared_by_eight_requests_at_the_most() {
-    let world = World::new();
-    let app = world.app(&world.layer());
+    let (world, app) = World::with_app();
     let mut jar = Jar::default();
     let callback = jar.begin(&app, "12345").await;
     let mut begun = 0;

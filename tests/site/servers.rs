@@ -15,7 +15,10 @@ use tower_sessions_redis_store::{
 
 use test_support::Database;
 
-use crate::support::{Browser, Node, TestSessions, World};
+use crate::{
+    revoked,
+    support::{Browser, Node, TestSessions, World},
+};
 
 /// Connections to Redis, as one node has them.
 async fn redis() -> Pool {
@@ -53,30 +56,7 @@ async fn two_nodes(world: &World, database: &Database) -> (Node, Node) {
 async fn a_logout_told_to_one_node_holds_at_the_other() {
     let (world, database) = (World::new(), Database::create().await);
     let (here, there) = two_nodes(&world, &database).await;
-    let (phone, laptop, other) = (Browser::new(), Browser::new(), Browser::new());
-    phone.log_in(&here, "12345").await;
-    laptop.log_in(&there, "12345").await;
-    other.log_in(&there, "67890").await;
-    for node in [&here, &there] {
-        for browser in [&phone, &laptop, &other] {
-            assert!(browser.is_in(node).await);
-        }
-    }
-
-    assert_eq!(here.notice("token:12345").await, 200);
-
-    for node in [&here, &there] {
-        assert!(!phone.is_in(node).await);
-        assert!(!laptop.is_in(node).await);
-        assert!(other.is_in(node).await, "another user is untouched");
-    }
-    phone.log_in(&there, "12345").await;
-    assert!(phone.is_in(&here).await, "a new login works at once");
-    assert!(!laptop.is_in(&here).await);
-    let response = phone.post(&here, "/auth/sign-out").send().await.unwrap();
-    assert_eq!(response.status(), 303);
-    assert!(!phone.is_in(&there).await);
-    assert_eq!(there.notice("token:nobody").await, 404);
+    revoked::a_notice_ends_every_login_from_before(&here, &there).await;
 }
 
 #[tokio::test]
@@ -84,21 +64,7 @@ async fn a_logout_told_to_one_node_holds_at_the_other() {
 async fn a_logout_in_the_middle_of_a_login_refuses_it() {
     let (world, database) = (World::new(), Database::create().await);
     let (here, there) = two_nodes(&world, &database).await;
-    let browser = Browser::new();
-    browser.log_in(&here, "12345").await;
-
-    let state = browser.begin(&here, "/").await;
-    world.provider.during_exchange.set();
-    let callback = browser.come_back(&here, "code:12345", &state);
-    let notice = async {
-        world.provider.during_exchange.reached().await;
-        let status = there.notice("token:12345").await;
-        world.provider.during_exchange.go();
-        status
-    };
-    let (response, status) = tokio::join!(callback, notice);
-    assert_eq!((response.status().as_u16(), status), (403, 200));
-    assert!(!browser.is_in(&here).await);
+    revoked::a_notice_refuses_a_login_under_way(&world, &here, &there).await;
 }
 
 #[tokio::test]
@@ -112,10 +78,8 @@ async fn a_renewal_in_flight_brings_nothing_back() {
         copy.set_cookie(&here, &browser.cookies(&here));
         // A twentieth of the idle time, after which a renewal is due.
         tokio::time::sleep(Duration::from_millis(3_100)).await;
-        world.sessions.before_write.set();
         let in_flight = browser.get(&there, "/account").send();
         let end = async {
-            world.sessions.before_write.reached().await;
             let status = match ending {
                 "notice" => here.notice("token:12345").await,
                 _ => {
@@ -123,10 +87,9 @@ async fn a_renewal_in_flight_brings_nothing_back() {
                     response.unwrap().status().as_u16()
                 }
             };
-            world.sessions.before_write.go();
             status
         };
-        let (response, ended) = tokio::join!(in_flight, end);
+        let (response, ended) = world.sessions.before_write.during(in_flight, end).await;
         assert_eq!(response.unwrap().status(), 200, "{ending}");
         assert!([200, 303].contains(&ended), "{ending}: {ended}");
         for node in [&here, &there] {

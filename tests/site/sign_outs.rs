@@ -117,8 +117,7 @@ async fn the_origin_cannot_be_checked_outside_of_the_layer() {
 
 #[tokio::test]
 async fn signing_out_ends_this_device_and_no_other() {
-    let world = World::new();
-    let node = world.node().await;
+    let (_, node) = World::with_node().await;
     let (here, there) = (Browser::new(), Browser::new());
     here.log_in(&node, "12345").await;
     there.log_in(&node, "12345").await;
@@ -153,10 +152,7 @@ async fn signing_out_ends_this_device_and_no_other() {
 
 #[tokio::test]
 async fn signing_out_while_the_store_is_down_still_ends_this_browser() {
-    let world = World::new();
-    let node = world.node().await;
-    let browser = Browser::new();
-    browser.log_in(&node, "12345").await;
+    let (world, node, browser) = World::logged_in("12345").await;
     world.sessions.failing.store(true, SeqCst);
     let response = browser.post(&node, "/auth/sign-out").send().await.unwrap();
     assert_eq!(response.status(), 503);

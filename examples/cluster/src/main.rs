@@ -32,7 +32,6 @@ use std::{
 };
 
 use axum_clef::BoxError;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::{databases::Databases, load::Load, node::Node};
 
@@ -58,19 +57,7 @@ enum Event {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.from_env_lossy())
-        .with_writer(std::io::stderr)
-        .init();
-    match run().await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("Error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    test_support::run_program(run()).await
 }
 
 /// Whether everything was as it must be.

@@ -39,7 +39,6 @@ use std::{
 };
 
 use axum_clef::BoxError;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::{database::Database, memory::Memory, settings::Settings, soak::Soak};
 
@@ -48,19 +47,7 @@ const PROGRESS: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.from_env_lossy())
-        .with_writer(std::io::stderr)
-        .init();
-    match run().await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("Error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    test_support::run_program(run()).await
 }
 
 /// Whether everything was as it must be.

@@ -12,6 +12,6 @@ pub mod log {
 pub use self::{
     browser::{Browser, location, query},
     keys::{EC, ED, OTHER_RSA, RSA, SigningKey, mac, unsigned},
-    provider::{CLIENT_ID, CLIENT_SECRET, OpenIdProvider, Person},
+    provider::{ALEX, CLIENT_ID, CLIENT_SECRET, OpenIdProvider, Person},
     site::{Heard, Node, Site},
 };

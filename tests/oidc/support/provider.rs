@@ -41,6 +41,11 @@ pub struct Person {
     pub session: &'static str,
 }
 
+pub const ALEX: Person = Person {
+    subject: "alex",
+    session: "session-1",
+};
+
 /// An OpenID provider on loopback. What it says and does can be changed at any time.
 #[derive(Clone)]
 pub struct OpenIdProvider {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use test_support::{TestUsers, World};
 use tower_sessions::MemoryStore;
 
-use super::OpenIdProvider;
+use super::{Browser, OpenIdProvider, Person};
 
 /// What the nodes of a site share.
 #[derive(Clone)]
@@ -41,6 +41,21 @@ impl Site {
 
     pub async fn start() -> Self {
         Self::at(OpenIdProvider::start().await)
+    }
+
+    /// A site with one node.
+    pub async fn with_node() -> (Self, Node) {
+        let site = Self::start().await;
+        let node = site.node().await;
+        (site, node)
+    }
+
+    /// The same, and a browser in which this person is logged in.
+    pub async fn logged_in(person: Person) -> (Self, Node, Browser) {
+        let (site, node) = Self::with_node().await;
+        let browser = Browser::new();
+        browser.log_in(&node, &site.provider, person).await;
+        (site, node, browser)
     }
 
     pub fn at(provider: OpenIdProvider) -> Self {

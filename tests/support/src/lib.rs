@@ -15,6 +15,7 @@ mod live_page;
 pub mod log;
 mod node;
 mod pause;
+mod program;
 mod provider;
 pub mod record;
 mod session_store;
@@ -37,6 +38,7 @@ pub use self::{
     live_page::LivePage,
     node::{Node, World},
     pause::{Hold, Holds, Pause, settle},
+    program::run_program,
     provider::{Asked, ISSUER, OTHER_ISSUER, ScriptedProvider, refused},
     session_store::{HookedSessions, SessionFlags, TestSessions},
     user_store::{HookedUsers, TestUsers, UserFlags},

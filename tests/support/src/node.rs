@@ -14,7 +14,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tower_sessions::MemoryStore;
 
 use crate::{
-    Hook, HookedUsers, Pause, ScriptedProvider, TestClock, TestSessions, TestUsers, browser::Served,
+    Browser, Hook, HookedUsers, Pause, ScriptedProvider, TestClock, TestSessions, TestUsers,
+    browser::Served,
 };
 
 /// Everything that the nodes of one site share.
@@ -54,6 +55,28 @@ impl World {
             provider: ScriptedProvider::default(),
             slow: Pause::default(),
         }
+    }
+
+    /// A site with one node over loopback.
+    pub async fn with_node() -> (Self, Node) {
+        let world = Self::new();
+        let node = world.node().await;
+        (world, node)
+    }
+
+    /// The same, and a browser in which this person is logged in.
+    pub async fn logged_in(person: &str) -> (Self, Node, Browser) {
+        let (world, node) = Self::with_node().await;
+        let browser = Browser::new();
+        browser.log_in(&node, person).await;
+        (world, node, browser)
+    }
+
+    /// A site with one node without a socket.
+    pub fn with_app() -> (Self, Router) {
+        let world = Self::new();
+        let app = world.app(&world.layer());
+        (world, app)
     }
 
     /// The site's address as a load balancer would have it: the same for all nodes.

@@ -35,6 +35,22 @@ impl Pause {
         self.go.notify_one();
     }
 
+    /// Holds the call that a request makes here while something else happens. Returns the outputs
+    /// of both.
+    pub async fn during<R, M>(
+        &self,
+        request: impl Future<Output = R>,
+        meanwhile: impl Future<Output = M>,
+    ) -> (R, M) {
+        self.set();
+        tokio::join!(request, async {
+            self.reached().await;
+            let happened = meanwhile.await;
+            self.go();
+            happened
+        })
+    }
+
     /// The place itself.
     pub async fn here(&self) {
         if self.on.swap(false, SeqCst) {
