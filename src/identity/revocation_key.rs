@@ -179,6 +179,9 @@ pub enum LogoutScope {
         /// does not keep revocations.
         person: Option<Subject>,
     },
+    /// The logins of one session at the provider, and all logins of the user whose session it is, if
+    /// the user store [notes sessions](crate::IdentityStore::notes_sessions).
+    SessionUser(ProviderSession),
 }
 
 impl LogoutScope {
@@ -191,7 +194,7 @@ impl LogoutScope {
     pub fn issuer(&self) -> &str {
         match self {
             Self::Person(person) => person.issuer(),
-            Self::Session { session, .. } => session.issuer(),
+            Self::Session { session, .. } | Self::SessionUser(session) => session.issuer(),
         }
     }
 }

@@ -158,7 +158,8 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         for mounted in &self.providers {
             let callback_url = site.url(mounted.paths.callback());
             let logout_url = site.url(mounted.paths.logout());
-            let site = ProviderSite::new(&callback_url, &logout_url);
+            let site = ProviderSite::new(&callback_url, &logout_url)
+                .with_noted_sessions(mounted.identities.notes_sessions());
             let checked = mounted.provider.check_site(&site);
             checked.map_err(|error| BuildError::Provider {
                 provider: mounted.provider.name().to_owned(),

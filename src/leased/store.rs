@@ -22,8 +22,8 @@ use super::{
     message::NewsMessage,
 };
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
-    Timestamp, User as _, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
+    Subject, Timestamp, User as _, UserStore,
     time_limit::within,
     users::{Leases, LogoutKey, LogoutNews, Sealed},
 };
@@ -426,6 +426,23 @@ impl<S: IdentityStore> IdentityStore for Leased<S> {
             .for_each(|key| self.generations().invalidate(key));
         self.wait_for_all_nodes(&keys, written_at).await;
         Ok(ids)
+    }
+
+    fn notes_sessions(&self) -> bool {
+        self.store.notes_sessions()
+    }
+
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result<(), BoxError> {
+        self.store.note_session(session, user_id, keep_until).await
+    }
+
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
+        self.store.session_user(session).await
     }
 }
 

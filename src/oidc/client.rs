@@ -236,8 +236,10 @@ impl Oidc {
 
     /// Ends all logins of the user when one of their sessions at the provider ends.
     ///
-    /// This needs a `sub` in the logout token: one with a `sid` alone ends the logins of that session
-    /// only, which `build` warns of. Defaults to ending the logins of that session only.
+    /// For a logout token without `sub`, this needs a user store that [notes
+    /// sessions](crate::IdentityStore::notes_sessions), as those in memory and SQLite do; with another
+    /// one, it ends the logins of that session only, which `build` warns of. A session of a login from
+    /// before this was set is not noted. Defaults to ending the logins of that session only.
     #[must_use]
     pub fn log_out_whole_person(mut self) -> Self {
         self.settings.logs_out_all_sessions = true;

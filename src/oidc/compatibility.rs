@@ -44,10 +44,11 @@ pub(super) fn advice(oidc: &Oidc, metadata: &Metadata, site: &ProviderSite<'_>) 
                 .to_owned(),
         );
     }
-    if settings.logs_out_all_sessions {
+    if settings.logs_out_all_sessions && !site.notes_sessions {
         advice.push(
             "a logout token without `sub` ends the logins of one session only, also with \
-             `Oidc::log_out_whole_person`; check that the provider's logout tokens have a `sub`"
+             `Oidc::log_out_whole_person`: the user store does not note sessions; implement \
+             `IdentityStore::notes_sessions`, or check that the provider's logout tokens have a `sub`"
                 .to_owned(),
         );
     }

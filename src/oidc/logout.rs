@@ -56,6 +56,9 @@ pub(super) fn read_token(
     let scope = match (person, session) {
         (Some(person), None) => LogoutScope::Person(person),
         (Some(person), Some(_)) if settings.logs_out_all_sessions => LogoutScope::Person(person),
+        (None, Some(session)) if settings.logs_out_all_sessions => {
+            LogoutScope::SessionUser(session)
+        }
         (person, Some(session)) => LogoutScope::session(session, person),
         (None, None) => return Err(TokenError::NoSubject),
     };

@@ -146,6 +146,10 @@ impl Provider for Oidc {
         true
     }
 
+    fn logs_out_session_users(&self) -> bool {
+        self.settings.logs_out_all_sessions
+    }
+
     fn check_site(&self, site: &ProviderSite<'_>) -> Result<(), ProviderError> {
         let Some(metadata) = self.remote.known_metadata() else {
             return Ok(());

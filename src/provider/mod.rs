@@ -89,6 +89,13 @@ pub trait Provider: Send + Sync + 'static {
         false
     }
 
+    /// Whether a notice that names only a session ends all logins of its user
+    /// ([`LogoutScope::SessionUser`]). Defaults to `false`. With `true`, a login notes whose session
+    /// it is, if the user store [can](crate::IdentityStore::notes_sessions).
+    fn logs_out_session_users(&self) -> bool {
+        false
+    }
+
     /// Compares the settings of this provider with the site and with what is known of the service.
     /// Defaults to `Ok`.
     ///
@@ -167,14 +174,24 @@ pub struct ProviderSite<'a> {
     pub callback_url: &'a Url,
     /// The absolute URL that receives logout notices.
     pub logout_url: &'a Url,
+    /// Whether the user store [notes sessions](crate::IdentityStore::notes_sessions).
+    pub notes_sessions: bool,
 }
 
 impl<'a> ProviderSite<'a> {
-    /// Creates a site with these URLs.
+    /// Creates a site with these URLs, whose user store notes no sessions.
     pub fn new(callback_url: &'a Url, logout_url: &'a Url) -> Self {
         Self {
             callback_url,
             logout_url,
+            notes_sessions: false,
         }
+    }
+
+    /// Sets whether the user store notes sessions.
+    #[must_use]
+    pub fn with_noted_sessions(mut self, notes_sessions: bool) -> Self {
+        self.notes_sessions = notes_sessions;
+        self
     }
 }

@@ -12,7 +12,7 @@ use super::{
     write,
 };
 use crate::{
-    LoginId, LogoutScope, RevocationKey, Subject, Timestamp,
+    LoginId, LogoutScope, ProviderSession, RevocationKey, Subject, Timestamp,
     users::{AnyIdentityStore, AnyUserStore, LogoutKey},
 };
 
@@ -77,6 +77,9 @@ impl Permit {
             }
             Logout::Provider(LogoutScope::Person(subject)) => {
                 log_out_subject(queue, stores, subject, ended).await
+            }
+            Logout::Provider(LogoutScope::SessionUser(session)) => {
+                log_out_session_user(queue, stores, session, ended).await
             }
             Logout::Provider(LogoutScope::Session { session, person }) => {
                 if stores.users.keeps_revocations() {
@@ -161,6 +164,29 @@ async fn log_out_subject(
         None => WriteOutcome::LoggedOut,
         Some(Ok(users)) => written(&users),
         Some(Err(_)) => WriteOutcome::UnknownUser,
+    }
+}
+
+/// Ends the logins of a session, and then all of its user: so a login in the session that is in
+/// progress meanwhile has noted its user, or is revoked.
+async fn log_out_session_user(
+    queue: &LogoutQueue,
+    stores: &Stores,
+    session: &ProviderSession,
+    ended: impl Fn(&LogoutKey),
+) -> WriteOutcome {
+    let mut outcome = WriteOutcome::SessionsNotKept;
+    if stores.users.keeps_revocations() {
+        let key = RevocationKey::Session(session.clone());
+        let pending = vec![(queue.enter(LogoutKey::Revocation(key.clone())), key)];
+        outcome = revoke(queue, stores, pending, None, &ended).await;
+    }
+    let Some(identities) = &stores.identities else {
+        return outcome;
+    };
+    match write::session_user(queue.failures(), identities, session).await {
+        Some(id) => log_out_user(queue, stores, &id, ended).await,
+        None => outcome,
     }
 }
 

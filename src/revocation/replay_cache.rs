@@ -123,6 +123,7 @@ impl NoticeGuard {
         let (person, session) = match scope {
             LogoutScope::Person(person) => (Some(person), None),
             LogoutScope::Session { session, person } => (person.as_ref(), Some(session)),
+            LogoutScope::SessionUser(session) => (None, Some(session)),
         };
         let name = digest(&[
             webhook,

@@ -48,6 +48,19 @@ pub(super) async fn subject(
     .await
 }
 
+/// Finds the user whose session at a provider it is.
+pub(super) async fn session_user(
+    failures: &LogLimit<()>,
+    identities: &Arc<dyn AnyIdentityStore>,
+    session: &ProviderSession,
+) -> Option<String> {
+    until_written(failures, ATTEMPT_LIMIT, || {
+        let (identities, session) = (Arc::clone(identities), session.clone());
+        async move { identities.session_user(&session).await }
+    })
+    .await
+}
+
 /// Writes revocations, which are kept for 31 days unless `keep_until` says otherwise.
 pub(super) async fn revoke(
     failures: &LogLimit<()>,

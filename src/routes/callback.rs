@@ -19,9 +19,10 @@ use super::{
     state::{EXCHANGE_LIMIT, RouteState, with_next},
 };
 use crate::{
-    LoginId, Timestamp,
+    LoginId, ProviderSession, Timestamp,
     auth::{
-        LoginError, RequestAuth, ReturnedAttempt, ReturnedStage, VerifiedLogin, is_speculative,
+        LoginError, MountedProvider, RequestAuth, ReturnedAttempt, ReturnedStage, VerifiedLogin,
+        is_speculative,
     },
     provider::{CodeExchange, LoginSecret, ProviderLogin},
     revocation::AdmissionPermit,
@@ -223,6 +224,7 @@ impl CodeLogin<'_> {
             .await
             .map_err(Reason::store)?
             .ok_or_else(|| Reason::from(LoginError::TurnedAway))?;
+        note_session(route, &proven, &user_id, logged_in_at).await?;
         let hint = proven.sign_out_hint.take();
         let names_sessions = route.mounted.provider.names_sessions();
         let user = ProvenUser::new(user_id, logged_in_at, proven, names_sessions);
@@ -247,6 +249,29 @@ impl CodeLogin<'_> {
         }
         Ok(proven)
     }
+}
+
+/// Notes whose session at the provider it is, if a notice about it ends all logins of its user.
+async fn note_session(
+    route: &RouteState,
+    proven: &ProviderLogin,
+    user_id: &str,
+    logged_in_at: Timestamp,
+) -> Result<(), Reason> {
+    let MountedProvider {
+        provider,
+        identities,
+        ..
+    } = &route.mounted;
+    let (Some(session), true) = (&proven.session, provider.logs_out_session_users()) else {
+        return Ok(());
+    };
+    if !identities.notes_sessions() {
+        return Ok(());
+    }
+    let keep_until = logged_in_at.after(ProviderSession::KEPT);
+    let noted = identities.note_session(session, user_id, keep_until);
+    within(STORE_LIMIT, noted).await.map_err(Reason::store)
 }
 
 /// Begins one of the logins of a user whose code was exchanged.

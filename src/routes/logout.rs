@@ -183,6 +183,12 @@ impl Notice {
                     LogoutScope::Person(subject) => {
                         tracing::info!(?subject, "logged out everywhere");
                     }
+                    LogoutScope::SessionUser(session) => {
+                        tracing::info!(
+                            ?session,
+                            "the user of a session at the provider is logged out"
+                        );
+                    }
                     LogoutScope::Session { session, person } => {
                         tracing::info!(?session, ?person, "a session at the provider has ended");
                     }

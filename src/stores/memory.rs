@@ -8,11 +8,11 @@ use std::{
 
 use super::{Account, Clock};
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
-    Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
+    Subject, Timestamp, UserStore,
 };
 
-/// The fewest revocations at which old ones are removed.
+/// The fewest revocations or sessions at which old ones are removed.
 const CLEANUP: usize = 1_024;
 
 /// A user store in the memory of this process, for tests.
@@ -49,6 +49,10 @@ struct Accounts {
     revocations: HashMap<RevocationKey, Revocation>,
     /// The number of revocations at which old ones are removed.
     cleanup_at: usize,
+    /// The users of sessions at providers, and until when they are kept.
+    sessions: HashMap<ProviderSession, (String, Timestamp)>,
+    /// The number of sessions at which old ones are removed.
+    session_cleanup_at: usize,
     /// The latest login of any user: a revocation may end any of them.
     last_login_at: Option<Timestamp>,
 }
@@ -198,6 +202,32 @@ impl IdentityStore for MemoryUserStore {
         };
         self.log_out(&id).await?;
         Ok(vec![id])
+    }
+
+    fn notes_sessions(&self) -> bool {
+        true
+    }
+
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result<(), BoxError> {
+        let accounts = &mut *self.accounts();
+        if accounts.sessions.len() >= accounts.session_cleanup_at {
+            let now = (self.clock)();
+            accounts.sessions.retain(|_, (_, kept)| *kept >= now);
+            accounts.session_cleanup_at = CLEANUP.max(2 * accounts.sessions.len());
+        }
+        let noted = (user_id.to_owned(), keep_until);
+        accounts.sessions.insert(session.clone(), noted);
+        Ok(())
+    }
+
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
+        let accounts = self.accounts();
+        Ok(accounts.sessions.get(session).map(|(id, _)| id.clone()))
     }
 }
 

@@ -9,6 +9,8 @@ mod memory;
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_sessions;
 
 use std::{fmt, sync::Arc};
 

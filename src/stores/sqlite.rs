@@ -1,4 +1,4 @@
-//! Users in SQLite: one table for users, one for revocations, one transaction per method.
+//! Users in SQLite: a table each for users, revocations and sessions, one transaction per method.
 //!
 //! It is also the example for a store over an application's own tables.
 
@@ -24,10 +24,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Account, Clock, read_account, read_id, read_timestamp};
+use super::{Account, Clock, read_account, read_id, read_timestamp, sqlite_sessions};
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
-    Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
+    Subject, Timestamp, UserStore,
 };
 
 /// How long to wait for a connection from the pool.
@@ -167,7 +167,8 @@ const LATEST: &str = "
 /// How far a clock may have been set back between two runs.
 const MOST_SET_BACK: Duration = Duration::from_secs(60 * 60);
 
-/// A user store in SQLite, with the tables `clef_users` and `clef_revocations`.
+/// A user store in SQLite, with the tables `clef_users`, `clef_revocations` and
+/// `clef_sessions`.
 ///
 /// Several processes on one machine can share a database, since they share the clock.
 ///
@@ -230,7 +231,11 @@ impl SqliteUserStore {
     /// Returns a [`sqlx::Error`] if the tables cannot be created: the database is read-only, or
     /// older than SQLite 3.37.
     pub async fn new(pool: SqlitePool) -> Result<Self, sqlx::Error> {
-        for statement in [USERS, REVOCATIONS].into_iter().chain(INDEXES) {
+        for statement in [USERS, REVOCATIONS]
+            .into_iter()
+            .chain(INDEXES)
+            .chain(sqlite_sessions::TABLE)
+        {
             sqlx::query(statement).execute(&pool).await?;
         }
         let latest: Option<i64> = sqlx::query(LATEST)
@@ -408,6 +413,28 @@ impl IdentityStore for SqliteUserStore {
         let row = self.write(log_out).await?;
         let id: Option<i64> = row.map(|row| row.try_get("id")).transpose()?;
         Ok(id.iter().map(i64::to_string).collect())
+    }
+
+    fn notes_sessions(&self) -> bool {
+        true
+    }
+
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result<(), BoxError> {
+        let _turn = turn(&self.logging_in).await?;
+        let (_guard, mut transaction) = self.begin_write().await?;
+        let now = self.time();
+        sqlite_sessions::note(&mut transaction, session, user_id, keep_until, now).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
+        Ok(sqlite_sessions::user(&self.pool, session).await?)
     }
 }
 

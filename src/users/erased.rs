@@ -16,7 +16,7 @@ use super::{
     IdentityStore, LoginCheck, LoginReference, User, UserStore,
     leases::{Leases, Sealed},
 };
-use crate::{BoxError, Profile, RevocationKey, Subject, Timestamp};
+use crate::{BoxError, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
 
 /// A user of any type, so that the layer, the routes and the check need no type parameter.
 #[derive(Clone)]
@@ -63,6 +63,14 @@ pub(crate) trait AnyIdentityStore: Send + Sync + 'static {
     /// The id of the user.
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<String>, BoxError>;
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError>;
+    fn notes_sessions(&self) -> bool;
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result<(), BoxError>;
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError>;
 }
 
 #[async_trait]
@@ -122,5 +130,22 @@ impl<S: IdentityStore> AnyIdentityStore for S {
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
         IdentityStore::log_out_subject(self, subject).await
+    }
+
+    fn notes_sessions(&self) -> bool {
+        IdentityStore::notes_sessions(self)
+    }
+
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result<(), BoxError> {
+        IdentityStore::note_session(self, session, user_id, keep_until).await
+    }
+
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
+        IdentityStore::session_user(self, session).await
     }
 }

@@ -6,7 +6,7 @@ use super::{
     LoginCheck, LoginReference, User,
     leases::{Leases, Sealed},
 };
-use crate::{BoxError, Profile, RevocationKey, Subject, Timestamp};
+use crate::{BoxError, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
 
 /// Where an application keeps its users.
 ///
@@ -279,6 +279,46 @@ pub trait IdentityStore: UserStore {
         &self,
         subject: &Subject,
     ) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send;
+
+    /// Whether this store notes whose session at a provider it is. Defaults to `false`.
+    ///
+    /// With `true`, implement [`note_session`](Self::note_session) and
+    /// [`session_user`](Self::session_user). A provider that ends all logins of a user, such as one
+    /// with `Oidc::log_out_whole_person`, then does so for a notice that names only a session.
+    fn notes_sessions(&self) -> bool {
+        false
+    }
+
+    /// Notes that a session at a provider is of this user, until `keep_until` at the least. The last
+    /// user of a session counts.
+    ///
+    /// It is called before a login in the session is recorded.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. The login fails with 503.
+    fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send {
+        let _ = (session, user_id, keep_until);
+        async { Ok(()) }
+    }
+
+    /// The id of the user whose session it is. `None` if none is noted.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. It is asked again, and the logout waits.
+    fn session_user(
+        &self,
+        session: &ProviderSession,
+    ) -> impl Future<Output = Result<Option<String>, BoxError>> + Send {
+        let _ = session;
+        async { Ok(None) }
+    }
 }
 
 /// An application can keep one handle of a shared store and pass the other to the layer.
@@ -332,5 +372,22 @@ impl<S: IdentityStore> IdentityStore for Arc<S> {
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
         IdentityStore::log_out_subject(&**self, subject).await
+    }
+
+    fn notes_sessions(&self) -> bool {
+        (**self).notes_sessions()
+    }
+
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result<(), BoxError> {
+        (**self).note_session(session, user_id, keep_until).await
+    }
+
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
+        (**self).session_user(session).await
     }
 }

@@ -168,3 +168,19 @@ async fn a_repeated_parameter_is_refused_and_keeps_next() {
     let response = Browser::new().come_back(&node, &many).await;
     assert_eq!(response.status(), 400);
 }
+
+#[tokio::test]
+async fn an_empty_error_beside_a_code_is_none() {
+    let site = Site::start().await;
+    let node = site.node().await;
+    let browser = Browser::new();
+    let url = browser.begin(&node).await;
+    let code = site.provider.approve(&url, ALEX);
+    let parameters = [
+        ("error", ""),
+        ("code", &code),
+        ("state", &query(&url)["state"]),
+        ("iss", &site.provider.issuer),
+    ];
+    assert_eq!(browser.come_back(&node, &parameters).await.status(), 303);
+}

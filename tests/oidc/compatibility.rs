@@ -121,16 +121,19 @@ async fn the_keys_are_known_before_the_first_notice() {
 }
 
 #[tokio::test]
-async fn the_whole_person_needs_a_sub_and_build_says_so() {
-    let provider = OpenIdProvider::start().await;
-    provider.script().metadata = json!({ "backchannel_logout_supported": true });
-    let client = discover(&provider).await.log_out_whole_person();
+async fn build_says_when_the_store_notes_no_sessions_for_the_whole_person() {
+    let site = Site::start().await;
+    site.provider.script().metadata = json!({ "backchannel_logout_supported": true });
+    let client = discover(&site.provider).await.log_out_whole_person();
     log::listen();
-    assert!(build(client).is_ok());
+    assert!(build(client.clone()).is_ok());
+    assert_eq!(log::events("WARN"), [""; 0], "users in memory note them");
+    // The store of the other tests does not.
+    drop(site.node_with(client).await);
     let events = log::events("WARN");
     assert_eq!(events.len(), 1, "{events:?}");
     assert!(
-        events[0].contains("`Oidc::log_out_whole_person`"),
+        events[0].contains("`IdentityStore::notes_sessions`"),
         "{events:?}"
     );
 }
