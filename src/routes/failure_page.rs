@@ -1,7 +1,7 @@
 //! The response to a failed login or sign-out.
 
 use axum::{
-    http::{HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
 use maud::html;
@@ -11,7 +11,7 @@ use super::{
     state::{ClientEvent, RouteState, RoutesState, login_path},
 };
 use crate::{
-    auth::MountedProvider,
+    auth::{MountedProvider, is_scripted, problem},
     page::{NO_SCRIPT, page},
     site::ReturnPath,
 };
@@ -23,16 +23,20 @@ pub(super) fn failure_response(
     reason: Reason,
     next: Option<&ReturnPath>,
 ) -> Response {
-    respond(&route.shared, Some(&route.mounted), reason, next)
+    respond(&route.shared, Some(&route.mounted), reason, next, false)
 }
 
-/// Logs and renders a failure of a route that belongs to no provider.
-pub(super) fn shared_failure(shared: &RoutesState, reason: Reason) -> Response {
+/// Logs and renders a failure of a route that belongs to no provider, for a person or a script.
+pub(super) fn shared_failure(
+    shared: &RoutesState,
+    reason: Reason,
+    headers: &HeaderMap,
+) -> Response {
     let mounted = match &shared.auth.providers[..] {
         [only] => Some(only),
         _ => None,
     };
-    respond(shared, mounted, reason, None)
+    respond(shared, mounted, reason, None, is_scripted(headers))
 }
 
 fn respond(
@@ -40,6 +44,7 @@ fn respond(
     mounted: Option<&MountedProvider>,
     Reason { kind, source }: Reason,
     next: Option<&ReturnPath>,
+    is_scripted: bool,
 ) -> Response {
     let site = shared.site();
     let next = next.cloned().unwrap_or_else(|| ReturnPath::front(site));
@@ -58,6 +63,7 @@ fn respond(
     }
     let mut response = match &shared.settings.render_failure {
         Some(render) => render(&failure),
+        None if is_scripted => problem(failure.status(), &failure.to_string(), None),
         None => failure_page(&failure),
     };
     if kind.can_be_repeated() {

@@ -51,7 +51,7 @@ pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -
     }
     let request = match shared.request_auth(&parts) {
         Ok(request) => request,
-        Err(reason) => return shared_failure(&shared, reason),
+        Err(reason) => return shared_failure(&shared, reason, &parts.headers),
     };
     // An open page does not count as activity.
     request.set_passive();

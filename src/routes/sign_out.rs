@@ -44,7 +44,7 @@ pub(super) async fn sign_out(State(shared): State<Arc<RoutesState>>, parts: Part
     let ended = ended.map_err(Reason::not_signed_out);
     match ended.and_then(std::convert::identity) {
         Ok(url) => signed_out_here(&shared, url.as_ref(), &headers),
-        Err(reason) => shared_failure(&shared, reason),
+        Err(reason) => shared_failure(&shared, reason, &headers),
     }
 }
 

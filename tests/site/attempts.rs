@@ -1,6 +1,6 @@
 //! The cookies of logins under way: how many a browser holds, and how long they are good.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::http::{HeaderValue, Method, Request, Response, header};
 use axum_clef::{Timestamp, provider::LoginSecret};
@@ -11,6 +11,7 @@ use crate::support::{
     Jar, World,
     browser::state_in,
     clock::{DAY, MINUTE, SECOND},
+    jar::text,
 };
 
 /// Made up offline, as an attacker does: the value of a cookie, and the state that fits it.
@@ -54,6 +55,39 @@ async fn an_attempt_that_is_too_old_or_from_the_future_is_no_login() {
         let exchanges = world.provider.exchanges.load(SeqCst);
         assert_eq!(exchanges, usize::from(counts), "{}", begun_at - now);
     }
+}
+
+#[tokio::test]
+async fn how_long_a_login_may_take_is_a_setting() {
+    let now = Timestamp::now().as_micros();
+    let world = World::new();
+    for (minutes, age, counts) in [(1, 0, true), (1, 2, false), (60, 30, true), (60, 61, false)] {
+        let timeout = Duration::from_secs(60 * minutes);
+        let app = world.app_of(world.builder().login_timeout(timeout));
+        let start = Jar::default().ask(&app, Method::GET, "/clef/login").await;
+        let cookie = start.headers()[header::SET_COOKIE].to_str().unwrap();
+        let max_age = format!("Max-Age={}", timeout.as_secs());
+        assert!(cookie.contains(&max_age), "{cookie}");
+        let (value, state) = made_up(World::SITE, now - age * MINUTE, "/account");
+        let mut jar = Jar::default();
+        jar.cookies.insert("auth-9-attempt-1".to_owned(), value);
+        let path = format!("/clef/callback?code=code:12345&state={state}");
+        let response = jar.get(&app, &path).await;
+        let status = if counts { 303 } else { 403 };
+        assert_eq!(response.status(), status, "{minutes}: {age}");
+        if !counts {
+            // The browser's own attempt shows where the login was to lead.
+            let page = text(response).await;
+            assert!(page.contains("/clef/login?next=%2Faccount"), "{page}");
+        }
+    }
+    for timeout in [Duration::ZERO, Duration::from_nanos(999)] {
+        let error = world.builder().login_timeout(timeout).build().unwrap_err();
+        assert!(error.to_string().contains("login_timeout"), "{error}");
+    }
+    // The longest one saturates.
+    let app = world.app_of(world.builder().login_timeout(Duration::MAX));
+    Jar::logged_in(&app, "12345").await;
 }
 
 fn set_cookies(response: &Response<axum::body::Body>) -> (usize, usize) {

@@ -446,3 +446,26 @@ async fn a_sign_out_of_an_idle_login_goes_on_to_the_provider() {
     let response = Jar::default().sign_out(&app).await;
     assert_eq!(location(&response), "/");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_script_whose_sign_out_fails_gets_a_problem() {
+    let world = World::new();
+    let app = world.app(&world.layer());
+    for (headers, is_script) in [
+        (&[("sec-fetch-mode", "cors")][..], true),
+        (&[("sec-fetch-mode", "navigate")], false),
+    ] {
+        let mut jar = Jar::logged_in(&app, "12345").await;
+        world.sessions.failing.store(true, SeqCst);
+        let path = "/auth/sign-out";
+        let response = ask(&app, &mut jar, Method::POST, path, headers).await;
+        world.sessions.failing.store(false, SeqCst);
+        assert_eq!(response.status(), 503, "{headers:?}");
+        assert_eq!(is_problem(response.headers()), is_script, "{headers:?}");
+        let text = text(response).await;
+        assert!(
+            text.contains("You are signed out in this browser"),
+            "{text}"
+        );
+    }
+}

@@ -277,14 +277,14 @@ async fn a_page_that_becomes_private_later_is_covered() {
             browser.open(&format!("{}/page", stub.url)).await?;
             browser.sees("Page of nobody").await?;
             let asked = "performance.getEntriesByType('resource')\
-                .some((entry) => entry.name.includes('/clef/live?') && entry.responseEnd)";
+                .some((entry) => entry.name.includes('/auth/live?') && entry.responseEnd)";
             browser.waits_for(asked).await?;
             assert!(!browser.is(COVERED).await?);
             browser.0.execute(change, vec![]).await?;
             browser.waits_for(COVERED).await?;
         }
         // By a tag that runs: the second of two.
-        let two = "data=defer%3E%3C/script%3E%3Cscript%20src=/clef/live.js%20data-private";
+        let two = "data=defer%3E%3C/script%3E%3Cscript%20src=/auth/live.js%20data-private";
         browser.open(&format!("{}/page?{two}", stub.url)).await?;
         browser.waits_for(COVERED).await
     })
