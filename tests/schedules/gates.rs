@@ -64,6 +64,11 @@ impl Gates {
     }
 
     /// Whether one went on before another did.
+    pub fn times(&self, place: &str) -> usize {
+        let passed = self.passed();
+        passed.iter().filter(|passed| *passed == place).count()
+    }
+
     pub fn in_order(&self, first: &str, second: &str) -> bool {
         let passed = self.passed();
         let place = |name: &str| passed.iter().position(|passed| passed == name);
