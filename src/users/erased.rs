@@ -12,10 +12,7 @@ use tokio::sync::broadcast::Receiver;
 
 #[cfg(feature = "live")]
 use super::LogoutNews;
-use super::{
-    IdentityStore, LoginCheck, LoginReference, User, UserStore,
-    leases::{Leases, Sealed},
-};
+use super::{IdentityStore, Leases, LoginCheck, LoginReference, Sealed, User, UserStore};
 use crate::{BoxError, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
 
 /// A user of any type, so that the layer, the routes and the check need no type parameter.

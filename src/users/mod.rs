@@ -2,16 +2,14 @@
 
 mod comparison;
 mod erased;
-mod leases;
 mod login_check;
 mod store;
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
-#[cfg(any(feature = "leased", feature = "live"))]
-pub use self::leases::LogoutNews;
-#[cfg(any(feature = "leased", feature = "testing"))]
-pub(crate) use self::leases::{Leases, Sealed};
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::Receiver;
+
 pub(crate) use self::{
     comparison::EndReason,
     erased::{AnyIdentityStore, AnyUser, AnyUserStore},
@@ -70,3 +68,29 @@ pub enum LogoutKey {
     /// The logins under this key.
     Revocation(RevocationKey),
 }
+
+/// The leases of a user store that keeps users in memory for a moment.
+pub trait Leases: Send + Sync {
+    /// How long a logout may wait once it is written, until the leases of all nodes are over.
+    fn wait(&self) -> Duration;
+
+    /// Subscribes to the news of logouts that other nodes have written. News may be late or lost.
+    fn news(&self) -> Option<Receiver<LogoutNews>>;
+}
+
+/// News of a logout that another node of a site with leased users has written.
+///
+/// A hint only: check the store to learn whether a login has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogoutNews {
+    /// These logins have ended, or are about to.
+    LoggedOut(LogoutKey),
+    /// Some news may be lost: any login may have ended. Treat a receiver that lags in the same way.
+    Lagged,
+}
+
+/// The argument of `UserStore::leases`. No other crate can name it, so none can write or call that
+/// method.
+#[derive(Debug, Clone, Copy)]
+pub struct Sealed;

@@ -2,10 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use super::{
-    LoginCheck, LoginReference, User,
-    leases::{Leases, Sealed},
-};
+use super::{Leases, LoginCheck, LoginReference, Sealed, User};
 use crate::{BoxError, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
 
 /// Where an application keeps its users.
