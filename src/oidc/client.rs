@@ -237,7 +237,7 @@ impl Oidc {
     /// Ends all logins of the user when one of their sessions at the provider ends.
     ///
     /// For a logout token without `sub`, this needs a user store that [notes
-    /// sessions](crate::IdentityStore::notes_sessions), as those in memory and SQLite do; with another
+    /// sessions](crate::IdentityStore::notes_sessions), as those of this crate do; with another
     /// one, it ends the logins of that session only, which `build` warns of. A session of a login from
     /// before this was set is not noted. Defaults to ending the logins of that session only.
     #[must_use]

@@ -161,3 +161,30 @@ async fn check_login(
         assert!(before < check.now && check.now < after);
     }
 }
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_session_has_its_last_user_and_old_ones_are_removed() {
+    let database = Database::create().await;
+    let store = database.open().await;
+    let long = "x".repeat(10_000);
+    for id in ["1", "", "a\0b", &long] {
+        let session = ProviderSession::new("https://clef.test", id);
+        assert_eq!(store.session_user(&session).await.unwrap(), None);
+        for user in ["1", "2"] {
+            store.note_session(&session, user, LATEST).await.unwrap();
+            let found = store.session_user(&session).await.unwrap();
+            assert_eq!(found.as_deref(), Some(user));
+        }
+        let elsewhere = ProviderSession::new("https://clef.example", id);
+        assert_eq!(store.session_user(&elsewhere).await.unwrap(), None);
+    }
+    for number in 0..300 {
+        let session = ProviderSession::new("https://old.test", number.to_string());
+        let ended = Timestamp::from_micros(1);
+        store.note_session(&session, "1", ended).await.unwrap();
+    }
+    let count = sqlx::query_scalar("select count(*) from clef_sessions");
+    let count: i64 = count.fetch_one(store.pool()).await.unwrap();
+    assert!((4..=5).contains(&count), "{count}");
+}

@@ -13,8 +13,8 @@ use sqlx::{
 
 use super::{Account, read_account, read_id, read_timestamp};
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
-    Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
+    Subject, Timestamp, UserStore,
 };
 
 /// Together with `STATEMENT_LIMIT`, less than the five seconds that an attempt to write a logout
@@ -29,7 +29,7 @@ const LONGEST_ID: usize = 1_024;
 ///
 /// Not the migrator of sqlx: it has one table of versions per database and rejects unknown entries,
 /// so an application could not use it beside this store.
-const MIGRATIONS: [(i32, &str); 3] = [
+const MIGRATIONS: [(i32, &str); 4] = [
     (
         1,
         include_str!("../../../migrations/postgres/0001_users.sql"),
@@ -41,6 +41,10 @@ const MIGRATIONS: [(i32, &str); 3] = [
     (
         3,
         include_str!("../../../migrations/postgres/0003_bus_secret.sql"),
+    ),
+    (
+        4,
+        include_str!("../../../migrations/postgres/0004_sessions.sql"),
     ),
 ];
 
@@ -283,9 +287,38 @@ impl IdentityStore for PostgresUserStore {
             .await?;
         Ok(ids.iter().map(i64::to_string).collect())
     }
+
+    fn notes_sessions(&self) -> bool {
+        true
+    }
+
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result<(), BoxError> {
+        let (_, issuer, id) = key_columns(&RevocationKey::Session(session.clone()));
+        sqlx::query(statements::NOTE_SESSION)
+            .bind(issuer)
+            .bind(id)
+            .bind(user_id)
+            .bind(keep_until.as_micros())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
+        let (_, issuer, id) = key_columns(&RevocationKey::Session(session.clone()));
+        let user = sqlx::query_scalar(statements::SESSION_USER)
+            .bind(issuer)
+            .bind(id);
+        Ok(user.fetch_optional(&self.pool).await?)
+    }
 }
 
-/// The columns of a key in `clef_revocations`: kind, issuer and id.
+/// The columns of a key in `clef_revocations` and `clef_sessions`: kind, issuer and id.
 ///
 /// An id that PostgreSQL cannot store is replaced by its digest, so that its logout does not fail
 /// forever.

@@ -113,6 +113,27 @@ pub(super) const REVOKE: &str = "
 pub(super) const REVOKED_AT: &str =
     "select revoked_at from clef_revocations where kind = $1 and issuer = $2 and id = $3";
 
+/// Some old rows are deleted: more than are added, but never so many that a login takes long.
+pub(super) const NOTE_SESSION: &str = "
+    with old as materialized (
+        select issuer, id from clef_sessions
+        where keep_until < (select clef_now()) and (issuer, id) <> ($1, $2)
+        order by keep_until limit 100 for update skip locked
+    ),
+    removed as (
+        delete from clef_sessions using old
+        where clef_sessions.issuer = old.issuer and clef_sessions.id = old.id
+    )
+    insert into clef_sessions as earlier (issuer, id, user_id, keep_until)
+    values ($1, $2, $3, $4)
+    on conflict (issuer, id) do update set
+        user_id = excluded.user_id,
+        keep_until = greatest(excluded.keep_until, earlier.keep_until)
+";
+
+pub(super) const SESSION_USER: &str =
+    "select user_id from clef_sessions where issuer = $1 and id = $2";
+
 /// Sets up a connection. A statement times out before its caller, so that no abandoned logout is
 /// written late. `synchronous_commit` is never off, so that an acknowledged logout survives a power
 /// failure. Returns whether the server is a standby.
