@@ -9,7 +9,7 @@ use axum_clef::stores::Account;
 pub use test_support::Call;
 use test_support::{
     About, Gauge, Hook,
-    hook::{Flag, StoreError},
+    hook::{Done, Flag, StoreError, Work},
 };
 use tokio::sync::Notify;
 use tower_sessions::session::{Id, Record};
@@ -148,12 +148,7 @@ impl Faults {
 }
 
 impl Hook for Faults {
-    async fn around<T: Send>(
-        &self,
-        call: Call,
-        _: About<'_>,
-        work: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
+    async fn around<T: Send>(&self, call: Call, _: About<'_>, work: impl Work<T>) -> Done<T> {
         let fault = self.next(call);
         let _under_way = self.under_way.enter();
         if self.is_held() {

@@ -15,7 +15,7 @@ pub use test_support::settle;
 use test_support::{
     About, Answer, App, Call, End, Holds, Hook, HookedUsers, ISSUER, Jar, ScriptedProvider, Wire,
     World as Site, answer,
-    hook::{Count, Flag, StoreError},
+    hook::{Count, Done, Flag, StoreError, Work},
     notice_request,
 };
 use tokio::task::JoinHandle;
@@ -49,12 +49,7 @@ impl Reads {
 }
 
 impl Hook for Reads {
-    async fn around<T: Send>(
-        &self,
-        call: Call,
-        _: About<'_>,
-        work: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
+    async fn around<T: Send>(&self, call: Call, _: About<'_>, work: impl Work<T>) -> Done<T> {
         let (before, after) = match call {
             Call::CheckLogin => (None, "read"),
             Call::LogIn => (None, "written"),

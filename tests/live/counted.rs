@@ -9,7 +9,7 @@ use std::{
 use axum_clef::{Subject, User as _, stores::Account};
 use test_support::{
     About, Call, Gauge, Hook, HookedUsers, Pause, World,
-    hook::{Count, Flag, StoreError},
+    hook::{Count, Done, Flag, StoreError, Work},
 };
 
 use crate::place::Node;
@@ -70,12 +70,7 @@ impl Counted {
 }
 
 impl Hook for Counted {
-    async fn around<T: Send>(
-        &self,
-        call: Call,
-        about: About<'_>,
-        work: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
+    async fn around<T: Send>(&self, call: Call, about: About<'_>, work: impl Work<T>) -> Done<T> {
         if call == Call::RevokedAt {
             self.revocations_asked.fetch_add(1, SeqCst);
         }

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use test_support::{
     About, App, Call, Holds, Hook, HookedUsers, MINUTE, ScriptedProvider, TestClock, Wire,
     World as AnySite,
-    hook::{Flag, StoreError},
+    hook::{Done, Flag, StoreError, Work},
     settle,
 };
 use tower_sessions::MemoryStore;
@@ -250,12 +250,7 @@ fn id(user: &Account) -> String {
 struct LogoutsFail(Flag);
 
 impl Hook for LogoutsFail {
-    async fn around<T: Send>(
-        &self,
-        call: Call,
-        _: About<'_>,
-        work: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
+    async fn around<T: Send>(&self, call: Call, _: About<'_>, work: impl Work<T>) -> Done<T> {
         let logs_out = matches!(call, Call::LogOut | Call::LogOutSubject | Call::Revoke);
         match logs_out && self.0.load(SeqCst) {
             true => Err(StoreError::down("the store accepts no logouts")),

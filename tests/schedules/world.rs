@@ -15,7 +15,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use test_support::{
     About, App, Asked, Call, Hook, HookedSessions, HookedUsers, Jar, MINUTE, ScriptedProvider,
     TestClock, World,
-    hook::{Count, StoreError},
+    hook::{Count, Done, StoreError, Work},
     notice,
 };
 use tower::ServiceExt as _;
@@ -260,12 +260,7 @@ struct Gated {
 }
 
 impl Hook for Gated {
-    async fn around<T: Send>(
-        &self,
-        call: Call,
-        about: About<'_>,
-        work: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
+    async fn around<T: Send>(&self, call: Call, about: About<'_>, work: impl Work<T>) -> Done<T> {
         let logout = match (call, about) {
             (Call::Revoke, About::Keys([RevocationKey::Login(_)], _)) => "the end of a login",
             (Call::Revoke, About::Keys([RevocationKey::UnknownSubject(_)], _)) => {

@@ -8,7 +8,10 @@ use std::{
 
 use tower_sessions::session::{Id, Record};
 
-use crate::{About, Call, Hook, hook::StoreError};
+use crate::{
+    About, Call, Hook,
+    hook::{Done, Work},
+};
 
 /// Counts calls of stores, and knows which records there are.
 #[derive(Debug, Clone, Default)]
@@ -47,12 +50,7 @@ impl Calls {
 }
 
 impl Hook for Calls {
-    async fn around<T: Send>(
-        &self,
-        call: Call,
-        about: About<'_>,
-        work: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
+    async fn around<T: Send>(&self, call: Call, about: About<'_>, work: impl Work<T>) -> Done<T> {
         self.counts[call as usize].fetch_add(1, Relaxed);
         let answer = work.await?;
         if let (Call::Delete, About::Record(id)) = (call, about) {

@@ -112,16 +112,19 @@ impl From<StoreError> for session_store::Error {
     }
 }
 
+/// The outcome of a call.
+pub type Done<T> = Result<T, StoreError>;
+
+/// The work of a call, which is done when a hook awaits it.
+pub trait Work<T>: Future<Output = Done<T>> + Send {}
+
+impl<T, F: Future<Output = Done<T>> + Send> Work<T> for F {}
+
 /// What a test does around each call of [`HookedUsers`](crate::HookedUsers) and
 /// [`HookedSessions`](crate::HookedSessions).
 pub trait Hook: Clone + Send + Sync + 'static {
     /// Does the work of a call, or something else.
-    fn around<T: Send>(
-        &self,
-        call: Call,
-        about: About<'_>,
-        work: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> impl Future<Output = Result<T, StoreError>> + Send;
+    fn around<T: Send>(&self, call: Call, about: About<'_>, work: impl Work<T>) -> impl Work<T>;
 
     /// The subject by which the inner store knows this one.
     fn subject(&self, subject: &Subject) -> Subject {

@@ -13,7 +13,7 @@ use tower_sessions::{
 
 use crate::{
     About, Call, Hook, Pause,
-    hook::{Count, Flag, StoreError},
+    hook::{Count, Done, Flag, StoreError, Work},
 };
 
 /// A session store with a hook around each call. The fields of the hook are those of the store.
@@ -131,12 +131,7 @@ impl SessionFlags {
 }
 
 impl Hook for SessionFlags {
-    async fn around<T: Send>(
-        &self,
-        call: Call,
-        _: About<'_>,
-        work: impl Future<Output = std::result::Result<T, StoreError>> + Send,
-    ) -> std::result::Result<T, StoreError> {
+    async fn around<T: Send>(&self, call: Call, _: About<'_>, work: impl Work<T>) -> Done<T> {
         self.calls.fetch_add(1, SeqCst);
         let fails = match call {
             Call::Save => self.saves_fail.load(SeqCst),

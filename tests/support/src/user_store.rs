@@ -11,7 +11,7 @@ use axum_clef::{
 
 use crate::{
     About, AnyUsers, Call, Hook, Pause,
-    hook::{Count, Flag, StoreError},
+    hook::{Count, Done, Flag, StoreError, Work},
 };
 
 /// A user store with a hook around each call. The fields of the hook are those of the store.
@@ -195,12 +195,7 @@ impl UserFlags {
 }
 
 impl Hook for UserFlags {
-    async fn around<T: Send>(
-        &self,
-        call: Call,
-        about: About<'_>,
-        work: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
+    async fn around<T: Send>(&self, call: Call, about: About<'_>, work: impl Work<T>) -> Done<T> {
         if let About::Profile(profile) = about {
             *self.last_profile.lock().unwrap() = Some(profile.clone());
         }
