@@ -6,16 +6,17 @@
 //!
 //! - [`ClefLayer`] goes around a router, and has the routes of login and logout.
 //! - [`LoggedIn`] is the guard of a handler, [`Login`] is the login of the request, [`Logouts`] ends
-//!   logins from inside the application, [`SignOut`] ends the login of this browser,
-//!   [`SameOrigin`] refuses forms of other sites, and [`LogoutSignal`] ends with the login, for what
-//!   stays open.
+//!   logins from inside the application, [`SignOut`] ends the login of this browser, and
+//!   [`SameOrigin`] refuses forms of other sites. `LogoutSignal` (feature `live`) ends with the
+//!   login, for what stays open.
 //! - [`UserStore`] is what an application implements for its users, and [`IdentityStore`] for users
 //!   who log in at a provider; [`stores`] has three of both. `testing` (a feature) checks one of
 //!   your own.
 //! - [`Sessions`] is where logins are kept: in any session store of tower-sessions, or sealed in the
 //!   cookie.
-//! - [`clef`] is a client of Clef's API, behind the [`provider`] seam; the crate `clef-dev` is a
-//!   service to develop against. `oidc` (a feature) logs users in at any OpenID provider.
+//! - [`provider`] is the interface to services that users log in with. `oidc` (a feature) logs users
+//!   in at any OpenID provider; `clef` (a feature) is a client of Clef's API, and the crate
+//!   `clef-dev` is a service to develop against.
 //!
 //! How the code is built, room by room, is in `docs/architecture.md`.
 //!

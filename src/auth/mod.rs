@@ -4,8 +4,6 @@ mod attempt;
 mod attempts;
 mod check;
 mod hooks;
-#[cfg(feature = "live")]
-mod listen;
 mod listeners;
 mod log_out;
 mod login;

@@ -29,10 +29,10 @@ pub(crate) struct RequestAuth {
     /// For the requests that set some.
     cookies: OnceLock<Cookies>,
     no_store: AtomicBool,
-    pub(super) passive: AtomicBool,
+    passive: AtomicBool,
     /// How many logouts this node had received when the request arrived.
     #[cfg(feature = "live")]
-    pub(super) logouts_received: u64,
+    pub(crate) logouts_received: u64,
 }
 
 /// Whether a cache may store the answer.
@@ -77,6 +77,13 @@ impl RequestAuth {
     #[cfg(feature = "clef")]
     pub(crate) fn forbid_storing(&self) {
         self.no_store.store(true, Ordering::Release);
+    }
+
+    /// Marks the request as no activity of the user: the login goes idle all the same. To be called
+    /// before the check.
+    #[cfg(feature = "live")]
+    pub(crate) fn set_passive(&self) {
+        self.passive.store(true, Ordering::Release);
     }
 
     /// The user of the request; `None` if it is unauthenticated.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{BuildError, ClefLayer, ClefLayerBuilder};
 #[cfg(feature = "live")]
-use crate::routes::LivePaths;
+use crate::site::LivePaths;
 use crate::{
     UserStore,
     auth::{Attempts, AuthState},

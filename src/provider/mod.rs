@@ -20,7 +20,7 @@ pub use crate::identity::LogoutScope;
 
 /// A service that users log in with, and that sends notices when they log out.
 ///
-/// [`Clef`](crate::clef::Clef) implements it. Implement it for another protocol. An application
+/// `clef::Clef` and `oidc::Oidc` implement it. Implement it for another protocol. An application
 /// only passes it to [`provider`](crate::ClefLayerBuilder::provider).
 ///
 /// ```

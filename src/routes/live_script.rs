@@ -16,10 +16,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     failure_page::no_store,
-    live_paths::LivePaths,
     state::{RoutesState, login_path},
 };
-use crate::{auth::AuthState, page, site::ReturnPath};
+use crate::{
+    auth::AuthState,
+    page,
+    site::{LivePaths, ReturnPath},
+};
 
 /// A function expression, to which the call is appended.
 const SOURCE: &str = include_str!("live.js");

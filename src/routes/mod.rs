@@ -13,8 +13,6 @@ mod failure_page;
 #[cfg(feature = "live")]
 mod live;
 #[cfg(feature = "live")]
-mod live_paths;
-#[cfg(feature = "live")]
 mod live_script;
 mod logout;
 mod sign_out;
@@ -36,8 +34,6 @@ use axum::{
 #[cfg(feature = "clef")]
 pub use self::button::ClefButton;
 pub use self::failure::{LoginFailure, LoginFailureKind};
-#[cfg(feature = "live")]
-pub(crate) use self::live_paths::LivePaths;
 pub(crate) use self::{
     client_address::ClientAddress,
     failure::RenderFailure,

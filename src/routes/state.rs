@@ -36,7 +36,7 @@ pub(crate) struct RouteSettings {
     /// The path in the browser to redirect to after a sign-out.
     pub(crate) after_sign_out: String,
     #[cfg(feature = "live")]
-    pub(crate) live: super::LivePaths,
+    pub(crate) live: crate::site::LivePaths,
 }
 
 /// The state that all routes share.

@@ -6,6 +6,8 @@ mod return_path;
 use cookie::{Cookie, SameSite, time::Duration};
 use url::{Host, Url};
 
+#[cfg(feature = "live")]
+pub(crate) use self::paths::LivePaths;
 pub(crate) use self::paths::check as check_paths;
 pub use self::paths::{Paths, PathsError};
 #[cfg(test)]

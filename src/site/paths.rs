@@ -143,6 +143,30 @@ impl Default for Paths {
     }
 }
 
+/// The paths of the routes for open pages, below the base path.
+#[cfg(feature = "live")]
+pub(crate) struct LivePaths {
+    pub(crate) events: String,
+    pub(crate) script: String,
+    /// Where a login ends in the window that a covered page opens.
+    pub(crate) back: String,
+}
+
+#[cfg(feature = "live")]
+impl LivePaths {
+    pub(crate) fn new(events: &str) -> Self {
+        Self {
+            events: events.to_owned(),
+            script: format!("{events}.js"),
+            back: format!("{events}/back"),
+        }
+    }
+
+    pub(crate) fn all(&self) -> [&str; 3] {
+        [&self.events, &self.script, &self.back]
+    }
+}
+
 /// Checks the paths of routes that are served together.
 pub(crate) fn check(paths: &[&str]) -> Result<(), PathsError> {
     for (index, path) in paths.iter().enumerate() {
