@@ -108,21 +108,18 @@ async fn a_callback_that_is_none_is_refused_and_changes_nothing() {
         assert_page(open(path.to_owned()).await, 403, over).await;
     }
 
-    let state = browser.begin(&node, "/").await;
-    let path = format!("/clef/callback?state={state}");
-    assert_page(open(path).await, 400, "Invalid login link").await;
-    let state = browser.begin(&node, "/").await;
-    let path = format!("/clef/callback?code=&state={state}");
-    assert_page(open(path).await, 400, "Invalid login link").await;
-    let state = browser.begin(&node, "/").await;
-    let path = format!("/clef/callback?code={}&state={state}", "x".repeat(5_000));
-    assert_page(open(path).await, 400, "Invalid login link").await;
-    let state = browser.begin(&node, "/").await;
-    let path = format!("/clef/callback?code=code:1&code=code:2&state={state}");
-    assert_page(open(path).await, 400, "Invalid login link").await;
-    let state = browser.begin(&node, "/").await;
-    let path = format!("/clef/callback?error=access_denied&state={state}");
-    assert_page(open(path).await, 403, "The login was not completed").await;
+    let long = format!("code={}&", "x".repeat(5_000));
+    for (query, status, words) in [
+        ("", 400, "Invalid login link"),
+        ("code=&", 400, "Invalid login link"),
+        (&long, 400, "Invalid login link"),
+        ("code=code:1&code=code:2&", 400, "Invalid login link"),
+        ("error=access_denied&", 403, "The login was not completed"),
+    ] {
+        let state = browser.begin(&node, "/").await;
+        let path = format!("/clef/callback?{query}state={state}");
+        assert_page(open(path).await, status, words).await;
+    }
 
     assert_eq!(world.provider.exchanges.load(SeqCst), exchanges);
     assert!(!browser.is_in(&node).await);

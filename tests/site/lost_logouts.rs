@@ -8,6 +8,7 @@ use axum::{
 };
 use axum_clef::Subject;
 use futures_util::future::join_all;
+use test_support::notice_request as notice;
 use tower::ServiceExt as _;
 
 use crate::support::{Browser, Jar, Node, World, jar};
@@ -124,14 +125,6 @@ async fn a_notice_that_cannot_be_checked_tells_the_sender_to_come_back() {
     }
     assert_eq!(node.notice("token:12345").await, 200, "the same token");
     assert!(!browser.is_in(&node).await);
-}
-
-/// A logout notice, for a router without a socket.
-fn notice(token: &str) -> Request<Body> {
-    Request::post("/clef/logout")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Body::from(format!("logout_token={token}")))
-        .unwrap()
 }
 
 /// Sends a notice until it is answered by something else than "come back", as senders do.

@@ -28,15 +28,7 @@ async fn ask(
     path: &str,
     headers: Headers<'_>,
 ) -> Response<Body> {
-    let mut request = jar.request(method, path);
-    for (name, value) in headers {
-        let name = HeaderName::from_static(name);
-        let value = HeaderValue::from_static(value);
-        request.headers_mut().append(name, value);
-    }
-    let response = app.clone().oneshot(request).await.unwrap();
-    jar.take(response.headers());
-    response
+    jar.send_with(app, (method, path), headers).await
 }
 
 fn is_problem(headers: &HeaderMap) -> bool {
