@@ -17,6 +17,8 @@ use crate::{
     users::AnyUserStore,
 };
 
+/// How long a login may take at the provider by default.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// How long a sealed login lasts at the most by default.
 const SEALED_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -53,7 +55,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         let auth = AuthState {
             attempts: Attempts::new(
                 site.clone(),
-                self.login_timeout,
+                self.login_timeout.unwrap_or(LOGIN_TIMEOUT),
                 self.sessions.keys().cloned(),
             ),
             users: self.users as Arc<dyn AnyUserStore>,
@@ -123,7 +125,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             ("pending_logout_limit", self.pending_logout_limit == Some(0)),
             ("idle_expiry", is_nothing(self.idle_expiry)),
             ("lifetime", self.lifetime.is_some_and(is_nothing)),
-            ("login_timeout", is_nothing(self.login_timeout)),
+            ("login_timeout", self.login_timeout.is_some_and(is_nothing)),
         ] {
             if is_zero {
                 return Err(BuildError::Zero(setting));
@@ -149,6 +151,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             ("notice_limits", self.notice_limits.is_some()),
             ("login_limits", self.login_limits.is_some()),
             ("client_address", self.client_address.is_some()),
+            ("login_timeout", self.login_timeout.is_some()),
             ("on_login", self.hooks.on_login.is_some()),
         ] {
             if is_set && self.providers.is_empty() {

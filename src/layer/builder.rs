@@ -14,8 +14,6 @@ use crate::{
 
 /// How long a login lasts without a request by default.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a login may take at the provider by default.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Where a browser signs out by default.
 const SIGN_OUT: &str = "/auth/sign-out";
@@ -36,7 +34,7 @@ pub struct ClefLayerBuilder<S> {
     pub(super) cookie_domain: Option<String>,
     pub(super) idle_expiry: Duration,
     pub(super) lifetime: Option<Duration>,
-    pub(super) login_timeout: Duration,
+    pub(super) login_timeout: Option<Duration>,
     pub(super) render_rejection: Option<RenderRejection>,
     pub(super) render_failure: Option<RenderFailure>,
     pub(super) hooks: Hooks,
@@ -64,7 +62,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             cookie_domain: None,
             idle_expiry: IDLE,
             lifetime: None,
-            login_timeout: LOGIN_TIMEOUT,
+            login_timeout: None,
             render_rejection: None,
             render_failure: None,
             hooks: Hooks::default(),
@@ -237,7 +235,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     /// minutes, by the clock of the server. Later callbacks are answered 403
     /// ([`LoginFailureKind::StateMismatch`](crate::LoginFailureKind::StateMismatch)).
     pub fn login_timeout(mut self, timeout: Duration) -> Self {
-        self.login_timeout = timeout;
+        self.login_timeout = Some(timeout);
         self
     }
 

@@ -13,10 +13,13 @@ fn limits() -> AdmissionLimits {
 
 #[test]
 fn a_setting_for_providers_needs_one() {
-    let settings: [(&str, Setting); 4] = [
+    let settings: [(&str, Setting); 5] = [
         ("notice_limits", |b| b.notice_limits(limits())),
         ("login_limits", |b| b.login_limits(limits())),
         ("client_address", |b| b.client_address(|_| None)),
+        ("login_timeout", |b| {
+            b.login_timeout(std::time::Duration::from_secs(60))
+        }),
         ("on_login", |b| b.on_login(async |_, _| Ok(()))),
     ];
     let world = World::new();

@@ -80,14 +80,13 @@ async fn a_renewal_in_flight_brings_nothing_back() {
         tokio::time::sleep(Duration::from_millis(3_100)).await;
         let in_flight = browser.get(&there, "/account").send();
         let end = async {
-            let status = match ending {
+            match ending {
                 "notice" => here.notice("token:12345").await,
                 _ => {
                     let response = browser.post(&here, "/auth/sign-out").send().await;
                     response.unwrap().status().as_u16()
                 }
-            };
-            status
+            }
         };
         let (response, ended) = world.sessions.before_write.during(in_flight, end).await;
         assert_eq!(response.unwrap().status(), 200, "{ending}");
