@@ -10,8 +10,8 @@ use super::{
     samples::profile,
 };
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, RevocationKey, Subject, Timestamp, User,
-    UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, ProviderSession, RevocationKey, Subject,
+    Timestamp, User, UserStore,
     users::{Leases, Sealed},
 };
 
@@ -105,6 +105,14 @@ impl<S: UserStore> AnyUsers for S {
 trait AnyIdentities: Send + Sync {
     async fn find_or_create(&self, subject: &Subject) -> Result<Option<StoredUser>>;
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>>;
+    fn notes_sessions(&self) -> bool;
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result;
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>>;
 }
 
 #[async_trait]
@@ -118,6 +126,25 @@ impl<S: IdentityStore> AnyIdentities for S {
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>> {
         let users = IdentityStore::log_out_subject(self, subject);
         answered("log_out_subject", users).await
+    }
+
+    fn notes_sessions(&self) -> bool {
+        IdentityStore::notes_sessions(self)
+    }
+
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result {
+        let noted = IdentityStore::note_session(self, session, user_id, keep_until);
+        answered("note_session", noted).await
+    }
+
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>> {
+        let user = IdentityStore::session_user(self, session);
+        answered("session_user", user).await
     }
 }
 
@@ -207,6 +234,22 @@ impl Handle {
 
     pub(super) async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>> {
         self.identities()?.log_out_subject(subject).await
+    }
+
+    pub(super) fn notes_sessions(&self) -> bool {
+        let identities = self.identities.as_deref();
+        identities.is_some_and(|identities| identities.notes_sessions())
+    }
+
+    /// Notes the user of a session for as long as [`keep_until`](Self::keep_until) says.
+    pub(super) async fn note_session(&self, session: &ProviderSession, user_id: &str) -> Result {
+        let keep_until = self.keep_until().await?;
+        let identities = self.identities()?;
+        identities.note_session(session, user_id, keep_until).await
+    }
+
+    pub(super) async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>> {
+        self.identities()?.session_user(session).await
     }
 
     fn identities(&self) -> Result<&dyn AnyIdentities> {

@@ -105,8 +105,8 @@ use self::{
     rule::Result,
     samples::{random_issuer, random_subject},
     subjects::{
-        check_any_subject, check_first_logins_at_once, check_log_out_subject, check_subject_keys,
-        check_subjects,
+        check_any_subject, check_first_logins_at_once, check_log_out_subject, check_session_users,
+        check_subject_keys, check_subjects,
     },
     target::Target,
     users::{check_check_login, check_clock, check_new_user, check_unknown_ids},
@@ -265,6 +265,9 @@ async fn check_subject_logouts(
     check_log_outs_at_once(handles, target).await?;
     if handles.keep_revocations() {
         check_subject_keys(handles).await?;
+    }
+    if handles.one.notes_sessions() {
+        check_session_users(handles).await?;
     }
     Ok(())
 }

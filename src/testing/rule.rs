@@ -235,6 +235,10 @@ rules! {
         "`log_out_subject` logs out the users of a subject and returns their ids: none for an \
          unknown one, which leaves no trace",
         "Return `User::id` of each row that was changed, and create none.";
+    SessionHasItsLastUser:
+        "a store that notes sessions finds the last user of each, whichever handle is asked",
+        "Find the session by issuer and id, replace its user with `insert … on conflict do update`, \
+         and commit before `note_session` returns. Or leave `notes_sessions` to its default.";
     AnySubject:
         "ids of subjects are any text, and differ wherever a character does",
         "Keep ids as text of at least 255 characters, never cut, with a binary collation (case, \

@@ -4,10 +4,10 @@ use super::{
     handle::{Handles, at_once},
     log_out::check_login_kept,
     rule::{Result, Rule},
-    samples::{odd_ids, random_issuer, random_subject, shown},
+    samples::{odd_ids, random_issuer, random_session, random_subject, shown},
     users::check_never_logged_out,
 };
-use crate::{RevocationKey, Subject};
+use crate::{ProviderSession, RevocationKey, Subject};
 
 /// How many first logins of one subject run at once.
 const FIRST_LOGINS: usize = 20;
@@ -84,6 +84,33 @@ pub(super) async fn check_log_out_subject(handles: &Handles) -> Result {
     let found = store.find_or_create(&unknown).await?.logged_out_at;
     check_login_kept(stamp, found, "find_or_create")?;
     check_login_kept(stamp, store.logged_out_at(&id).await?, "load")
+}
+
+/// Only where the store notes sessions.
+pub(super) async fn check_session_users(handles: &Handles) -> Result {
+    let rule = Rule::SessionHasItsLastUser;
+    let Handles { one, other } = handles;
+    let session = random_session();
+    let others = [
+        ProviderSession::new(session.issuer(), session.id().to_uppercase() + "x"),
+        ProviderSession::new(random_issuer(), session.id()),
+    ];
+    let unknown = one.session_user(&session).await?;
+    rule.require_eq("the user of an unknown session", None::<String>, unknown)?;
+    for subject in [random_subject(), random_subject()] {
+        let user = one.find_or_create(&subject).await?;
+        one.note_session(&session, &user.id).await?;
+        for handle in [one, other] {
+            let found = handle.session_user(&session).await?;
+            let name = "the user of a session that was just noted";
+            rule.require_eq(name, Some(user.id.clone()), found)?;
+        }
+    }
+    for session in others {
+        let found = one.session_user(&session).await?;
+        rule.require_eq("the user of another session", None::<String>, found)?;
+    }
+    Ok(())
 }
 
 /// A subject that is revoked as a key is not a user who is logged out, nor the other way round.

@@ -10,8 +10,8 @@ use std::{
 };
 
 use axum_clef::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
-    Timestamp, User, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
+    Subject, Timestamp, User, UserStore,
 };
 use tokio::task::yield_now;
 
@@ -51,6 +51,7 @@ pub struct Shared {
     pub logouts: AtomicUsize,
     pub members: Mutex<Vec<Member>>,
     pub revocations: Mutex<HashMap<RevocationKey, Revocation>>,
+    sessions: Mutex<HashMap<ProviderSession, String>>,
     pub locks: Locks,
     /// Users whose making was begun and not ended.
     unfinished: Mutex<HashSet<usize>>,
@@ -370,5 +371,39 @@ impl IdentityStore for Members {
             _ => {}
         }
         Ok(found.into_iter().collect())
+    }
+
+    fn notes_sessions(&self) -> bool {
+        true
+    }
+
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        _: Timestamp,
+    ) -> Result<(), BoxError> {
+        let mut sessions = self.shared.sessions.lock().unwrap();
+        let noted = sessions.entry(self.session_key(session));
+        if self.is(Fault::SessionKeepsItsFirstUser) {
+            noted.or_insert_with(|| user_id.to_owned());
+        } else if !self.is(Fault::ForgetsSessions) {
+            noted.insert_entry(user_id.to_owned());
+        }
+        Ok(())
+    }
+
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
+        let sessions = self.shared.sessions.lock().unwrap();
+        Ok(sessions.get(&self.session_key(session)).cloned())
+    }
+}
+
+impl Members {
+    fn session_key(&self, session: &ProviderSession) -> ProviderSession {
+        match self.is(Fault::FindsSessionsByIdOnly) {
+            true => ProviderSession::new("", session.id()),
+            false => session.clone(),
+        }
     }
 }
