@@ -124,7 +124,10 @@ pub use self::routes::ClefButton;
 pub use self::{
     address::AddressError,
     auth::{LoggedInRejection, LogoutError, RejectionKind},
-    extract::{LoggedIn, Logouts, SameOrigin, SameOriginRejection, SignOut, SignOutError},
+    extract::{
+        LogInError, LogInErrorKind, LoggedIn, Logouts, NewLogin, SameOrigin, SameOriginRejection,
+        SignOut, SignOutError,
+    },
     identity::{
         LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, RevocationKey,
         Subject,

@@ -65,6 +65,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "timestamp",
             "identity",
             "page",
+            "site",
             "time_limit",
             "users",
             "sessions",

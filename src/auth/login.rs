@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::AuthState;
 use crate::{
     BoxError, Login, LoginId, ProviderKey, ProviderSession, RevocationKey, Subject, Timestamp,
-    sessions::{BeginError, NewLogin, PresentedLogin},
+    sessions::{BeginError, LoginDetails, PresentedLogin},
     time_limit::{STORE_LIMIT, within},
 };
 
@@ -23,6 +23,10 @@ pub(crate) struct VerifiedLogin<'a> {
     pub(crate) logged_in_at: Timestamp,
     /// When the provider says that the credentials were proven. Defaults to the stamp.
     pub(crate) authenticated_at: Option<Timestamp>,
+    /// How long the login lasts at the most, within the limit of the layer.
+    pub(crate) lifetime: Option<Duration>,
+    /// Whether the cookie outlives the browser's session.
+    pub(crate) remember: bool,
     /// The subject, for a login at a provider.
     pub(crate) subject: Option<&'a Subject>,
     /// What a logout notice of the provider can name instead of the user.
@@ -83,7 +87,7 @@ impl AuthState {
         if logged_out {
             return Err(LoginError::LoggedOutMeanwhile);
         }
-        let login = NewLogin {
+        let login = LoginDetails {
             id: verified.id,
             user_id,
             logged_in_at,
@@ -92,8 +96,9 @@ impl AuthState {
                 .authenticated_at
                 .map_or(logged_in_at, |at| at.min(logged_in_at)),
             ends_at: self
-                .longest_login(verified.provider_key.is_some())
+                .longest_login(verified)
                 .map(|longest| logged_in_at.after(longest)),
+            remember: verified.remember,
             subject,
             provider_key: verified.provider_key,
             callback: verified.callback,
@@ -158,9 +163,13 @@ impl AuthState {
     }
 
     /// How long a login lasts at the most.
-    fn longest_login(&self, has_provider_key: bool) -> Option<Duration> {
+    fn longest_login(&self, login: &VerifiedLogin<'_>) -> Option<Duration> {
         // Stores delete a provider's keys a day later.
-        let of_key = has_provider_key.then_some(ProviderSession::LONGEST_LOGIN);
-        self.lifetime.into_iter().chain(of_key).min()
+        let has_key = login.provider_key.is_some();
+        let of_key = has_key.then_some(ProviderSession::LONGEST_LOGIN);
+        [self.lifetime, login.lifetime, of_key]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -5,6 +5,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Unanswered {
     Check,
+    Login,
     Renewal,
     SignOut,
 }

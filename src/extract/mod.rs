@@ -1,17 +1,21 @@
 //! What handlers take as arguments.
 
+mod log_in_error;
 mod logged_in;
 mod login;
 #[cfg(feature = "live")]
 mod logout_signal;
 mod logouts;
+mod new_login;
 mod same_origin;
 mod sign_out;
 
 pub(crate) use self::same_origin::is_cross_origin;
 pub use self::{
+    log_in_error::{LogInError, LogInErrorKind},
     logged_in::LoggedIn,
     logouts::Logouts,
+    new_login::NewLogin,
     same_origin::{SameOrigin, SameOriginRejection},
     sign_out::{SignOut, SignOutError},
 };

@@ -145,14 +145,13 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         Ok(())
     }
 
-    /// Without a provider there is no login that begins, and no notice that arrives.
+    /// Without a provider there is no exchange of a code, and no notice that arrives.
     fn check_providers(&self, site: &Site) -> Result<(), BuildError> {
         for (setting, is_set) in [
             ("notice_limits", self.notice_limits.is_some()),
             ("login_limits", self.login_limits.is_some()),
             ("client_address", self.client_address.is_some()),
             ("login_timeout", self.login_timeout.is_some()),
-            ("on_login", self.hooks.on_login.is_some()),
         ] {
             if is_set && self.providers.is_empty() {
                 return Err(BuildError::NoProvider(setting));

@@ -295,6 +295,8 @@ async fn begin_login(
         user_id: &user.user_id,
         logged_in_at: user.logged_in_at,
         authenticated_at: user.authenticated_at,
+        lifetime: None,
+        remember: true,
         subject: Some(&user.subject),
         provider_key: user.provider_key(),
         callback: route.mounted.paths.callback(),

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tower_sessions::{SessionStore, session::Record};
 
 use super::{
-    BeginError, Kind, LoginCookie, LoginRecord, NewLogin, Sessions,
+    BeginError, Kind, LoginCookie, LoginDetails, LoginRecord, Sessions,
     cookie::LONGEST_COOKIE,
     presented::{PresentedLogin, Source},
     sealed, stored,
@@ -134,7 +134,7 @@ impl SessionBackend {
     /// When the session store cannot answer, or the login does not fit into a cookie.
     pub(crate) async fn begin(
         &self,
-        login: &NewLogin<'_>,
+        login: &LoginDetails<'_>,
         hint: Option<&SecretString>,
     ) -> Result<Vec<Cookie<'static>>, BeginError> {
         let record = LoginRecord::new(login, self.cookie.login_context());
@@ -146,12 +146,12 @@ impl SessionBackend {
                 let kept_for = self.record_kept_for(ends_in);
                 let value = stored::create(store, record, hint, kept_for).await;
                 let value = value.map_err(BeginError::Store)?;
-                Ok(vec![self.cookie.login(value, ends_in)])
+                Ok(vec![self.cookie.login(value, ends_in, login.remember)])
             }
             Kind::Sealed(keys) => {
                 let value = sealed::seal(keys, &self.cookie, record, hint)?;
                 let activity = self.activity_cookie(login.id, login.logged_in_at);
-                let login = self.cookie.login(value, ends_in);
+                let login = self.cookie.login(value, ends_in, login.remember);
                 Ok([login].into_iter().chain(activity).collect())
             }
         }

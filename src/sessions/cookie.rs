@@ -63,12 +63,22 @@ impl LoginCookie {
         &self.activity_context
     }
 
-    /// The cookie of a login, with the time until its end, if it has one.
-    pub(super) fn login(&self, value: String, ends_in: Option<Duration>) -> Cookie<'static> {
+    /// The cookie of a login, with the time until its end, if it has one. The browser drops it at
+    /// the end of its session unless it is to `remember` the login.
+    pub(super) fn login(
+        &self,
+        value: String,
+        ends_in: Option<Duration>,
+        remember: bool,
+    ) -> Cookie<'static> {
         let max_age = ends_in.map_or(LONGEST_COOKIE, |ends_in| {
             ends_in.saturating_add(CLOCK_MARGIN).min(LONGEST_COOKIE)
         });
-        self.cookie(&self.name, value, max_age)
+        let mut cookie = self.cookie(&self.name, value, max_age);
+        if !remember {
+            cookie.set_max_age(None);
+        }
+        cookie
     }
 
     /// The activity cookie of a sealed login.

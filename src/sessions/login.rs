@@ -1,6 +1,6 @@
 //! A login as handlers and hooks see it.
 
-use super::{LoginRecord, NewLogin};
+use super::{LoginDetails, LoginRecord};
 use crate::{LoginId, Subject, Timestamp};
 
 /// The login of a request: its id, its user, when it began, and its subject at the provider.
@@ -73,8 +73,8 @@ impl From<&LoginRecord<'_>> for Login {
     }
 }
 
-impl From<&NewLogin<'_>> for Login {
-    fn from(login: &NewLogin<'_>) -> Self {
+impl From<&LoginDetails<'_>> for Login {
+    fn from(login: &LoginDetails<'_>) -> Self {
         Self {
             id: login.id,
             user_id: login.user_id.to_owned(),

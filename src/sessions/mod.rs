@@ -27,7 +27,7 @@ pub(crate) use self::{
     begin_error::BeginError,
     cookie::{LONGEST_COOKIE, LoginCookie},
     presented::PresentedLogin,
-    record::{LoginRecord, NewLogin},
+    record::{LoginDetails, LoginRecord},
     seal::SessionKeys,
 };
 pub use self::{login::Login, seal::SessionKey};

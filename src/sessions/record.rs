@@ -60,12 +60,14 @@ pub(crate) struct LoginRecord<'a> {
 
 /// The data of a login before it is stored.
 #[derive(Clone, Debug)]
-pub(crate) struct NewLogin<'a> {
+pub(crate) struct LoginDetails<'a> {
     pub(crate) id: LoginId,
     pub(crate) user_id: &'a str,
     pub(crate) logged_in_at: Timestamp,
     pub(crate) authenticated_at: Timestamp,
     pub(crate) ends_at: Option<Timestamp>,
+    /// Whether the cookie outlives the browser's session.
+    pub(crate) remember: bool,
     /// `None` for a login without a provider.
     pub(crate) subject: Option<&'a Subject>,
     /// The login's key at its provider, which a logout notice can name instead of the user.
@@ -75,7 +77,7 @@ pub(crate) struct NewLogin<'a> {
 }
 
 impl<'a> LoginRecord<'a> {
-    pub(super) fn new(login: &NewLogin<'a>, context: &'a str) -> Self {
+    pub(super) fn new(login: &LoginDetails<'a>, context: &'a str) -> Self {
         let subject = login.subject;
         let (provider_session, without_session) = match login.provider_key {
             Some(ProviderKey::Session { id, .. }) => (id, false),
@@ -166,12 +168,13 @@ mod tests {
                 id: subject.id(),
             },
         };
-        let login = NewLogin {
+        let login = LoginDetails {
             id: LoginId::random(),
             user_id,
             logged_in_at: Timestamp::from_micros(micros),
             authenticated_at: Timestamp::from_micros(micros),
             ends_at: None,
+            remember: true,
             subject: Some(&subject),
             provider_key: Some(provider_key),
             callback: "/auth/callback",

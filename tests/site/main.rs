@@ -20,6 +20,7 @@ mod navigations;
 mod no_effect;
 mod no_provider;
 mod notices;
+mod own_logins;
 mod own_sessions;
 mod provider_sessions;
 mod revoked;

@@ -13,14 +13,13 @@ fn limits() -> AdmissionLimits {
 
 #[test]
 fn a_setting_for_providers_needs_one() {
-    let settings: [(&str, Setting); 5] = [
+    let settings: [(&str, Setting); 4] = [
         ("notice_limits", |b| b.notice_limits(limits())),
         ("login_limits", |b| b.login_limits(limits())),
         ("client_address", |b| b.client_address(|_| None)),
         ("login_timeout", |b| {
             b.login_timeout(std::time::Duration::from_secs(60))
         }),
-        ("on_login", |b| b.on_login(async |_, _| Ok(()))),
     ];
     let world = World::new();
     for (name, set) in settings {
@@ -35,7 +34,7 @@ fn a_setting_for_providers_needs_one() {
 /// All other settings take effect at a site without a provider; `no_provider` shows some of them.
 #[test]
 fn a_site_needs_no_provider() {
-    let settings: [Setting; 15] = [
+    let settings: [Setting; 16] = [
         |b| b.sign_out_path("/bye"),
         |b| b.after_sign_out("/goodbye"),
         |b| b.sign_out_everywhere(),
@@ -45,6 +44,7 @@ fn a_site_needs_no_provider() {
         |b| b.lifetime(std::time::Duration::from_secs(60)),
         |b| b.render_rejections(|rejection| rejection.default_response()),
         |b| b.render_login_failures(|_| axum::response::Response::default()),
+        |b| b.on_login(async |_, _| Ok(())),
         |b| b.on_sign_out(async |_, _| Ok(())),
         |b| b.pending_logout_limit(1),
         |b| b.live_path("/open"),

@@ -1,0 +1,183 @@
+//! Why a login of the application's own did not begin.
+
+use std::{error::Error, fmt};
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use maud::html;
+
+use crate::{
+    BoxError,
+    auth::{AuthState, LoginError, Unanswered, navigates, problem},
+    page::{NO_SCRIPT, page},
+};
+
+/// Why a login did not begin: the rejection of [`NewLogin`](crate::NewLogin) and the error of
+/// [`NewLogin::begin`](crate::NewLogin::begin).
+///
+/// The response is a small page for a person, and `application/problem+json` for a script. A
+/// [`BoxError`] converts into it, so that `?` works on the application's own store: it is
+/// [`StoreUnavailable`](LogInErrorKind::StoreUnavailable).
+#[derive(Debug)]
+pub struct LogInError {
+    kind: LogInErrorKind,
+    source: Option<BoxError>,
+    /// The path of the login page, for a person.
+    login_path: Option<String>,
+    is_script: bool,
+}
+
+/// The kinds of [`LogInError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LogInErrorKind {
+    /// A page of another site sent the request: 403.
+    CrossOrigin,
+    /// The user store knows no such user, or the user may not log in: 403.
+    TurnedAway,
+    /// The user was logged out while the login was under way: 403. The user logs in again.
+    LoggedOutMeanwhile,
+    /// A store did not answer: 503. No login has begun, and the user tries again later.
+    StoreUnavailable,
+    /// The login does not fit into a cookie: 500. Use shorter user ids, or keep logins in a session
+    /// store.
+    TooLarge,
+    /// The route is not inside a [`ClefLayer`](crate::ClefLayer), a mistake in the program: 500.
+    LayerMissing,
+}
+
+impl LogInError {
+    /// Why no login began.
+    pub fn kind(&self) -> LogInErrorKind {
+        self.kind
+    }
+
+    /// The status of the response: 403, 503 or 500.
+    pub fn status(&self) -> StatusCode {
+        match self.kind {
+            LogInErrorKind::CrossOrigin
+            | LogInErrorKind::TurnedAway
+            | LogInErrorKind::LoggedOutMeanwhile => StatusCode::FORBIDDEN,
+            LogInErrorKind::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            LogInErrorKind::TooLarge | LogInErrorKind::LayerMissing => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
+
+    pub(super) fn layer_missing() -> Self {
+        tracing::error!("`NewLogin` is used outside of a ClefLayer");
+        Self::from(LogInErrorKind::LayerMissing)
+    }
+
+    pub(super) fn cross_origin(state: &AuthState, parts: &Parts) -> Self {
+        tracing::debug!("a login from a page of another site is refused");
+        Self::from(LogInErrorKind::CrossOrigin).answering(state, parts)
+    }
+
+    /// The error of a login that did not begin, which is logged.
+    pub(super) fn new(error: LoginError, state: &AuthState, parts: &Parts) -> Self {
+        let (kind, source) = match error {
+            LoginError::Store(source) => (LogInErrorKind::StoreUnavailable, Some(source)),
+            LoginError::TurnedAway => (LogInErrorKind::TurnedAway, None),
+            LoginError::LoggedOutMeanwhile => (LogInErrorKind::LoggedOutMeanwhile, None),
+            LoginError::TooLarge(source) => (LogInErrorKind::TooLarge, Some(source)),
+        };
+        match &source {
+            Some(error) => {
+                // Any client can send requests meanwhile.
+                if let Some(count) = state.unanswered.count(Unanswered::Login) {
+                    let error = error.to_string();
+                    tracing::error!(?error, count, "a login failed");
+                }
+            }
+            None => tracing::info!(reason = ?kind, "a login is refused"),
+        }
+        Self {
+            source,
+            ..Self::from(kind).answering(state, parts)
+        }
+    }
+
+    fn answering(mut self, state: &AuthState, parts: &Parts) -> Self {
+        self.is_script = !navigates(&parts.headers);
+        self.login_path = Some(state.login_path.clone());
+        self
+    }
+
+    fn page(&self) -> Response {
+        let content = html! {
+            p { (self) }
+            @if let Some(path) = &self.login_path {
+                a href=(path) { "Log in" }
+            }
+        };
+        page("You are not logged in", &html! {}, &content, NO_SCRIPT)
+    }
+}
+
+impl From<LogInErrorKind> for LogInError {
+    fn from(kind: LogInErrorKind) -> Self {
+        Self {
+            kind,
+            source: None,
+            login_path: None,
+            is_script: false,
+        }
+    }
+}
+
+/// The application's own store did not answer.
+impl From<BoxError> for LogInError {
+    fn from(error: BoxError) -> Self {
+        tracing::error!(error = ?error.to_string(), "a login failed");
+        Self {
+            source: Some(error),
+            ..Self::from(LogInErrorKind::StoreUnavailable)
+        }
+    }
+}
+
+impl IntoResponse for LogInError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = match self.is_script {
+            true => problem(status, &self.to_string(), self.login_path.as_deref()),
+            false => (status, self.page()).into_response(),
+        };
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+impl fmt::Display for LogInError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self.kind {
+            LogInErrorKind::CrossOrigin => {
+                "A page of another site sent this. Open the login page here and log in again."
+            }
+            LogInErrorKind::TurnedAway => "You cannot log in with this account.",
+            LogInErrorKind::LoggedOutMeanwhile => {
+                "You were logged out in the meantime. Please log in again."
+            }
+            LogInErrorKind::StoreUnavailable => {
+                "Logging in is not possible right now. Please try again in a few minutes."
+            }
+            LogInErrorKind::TooLarge => "This site is misconfigured. Please contact its operator.",
+            LogInErrorKind::LayerMissing => {
+                "This route is not inside a ClefLayer: add `.layer(auth)` to the router, after \
+                 all of its routes."
+            }
+        })
+    }
+}
+
+impl Error for LogInError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
+    }
+}
