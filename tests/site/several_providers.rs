@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use axum_clef::Paths;
+use axum_clef::{AdmissionLimits, Paths};
 use reqwest::Response;
 use url::Url;
 
@@ -163,6 +163,28 @@ async fn a_sign_out_goes_on_at_the_provider_that_the_login_came_by() {
     world.provider.signs_out.store(false, SeqCst);
     assert_eq!(sign_out(&browser, &node).await, "/");
     assert!(!browser.cookies(&node).contains("sign-out"));
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_holds_up_no_sign_out_at_another() {
+    let (world, other) = (World::new(), ScriptedProvider::other());
+    let limits = AdmissionLimits::default().concurrency(1).queue(0);
+    let layer = world
+        .builder()
+        .provider_at(Paths::under("/other").unwrap(), other.clone())
+        .login_limits(limits)
+        .build();
+    let node = world.node_with(layer.unwrap()).await;
+    other.signs_out.store(true, SeqCst);
+    let browser = logged_in(&node, "/other").await;
+    world.provider.during_start.set();
+    let hangs = Browser::new().get(&node, "/clef/login").send();
+    let hangs = tokio::spawn(hangs);
+    world.provider.during_start.reached().await;
+    let url = sign_out(&browser, &node).await;
+    assert!(url.starts_with(OTHER_ISSUER), "{url}");
+    world.provider.during_start.go();
+    assert_eq!(hangs.await.unwrap().unwrap().status(), 303);
 }
 
 #[tokio::test]
