@@ -55,9 +55,9 @@ pub(crate) fn page(
         .into_response()
 }
 
-/// A page that goes on to a URL by itself. It stands where a redirect would, which browsers do not
-/// follow to another origin behind a form of a page whose policy has `form-action 'self'`.
-pub(crate) fn page_that_goes_on(headline: &str, url: &str) -> Response {
+/// A page that redirects by itself, with a link. After a form of a page whose policy has
+/// `form-action 'self'`, browsers follow no redirect response to another origin.
+pub(crate) fn redirect_page(headline: &str, url: &str) -> Response {
     let head = html! { meta http-equiv="refresh" content={ "0; url=" (url) }; };
     let content = html! { a href=(url) { "Continue" } };
     page(headline, &head, &content, NO_SCRIPT)

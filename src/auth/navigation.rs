@@ -3,7 +3,7 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-/// The headers by which browsers announce that nobody has asked for the page yet.
+/// The headers by which browsers mark a request that the user has not made yet.
 const SPECULATION: [HeaderName; 4] = [
     HeaderName::from_static("sec-purpose"),
     HeaderName::from_static("purpose"),

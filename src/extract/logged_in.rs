@@ -19,9 +19,10 @@ use crate::{
 /// `Option<LoggedIn<User>>` runs for all requests. The stores are asked when the first extractor
 /// asks, and once per request. A route without it costs nothing.
 ///
-/// An unauthenticated browser that navigates is redirected to the login and back again; anything
-/// else receives 401 with `application/problem+json`. A store that cannot answer is 503, also for
-/// `Option`: never the user and never `None`. See [`LoggedInRejection`].
+/// An unauthenticated user who opens a page is redirected to the login and back again. One who sends
+/// a form receives a page with status 401, and a script 401 with `application/problem+json`. A store
+/// that cannot answer is 503, also for `Option`: never the user and never `None`. See
+/// [`LoggedInRejection`].
 ///
 /// ```
 /// use axum::{Json, Router, middleware::from_extractor, response::Html, routing::get};

@@ -152,8 +152,8 @@ fn unknown_state() -> Reason {
     )
 }
 
-/// Answers a request whose state was used before, such as a reload or the back button. It leads on if
-/// the browser has the login that began with that state, or a younger one, and otherwise to a new
+/// Answers a request whose state was used before, such as a reload or the back button: a redirect to
+/// the page behind the login if the browser has that login or a younger one, otherwise to a new
 /// start, once.
 async fn second_request(
     route: &RouteState,

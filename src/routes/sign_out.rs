@@ -23,7 +23,7 @@ use crate::{
     BoxError,
     auth::{EndLoginError, MountedProvider, RequestAuth, is_scripted, is_speculative, navigates},
     extract::is_cross_origin,
-    page::page_that_goes_on,
+    page::redirect_page,
     provider::SignOutRequest,
     revocation::Logout,
     sessions::PresentedLogin,
@@ -57,7 +57,7 @@ fn signed_out_here(shared: &RoutesState, provider: Option<&Url>, headers: &Heade
         return ([(header::CONTENT_TYPE, "application/json")], body).into_response();
     }
     match provider.is_some() && navigates(headers) {
-        true => page_that_goes_on("You are signed out here", next),
+        true => redirect_page("You are signed out here", next),
         false => Redirect::to(next).into_response(),
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     auth::{is_by_person, is_scripted, is_speculative, problem, referring_page},
     extract::is_cross_origin,
-    page::page_that_goes_on,
+    page::redirect_page,
     provider::LoginRequest,
     site::ReturnPath,
     time_limit::answer,
@@ -63,7 +63,7 @@ pub(super) async fn start_by_form(State(route): State<RouteState>, request: Requ
         Err(error) => Err(Reason::bad_request(error.body_text())),
     };
     match begun(&route, next, &parts).await {
-        Ok(url) => page_that_goes_on("Continue to log in", url.as_str()),
+        Ok(url) => redirect_page("Continue to log in", url.as_str()),
         Err(response) => response,
     }
 }

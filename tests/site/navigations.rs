@@ -1,4 +1,4 @@
-//! People, scripts, timers and browsers that load pages ahead of time.
+//! Users, scripts, timers, and browsers that load pages ahead of time.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -322,7 +322,7 @@ async fn a_cookie_that_is_not_ascii_hides_no_attempt() {
 }
 
 #[tokio::test]
-async fn a_form_starts_a_login_by_a_page_that_goes_on() {
+async fn a_form_starts_a_login_by_a_page_that_redirects() {
     let (_, app) = World::with_app();
     let form = |body: &'static str, headers: Headers<'static>| {
         let app = app.clone();

@@ -234,7 +234,7 @@ fn a_slot_that_holds_no_login_is_free() {
     cookies.push(format!("{name}=garbage"));
     let cookies = cookies.join("; ").try_into().unwrap();
     scene.browser.insert(header::COOKIE, cookies);
-    // Whatever stands in the other slots, and though it was begun before what is there.
+    // Whatever is in the other slots, also if that was begun later.
     let states = [(); SLOTS].map(|()| scene.begin("/"));
     assert_eq!(scene.cookies().len(), SLOTS);
     for state in states {

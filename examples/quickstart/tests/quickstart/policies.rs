@@ -223,7 +223,7 @@ async fn a_page_that_is_loaded_ahead_of_time_begins_no_login_and_the_link_works(
 
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
-async fn a_script_and_a_form_hear_of_the_end_of_the_login_in_their_own_way() {
+async fn a_script_gets_json_and_a_form_a_page_after_the_login_has_ended() {
     let site = Site::start().await;
     in_a_browser(async |browser| {
         site.open(&browser, "/account").await?;
@@ -250,7 +250,7 @@ async fn a_script_and_a_form_hear_of_the_end_of_the_login_in_their_own_way() {
         browser.press("Log in").await?;
         browser.sees("Account").await?;
 
-        // A script that signs out hears where to go on.
+        // A script that signs out gets the URL of the provider.
         let out = "fetch('/auth/sign-out', { method: 'POST' }).then((answer) => answer.json())";
         browser.0.execute(fetched(out), vec![]).await?;
         browser.waits_for("window.answer").await?;
