@@ -159,6 +159,29 @@ fn the_core_meets_live_in_one_file() {
     assert_eq!(files, [auth.join("listeners.rs")]);
 }
 
+/// The table says what makes each setting an error of `build`.
+#[test]
+fn every_setting_is_in_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(root.join("docs/settings.md")).unwrap();
+    let mut files = Vec::new();
+    collect(&root.join("src/layer"), &mut files);
+    let mut settings = 0;
+    for file in files {
+        let source = code(&fs::read_to_string(file).unwrap());
+        for (at, start) in source.match_indices("    pub fn ") {
+            let rest = &source[at + start.len()..];
+            let end = rest.find('{').unwrap();
+            if rest[..end].contains("-> Self") {
+                let name = word(rest);
+                settings += 1;
+                assert!(table.contains(&format!("`{name}`")), "{name}");
+            }
+        }
+    }
+    assert!(settings > 20, "the sources are read");
+}
+
 #[test]
 fn the_rooms_are_in_order() {
     for (index, (room, may_know)) in ROOMS.iter().enumerate() {
