@@ -43,6 +43,8 @@ use self::{failure_page::no_store, state::RouteState};
 
 /// The largest logout notice, in bytes. Clef's have 48, those of OpenID Connect a few thousand.
 const LONGEST_NOTICE: usize = 16 * 1024;
+/// The largest form that starts a login, in bytes.
+const LONGEST_FORM: usize = 16 * 1024;
 
 /// All routes, for a router of any state.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>) -> Router<S> {
@@ -60,12 +62,13 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>
         .zip(&shared.login_admissions)
         .map(|(mounted, admission)| {
             let notice = post(logout::logout).layer(DefaultBodyLimit::max(LONGEST_NOTICE));
+            let start = get(start::start)
+                .post(start::start_by_form)
+                .head(get_or_post_only)
+                .layer(DefaultBodyLimit::max(LONGEST_FORM));
             let paths = &mounted.paths;
             Router::new()
-                .route(
-                    paths.start(),
-                    get(start::start).post(start::start_by_form).head(get_only),
-                )
+                .route(paths.start(), start)
                 .route(paths.callback(), get(callback::callback).head(get_only))
                 .route(paths.logout(), notice)
                 .route(paths.signed_out(), get(sign_out::signed_out))
@@ -82,4 +85,10 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>
 /// Rejects `HEAD`, which must neither start nor complete a login nor open a stream.
 async fn get_only() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")])
+}
+
+/// The same for a route that takes forms too.
+async fn get_or_post_only() -> impl IntoResponse {
+    let allow = [(header::ALLOW, "GET, POST")];
+    (StatusCode::METHOD_NOT_ALLOWED, allow)
 }

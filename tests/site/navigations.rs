@@ -354,9 +354,12 @@ async fn a_form_starts_a_login_by_a_page_that_redirects() {
 
     let (response, _) = form("", &[("origin", World::SITE)]).await;
     assert_eq!(response.status(), 200, "without fields");
+    // Larger than any form that starts a login.
+    let long: &'static str = format!("next=/{}", "x".repeat(20_000)).leak();
     let foreign: Headers<'static> = &[FORM, ("origin", "https://evil.example")];
     for (body, headers, status) in [
         ("next=/a&next=/b", &[FORM][..], 400),
+        (long, &[FORM], 400),
         ("next=https://evil.example", &[FORM], 400),
         ("next=/a", foreign, 400),
         ("next=/a", &[FORM, ("sec-fetch-mode", "cors")], 401),
