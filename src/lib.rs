@@ -126,7 +126,7 @@ pub use self::{
     auth::{LoggedInRejection, LogoutError, RejectionKind},
     extract::{
         LogInError, LogInErrorKind, LoggedIn, Logouts, NewLogin, SameOrigin, SameOriginRejection,
-        SignOut, SignOutError,
+        SignOut, SignOutError, SuspendedLogin,
     },
     identity::{
         LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, RevocationKey,

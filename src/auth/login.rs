@@ -11,8 +11,8 @@ use tracing::Instrument as _;
 use super::AuthState;
 use crate::{
     BoxError, Login, LoginId, ProviderKey, ProviderSession, RevocationKey, Subject, Timestamp,
-    sessions::{BeginError, LoginDetails, PresentedLogin},
-    time_limit::{STORE_LIMIT, within},
+    sessions::{BeginError, LoginDetails, PresentedLogin, SessionBackend},
+    time_limit::{STORE_LIMIT, answer, within},
 };
 
 /// A login whose credentials are proven, and which is not compared with any logout yet.
@@ -48,6 +48,20 @@ pub(crate) enum LoginError {
     LoggedOutMeanwhile,
     #[error("the login cannot be kept")]
     TooLarge(#[source] BoxError),
+}
+
+/// Keeps a login, and returns its cookies.
+pub(super) async fn keep(
+    sessions: &SessionBackend,
+    login: &LoginDetails<'_>,
+    sign_out_hint: Option<&SecretString>,
+) -> Result<Vec<Cookie<'static>>, LoginError> {
+    match answer(STORE_LIMIT, sessions.begin(login, sign_out_hint)).await {
+        Ok(Ok(cookies)) => Ok(cookies),
+        Ok(Err(BeginError::Store(error))) => Err(LoginError::Store(error)),
+        Ok(Err(error)) => Err(LoginError::TooLarge(error.into())),
+        Err(error) => Err(LoginError::Store(error.into())),
+    }
 }
 
 impl AuthState {
@@ -111,15 +125,7 @@ impl AuthState {
             let call = hook.call(parts, Login::from(&login));
             within(STORE_LIMIT, call).await.map_err(LoginError::Store)?;
         }
-        let begun = self.sessions.begin(&login, verified.sign_out_hint);
-        let begun = within(STORE_LIMIT, async { begun.await.map_err(BoxError::from) }).await;
-        let cookies = begun.map_err(|error| match error.downcast::<BeginError>() {
-            Ok(error) => match *error {
-                BeginError::Store(error) => LoginError::Store(error),
-                error => LoginError::TooLarge(error.into()),
-            },
-            Err(error) => LoginError::Store(error),
-        })?;
+        let cookies = keep(&self.sessions, &login, verified.sign_out_hint).await?;
         self.replace(earlier).await;
         tracing::info!(user = ?user_id, login = %login.id, "logged in");
         Ok(cookies)

@@ -13,6 +13,7 @@ mod rejection;
 mod request;
 mod sign_out;
 mod state;
+mod suspended;
 mod unanswered;
 
 pub(crate) use self::{
@@ -27,6 +28,7 @@ pub(crate) use self::{
     request::{RequestAuth, asked_for},
     sign_out::EndLoginError,
     state::{AuthState, MountedProvider},
+    suspended::SUSPENDED_LOGIN,
     unanswered::Unanswered,
 };
 pub use self::{

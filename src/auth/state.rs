@@ -28,6 +28,8 @@ pub(crate) struct AuthState {
     pub(crate) site: Site,
     pub(crate) users: Arc<dyn AnyUserStore>,
     pub(crate) sessions: SessionBackend,
+    /// Logins that wait for a further step, in the same store or under the same keys.
+    pub(crate) suspended: SessionBackend,
     /// The first is the one that unauthenticated users are sent to.
     pub(crate) providers: Vec<MountedProvider>,
     pub(crate) attempts: Attempts,

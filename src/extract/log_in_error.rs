@@ -37,6 +37,9 @@ pub enum LogInErrorKind {
     TurnedAway,
     /// The user was logged out while the login was under way: 403. The user logs in again.
     LoggedOutMeanwhile,
+    /// No login waits for this step in this browser, or it has taken more than ten minutes: 403. The
+    /// user logs in again, from the first step.
+    Expired,
     /// A store did not answer: 503. No login has begun, and the user tries again later.
     StoreUnavailable,
     /// The login does not fit into a cookie: 500. Use shorter user ids, or keep logins in a session
@@ -57,7 +60,8 @@ impl LogInError {
         match self.kind {
             LogInErrorKind::CrossOrigin
             | LogInErrorKind::TurnedAway
-            | LogInErrorKind::LoggedOutMeanwhile => StatusCode::FORBIDDEN,
+            | LogInErrorKind::LoggedOutMeanwhile
+            | LogInErrorKind::Expired => StatusCode::FORBIDDEN,
             LogInErrorKind::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             LogInErrorKind::TooLarge | LogInErrorKind::LayerMissing => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -73,6 +77,11 @@ impl LogInError {
     pub(super) fn cross_origin(state: &AuthState, parts: &Parts) -> Self {
         tracing::debug!("a login from a page of another site is refused");
         Self::from(LogInErrorKind::CrossOrigin).answering(state, parts)
+    }
+
+    pub(super) fn expired(state: &AuthState, parts: &Parts) -> Self {
+        tracing::debug!("no login is suspended in this browser");
+        Self::from(LogInErrorKind::Expired).answering(state, parts)
     }
 
     /// The error of a login that did not begin, which is logged.
@@ -164,6 +173,7 @@ impl fmt::Display for LogInError {
             LogInErrorKind::LoggedOutMeanwhile => {
                 "You were logged out in the meantime. Please log in again."
             }
+            LogInErrorKind::Expired => "This login took too long. Please start again.",
             LogInErrorKind::StoreUnavailable => {
                 "Logging in is not possible right now. Please try again in a few minutes."
             }

@@ -9,6 +9,7 @@ mod logouts;
 mod new_login;
 mod same_origin;
 mod sign_out;
+mod suspended_login;
 
 pub(crate) use self::same_origin::is_cross_origin;
 pub use self::{
@@ -18,4 +19,5 @@ pub use self::{
     new_login::NewLogin,
     same_origin::{SameOrigin, SameOriginRejection},
     sign_out::{SignOut, SignOutError},
+    suspended_login::SuspendedLogin,
 };

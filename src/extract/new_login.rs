@@ -103,26 +103,52 @@ impl NewLogin {
         Ok(next)
     }
 
+    /// Suspends the login until its next step, and returns the redirect to the page of that step:
+    /// 303, with `next` kept. See [`SuspendedLogin`](crate::SuspendedLogin).
+    ///
+    /// # Errors
+    ///
+    /// [`LogInError`], which is a response. Nothing is suspended.
+    pub async fn suspend(self, user_id: &str, step: &str) -> Result<Redirect, LogInError> {
+        let Self { auth, parts, .. } = &self;
+        let state = auth.state();
+        let suspended = state.suspend_login(user_id, self.logged_in_at).await;
+        let cookies = suspended.map_err(|error| LogInError::new(error, state, parts))?;
+        for cookie in cookies {
+            auth.cookies(&parts.headers).add(cookie);
+        }
+        Ok(self.redirect_to(&state.site.path(step), &[]))
+    }
+
     /// The redirect back to the form after wrong credentials: 303, with `next` kept and
     /// `failed=true` in the query.
     ///
     /// It leads to the [`login_page`](crate::ClefLayerBuilder::login_page), or to the page of this
     /// request without one.
     pub fn try_again(self) -> Redirect {
-        let state = self.auth.state();
-        let path = match state.login_page() {
-            Some(page) => page.to_owned(),
-            None => {
-                let path = asked_for(&self.parts).split('?').next();
-                state.site.arrived(path.unwrap_or("/"))
-            }
-        };
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("failed", "true");
-        if !self.next.is_front(&state.site) {
-            query.append_pair("next", self.next.as_str());
+        match self.auth.state().login_page() {
+            Some(page) => self.redirect_to(page, FAILED),
+            None => self.try_here_again(),
         }
-        Redirect::to(&format!("{path}?{}", query.finish()))
+    }
+
+    /// The redirect back to the page of this request.
+    pub(super) fn try_here_again(&self) -> Redirect {
+        let path = asked_for(&self.parts).split('?').next();
+        let path = self.auth.state().site.arrived(path.unwrap_or("/"));
+        self.redirect_to(&path, FAILED)
+    }
+
+    /// A redirect to a page of the login, with `next` and more in its query.
+    fn redirect_to(&self, path: &str, query: &[(&str, &str)]) -> Redirect {
+        let next = (!self.next.is_front(&self.auth.state().site)).then(|| self.next.as_str());
+        let next = next.map(|next| ("next", next));
+        let mut fields = form_urlencoded::Serializer::new(String::new());
+        fields.extend_pairs(query.iter().copied().chain(next));
+        match fields.finish() {
+            query if query.is_empty() => Redirect::to(path),
+            query => Redirect::to(&format!("{path}?{query}")),
+        }
     }
 
     /// Sets where the login leads: a path of this site, such as the value of a hidden field.
@@ -149,11 +175,46 @@ impl NewLogin {
     }
 }
 
+/// The query of the page to which wrong credentials lead back.
+const FAILED: &[(&str, &str)] = &[("failed", "true")];
+
 /// Where a login leads: `next` if it is a page of this site that is not about logging in.
 fn return_path(state: &AuthState, next: Option<&str>) -> ReturnPath {
     let next = next.and_then(|next| ReturnPath::normalize(&state.site, next));
     next.filter(|next| !state.leads_nowhere(next.path()))
         .unwrap_or_else(|| ReturnPath::front(&state.site))
+}
+
+impl NewLogin {
+    /// A login with this stamp that begins in this request.
+    pub(super) fn since(logged_in_at: Timestamp, auth: &Arc<RequestAuth>, parts: &Parts) -> Self {
+        let query = parts.uri.query().unwrap_or_default();
+        let mut fields = form_urlencoded::parse(query.as_bytes());
+        let next = fields.find_map(|(name, value)| (name == "next").then_some(value));
+        Self {
+            next: return_path(auth.state(), next.as_deref()),
+            auth: Arc::clone(auth),
+            logged_in_at,
+            remember: true,
+            lifetime: None,
+            parts: parts.clone(),
+        }
+    }
+
+    pub(super) fn check_origin(state: &AuthState, parts: &Parts) -> Result<(), LogInError> {
+        match is_cross_origin(state.site.origin(), &parts.headers) {
+            true => Err(LogInError::cross_origin(state, parts)),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn auth(&self) -> &Arc<RequestAuth> {
+        &self.auth
+    }
+
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for NewLogin {
@@ -162,23 +223,11 @@ impl<S: Sync> FromRequestParts<S> for NewLogin {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, LogInError> {
         let auth = RequestAuth::of(parts).ok_or_else(LogInError::layer_missing)?;
         let state = auth.state();
-        if is_cross_origin(state.site.origin(), &parts.headers) {
-            return Err(LogInError::cross_origin(state, parts));
-        }
+        Self::check_origin(state, parts)?;
         let logged_in_at = within(STORE_LIMIT, state.users.now()).await;
         let logged_in_at = logged_in_at
             .map_err(|error| LogInError::new(LoginError::Store(error), state, parts))?;
-        let query = parts.uri.query().unwrap_or_default();
-        let mut fields = form_urlencoded::parse(query.as_bytes());
-        let next = fields.find_map(|(name, value)| (name == "next").then_some(value));
-        Ok(Self {
-            next: return_path(state, next.as_deref()),
-            auth: Arc::clone(auth),
-            logged_in_at,
-            remember: true,
-            lifetime: None,
-            parts: parts.clone(),
-        })
+        Ok(Self::since(logged_in_at, auth, parts))
     }
 }
 

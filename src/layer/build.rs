@@ -7,7 +7,7 @@ use super::{BuildError, ClefLayer, ClefLayerBuilder};
 use crate::site::LivePaths;
 use crate::{
     UserStore,
-    auth::{Attempts, AuthState},
+    auth::{Attempts, AuthState, SUSPENDED_LOGIN},
     log_limit::LogLimit,
     provider::ProviderSite,
     revocation::{DEFAULT_QUEUE_CAPACITY, LogoutQueue, UnknownSubjects},
@@ -59,6 +59,11 @@ impl<S: UserStore> ClefLayerBuilder<S> {
                 self.sessions.keys().cloned(),
             ),
             users: self.users as Arc<dyn AnyUserStore>,
+            suspended: SessionBackend::new(
+                self.sessions.clone(),
+                LoginCookie::suspended(&site),
+                SUSPENDED_LOGIN,
+            ),
             sessions: SessionBackend::new(self.sessions, cookie, self.idle_expiry),
             providers: self.providers,
             queue: LogoutQueue::new(queue_capacity),

@@ -27,17 +27,27 @@ pub(crate) struct LoginCookie {
 }
 
 impl LoginCookie {
+    /// The cookie of a login.
     pub(crate) fn new(site: &Site, domain: Option<&str>) -> Self {
-        let name = site.cookie_name("", domain);
+        Self::with_purpose("login", "", site, domain)
+    }
+
+    /// The cookie of a login that waits for a further step, such as a one-time code.
+    pub(crate) fn suspended(site: &Site) -> Self {
+        Self::with_purpose("suspended", "-suspended", site, None)
+    }
+
+    fn with_purpose(purpose: &str, suffix: &str, site: &Site, domain: Option<&str>) -> Self {
+        let name = site.cookie_name(suffix, domain);
         let scope = match domain {
             Some(domain) => domain.to_owned(),
             None => format!("{}{}", site.origin(), site.base()),
         };
         Self {
-            login_context: format!("login {scope} {name}"),
+            login_context: format!("{purpose} {scope} {name}"),
             activity_context: format!("activity {scope} {name}"),
             name,
-            activity_name: site.cookie_name("-idle", domain),
+            activity_name: site.cookie_name(&format!("{suffix}-idle"), domain),
             domain: domain.map(str::to_owned),
             site: site.clone(),
         }

@@ -31,3 +31,4 @@ mod settings;
 mod several_providers;
 mod sign_outs;
 mod support;
+mod suspended_logins;

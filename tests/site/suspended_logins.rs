@@ -1,0 +1,165 @@
+//! Logins over several requests: a password, then a code.
+
+use axum::{Router, extract::Query, http::Method, response::Redirect, routing::post};
+use axum_clef::{
+    ClefLayer, IdentityStore as _, LogInError, NewLogin, Profile, Sessions, Subject,
+    SuspendedLogin, User as _, UserStore as _,
+};
+
+use crate::support::{
+    Jar, World,
+    clock::{MINUTE, SECOND},
+    jar::{location, text},
+    provider::ISSUER,
+};
+
+#[derive(serde::Deserialize)]
+struct Password {
+    user: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Code {
+    code: String,
+}
+
+async fn password(login: NewLogin, form: Query<Password>) -> Result<Redirect, LogInError> {
+    login.suspend(&form.user, "/log-in/code").await
+}
+
+async fn code(login: SuspendedLogin, form: Query<Code>) -> Result<Redirect, LogInError> {
+    match form.code == format!("code-of-{}", login.user_id()) {
+        true => login.begin().await,
+        false => Ok(login.try_again()),
+    }
+}
+
+fn app(world: &World, sessions: Sessions) -> Router {
+    let builder = ClefLayer::builder(World::SITE, world.users.clone(), sessions);
+    let layer = builder.login_page("/log-in").build().unwrap();
+    world
+        .pages(layer.routes())
+        .route("/log-in", post(password))
+        .route("/log-in/code", post(code))
+        .layer(layer)
+}
+
+/// A site, and the id of a user.
+async fn world() -> (World, String) {
+    let world = World::new();
+    let profile = Profile::new(Subject::new(ISSUER, "12345"));
+    let account = world.users.find_or_create(&profile).await.unwrap();
+    (world, account.unwrap().id())
+}
+
+async fn suspended(app: &Router, user: &str) -> Jar {
+    let mut jar = Jar::default();
+    let response = jar
+        .post(app, &format!("/log-in?user={user}&next=/account"))
+        .await;
+    assert_eq!(response.status(), 303);
+    assert_eq!(location(&response), "/log-in/code?next=%2Faccount");
+    jar
+}
+
+#[tokio::test]
+async fn a_login_begins_after_its_last_step() {
+    let (world, user) = world().await;
+    for (kind, sessions) in world.both() {
+        let app = app(&world, sessions);
+        let mut jar = suspended(&app, &user).await;
+        assert!(!jar.is_in(&app).await, "{kind}: one step is not enough");
+
+        let wrong = jar
+            .post(&app, "/log-in/code?code=wrong&next=/account")
+            .await;
+        let back = "/log-in/code?failed=true&next=%2Faccount";
+        assert_eq!(location(&wrong), back, "{kind}");
+        assert!(!jar.is_in(&app).await, "{kind}");
+
+        let before = jar.clone();
+        let right = format!("/log-in/code?code=code-of-{user}&next=/account");
+        let response = jar.post(&app, &right).await;
+        assert_eq!(location(&response), "/account", "{kind}");
+        assert!(jar.is_in(&app).await, "{kind}");
+        assert!(
+            jar.names().iter().all(|name| !name.contains("suspended")),
+            "{kind}: {:?}",
+            jar.names()
+        );
+        if kind == "stored" {
+            let response = before.clone().post(&app, &right).await;
+            assert_eq!(response.status(), 403, "it is resumed once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_login_keeps_its_first_stamp_for_ten_minutes() {
+    let (world, user) = world().await;
+    for (kind, sessions) in world.both() {
+        let app = app(&world, sessions);
+        let right = format!("/log-in/code?code=code-of-{user}");
+        for (wait, logs_out, words) in [
+            (10 * MINUTE - SECOND, false, None),
+            (10 * MINUTE, false, Some("took too long")),
+            (0, true, Some("logged out in the meantime")),
+        ] {
+            let mut jar = suspended(&app, &user).await;
+            world.clock.advance(wait);
+            if logs_out {
+                world.users.log_out(&user).await.unwrap();
+            }
+            let response = jar.post(&app, &right).await;
+            let status = if words.is_some() { 403 } else { 303 };
+            assert_eq!(response.status(), status, "{kind}: {wait}");
+            let text = text(response).await;
+            assert!(text.contains(words.unwrap_or_default()), "{kind}: {text}");
+            assert_eq!(jar.is_in(&app).await, words.is_none(), "{kind}: {wait}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_login_is_no_login_and_a_login_is_not_suspended() {
+    let (world, user) = world().await;
+    for (kind, sessions) in world.both() {
+        let app = app(&world, sessions);
+        let right = format!("/log-in/code?code=code-of-{user}");
+        let mut nothing = Jar::default();
+        assert_eq!(nothing.post(&app, &right).await.status(), 403, "{kind}");
+
+        let suspended = suspended(&app, &user).await;
+        let value = &suspended.cookies["auth-9-suspended"];
+        let mut as_login = Jar::default();
+        as_login.cookies.insert("auth-9".to_owned(), value.clone());
+        assert!(!as_login.is_in(&app).await, "{kind}");
+
+        let mut logged_in = suspended.clone();
+        logged_in.post(&app, &right).await;
+        assert!(logged_in.is_in(&app).await, "{kind}");
+        let value = &logged_in.cookies["auth-9"];
+        let mut as_suspended = Jar::default();
+        let name = "auth-9-suspended".to_owned();
+        as_suspended.cookies.insert(name, value.clone());
+        assert_eq!(
+            as_suspended.post(&app, &right).await.status(),
+            403,
+            "{kind}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_completes_no_login() {
+    let (world, user) = world().await;
+    let app = app(&world, world.stored());
+    let mut jar = suspended(&app, &user).await;
+    let right = format!("/log-in/code?code=code-of-{user}");
+    let elsewhere = [("origin", "https://evil.example")];
+    let response = jar
+        .send_with(&app, (Method::POST, &right), &elsewhere)
+        .await;
+    assert_eq!(response.status(), 403);
+    assert!(!jar.is_in(&app).await);
+}
