@@ -14,7 +14,6 @@ mod request;
 mod sign_out;
 mod state;
 mod suspended;
-mod unanswered;
 
 pub(crate) use self::{
     attempts::{Attempts, ReturnedAttempt, ReturnedStage},
@@ -24,12 +23,11 @@ pub(crate) use self::{
     login::{LoginError, VerifiedLogin},
     navigation::{is_by_person, is_scripted, is_speculative, navigates},
     rejected_request::referring_page,
-    rejection::{CheckError, RenderRejection, problem},
+    rejection::{CheckError, RenderRejection, Unanswered, problem},
     request::{RequestAuth, asked_for},
     sign_out::EndLoginError,
     state::{AuthState, MountedProvider},
     suspended::SUSPENDED_LOGIN,
-    unanswered::Unanswered,
 };
 pub use self::{
     log_out::LogoutError,

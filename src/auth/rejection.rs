@@ -14,7 +14,6 @@ use http::{HeaderValue, StatusCode, header};
 use maud::html;
 use serde_json::json;
 
-use super::Unanswered;
 use crate::{
     BoxError,
     log_limit::LogLimit,
@@ -102,6 +101,16 @@ pub(crate) type RenderRejection = Arc<dyn Fn(&LoggedInRejection) -> Response + S
 
 /// Limits the log of mistakes, also of requests outside of every layer.
 static MISTAKES: LazyLock<LogLimit<RejectionKind>> = LazyLock::new(LogLimit::default);
+
+/// A question to a store. While the store is down any client can cause it, so the log has one line
+/// a second for each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Unanswered {
+    Check,
+    Login,
+    Renewal,
+    SignOut,
+}
 
 /// Why a check has no result, kept for all extractors of one request.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -4,7 +4,6 @@
 //! from an application's tower-sessions `Session`.
 
 mod backend;
-mod begin_error;
 mod cookie;
 mod login;
 mod presented;
@@ -24,11 +23,11 @@ use tower_sessions::SessionStore;
 pub(crate) use self::stored_state::{SessionHandle, StoredState};
 pub(crate) use self::{
     backend::{Renewal, SessionBackend},
-    begin_error::BeginError,
     cookie::{LONGEST_COOKIE, LoginCookie},
     presented::PresentedLogin,
     record::{LoginDetails, LoginRecord},
     seal::SessionKeys,
+    sealed::BeginError,
 };
 pub use self::{login::Login, seal::SessionKey};
 

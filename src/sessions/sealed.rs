@@ -6,11 +6,25 @@ use cookie::Cookie;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BeginError, LoginCookie, LoginRecord, SessionKeys,
+    LoginCookie, LoginRecord, SessionKeys,
     cookie::LARGEST_COOKIE,
     presented::{PresentedLogin, Source},
 };
-use crate::{LoginId, Timestamp};
+use crate::{BoxError, LoginId, Timestamp};
+
+/// A login could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BeginError {
+    #[error("the session store did not answer")]
+    Store(#[source] BoxError),
+    #[error("the login could not be sealed")]
+    NotSealed,
+    #[error(
+        "the login takes a cookie of {0} bytes, and browsers keep {LARGEST_COOKIE} at the most; \
+         use shorter user ids, or keep logins in a session store"
+    )]
+    TooLarge(usize),
+}
 
 /// When a login was last used, in a cookie of its own: the only cookie that a renewal sets.
 #[derive(Serialize, Deserialize)]
