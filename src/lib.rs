@@ -9,6 +9,8 @@
 //!   logins from inside the application, [`SignOut`] ends the login of this browser, and
 //!   [`SameOrigin`] refuses forms of other sites. `LogoutSignal` (feature `live`) ends with the
 //!   login, for what stays open.
+//! - [`NewLogin`] logs a user in from a handler, for forms of the application's own, with or without
+//!   a provider. [`SuspendedLogin`] is a login over several requests.
 //! - [`UserStore`] is what an application implements for its users, and [`IdentityStore`] for users
 //!   who log in at a provider; [`stores`] has three of both. `testing` (a feature) checks one of
 //!   your own.
