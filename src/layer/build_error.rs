@@ -5,16 +5,16 @@ use std::error::Error as _;
 use crate::{AddressError, PathsError, provider::ProviderError};
 
 /// A setting of [`ClefLayer::builder`](crate::ClefLayer::builder) that cannot work, and what to do
-/// about it.
+/// about it. Its text includes the cause, so it has no `source`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The site is not an `https` URL, or `http` on loopback.
-    #[error("`site` cannot be the address of the site")]
-    Site(#[from] AddressError),
+    #[error("`site` cannot be the address of the site: {0}")]
+    Site(AddressError),
     /// Two routes have one path, or a path cannot be one.
-    #[error("`provider_at`, `sign_out_path` or `live_path` mount routes that cannot be")]
-    Paths(#[from] PathsError),
+    #[error("`provider_at`, `sign_out_path` or `live_path` mount routes that cannot be: {0}")]
+    Paths(PathsError),
     /// The settings of a provider do not fit the provider or the site.
     #[error("the provider {provider:?} cannot work: {}", cause(.error))]
     Provider {
@@ -76,6 +76,19 @@ pub enum BuildError {
          a cookie; implement `UserStore::revoke`, or keep logins in a session store"
     )]
     RevocationsNotKept,
+}
+
+// By hand: a `#[from]` field is a `source`, which would repeat the text.
+impl From<AddressError> for BuildError {
+    fn from(error: AddressError) -> Self {
+        Self::Site(error)
+    }
+}
+
+impl From<PathsError> for BuildError {
+    fn from(error: PathsError) -> Self {
+        Self::Paths(error)
+    }
 }
 
 /// The provider's own error.

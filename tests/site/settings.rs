@@ -47,7 +47,10 @@ fn the_site_is_https_or_on_this_machine() {
         ),
         ("https://example.com/a//b", AddressError::EmptySegment),
     ] {
-        assert_eq!(error(site), Some(BuildError::Site(why)), "{site}");
+        let error = error(site);
+        assert_eq!(error, Some(BuildError::Site(why)), "{site}");
+        let (text, why) = (error.unwrap().to_string(), why.to_string());
+        assert_eq!(text.matches(&why).count(), 1, "{text}");
     }
     for site in [
         "http://localhost:3000",
