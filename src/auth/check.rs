@@ -1,4 +1,4 @@
-//! The check of a login: the one comparison, made at most once per request.
+//! The check of the login of a request, made at most once per request.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -47,8 +47,8 @@ impl AuthState {
         passive: bool,
     ) -> Result<Option<Authenticated>, BoxError> {
         // The renewal has a limit of its own.
-        let compared = pin!(self.compare(headers));
-        let Some(valid) = within(STORE_LIMIT, compared).await? else {
+        let valid = pin!(self.valid_login(headers));
+        let Some(valid) = within(STORE_LIMIT, valid).await? else {
             return Ok(None);
         };
         let mut idle = valid.idle;
@@ -77,7 +77,7 @@ impl AuthState {
     }
 
     /// The login that the cookies name, if it is valid.
-    async fn compare(&self, headers: &HeaderMap) -> Result<Option<ValidLogin>, BoxError> {
+    async fn valid_login(&self, headers: &HeaderMap) -> Result<Option<ValidLogin>, BoxError> {
         let Some(login) = self.sessions.find(headers).await? else {
             return Ok(None);
         };
@@ -89,7 +89,7 @@ impl AuthState {
         let Some(check) = self.users.check_login(reference(record)).await? else {
             return Ok(refused(record, "there is no such user"));
         };
-        let left = check.time_left(record.logged_in_at, record.ends_at, self.lifetime);
+        let left = check.compare(record.logged_in_at, record.ends_at, self.lifetime);
         let left = match left {
             Ok(left) => left,
             Err(reason) => return Ok(refused(record, reason.as_str())),
@@ -130,7 +130,7 @@ impl AuthState {
         }
     }
 
-    /// Whether a logout waits for the user store that ends this login.
+    /// Whether a logout that ends this login is not written yet.
     pub(crate) fn has_pending_logout(&self, record: &LoginRecord<'_>) -> bool {
         if self.queue.len() == 0 {
             return false;

@@ -1,10 +1,10 @@
-//! Ending all logins of a user from inside the application.
+//! Writing logouts, and ending all logins of a user from inside the application.
 
 use std::sync::Arc;
 
 use super::AuthState;
 use crate::{
-    revocation::{Logout, WriteOutcome, patience},
+    revocation::{Logout, Permit, Stores, WriteOutcome, patience},
     sessions::LoginRecord,
     time_limit::detached,
 };
@@ -13,8 +13,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogoutError {
-    /// The user store does not take it. This node refuses the user and goes on trying: say that
-    /// other nodes follow later.
+    /// The logout is not written yet. This node refuses the user and retries; other nodes may still
+    /// accept the login.
     #[error("the user store does not take the logout; this node goes on trying")]
     Pending,
     /// Too many logouts wait for the user store. Nothing was done: try again later.
@@ -26,6 +26,20 @@ pub enum LogoutError {
 }
 
 impl AuthState {
+    /// Writes a logout, and signals the end of its logins to what is open on this node.
+    pub(crate) async fn write_logout(&self, permit: Permit, logout: &Logout) -> WriteOutcome {
+        let stores = Stores {
+            users: Arc::clone(&self.users),
+            identities: self
+                .providers
+                .first()
+                .map(|mounted| Arc::clone(&mounted.identities)),
+            unknown_subjects: self.unknown_subjects.clone(),
+        };
+        let ended = |key: &_| self.listeners.logged_out(key);
+        permit.write(&stores, logout, ended).await
+    }
+
     /// Writes a logout. `false` if there is no such user. It goes on if the future is dropped.
     ///
     /// # Errors

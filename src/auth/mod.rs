@@ -2,11 +2,11 @@
 
 mod attempt;
 mod attempts;
+mod begin_login;
 mod check;
 mod hooks;
 mod listeners;
 mod log_out;
-mod login;
 mod navigation;
 mod rejected_request;
 mod rejection;
@@ -17,10 +17,10 @@ mod suspended;
 
 pub(crate) use self::{
     attempts::{Attempts, ReturnedAttempt, ReturnedStage},
+    begin_login::{LoginError, VerifiedLogin},
     check::Authenticated,
     hooks::{Hook, Hooks},
     listeners::Listeners,
-    login::{LoginError, VerifiedLogin},
     navigation::{is_by_person, is_scripted, is_speculative, navigates},
     rejected_request::referring_page,
     rejection::{CheckError, RenderRejection, Unanswered, problem},

@@ -73,7 +73,7 @@ impl RequestAuth {
         self.cookies.get_or_init(|| Cookies::of(headers))
     }
 
-    /// Marks the answer as one that holds something for one browser once.
+    /// Marks the response as not cacheable: it contains a one-time value.
     #[cfg(feature = "clef")]
     pub(crate) fn forbid_storing(&self) {
         self.no_store.store(true, Ordering::Release);

@@ -98,7 +98,7 @@ impl AuthState {
         let Some(check) = self.users.check_login(reference(record)).await? else {
             return Ok(false);
         };
-        let left = check.time_left(record.logged_in_at, record.ends_at, self.lifetime);
+        let left = check.compare(record.logged_in_at, record.ends_at, self.lifetime);
         Ok(matches!(
             left,
             Err(EndReason::LoggedOut | EndReason::SignedOut | EndReason::ProviderSession)

@@ -8,7 +8,7 @@ use super::{Attempts, Hooks, Listeners, RenderRejection, Unanswered};
 use crate::{
     log_limit::LogLimit,
     provider::Provider,
-    revocation::{Logout, LogoutQueue, Permit, Stores, UnknownSubjects, WriteOutcome},
+    revocation::{LogoutQueue, UnknownSubjects},
     sessions::SessionBackend,
     site::{Paths, Site},
     users::{AnyIdentityStore, AnyUserStore},
@@ -50,20 +50,6 @@ pub(crate) struct AuthState {
 }
 
 impl AuthState {
-    /// Writes a logout, and signals the end of its logins to what is open on this node.
-    pub(crate) async fn write_logout(&self, permit: Permit, logout: &Logout) -> WriteOutcome {
-        let stores = Stores {
-            users: Arc::clone(&self.users),
-            identities: self
-                .providers
-                .first()
-                .map(|mounted| Arc::clone(&mounted.identities)),
-            unknown_subjects: self.unknown_subjects.clone(),
-        };
-        let ended = |key: &_| self.listeners.logged_out(key);
-        permit.write(&stores, logout, ended).await
-    }
-
     /// Where to log in, with the way back to `next`.
     pub(crate) fn login_for(&self, next: &str) -> String {
         let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use cookie::Cookie;
 use http::HeaderMap;
 
-use super::{AuthState, LoginError, login::keep};
+use super::{AuthState, LoginError, begin_login::write_record};
 use crate::{
     BoxError, LoginId, Timestamp,
     sessions::{LoginDetails, PresentedLogin},
@@ -33,7 +33,7 @@ impl AuthState {
             provider_key: None,
             callback: "",
         };
-        keep(&self.suspended, &login, None).await
+        write_record(&self.suspended, &login, None).await
     }
 
     /// The suspended login that the cookies name, unless its time is over. Logouts are compared with

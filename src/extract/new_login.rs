@@ -18,7 +18,7 @@ use crate::{
 ///
 /// Take it as the first argument. It reads the login's timestamp when it is extracted, so a logout
 /// or a change of the password that comes while the credentials are checked ends the login. It also
-/// refuses a request from a page of another site, which could log a user in as somebody else
+/// refuses a request from a page of another site, which could log the user in to another account
 /// (login CSRF).
 ///
 /// ```

@@ -203,7 +203,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
 
     /// Shares logins with the other hosts of a domain that have the same stores. By default a login
     /// is valid on its own host alone, which is safer: a domain is as safe as the weakest of its
-    /// hosts. Browsers refuse a domain under which anybody can register names, such as `co.uk` or
+    /// hosts. Browsers refuse a domain under which the public can register names, such as `co.uk` or
     /// `github.io`; of these, only top-level domains are an error of `build`. So is the host of a
     /// site that has no domain, such as an IP address or `localhost`.
     pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
@@ -213,8 +213,8 @@ impl<S: UserStore> ClefLayerBuilder<S> {
 
     /// How long a login lasts without a request that asks for the user. Defaults to 24 hours.
     ///
-    /// Such a request is noted at most twenty times in that time, so a login may end by a
-    /// twentieth of it early.
+    /// Activity is recorded at most once per twentieth of this time, so a login may expire up to that
+    /// much early.
     pub fn idle_expiry(mut self, idle: Duration) -> Self {
         self.idle_expiry = idle;
         self

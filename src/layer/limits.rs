@@ -8,13 +8,12 @@ use super::ClefLayerBuilder;
 use crate::{AdmissionLimits, UserStore, routes::ClientAddress};
 
 impl<S: UserStore> ClefLayerBuilder<S> {
-    /// Limits the logout notices that are checked at once and wait for it. Without a provider it is
-    /// an error of `build`.
+    /// Limits how many logout notices are verified and queued at once. Defaults to
+    /// [`AdmissionLimits::default`]. Without a provider it is an error of `build`.
     ///
-    /// Senders of good notices have as many permits and as much of a queue again to themselves,
-    /// which one address may use alone. So neither forged notices nor notices from unknown
-    /// addresses hold the provider up. A notice that arrives again while it is checked costs no
-    /// call; as many of those wait as the queue is long.
+    /// Known senders, from which a valid notice came before, have a second pool of the same size. One
+    /// address may use all of it. So forged notices do not delay those of the provider. A notice that
+    /// arrives again while it is verified costs no call; as many of those wait as the queue is long.
     ///
     /// ```
     /// use axum_clef::{AdmissionLimits, ClefLayerBuilder, UserStore};

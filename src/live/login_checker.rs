@@ -91,7 +91,7 @@ impl LoginChecker {
         check: &LoginCheck<AnyUser>,
         includes_id: bool,
     ) -> CheckResult {
-        let left = match check.time_left(login.logged_in_at, login.ends_at, self.lifetime) {
+        let left = match check.compare(login.logged_in_at, login.ends_at, self.lifetime) {
             Ok(left) => left,
             Err(EndReason::Expired) => return CheckResult::Ended(LogoutReason::Expired),
             Err(EndReason::SignedOut) => return CheckResult::Ended(LogoutReason::SessionGone),

@@ -51,9 +51,10 @@ pub(crate) struct Stores {
 }
 
 impl Permit {
-    /// Writes a logout, however long that takes. `ended` is called with the logins that end: for a
-    /// user or a subject once this node refuses them, and again with the user once that is known;
-    /// for a key once it is written.
+    /// Writes a logout, however long that takes.
+    ///
+    /// Calls `ended` with each key. A user or subject is reported once this node refuses its logins,
+    /// and other keys once they are written. The users of a subject follow once they are known.
     pub(crate) async fn write(
         self,
         stores: &Stores,

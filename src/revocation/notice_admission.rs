@@ -76,7 +76,7 @@ impl NoticeAdmission {
         sender.is_some() && self.senders().contains(&Client::of(sender))
     }
 
-    /// Remembers the sender of a good notice. The one that was silent longest is evicted.
+    /// Remembers the sender of a good notice. The least recent one is evicted.
     pub(crate) fn remember(&self, sender: Option<IpAddr>) {
         if sender.is_none() {
             return;

@@ -101,8 +101,8 @@ impl LogoutQueue {
         })
     }
 
-    /// A permit for the end of one login, which takes one place however often the login is signed
-    /// out: its id is given once, so one write ends it for good.
+    /// Reserves a place for ending one login. Repeated sign-outs share it, because ids are unique and
+    /// one write is enough.
     pub(crate) fn reserve_login(&self, id: LoginId) -> LoginPermit {
         let key = LogoutKey::Revocation(RevocationKey::Login(id));
         let mut all = self.pending();

@@ -31,8 +31,8 @@ struct Entries {
     applied: VecDeque<Vec<TokenDigest>>,
 }
 
-/// A digest: a token is a secret until it is exchanged. Or one of the name that a provider gave
-/// the notice, whatever the token it stands in.
+/// The SHA-256 of a token, or of the id of a notice. Tokens are secret until they are exchanged, so
+/// they are not stored.
 type TokenDigest = [u8; 32];
 
 /// The digest of several texts.
@@ -78,8 +78,8 @@ pub(crate) struct NoticeGuard {
 }
 
 impl ReplayCache {
-    /// The notice with this token at the webhook that lies there: two providers may give the
-    /// same token, and mean two things by it.
+    /// Finds the notice with this token, or registers it. The webhook is part of the key, since two
+    /// providers may use the same token.
     pub(crate) fn join(&self, webhook: &str, token: &SecretString) -> JoinResult {
         let token = digest(&[webhook, token.expose_secret()]);
         let mut known = self.known();
@@ -267,7 +267,7 @@ mod tests {
 
     /// On two threads, as a sender is who comes back at once.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn whoever_hears_that_it_failed_can_send_it_again() {
+    async fn a_sender_that_learns_of_a_failure_can_send_again() {
         let notices = ReplayCache::default();
         for _ in 0..10_000 {
             let JoinResult::No(handling) = notices.join("/clef/logout", &"token".into()) else {

@@ -35,7 +35,7 @@ impl LoginCheck<AnyUser> {
     /// # Errors
     ///
     /// When the login has ended.
-    pub(crate) fn time_left(
+    pub(crate) fn compare(
         &self,
         logged_in_at: Timestamp,
         ends_at: Option<Timestamp>,

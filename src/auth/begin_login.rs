@@ -50,8 +50,8 @@ pub(crate) enum LoginError {
     TooLarge(#[source] BoxError),
 }
 
-/// Keeps a login, and returns its cookies.
-pub(super) async fn keep(
+/// Writes the record of a login, and returns its cookies.
+pub(super) async fn write_record(
     sessions: &SessionBackend,
     login: &LoginDetails<'_>,
     sign_out_hint: Option<&SecretString>,
@@ -65,9 +65,9 @@ pub(super) async fn keep(
 }
 
 impl AuthState {
-    /// Begins a login: notes it with its user, compares it with every logout, keeps it, and ends
-    /// the login that came with the request. Nothing is kept unless all of it works. Returns the
-    /// cookies of the login, which counts once the browser has them.
+    /// Begins a login: records it with its user, compares it with every logout, writes its record,
+    /// and ends the login that came with the request. Nothing is written unless all of it works.
+    /// Returns the cookies of the login, which counts once the browser has them.
     pub(crate) async fn begin_login(
         self: &Arc<Self>,
         verified: &VerifiedLogin<'_>,
@@ -125,7 +125,7 @@ impl AuthState {
             let call = hook.call(parts, Login::from(&login));
             within(STORE_LIMIT, call).await.map_err(LoginError::Store)?;
         }
-        let cookies = keep(&self.sessions, &login, verified.sign_out_hint).await?;
+        let cookies = write_record(&self.sessions, &login, verified.sign_out_hint).await?;
         self.replace(earlier).await;
         tracing::info!(user = ?user_id, login = %login.id, "logged in");
         Ok(cookies)
