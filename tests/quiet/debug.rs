@@ -12,9 +12,9 @@ use axum::{
 };
 use axum_clef::{
     AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, IdentityStore as _, LoginCheck,
-    LoginId, LoginReference, Paths, Profile, ProviderKey, ProviderSession, RevocationKey,
+    LoginId, LoginReference, NewLogin, Paths, Profile, ProviderKey, ProviderSession, RevocationKey,
     SameOrigin, SameOriginRejection, SessionKey, SessionStore, Sessions, SignOut, Subject,
-    Timestamp, User as _,
+    SuspendedLogin, Timestamp, User as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     leased::{
         Leased, LogoutBus, LogoutKey, LogoutListener, LogoutNews, PostgresLogoutBus, Reach,
@@ -355,6 +355,43 @@ async fn layers(said: &Said) {
     said.by(&response);
     assert_eq!(response.await.unwrap().status(), 200);
     rejections(said, layer).await;
+    own_logins(said).await;
+}
+
+/// Logins that a handler begins.
+async fn own_logins(said: &Said) {
+    let (new, suspended) = (said.clone(), said.clone());
+    let password = async move |login: NewLogin| {
+        new.by(&login);
+        login.suspend("1", "/code").await
+    };
+    let code = async move |login: SuspendedLogin| {
+        suspended.by(&login);
+        let error = login.begin().await.unwrap_err();
+        suspended.by_error(&error);
+        suspended.by(&error.kind());
+    };
+    let store = tower_sessions::MemoryStore::default();
+    let layer = ClefLayer::builder("https://site.example", MemoryUserStore::new(), store)
+        .login_page("/log-in")
+        .build()
+        .unwrap();
+    let app: Router = Router::new()
+        .route("/password", post(password))
+        .route("/code", post(code))
+        .layer(layer);
+    let request = Request::post("/password").body(Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 303);
+    let cookie = response.headers()["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap();
+    let request = Request::post("/code").header("cookie", cookie);
+    let request = request.body(Body::empty()).unwrap();
+    assert_eq!(app.oneshot(request).await.unwrap().status(), 200);
+    let secret = cookie.split('.').next_back().unwrap();
+    for (name, text) in said.all() {
+        assert!(!text.contains(secret), "{name}: {text}");
+    }
 }
 
 /// What a handler cannot do, and the errors that say so.
