@@ -111,6 +111,15 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
             };
             detached(work).await
         }
+        // The sign-out of the first login could not be seen.
+        Claim::Shared(exchange) if !route.auth().users.keeps_revocations() => {
+            drop(permit);
+            let stamp = match exchange.outcome().await {
+                Some(Ok(user)) => Some(user.logged_in_at),
+                _ => None,
+            };
+            return second_request(route, request, parts, &attempt, stamp).await;
+        }
         Claim::Shared(exchange) => {
             drop(permit);
             let work = {
@@ -284,12 +293,8 @@ async fn begin_login(
     let auth = route.auth();
     let id = LoginId::random();
     // A request that is late must not undo the sign-out of a login from the same code.
-    for earlier in user.note(id) {
-        let signed_out = auth.was_signed_out(&user.user_id, earlier, user.logged_in_at);
-        if signed_out.await.map_err(Reason::store)? {
-            return Err(Reason::from(LoginError::LoggedOutMeanwhile));
-        }
-    }
+    user.note(id);
+    check_signed_out(route, user, id).await?;
     let verified = VerifiedLogin {
         id,
         user_id: &user.user_id,
@@ -303,5 +308,24 @@ async fn begin_login(
         sign_out_hint: hint,
     };
     let cookies = auth.begin_login(&verified, parts).await?;
+    // Again, for a sign-out meanwhile. No browser has the cookies yet.
+    check_signed_out(route, user, id).await?;
     Ok((user.logged_in_at, cookies))
+}
+
+/// Checks that no other login from the same code was signed out.
+async fn check_signed_out(
+    route: &RouteState,
+    user: &ProvenUser,
+    id: LoginId,
+) -> Result<(), Reason> {
+    for other in user.logins_except(id) {
+        let signed_out = route
+            .auth()
+            .was_signed_out(&user.user_id, other, user.logged_in_at);
+        if signed_out.await.map_err(Reason::store)? {
+            return Err(Reason::from(LoginError::LoggedOutMeanwhile));
+        }
+    }
+    Ok(())
 }

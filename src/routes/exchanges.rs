@@ -208,12 +208,20 @@ impl ProvenUser {
         }
     }
 
-    /// Notes a login that begins, and returns those that began before.
-    pub(super) fn note(&self, id: LoginId) -> Vec<LoginId> {
-        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        let earlier = logins.clone();
-        logins.push(id);
-        earlier
+    /// Notes a login that begins.
+    pub(super) fn note(&self, id: LoginId) {
+        self.logins().push(id);
+    }
+
+    /// The logins that began from the same code, without this one.
+    pub(super) fn logins_except(&self, id: LoginId) -> Vec<LoginId> {
+        let mut logins = self.logins().clone();
+        logins.retain(|login| *login != id);
+        logins
+    }
+
+    fn logins(&self) -> MutexGuard<'_, Vec<LoginId>> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

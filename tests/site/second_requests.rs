@@ -162,6 +162,59 @@ async fn a_late_request_does_not_undo_a_sign_out_or_a_logout() {
     }
 }
 
+/// The sign-out comes while the late request begins its login.
+#[tokio::test]
+async fn a_sign_out_wins_over_a_login_of_the_same_code_that_is_beginning() {
+    let world = World::new();
+    for (kind, sessions) in world.both() {
+        for late_is_first in [false, true] {
+            let beginning = world.slow.clone();
+            let hook = move |_, _| {
+                let beginning = beginning.clone();
+                async move {
+                    beginning.here().await;
+                    Ok(())
+                }
+            };
+            let app = world.app_of(world.builder_over(sessions.clone()).on_login(hook));
+            let mut jar = Jar::default();
+            let callback = jar.begin(&app, "12345").await;
+            let mut late = jar.clone();
+            if !late_is_first {
+                jar.get(&app, &callback).await;
+            }
+            let meanwhile = async {
+                if late_is_first {
+                    jar.get(&app, &callback).await;
+                }
+                assert!(jar.is_in(&app).await, "{kind}");
+                jar.sign_out(&app).await;
+            };
+            let answer = late.get(&app, &callback);
+            let (answer, ()) = world.slow.during(answer, meanwhile).await;
+            assert_eq!(answer.status(), 403, "{kind}, {late_is_first}");
+            assert!(!late.is_in(&app).await, "{kind}, {late_is_first}");
+        }
+    }
+}
+
+/// Such a store cannot end the second login with the first.
+#[tokio::test]
+async fn without_revocations_a_code_begins_one_login() {
+    let world = World::new();
+    world.users.no_revocations.store(true, SeqCst);
+    let app = world.app(&world.layer());
+    let mut jar = Jar::default();
+    let callback = jar.begin(&app, "12345").await;
+    let mut late = jar.clone();
+    jar.get(&app, &callback).await;
+    jar.sign_out(&app).await;
+    let response = late.get(&app, &callback).await;
+    assert_eq!(location(&response), "/clef/login?next=%2Faccount");
+    assert!(!late.is_in(&app).await);
+    assert_eq!(world.provider.exchanges.load(SeqCst), 1);
+}
+
 #[tokio::test]
 async fn a_browser_that_signs_out_is_as_it_was_before() {
     let world = World::new();
