@@ -63,8 +63,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
 
     /// Calls a function for each login before it begins, with the head of the request and the
     /// login: to give the application's own session a new id, for example. A function that fails or
-    /// takes longer than ten seconds fails the login with 503. Without a provider no login begins,
-    /// and it is an error of `build`.
+    /// takes longer than ten seconds fails the login with 503.
     ///
     /// ```
     /// use axum::http::request::Parts;

@@ -331,3 +331,21 @@ async fn cookies_are_kept_from_scripts_and_from_other_sites() {
         }
     }
 }
+
+/// Many servers refuse a request whose headers take more than 8 KB.
+#[tokio::test]
+async fn all_of_our_cookies_together_leave_room_in_a_request() {
+    let world = World::new();
+    world.provider.hint_length.store(2_048, SeqCst);
+    let app = world.app_over(world.sealed());
+    let mut jar = Jar::logged_in(&app, "12345").await;
+    for _ in 0..20 {
+        let start = format!("/clef/login?next=/{}", "x".repeat(383));
+        assert_eq!(jar.get(&app, &start).await.status(), 303);
+    }
+    let names = jar.names();
+    let attempts = names.iter().filter(|name| name.contains("-attempt-"));
+    assert_eq!(attempts.count(), 4, "{names:?}");
+    let size = jar.header().len();
+    assert!((4_096..7 * 1_024).contains(&size), "{size}");
+}
