@@ -135,8 +135,11 @@ impl NewLogin {
     /// The redirect back to the page of this request.
     pub(super) fn try_here_again(&self) -> Redirect {
         let path = asked_for(&self.parts).split('?').next();
-        let path = self.auth.state().site.arrived(path.unwrap_or("/"));
-        self.redirect_to(&path, FAILED)
+        let site = &self.auth.state().site;
+        let path = site.arrived(path.unwrap_or("/"));
+        // A browser reads a path such as `//host` as another site.
+        let path = ReturnPath::parse(site, &path).unwrap_or_else(|| ReturnPath::front(site));
+        self.redirect_to(path.path(), FAILED)
     }
 
     /// A redirect to a page of the login, with `next` and more in its query.

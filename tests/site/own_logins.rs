@@ -303,6 +303,24 @@ async fn a_login_that_is_not_to_be_remembered_ends_with_the_browser() {
     }
 }
 
+/// A form that is shown at every address: this one is another site for browsers.
+#[tokio::test]
+async fn wrong_credentials_lead_to_no_other_site() {
+    let world = World::new();
+    let layer = world.builder().build().unwrap();
+    let app = Router::new()
+        .fallback(async |login: NewLogin| login.try_again())
+        .layer(layer);
+    for (path, back) in [
+        ("/form", "/form?failed=true"),
+        ("//evil.example/form", "/?failed=true"),
+        ("/.//evil.example/form", "/?failed=true"),
+    ] {
+        let response = Jar::default().post(&app, path).await;
+        assert_eq!(location(&response), back, "{path}");
+    }
+}
+
 /// By a form or by a provider: the same user, the same hooks, the same logout.
 #[tokio::test]
 async fn a_site_can_have_a_form_and_a_provider() {
