@@ -126,18 +126,23 @@ impl AuthState {
             within(STORE_LIMIT, call).await.map_err(LoginError::Store)?;
         }
         let cookies = write_record(&self.sessions, &login, verified.sign_out_hint).await?;
-        self.replace(earlier).await;
+        self.replace(earlier, login.id).await;
         tracing::info!(user = ?user_id, login = %login.id, "logged in");
         Ok(cookies)
     }
 
     /// Ends the earlier logins of a browser, all at once. The new login stands whatever becomes of
-    /// them.
-    async fn replace(self: &Arc<Self>, earlier: Vec<Arc<PresentedLogin>>) {
+    /// them. One that was suspended may have begun before, under the same id.
+    async fn replace(self: &Arc<Self>, earlier: Vec<Arc<PresentedLogin>>, new: LoginId) {
         let mut ends = JoinSet::new();
         for login in earlier {
             let state = Arc::clone(self);
-            let end = async move { state.end_login(&login, None).await };
+            let end = async move {
+                match login.record().id == new {
+                    true => state.delete_record(&login).await,
+                    false => state.end_login(&login, None).await,
+                }
+            };
             ends.spawn(end.in_current_span());
         }
         while let Some(ended) = ends.join_next().await {

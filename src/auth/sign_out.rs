@@ -88,6 +88,12 @@ impl RequestAuth {
         for removal in self.state().sessions.removals() {
             cookies.remove(removal);
         }
+        let suspended = &self.state().suspended;
+        if suspended.has_cookie(headers) {
+            for removal in suspended.removals() {
+                cookies.remove(removal);
+            }
+        }
         self.state().attempts.forget_used(cookies);
     }
 }
@@ -127,9 +133,23 @@ impl AuthState {
     }
 
     /// Deletes the record of a login that has ended.
-    async fn delete_record(&self, login: &PresentedLogin) -> Result<(), EndLoginError> {
+    pub(super) async fn delete_record(&self, login: &PresentedLogin) -> Result<(), EndLoginError> {
         let deleted = within(STORE_LIMIT, self.sessions.delete(login)).await;
         deleted.map_err(EndLoginError::NotDeleted)
+    }
+
+    /// How long the end of a login is kept: until no login with its id can be valid.
+    fn end_kept_until(&self, login: &LoginRecord<'_>) -> Timestamp {
+        let Some(ends_at) = login.ends_at else {
+            return Timestamp::now().after(LONGEST_COOKIE);
+        };
+        // One that was suspended may have begun twice, with another lifetime.
+        let longest = (login.subject().is_none()).then(|| {
+            login
+                .logged_in_at
+                .after(self.lifetime.unwrap_or(LONGEST_COOKIE))
+        });
+        Some(ends_at).max(longest).unwrap_or(ends_at).after(MARGIN)
     }
 
     /// Ends a login: first its id is revoked, so that no copy of its cookie and no request in
@@ -150,10 +170,7 @@ impl AuthState {
         let id = login.record().id;
         let logout = Logout::Login {
             id,
-            keep_until: match login.record().ends_at {
-                Some(ends_at) => ends_at.after(MARGIN),
-                None => Timestamp::now().after(LONGEST_COOKIE),
-            },
+            keep_until: self.end_kept_until(login.record()),
         };
         let permit = match keeps_revocations {
             true => match self.queue.reserve_login(id) {

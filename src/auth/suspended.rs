@@ -19,11 +19,12 @@ impl AuthState {
     /// Suspends a login of which a step is proven. Returns the cookies that the next step comes with.
     pub(crate) async fn suspend_login(
         &self,
+        id: LoginId,
         user_id: &str,
         logged_in_at: Timestamp,
     ) -> Result<Vec<Cookie<'static>>, LoginError> {
         let login = LoginDetails {
-            id: LoginId::random(),
+            id,
             user_id,
             logged_in_at,
             authenticated_at: logged_in_at,

@@ -57,6 +57,7 @@ use crate::{
 pub struct NewLogin {
     auth: Arc<RequestAuth>,
     parts: Parts,
+    id: LoginId,
     logged_in_at: Timestamp,
     next: ReturnPath,
     remember: bool,
@@ -80,7 +81,7 @@ impl NewLogin {
         // In a task of its own, so that a client that hangs up does not abort a write.
         let work = async move {
             let verified = VerifiedLogin {
-                id: LoginId::random(),
+                id: self.id,
                 user_id: &user_id,
                 logged_in_at: self.logged_in_at,
                 authenticated_at: None,
@@ -112,8 +113,10 @@ impl NewLogin {
     pub async fn suspend(self, user_id: &str, step: &str) -> Result<Redirect, LogInError> {
         let Self { auth, parts, .. } = &self;
         let state = auth.state();
-        let suspended = state.suspend_login(user_id, self.logged_in_at).await;
-        let cookies = suspended.map_err(|error| LogInError::new(error, state, parts))?;
+        let suspended = state.suspend_login(self.id, user_id, self.logged_in_at);
+        let cookies = suspended
+            .await
+            .map_err(|error| LogInError::new(error, state, parts))?;
         for cookie in cookies {
             auth.cookies(&parts.headers).add(cookie);
         }
@@ -189,14 +192,20 @@ fn return_path(state: &AuthState, next: Option<&str>) -> ReturnPath {
 }
 
 impl NewLogin {
-    /// A login with this stamp that begins in this request.
-    pub(super) fn since(logged_in_at: Timestamp, auth: &Arc<RequestAuth>, parts: &Parts) -> Self {
+    /// A login with this id and stamp that begins in this request.
+    pub(super) fn since(
+        id: LoginId,
+        logged_in_at: Timestamp,
+        auth: &Arc<RequestAuth>,
+        parts: &Parts,
+    ) -> Self {
         let query = parts.uri.query().unwrap_or_default();
         let mut fields = form_urlencoded::parse(query.as_bytes());
         let next = fields.find_map(|(name, value)| (name == "next").then_some(value));
         Self {
             next: return_path(auth.state(), next.as_deref()),
             auth: Arc::clone(auth),
+            id,
             logged_in_at,
             remember: true,
             lifetime: None,
@@ -230,7 +239,7 @@ impl<S: Sync> FromRequestParts<S> for NewLogin {
         let logged_in_at = within(STORE_LIMIT, state.users.now()).await;
         let logged_in_at = logged_in_at
             .map_err(|error| LogInError::new(LoginError::Store(error), state, parts))?;
-        Ok(Self::since(logged_in_at, auth, parts))
+        Ok(Self::since(LoginId::random(), logged_in_at, auth, parts))
     }
 }
 

@@ -53,7 +53,7 @@ use crate::{
 /// ```
 ///
 /// Limit the number of codes that a user may try: a suspended login can be resumed as often as its
-/// time allows.
+/// time allows. It has the id of the login that begins, so signing out ends every copy of it.
 ///
 /// # Rejection
 ///
@@ -79,8 +79,20 @@ impl SuspendedLogin {
     pub async fn begin(self) -> Result<Redirect, LogInError> {
         let Self { login, suspended } = self;
         let (auth, parts) = (Arc::clone(login.auth()), login.parts().clone());
-        let begun = login.begin(&suspended.record().user_id).await?;
-        let sessions = &auth.state().suspended;
+        let state = auth.state();
+        let record = suspended.record();
+        // With a copy of the cookie, or by a request that is late.
+        let signed_out = state
+            .was_signed_out(&record.user_id, record.id, record.logged_in_at)
+            .await
+            .map_err(LoginError::Store);
+        let checked = signed_out.and_then(|signed_out| match signed_out {
+            true => Err(LoginError::LoggedOutMeanwhile),
+            false => Ok(()),
+        });
+        checked.map_err(|error| LogInError::new(error, state, &parts))?;
+        let begun = login.begin(&record.user_id).await?;
+        let sessions = &state.suspended;
         let cookies = auth.cookies(&parts.headers);
         for removal in sessions.removals() {
             cookies.remove(removal);
@@ -132,9 +144,10 @@ impl<S: Sync> FromRequestParts<S> for SuspendedLogin {
         let suspended =
             suspended.map_err(|error| LogInError::new(LoginError::Store(error), state, parts))?;
         let suspended = suspended.ok_or_else(|| LogInError::expired(state, parts))?;
-        let logged_in_at = suspended.record().logged_in_at;
+        let record = suspended.record();
         Ok(Self {
-            login: NewLogin::since(logged_in_at, auth, parts),
+            // The same id, so that the sign-out of the login ends every copy of the suspended one.
+            login: NewLogin::since(record.id, record.logged_in_at, auth, parts),
             suspended,
         })
     }

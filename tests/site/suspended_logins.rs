@@ -1,14 +1,16 @@
 //! Logins over several requests: a password, then a code.
 
-use axum::{Router, extract::Query, http::Method, response::Redirect, routing::post};
+use std::time::Duration;
+
+use axum::{Extension, Router, extract::Query, http::Method, response::Redirect, routing::post};
 use axum_clef::{
-    ClefLayer, IdentityStore as _, LogInError, NewLogin, Profile, Sessions, Subject,
+    ClefLayer, IdentityStore as _, LogInError, NewLogin, Profile, RevocationKey, Sessions, Subject,
     SuspendedLogin, User as _, UserStore as _,
 };
 
 use crate::support::{
-    Jar, World,
-    clock::{MINUTE, SECOND},
+    Jar, Pause, World,
+    clock::{DAY, MINUTE, SECOND},
     jar::{location, text},
     provider::ISSUER,
 };
@@ -21,27 +23,40 @@ struct Password {
 #[derive(serde::Deserialize)]
 struct Code {
     code: String,
+    lifetime: Option<u64>,
 }
 
 async fn password(login: NewLogin, form: Query<Password>) -> Result<Redirect, LogInError> {
     login.suspend(&form.user, "/log-in/code").await
 }
 
-async fn code(login: SuspendedLogin, form: Query<Code>) -> Result<Redirect, LogInError> {
+async fn code(
+    login: SuspendedLogin,
+    Extension(verifying): Extension<Pause>,
+    form: Query<Code>,
+) -> Result<Redirect, LogInError> {
+    verifying.here().await;
+    let login = match form.lifetime {
+        Some(seconds) => login.lifetime(Duration::from_secs(seconds)),
+        None => login,
+    };
     match form.code == format!("code-of-{}", login.user_id()) {
         true => login.begin().await,
         false => Ok(login.try_again()),
     }
 }
 
+/// A site that verifies codes in [`World::slow`].
 fn app(world: &World, sessions: Sessions) -> Router {
     let builder = ClefLayer::builder(World::SITE, world.users.clone(), sessions);
+    let builder = builder.idle_expiry(Duration::from_secs(30 * 24 * 60 * 60));
     let layer = builder.login_page("/log-in").build().unwrap();
     world
         .pages(layer.routes())
         .route("/log-in", post(password))
         .route("/log-in/code", post(code))
         .layer(layer)
+        .layer(Extension(world.slow.clone()))
 }
 
 /// A site, and the id of a user.
@@ -91,6 +106,84 @@ async fn a_login_begins_after_its_last_step() {
             let response = before.clone().post(&app, &right).await;
             assert_eq!(response.status(), 403, "it is resumed once");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_sign_out_ends_every_copy_of_the_suspended_login() {
+    let (world, user) = world().await;
+    let right = format!("/log-in/code?code=code-of-{user}");
+    for (kind, sessions) in world.both() {
+        let app = app(&world, sessions);
+        let mut jar = suspended(&app, &user).await;
+        let (mut copy, mut late) = (jar.clone(), jar.clone());
+        let (late_answer, ()) = world
+            .slow
+            .during(late.post(&app, &right), async {
+                jar.post(&app, &right).await;
+                assert!(jar.is_in(&app).await, "{kind}");
+                assert_eq!(jar.sign_out(&app).await.status(), 303, "{kind}");
+            })
+            .await;
+        assert_eq!(late_answer.status(), 403, "{kind}");
+        assert!(!late.is_in(&app).await, "{kind}: a late request");
+        assert_eq!(copy.post(&app, &right).await.status(), 403, "{kind}");
+        assert!(!copy.is_in(&app).await, "{kind}: a copy");
+    }
+}
+
+/// Two requests with the same code: each gets in, and one sign-out ends both.
+#[tokio::test]
+async fn a_suspended_login_that_is_completed_twice_is_one_login() {
+    let (world, user) = world().await;
+    let right = format!("/log-in/code?code=code-of-{user}");
+    for (kind, sessions) in world.both() {
+        let app = app(&world, sessions);
+        let mut jar = suspended(&app, &user).await;
+        let mut second = jar.clone();
+        let answer = second.post(&app, &right);
+        let (answer, _) = world.slow.during(answer, jar.post(&app, &right)).await;
+        assert_eq!(answer.status(), 303, "{kind}");
+        assert!(jar.is_in(&app).await, "{kind}");
+        assert!(second.is_in(&app).await, "{kind}");
+        jar.sign_out(&app).await;
+        assert!(!second.is_in(&app).await, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_sign_out_ends_a_login_under_the_same_id_that_lasts_longer() {
+    let (world, user) = world().await;
+    let right = format!("/log-in/code?code=code-of-{user}");
+    for (kind, sessions) in world.both() {
+        let app = app(&world, sessions);
+        let mut jar = suspended(&app, &user).await;
+        let mut longer = jar.clone();
+        let short = format!("{right}&lifetime=60");
+        let answer = longer.post(&app, &right);
+        let (answer, _) = world.slow.during(answer, jar.post(&app, &short)).await;
+        assert_eq!(answer.status(), 303, "{kind}");
+        jar.sign_out(&app).await;
+        world.clock.advance(DAY + 2 * MINUTE);
+        // The store deletes what has expired once there is enough of it.
+        let subjects = (0..5_000).map(|id| Subject::new(ISSUER, id.to_string()));
+        let keys: Vec<_> = subjects.map(RevocationKey::UnknownSubject).collect();
+        for _ in 0..2 {
+            let keep_until = world.clock.read();
+            world.users.revoke(&keys, keep_until).await.unwrap();
+        }
+        assert!(!longer.is_in(&app).await, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_sign_out_leaves_no_suspended_login_in_the_browser() {
+    let (world, user) = world().await;
+    for (kind, sessions) in world.both() {
+        let app = app(&world, sessions);
+        let mut jar = suspended(&app, &user).await;
+        jar.sign_out(&app).await;
+        assert_eq!(jar.names(), [""; 0], "{kind}");
     }
 }
 
