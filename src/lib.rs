@@ -158,3 +158,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/layers.md")]
 struct Layers;
+
+/// And that of the chapter about forms of one's own.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/own_forms.md")]
+struct OwnForms;
