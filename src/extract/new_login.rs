@@ -153,6 +153,7 @@ impl NewLogin {
         fields.extend_pairs(query.iter().copied().chain(next));
         match fields.finish() {
             query if query.is_empty() => Redirect::to(path),
+            query if path.contains('?') => Redirect::to(&format!("{path}&{query}")),
             query => Redirect::to(&format!("{path}?{query}")),
         }
     }

@@ -81,16 +81,22 @@ impl SuspendedLogin {
         let (auth, parts) = (Arc::clone(login.auth()), login.parts().clone());
         let state = auth.state();
         let record = suspended.record();
+        let error = |error| LogInError::new(error, state, &parts);
         // With a copy of the cookie, or by a request that is late.
         let signed_out = state
             .was_signed_out(&record.user_id, record.id, record.logged_in_at)
-            .await
-            .map_err(LoginError::Store);
-        let checked = signed_out.and_then(|signed_out| match signed_out {
-            true => Err(LoginError::LoggedOutMeanwhile),
-            false => Ok(()),
-        });
-        checked.map_err(|error| LogInError::new(error, state, &parts))?;
+            .await;
+        if signed_out.map_err(|source| error(LoginError::Store(source)))? {
+            return Err(error(LoginError::LoggedOutMeanwhile));
+        }
+        // The end of its login could not be seen, but each suspended login is completed once.
+        if !state.users.keeps_revocations() {
+            let found = state.suspended_login(&parts.headers).await;
+            let found = found.map_err(|source| error(LoginError::Store(source)))?;
+            if found.is_none() {
+                return Err(LogInError::expired(state, &parts));
+            }
+        }
         let begun = login.begin(&record.user_id).await?;
         let sessions = &state.suspended;
         let cookies = auth.cookies(&parts.headers);

@@ -1,6 +1,6 @@
 //! Logins over several requests: a password, then a code.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::{Extension, Router, extract::Query, http::Method, response::Redirect, routing::post};
 use axum_clef::{
@@ -129,6 +129,46 @@ async fn a_sign_out_ends_every_copy_of_the_suspended_login() {
         assert!(!late.is_in(&app).await, "{kind}: a late request");
         assert_eq!(copy.post(&app, &right).await.status(), 403, "{kind}");
         assert!(!copy.is_in(&app).await, "{kind}: a copy");
+    }
+}
+
+/// Such a store cannot end the second login with the first.
+#[tokio::test]
+async fn without_revocations_a_suspended_login_is_completed_once() {
+    let (world, user) = world().await;
+    world.users.no_revocations.store(true, SeqCst);
+    let right = format!("/log-in/code?code=code-of-{user}");
+    let app = app(&world, world.stored());
+    let mut jar = suspended(&app, &user).await;
+    let mut late = jar.clone();
+    let (answer, ()) = world
+        .slow
+        .during(late.post(&app, &right), async {
+            jar.post(&app, &right).await;
+            assert!(jar.is_in(&app).await);
+            jar.sign_out(&app).await;
+        })
+        .await;
+    assert_eq!(answer.status(), 403);
+    assert!(!late.is_in(&app).await);
+}
+
+#[tokio::test]
+async fn the_page_of_a_step_may_have_a_query() {
+    let (world, user) = world().await;
+    let builder = ClefLayer::builder(World::SITE, world.users.clone(), world.stored());
+    let layer = builder.login_page("/log-in").build().unwrap();
+    let by = async |login: NewLogin, form: Query<Password>| {
+        login.suspend(&form.user, "/log-in/code?by=app").await
+    };
+    let app = Router::new().route("/log-in", post(by)).layer(layer);
+    for (next, step) in [
+        ("", "/log-in/code?by=app"),
+        ("&next=/account", "/log-in/code?by=app&next=%2Faccount"),
+    ] {
+        let form = format!("/log-in?user={user}{next}");
+        let response = Jar::default().post(&app, &form).await;
+        assert_eq!(location(&response), step);
     }
 }
 
