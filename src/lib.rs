@@ -20,7 +20,8 @@
 //!   in at any OpenID provider; `clef` (a feature) is a client of Clef's API, and the crate
 //!   `clef-dev` is a service to develop against.
 //!
-//! How the code is built, room by room, is in `docs/architecture.md`.
+//! The [`guide`] has a chapter on each topic, from a first site to operating one. How the code is
+//! built is in `docs/architecture.md`.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -79,6 +80,8 @@ mod calls;
 pub mod clef;
 mod cookies;
 mod extract;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod identity;
 mod layer;
 #[cfg(feature = "leased")]
@@ -153,13 +156,3 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// So does that of the chapter about layers.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/layers.md")]
-struct Layers;
-
-/// And that of the chapter about forms of one's own.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/own_forms.md")]
-struct OwnForms;

@@ -117,6 +117,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["timestamp", "identity", "log_limit", "time_limit", "users"],
     ),
     ("testing", &["timestamp", "identity", "users"]),
+    ("guide", &["layer"]),
 ];
 
 #[test]

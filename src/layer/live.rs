@@ -18,7 +18,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     /// The path with `.js` is the script that covers a page when its login ends, and uncovers it
     /// when the same user has logged in again. Add
     /// `<script src="/auth/live.js" data-private defer></script>` to a page for one user. Without
-    /// `data-private`, a page that starts without a login is not covered. See the README for more.
+    /// `data-private`, a page that starts without a login is not covered. See [the guide](crate::guide::covered_pages).
     ///
     /// The path with `/back` is where a login ends in the window that a covered page opens. It
     /// notifies that page and closes the window.

@@ -59,7 +59,7 @@ async fn a_key_that_comes_too_soon_after_the_last_look_is_not_taken_for_a_forger
     visitor.at_provider.log_out().await;
     let notices = provider.take_notices().await;
     assert_eq!(notices[0].status, Some(503), "the sender is to come back");
-    // This provider does not, and that is the limit which the README names.
+    // This provider does not, and that is the limit which docs/oidc.md names.
     assert!(visitor.is_in(&site).await);
 
     wait_for_keys().await;

@@ -1,9 +1,9 @@
 //! The kit for store authors: the ready stores pass it, and a wrong store for each rule does not.
 
 mod fault;
+mod guide;
 mod locks;
 mod members;
-mod readme;
 mod revocations;
 mod users_alone;
 

@@ -54,7 +54,7 @@ async fn main() -> Result<(), Failure> {
         .await
         .map_err(|error| Failure(format!("OIDC_ISSUER is {issuer:?}: {error}")))?;
 
-    // Users and logins in memory; for stores that last, see the README.
+    // Users and logins in memory; for stores that last, see docs/getting_started.md.
     let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
     let auth = ClefLayer::builder(&site, users, sessions)
         .provider(provider)

@@ -158,7 +158,7 @@ impl Browser {
         self.0.switch_to_window(site).await
     }
 
-    /// Takes a picture for the README, if pictures are wanted.
+    /// Takes a picture for the guide, if pictures are wanted.
     pub async fn picture(&self, name: &str) -> WebDriverResult<()> {
         let Ok(folder) = env::var("PICTURES") else {
             return Ok(());

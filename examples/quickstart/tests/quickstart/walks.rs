@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test quickstart -- --ignored` runs these, with Debian's `chromium` and
 //! `chromium-driver` or what `CHROMEDRIVER` names; `.ci/run` does, and installs them where they
-//! are missing. With `PICTURES` set to a folder, the pictures of the README are taken on the way.
+//! are missing. With `PICTURES` set to a folder, the pictures of the guide are taken on the way.
 
 use axum::{Router, response::Html, routing::get};
 use axum_clef::{

@@ -56,7 +56,7 @@ impl UserStore for Members {
 }
 
 impl IdentityStore for Members {
-    // One statement, so two first logins at once create one member. `Ok(None)` turns the user away.
+    // One statement, so two first logins at once create one member. `Ok(None)` refuses the user.
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
         let row = sqlx::query(
             "insert into members (issuer, subject, email) values (?, ?, ?)

@@ -1,27 +1,27 @@
-//! The store of the README keeps the contract. Its text is compiled from a copy, which a test
+//! The store of the guide keeps the contract. Its text is compiled from a copy, which a test
 //! compares.
 
 use axum_clef::testing::{BrokenRule, Rule, check_identity_store};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use tempfile::TempDir;
 
-include!("readme_members.rs");
+include!("guide_members.rs");
 
-const README: &str = include_str!("../../README.md");
+const CHAPTER: &str = include_str!("../../docs/user_store.md");
 
 #[test]
-fn the_copy_is_the_text_of_the_readme() {
-    let copy = include_str!("readme_members.rs");
-    assert!(README.contains(&format!("```rust\n{copy}```\n")));
+fn the_copy_is_the_text_of_the_guide() {
+    let copy = include_str!("guide_members.rs");
+    assert!(CHAPTER.contains(&format!("```rust\n{copy}```\n")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_store_of_the_readme_keeps_the_contract() {
+async fn the_store_of_the_guide_keeps_the_contract() {
     check(Members).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_logout_in_the_store_of_the_readme_is_later_than_the_last_login() {
+async fn a_logout_in_the_store_of_the_guide_is_later_than_the_last_login() {
     let directory = tempfile::tempdir().unwrap();
     let pool = SqlitePool::connect_with(database(&directory).await)
         .await
@@ -106,7 +106,7 @@ async fn a_transaction_begun_by_another_statement_is_noticed() {
     assert_eq!(broken.rule(), Rule::DroppedCallLeavesNoLock, "{broken}");
 }
 
-/// Runs the kit over the table of the README.
+/// Runs the kit over the table of the CHAPTER.
 async fn check<S: IdentityStore>(store: impl Fn(SqlitePool) -> S) -> Result<(), BrokenRule> {
     let directory = tempfile::tempdir().unwrap();
     let options = database(&directory).await;
@@ -117,7 +117,7 @@ async fn check<S: IdentityStore>(store: impl Fn(SqlitePool) -> S) -> Result<(), 
     check_identity_store(open).await
 }
 
-/// A new database with the table of the README.
+/// A new database with the table of the CHAPTER.
 async fn database(directory: &TempDir) -> SqliteConnectOptions {
     let url = format!("sqlite://{}", directory.path().join("members.db").display());
     let options: SqliteConnectOptions = url.parse().unwrap();
@@ -130,9 +130,9 @@ async fn database(directory: &TempDir) -> SqliteConnectOptions {
     options
 }
 
-/// The table of the README.
+/// The table of the CHAPTER.
 fn table() -> &'static str {
-    let (_, table) = README.split_once("```sql\n").unwrap();
+    let (_, table) = CHAPTER.split_once("```sql\n").unwrap();
     let (table, _) = table.split_once("```\n").unwrap();
     assert!(table.starts_with("create table members"), "{table}");
     table

@@ -1,0 +1,86 @@
+//! The guide, one chapter a module.
+//!
+//! 1. [Getting started](getting_started): wrap a router; the features
+//! 2. [Guards](guards): extractors, and what unauthenticated users receive
+//! 3. [Routes](routes): the paths of login and logout
+//! 4. [Your own users](user_store): a user store over a table that exists already
+//! 5. [The contract of a user store](user_store_contract): its test and its optional methods
+//! 6. [Forms of your own](own_forms): passwords, passkeys and links
+//! 7. [Signing out and logging out](logging_out): here, or everywhere
+//! 8. [Your application's own sessions](application_sessions)
+//! 9. [Closing open connections](open_connections): WebSockets, streams and downloads
+//! 10. [Pages that cover themselves](covered_pages)
+//! 11. [Several machines](several_machines): PostgreSQL, Redis and any number of nodes
+//! 12. [Logins sealed in the cookie](sealed_cookies)
+//! 13. [OpenID Connect](oidc), and [the forms of five providers](oidc_providers)
+//! 14. [Clef, and the local Clef](clef)
+//! 15. [The order of layers, and expired sessions](layers)
+//! 16. [Operating a site](operating)
+//! 17. [The promise and its limits](promise), and the [threat model](security)
+//! 18. [Performance](performance)
+
+/// Makes a module of each file. Its links to other files become links to their modules: the
+/// definitions stand before those in the file, and the first definition of a link counts.
+macro_rules! chapters {
+    ($($name:ident)*) => {
+        $(
+            #[doc = "[application_sessions]: crate::guide::application_sessions"]
+            #[doc = "[clef]: crate::guide::clef"]
+            #[doc = "[covered_pages]: crate::guide::covered_pages"]
+            #[doc = "[getting_started]: crate::guide::getting_started"]
+            #[doc = "[getting_started#the-address-of-the-client]: crate::guide::getting_started#the-address-of-the-client"]
+            #[doc = "[guards]: crate::guide::guards"]
+            #[doc = "[layers#deleting-expired-sessions]: crate::guide::layers#deleting-expired-sessions"]
+            #[doc = "[layers#the-order-of-layers]: crate::guide::layers#the-order-of-layers"]
+            #[doc = "[logging_out]: crate::guide::logging_out"]
+            #[doc = "[oidc]: crate::guide::oidc"]
+            #[doc = "[oidc#register-the-site]: crate::guide::oidc#register-the-site"]
+            #[doc = "[oidc#signing-out]: crate::guide::oidc#signing-out"]
+            #[doc = "[oidc#which-logins-end]: crate::guide::oidc#which-logins-end"]
+            #[doc = "[oidc_providers]: crate::guide::oidc_providers"]
+            #[doc = "[open_connections]: crate::guide::open_connections"]
+            #[doc = "[open_connections#file-descriptors]: crate::guide::open_connections#file-descriptors"]
+            #[doc = "[open_connections#limits-of-open-pages]: crate::guide::open_connections#limits-of-open-pages"]
+            #[doc = "[own_forms]: crate::guide::own_forms"]
+            #[doc = "[promise#limits]: crate::guide::promise#limits"]
+            #[doc = "[routes]: crate::guide::routes"]
+            #[doc = "[sealed_cookies]: crate::guide::sealed_cookies"]
+            #[doc = "[sealed_cookies#keys]: crate::guide::sealed_cookies#keys"]
+            #[doc = "[sealed_cookies#what-differs-from-stored-logins]: crate::guide::sealed_cookies#what-differs-from-stored-logins"]
+            #[doc = "[security]: crate::guide::security"]
+            #[doc = "[settings]: crate::ClefLayerBuilder"]
+            #[doc = "[several_machines]: crate::guide::several_machines"]
+            #[doc = "[several_machines#rights-in-postgresql]: crate::guide::several_machines#rights-in-postgresql"]
+            #[doc = "[user_store]: crate::guide::user_store"]
+            #[doc = "[user_store_contract]: crate::guide::user_store_contract"]
+            #[doc = "[user_store_contract#revocations]: crate::guide::user_store_contract#revocations"]
+            #[doc = "[user_store_contract#sessions-of-providers]: crate::guide::user_store_contract#sessions-of-providers"]
+            #[doc = ""]
+            #[doc = include_str!(concat!("../docs/", stringify!($name), ".md"))]
+            pub mod $name {}
+        )*
+    };
+}
+
+chapters! {
+    getting_started
+    guards
+    routes
+    user_store
+    user_store_contract
+    own_forms
+    logging_out
+    application_sessions
+    open_connections
+    covered_pages
+    several_machines
+    sealed_cookies
+    oidc
+    oidc_providers
+    clef
+    layers
+    operating
+    promise
+    security
+    performance
+}
