@@ -74,7 +74,7 @@ async fn log_out_everywhere_ends_this_browser_too() {
 #[tokio::test]
 async fn an_account_is_deleted_with_its_password_alone() {
     let site = Served::start().await;
-    let (here, bystander) = (site.member("alex").await, site.member("noor").await);
+    let (bystander, here) = (site.member("noor").await, site.member("alex").await);
     let there = site.logged_in("alex").await;
     let wrong = [("password", "not the sentence")];
     let response = here.send("/account/delete", &wrong).await;
@@ -89,7 +89,7 @@ async fn an_account_is_deleted_with_its_password_alone() {
     let response = there.log_in("alex", PASSWORD).await;
     assert_eq!(location(&response), "/log-in?failed=true");
 
-    // The name is free, and its next member is another one.
+    // The name is free, and its next member is another one: the id is not given again.
     let newcomer = site.member("alex").await;
     assert!(newcomer.is_in().await && !there.is_in().await);
 }
