@@ -27,6 +27,8 @@ pub struct AccountQuery {
 pub struct PasswordChange {
     current: SecretString,
     new: SecretString,
+    /// There if the box is ticked: the new login is not remembered because the one before was.
+    remember: Option<String>,
 }
 
 /// The form that deletes the account.
@@ -94,6 +96,7 @@ pub async fn change_password(
     let login: NewLogin = parts.extract().await?;
     match site.verify(member.name(), &form.new).await? {
         Some(stored) => {
+            let login = login.remember(form.remember.is_some());
             let login = login.next("/account?changed=true");
             Ok(login.begin(&stored.member_id()).await?.into_response())
         }

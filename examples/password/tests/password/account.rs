@@ -1,5 +1,7 @@
 //! What a member does with their account, in two browsers.
 
+use reqwest::header::SET_COOKIE;
+
 use crate::site::{PASSWORD, Served, location};
 
 const NEW: &str = "a newer sentence of mine";
@@ -11,6 +13,8 @@ async fn a_change_of_the_password_keeps_this_browser_alone() {
     let there = site.logged_in("alex").await;
     let response = here.change_password(PASSWORD, NEW).await;
     assert_eq!(location(&response), "/account?changed=true");
+    let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+    assert!(!cookie.contains("Max-Age="), "not remembered: {cookie}");
     assert!(here.is_in().await);
     let page = here.text("/account?changed=true").await;
     assert!(page.contains("All other logins have ended."), "{page}");
