@@ -64,6 +64,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "timestamp",
             "identity",
+            "log_limit",
             "page",
             "site",
             "time_limit",

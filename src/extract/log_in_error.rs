@@ -1,6 +1,6 @@
 //! Why a login of the application's own did not begin.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, sync::LazyLock};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header, request::Parts};
@@ -9,6 +9,7 @@ use maud::html;
 use crate::{
     BoxError,
     auth::{AuthState, LoginError, Unanswered, navigates, problem},
+    log_limit::LogLimit,
     page::{NO_SCRIPT, page},
 };
 
@@ -48,6 +49,9 @@ pub enum LogInErrorKind {
     /// The route is not inside a [`ClefLayer`](crate::ClefLayer), a mistake in the program: 500.
     LayerMissing,
 }
+
+/// Limits the log of an application's own store that fails: any client can send requests meanwhile.
+static FAILURES: LazyLock<LogLimit<()>> = LazyLock::new(LogLimit::default);
 
 impl LogInError {
     /// Why no login began.
@@ -139,7 +143,10 @@ impl From<LogInErrorKind> for LogInError {
 /// The application's own store did not answer.
 impl From<BoxError> for LogInError {
     fn from(error: BoxError) -> Self {
-        tracing::error!(error = ?error.to_string(), "a login failed");
+        if let Some(count) = FAILURES.count(()) {
+            let error = error.to_string();
+            tracing::error!(?error, count, "a login failed");
+        }
         Self {
             source: Some(error),
             ..Self::from(LogInErrorKind::StoreUnavailable)
