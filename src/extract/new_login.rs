@@ -49,6 +49,9 @@ use crate::{
 /// redirect there with `?next=`, the path to come back to. A form without an `action` posts to the
 /// address of its page, so `next` comes along by itself.
 ///
+/// A handler can also extract it later, with `parts.extract::<NewLogin>()`: for example after it has
+/// changed the password and logged the user out everywhere.
+///
 /// # Rejection
 ///
 /// [`LogInError`]: 403 for a page of another site, 503 if the clock of the user store does not
