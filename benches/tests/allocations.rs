@@ -18,7 +18,7 @@ use self::{
 /// the copy that the session store in memory returns, and three what goes through traits.
 const STORED: [f64; 3] = [5.0, 5.0, 12.0];
 /// The same where logins are sealed, which are opened and decoded.
-const OPENED: [f64; 3] = [5.0, 5.0, 16.0];
+const OPENED: [f64; 3] = [5.0, 5.0, 12.0];
 /// So many are counted at once: a request now and then would not show.
 const REQUESTS: usize = 100;
 
