@@ -55,7 +55,7 @@ pub async fn password_page(LoggedIn(member): LoggedIn<Member>) -> Html<String> {
 ///
 /// The order is what makes it safe:
 ///
-/// 1. The password is written first. After the logout, the old one logs nobody in.
+/// 1. The password is written first. After the logout, the old one begins no login.
 /// 2. The logout ends every login, this one and each that is under way with the old password.
 /// 3. The new login is like any other: its time is read, then the *new* password is verified. So a
 ///    logout or another change of the password that comes in between wins, and this browser is out.

@@ -31,7 +31,7 @@ pub const MOST_ATTEMPTS: NonZeroU32 = NonZeroU32::new(10).unwrap();
 pub struct Attempts {
     /// Clients share 65,536 counters, so that no crowd of addresses fills the memory.
     limiter: RateLimiter<u16, HashMapStateStore<u16>, DefaultClock>,
-    /// With keys of its own, so that nobody picks an address with the counter of another client.
+    /// With keys of its own, so that no client can pick an address with the counter of another one.
     counters: RandomState,
 }
 
