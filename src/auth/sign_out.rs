@@ -149,7 +149,9 @@ impl AuthState {
                 .logged_in_at
                 .after(self.lifetime.unwrap_or(LONGEST_COOKIE))
         });
-        Some(ends_at).max(longest).unwrap_or(ends_at).after(MARGIN)
+        longest
+            .map_or(ends_at, |longest| ends_at.max(longest))
+            .after(MARGIN)
     }
 
     /// Ends a login: first its id is revoked, so that no copy of its cookie and no request in

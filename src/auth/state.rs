@@ -10,7 +10,7 @@ use crate::{
     provider::Provider,
     revocation::{LogoutQueue, UnknownSubjects},
     sessions::SessionBackend,
-    site::{Paths, Site},
+    site::{Paths, ReturnPath, Site},
     users::{AnyIdentityStore, AnyUserStore},
 };
 
@@ -59,6 +59,22 @@ impl AuthState {
     /// The application's page to log in on, if it has one.
     pub(crate) fn login_page(&self) -> Option<&str> {
         self.has_login_page.then_some(&self.login_path)
+    }
+
+    /// Where a login leads that begins in a request with this query: its `next`, as for
+    /// [`return_path`](Self::return_path).
+    pub(crate) fn next_in(&self, query: Option<&str>) -> ReturnPath {
+        let mut fields = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        let next = fields.find_map(|(name, value)| (name == "next").then_some(value));
+        self.return_path(next.as_deref().unwrap_or_default())
+    }
+
+    /// Where a login leads: `next` if it is a page of this site that no login loops to, and
+    /// otherwise the front page.
+    pub(crate) fn return_path(&self, next: &str) -> ReturnPath {
+        ReturnPath::normalize(&self.site, next)
+            .filter(|next| !self.leads_nowhere(next.path()))
+            .unwrap_or_else(|| ReturnPath::front(&self.site))
     }
 
     /// Whether a login that leads back to `path` would loop: that of a route or of the login page.

@@ -166,7 +166,7 @@ impl NewLogin {
     ///
     /// Anything else than a path of this site leads to the front page, so untrusted values are fine.
     pub fn next(mut self, path: &str) -> Self {
-        self.next = return_path(self.auth.state(), Some(path));
+        self.next = self.auth.state().return_path(path);
         self
     }
 
@@ -188,13 +188,6 @@ impl NewLogin {
 /// The query of the page to which wrong credentials lead back.
 const FAILED: &[(&str, &str)] = &[("failed", "true")];
 
-/// Where a login leads: `next` if it is a page of this site that is not about logging in.
-fn return_path(state: &AuthState, next: Option<&str>) -> ReturnPath {
-    let next = next.and_then(|next| ReturnPath::normalize(&state.site, next));
-    next.filter(|next| !state.leads_nowhere(next.path()))
-        .unwrap_or_else(|| ReturnPath::front(&state.site))
-}
-
 impl NewLogin {
     /// A login with this id and stamp that begins in this request.
     pub(super) fn since(
@@ -203,11 +196,8 @@ impl NewLogin {
         auth: &Arc<RequestAuth>,
         parts: &Parts,
     ) -> Self {
-        let query = parts.uri.query().unwrap_or_default();
-        let mut fields = form_urlencoded::parse(query.as_bytes());
-        let next = fields.find_map(|(name, value)| (name == "next").then_some(value));
         Self {
-            next: return_path(auth.state(), next.as_deref()),
+            next: auth.state().next_in(parts.uri.query()),
             auth: Arc::clone(auth),
             id,
             logged_in_at,

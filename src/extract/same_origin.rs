@@ -1,14 +1,12 @@
 //! Refusing what pages of other sites send.
 
 use axum::{
-    body::Body,
     extract::FromRequestParts,
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
 
-use crate::auth::RequestAuth;
+use crate::auth::{RequestAuth, problem};
 
 /// Runs the handler only if the request does not come from a page of another origin: protection
 /// against cross-site request forgery (CSRF) without a token in the form.
@@ -124,18 +122,8 @@ impl<S: Sync> FromRequestParts<S> for SameOrigin {
 
 impl IntoResponse for SameOriginRejection {
     fn into_response(self) -> Response {
-        let status = self.status();
-        let problem = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason(),
-            "status": status.as_u16(),
-            "detail": self.to_string(),
-        });
-        let headers = [
-            (header::CONTENT_TYPE, "application/problem+json"),
-            (header::CACHE_CONTROL, "no-store"),
-        ];
-        (status, headers, Body::from(problem.to_string())).into_response()
+        let problem = problem(self.status(), &self.to_string(), None);
+        ([(header::CACHE_CONTROL, "no-store")], problem).into_response()
     }
 }
 

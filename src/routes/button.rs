@@ -7,7 +7,6 @@ use axum::{
     http::{Method, request::Parts},
 };
 use maud::html;
-use url::form_urlencoded;
 
 use super::state::with_next;
 use crate::{
@@ -184,12 +183,7 @@ fn this_page(parts: &Parts, state: &AuthState) -> ReturnPath {
     if !state.leads_nowhere(page.path()) {
         return page;
     }
-    let query = parts.uri.query().unwrap_or_default();
-    let mut fields = form_urlencoded::parse(query.as_bytes());
-    let next = fields.find_map(|(name, value)| (name == "next").then_some(value));
-    next.and_then(|next| ReturnPath::normalize(site, &next))
-        .filter(|next| !state.leads_nowhere(next.path()))
-        .unwrap_or_else(|| ReturnPath::front(site))
+    state.next_in(parts.uri.query())
 }
 
 impl fmt::Debug for ClefButton {
