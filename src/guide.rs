@@ -2,22 +2,23 @@
 //!
 //! 1. [Getting started](getting_started): wrap a router; the features
 //! 2. [Guards](guards): extractors, and what unauthenticated users receive
-//! 3. [Routes](routes): the paths of login and logout
-//! 4. [Your own users](user_store): a user store over a table that exists already
-//! 5. [The contract of a user store](user_store_contract): its test and its optional methods
-//! 6. [Forms of your own](own_forms): passwords, passkeys and links
-//! 7. [Signing out and logging out](logging_out): here, or everywhere
-//! 8. [Your application's own sessions](application_sessions)
-//! 9. [Closing open connections](open_connections): WebSockets, streams and downloads
-//! 10. [Pages that cover themselves](covered_pages)
-//! 11. [Several machines](several_machines): PostgreSQL, Redis and any number of nodes
-//! 12. [Logins sealed in the cookie](sealed_cookies)
-//! 13. [OpenID Connect](oidc), and [the forms of five providers](oidc_providers)
-//! 14. [Clef, and the local Clef](clef)
-//! 15. [The order of layers, and expired sessions](layers)
-//! 16. [Operating a site](operating)
-//! 17. [The promise and its limits](promise), and the [threat model](security)
-//! 18. [Performance](performance)
+//! 3. [Permissions](permissions): what not every user may do
+//! 4. [Routes](routes): the paths of login and logout
+//! 5. [Your own users](user_store): a user store over a table that exists already
+//! 6. [The contract of a user store](user_store_contract): its test and its optional methods
+//! 7. [Forms of your own](own_forms): passwords, passkeys and links
+//! 8. [Signing out and logging out](logging_out): here, or everywhere
+//! 9. [Your application's own sessions](application_sessions)
+//! 10. [Closing open connections](open_connections): WebSockets, streams and downloads
+//! 11. [Pages that cover themselves](covered_pages)
+//! 12. [Several machines](several_machines): PostgreSQL, Redis and any number of nodes
+//! 13. [Logins sealed in the cookie](sealed_cookies)
+//! 14. [OpenID Connect](oidc), and [the forms of five providers](oidc_providers)
+//! 15. [Clef, and the local Clef](clef)
+//! 16. [The order of layers, and expired sessions](layers)
+//! 17. [Operating a site](operating)
+//! 18. [The promise and its limits](promise), and the [threat model](security)
+//! 19. [Performance](performance)
 
 /// Makes a module of each file. Its links to other files become links to their modules: the
 /// definitions stand before those in the file, and the first definition of a link counts.
@@ -42,6 +43,7 @@ macro_rules! chapters {
             #[doc = "[open_connections#file-descriptors]: crate::guide::open_connections#file-descriptors"]
             #[doc = "[open_connections#limits-of-open-pages]: crate::guide::open_connections#limits-of-open-pages"]
             #[doc = "[own_forms]: crate::guide::own_forms"]
+            #[doc = "[permissions]: crate::guide::permissions"]
             #[doc = "[promise#limits]: crate::guide::promise#limits"]
             #[doc = "[routes]: crate::guide::routes"]
             #[doc = "[sealed_cookies]: crate::guide::sealed_cookies"]
@@ -65,6 +67,7 @@ macro_rules! chapters {
 chapters! {
     getting_started
     guards
+    permissions
     routes
     user_store
     user_store_contract

@@ -9,6 +9,7 @@
 //!   logins from inside the application, [`SignOut`] ends the login of this browser, and
 //!   [`SameOrigin`] refuses forms of other sites. `LogoutSignal` (feature `live`) ends with the
 //!   login, for what stays open.
+//! - [`Permitted`] guards what not every user may do, by a [`Permission`] of the application's own.
 //! - [`NewLogin`] logs a user in from a handler, for forms of the application's own, with or without
 //!   a provider. [`SuspendedLogin`] is a login over several requests.
 //! - [`UserStore`] is what an application implements for its users, and [`IdentityStore`] for users
@@ -130,8 +131,9 @@ pub use self::{
     address::AddressError,
     auth::{LoggedInRejection, LogoutError, RejectionKind},
     extract::{
-        LogInError, LogInErrorKind, LoggedIn, Logouts, NewLogin, SameOrigin, SameOriginRejection,
-        SignOut, SignOutError, SuspendedLogin,
+        AllOf, AnyOf, LogInError, LogInErrorKind, LoggedIn, Logouts, NewLogin, Permission,
+        Permitted, SameOrigin, SameOriginRejection, SignOut, SignOutError, SuspendedLogin,
+        UserPermission,
     },
     identity::{
         LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, RevocationKey,

@@ -3,10 +3,10 @@
 use http::{Method, header, request::Parts};
 
 use super::{
-    CheckError, LoggedInRejection, RejectionKind, RenderRejection, RequestAuth, asked_for,
-    navigation::navigates, rejection::Audience,
+    CheckError, LoggedInRejection, RejectionKind, RenderRejection, RequestAuth, Unanswered,
+    asked_for, navigation::navigates, rejection::Audience,
 };
-use crate::site::ReturnPath;
+use crate::{BoxError, site::ReturnPath};
 
 impl LoggedInRejection {
     pub(crate) fn unauthenticated(parts: &Parts) -> Self {
@@ -21,6 +21,26 @@ impl LoggedInRejection {
             audience: Audience::of(parts),
             render: render(parts),
         }
+    }
+
+    /// The user is logged in and lacks a permission.
+    pub(crate) fn forbidden(parts: &Parts) -> Self {
+        Self {
+            kind: RejectionKind::Forbidden,
+            source: None,
+            login_path: None,
+            audience: Audience::of(parts),
+            render: render(parts),
+        }
+    }
+
+    /// The answer to a question about the user is missing.
+    pub(crate) fn no_answer(question: Unanswered, error: BoxError, parts: &Parts) -> Self {
+        let Some(auth) = RequestAuth::of(parts) else {
+            return Self::layer_missing();
+        };
+        let unanswered = &auth.state().unanswered;
+        Self::of(CheckError::no_answer(unanswered, question, error), parts)
     }
 
     pub(crate) fn of(error: CheckError, parts: &Parts) -> Self {

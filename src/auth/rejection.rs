@@ -31,6 +31,7 @@ use crate::{
 /// | `Unauthenticated`, a person who opens a page | 303 to the login, and back here after it |
 /// | `Unauthenticated`, a person who sends a form | 401, a page that leads to the login |
 /// | `Unauthenticated`, a script | 401, with the address of the login |
+/// | `Forbidden` | 403: a page, or a problem for a script; never a redirect |
 /// | `StoreUnavailable` | 503 with `Retry-After` |
 /// | `LayerMissing`, `OutsideSite`, `ProviderMissing`, `WrongUserType` | 500: a mistake in the program, which the log names |
 ///
@@ -83,7 +84,11 @@ pub(super) enum Audience {
 pub enum RejectionKind {
     /// The request is unauthenticated, or its login has ended.
     Unauthenticated,
-    /// The session store or the user store did not answer, so the user is unknown.
+    /// The user is logged in and does not have the [`Permission`](crate::Permission) that the
+    /// handler asks for.
+    Forbidden,
+    /// The session store or the user store did not answer, so the user is unknown; or a
+    /// [`Permission`](crate::Permission) could not be determined.
     StoreUnavailable,
     /// The route is not inside a [`ClefLayer`](crate::ClefLayer).
     LayerMissing,
@@ -108,6 +113,7 @@ static MISTAKES: LazyLock<LogLimit<RejectionKind>> = LazyLock::new(LogLimit::def
 pub(crate) enum Unanswered {
     Check,
     Login,
+    Permission,
     Renewal,
     SignOut,
 }
@@ -140,11 +146,16 @@ impl CheckError {
 
     /// A store that does not answer. Any client can send requests meanwhile, so the log has one
     /// line a second.
-    pub(crate) fn no_answer(log_limit: &LogLimit<Unanswered>, error: BoxError) -> Self {
-        if let Some(count) = log_limit.count(Unanswered::Check) {
+    pub(crate) fn no_answer(
+        log_limit: &LogLimit<Unanswered>,
+        question: Unanswered,
+        error: BoxError,
+    ) -> Self {
+        if let Some(count) = log_limit.count(question) {
             let error = error.to_string();
             tracing::error!(
                 ?error,
+                ?question,
                 count,
                 "a store did not answer; the request gets 503"
             );
@@ -157,15 +168,16 @@ impl CheckError {
 }
 
 impl LoggedInRejection {
-    /// Why there is no user.
+    /// Why the handler did not run.
     pub fn kind(&self) -> RejectionKind {
         self.kind
     }
 
-    /// The status of the response that is not a redirect: 401, 503 or 500.
+    /// The status of the response that is not a redirect: 401, 403, 503 or 500.
     pub fn status(&self) -> StatusCode {
         match self.kind {
             RejectionKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            RejectionKind::Forbidden => StatusCode::FORBIDDEN,
             RejectionKind::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             RejectionKind::LayerMissing
             | RejectionKind::OutsideSite
@@ -243,6 +255,7 @@ impl LoggedInRejection {
                 "You are logged out",
                 "What you sent was not saved. Log in and send it again.".to_owned(),
             ),
+            RejectionKind::Forbidden => ("You may not do this", self.to_string()),
             RejectionKind::StoreUnavailable => (
                 "Temporarily unavailable",
                 "Please try again in a few minutes.".to_owned(),
@@ -308,6 +321,9 @@ impl fmt::Display for LoggedInRejection {
                 write!(formatter, "You are not logged in. Log in at {path}")
             }
             (RejectionKind::Unauthenticated, None) => formatter.write_str("You are not logged in."),
+            (RejectionKind::Forbidden, _) => {
+                formatter.write_str("Your account does not have permission for this.")
+            }
             (RejectionKind::StoreUnavailable, _) => {
                 formatter.write_str("This is not possible right now. Try again later.")
             }

@@ -12,7 +12,7 @@ use axum::extract::OriginalUri;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 use tokio::sync::OnceCell;
 
-use super::{AuthState, Authenticated, CheckError};
+use super::{AuthState, Authenticated, CheckError, Unanswered};
 use crate::{cookies::Cookies, sessions::LoginRecord};
 
 /// Path and query of the page that was asked for. A nested router sees only its part of it.
@@ -98,9 +98,9 @@ impl RequestAuth {
         let checked = self.checked.get_or_init(|| async {
             let passive = self.passive.load(Ordering::Acquire);
             let check = self.state.check(headers, passive);
-            let mut checked = check
-                .await
-                .map_err(|error| CheckError::no_answer(&self.state.unanswered, error))?;
+            let mut checked = check.await.map_err(|error| {
+                CheckError::no_answer(&self.state.unanswered, Unanswered::Check, error)
+            })?;
             let renewed = checked.as_mut();
             if let Some(cookie) = renewed.and_then(|checked| checked.renewal.take()) {
                 self.cookies(headers).add(cookie);

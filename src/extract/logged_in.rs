@@ -75,7 +75,10 @@ pub(super) async fn authenticated(
     authenticated.map_err(|error| LoggedInRejection::of(error, parts))
 }
 
-async fn logged_in<U: User>(parts: &Parts) -> Result<Option<LoggedIn<U>>, LoggedInRejection> {
+/// The user of the request; `None` if it is unauthenticated.
+pub(super) async fn logged_in<U: User>(
+    parts: &Parts,
+) -> Result<Option<LoggedIn<U>>, LoggedInRejection> {
     let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;
     // Before the check, so that the mistake shows at the first request.
     if auth.state().users.user_type() != TypeId::of::<U>() {

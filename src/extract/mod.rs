@@ -7,6 +7,8 @@ mod login;
 mod logout_signal;
 mod logouts;
 mod new_login;
+mod permission;
+mod permitted;
 mod same_origin;
 mod sign_out;
 mod suspended_login;
@@ -17,6 +19,8 @@ pub use self::{
     logged_in::LoggedIn,
     logouts::Logouts,
     new_login::NewLogin,
+    permission::{AllOf, AnyOf, Permission, UserPermission},
+    permitted::Permitted,
     same_origin::{SameOrigin, SameOriginRejection},
     sign_out::{SignOut, SignOutError},
     suspended_login::SuspendedLogin,

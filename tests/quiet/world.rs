@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::{Router, response::IntoResponse as _, routing::get};
 use axum_clef::{
     ClefButton, ClefLayer, LoggedIn, LoggedInRejection, Login, LoginFailure, LogoutSignal, Logouts,
-    SameOrigin, SessionKey, Sessions, SignOut,
+    Permitted, SameOrigin, SessionKey, Sessions, SignOut, UserPermission,
     clef::Clef,
     stores::{Account, SqliteUserStore},
 };
@@ -27,6 +27,17 @@ pub struct World {
     browser: Browser,
     pub secrets: Vec<String>,
     pub said: Said,
+}
+
+/// A permission that every user has.
+struct Anyone;
+
+impl UserPermission for Anyone {
+    type User = Account;
+
+    fn allows(_: &Account) -> bool {
+        true
+    }
 }
 
 /// The names of types, and what was said by a value of each.
@@ -84,6 +95,7 @@ impl World {
         let auth = auth.build().unwrap();
         let extractors = async move |same_origin: SameOrigin,
                                      user: LoggedIn<Account>,
+                                     permitted: Permitted<Anyone>,
                                      login: Login,
                                      logouts: Logouts,
                                      end: LogoutSignal,
@@ -93,6 +105,7 @@ impl World {
             asked.by(&login.id());
             asked.by(&sign_out);
             asked.by(&user);
+            asked.by(&permitted);
             asked.by(&login);
             asked.by(&logouts);
             asked.by(&end);

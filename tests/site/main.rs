@@ -22,6 +22,7 @@ mod no_provider;
 mod notices;
 mod own_logins;
 mod own_sessions;
+mod permissions;
 mod provider_sessions;
 mod revoked;
 mod sealed;
