@@ -6,7 +6,8 @@
 //! 4. [Routes](routes): the paths of login and logout
 //! 5. [Your own users](user_store): a user store over a table that exists already
 //! 6. [The contract of a user store](user_store_contract): its test and its optional methods
-//! 7. [Forms of your own](own_forms): passwords, passkeys and links
+//! 7. [Forms of your own](own_forms): passwords, and logins in several steps;
+//!    [passkeys and links](passkeys_and_links)
 //! 8. [Signing out and logging out](logging_out): here, or everywhere
 //! 9. [Your application's own sessions](application_sessions)
 //! 10. [Closing open connections](open_connections): WebSockets, streams and downloads
@@ -43,7 +44,11 @@ macro_rules! chapters {
             #[doc = "[open_connections#file-descriptors]: crate::guide::open_connections#file-descriptors"]
             #[doc = "[open_connections#limits-of-open-pages]: crate::guide::open_connections#limits-of-open-pages"]
             #[doc = "[own_forms]: crate::guide::own_forms"]
+<<<<<<< HEAD
             #[doc = "[permissions]: crate::guide::permissions"]
+=======
+            #[doc = "[passkeys_and_links]: crate::guide::passkeys_and_links"]
+>>>>>>> 5e4b78d (Add an example with links by e-mail)
             #[doc = "[promise#limits]: crate::guide::promise#limits"]
             #[doc = "[routes]: crate::guide::routes"]
             #[doc = "[sealed_cookies]: crate::guide::sealed_cookies"]
@@ -72,6 +77,7 @@ chapters! {
     user_store
     user_store_contract
     own_forms
+    passkeys_and_links
     logging_out
     application_sessions
     open_connections

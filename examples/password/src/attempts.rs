@@ -1,4 +1,4 @@
-//! How many passwords a client may try.
+//! How often a client may try to log in. Other examples have it too.
 
 use std::{
     fmt,
@@ -20,14 +20,14 @@ use governor::{
 
 use crate::{Problem, Site};
 
-/// How many passwords a client may try at once, and how many more each minute.
+/// How often a client may try at once, and how often again each minute.
 pub const MOST_ATTEMPTS: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// Counts the passwords that each client tries.
+/// Counts the attempts of each client.
 ///
 /// It counts per client and not per account: counting per account would let anyone lock a member
 /// out. A crowd of clients can therefore guess at one account, each of them ten times a minute. The
-/// least length of passwords is for them.
+/// least length of a password, a code or a token is for them.
 pub struct Attempts {
     /// Clients share 65,536 counters, so that no crowd of addresses fills the memory.
     limiter: RateLimiter<u16, HashMapStateStore<u16>, DefaultClock>,
@@ -74,8 +74,9 @@ fn network(client: IpAddr) -> IpAddr {
     }
 }
 
-/// One attempt of a client. A handler that verifies or hashes a password takes it as an argument,
-/// after what costs less to refuse; above the limit, it does not run.
+/// One attempt of a client. A handler that verifies or hashes a password, or does other work for
+/// anyone, takes it as an argument, after what costs less to refuse; above the limit, it does not
+/// run.
 ///
 /// Behind a reverse proxy, read the address from the header that the proxy sets instead, or all
 /// clients are one.
