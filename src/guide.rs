@@ -44,11 +44,8 @@ macro_rules! chapters {
             #[doc = "[open_connections#file-descriptors]: crate::guide::open_connections#file-descriptors"]
             #[doc = "[open_connections#limits-of-open-pages]: crate::guide::open_connections#limits-of-open-pages"]
             #[doc = "[own_forms]: crate::guide::own_forms"]
-<<<<<<< HEAD
-            #[doc = "[permissions]: crate::guide::permissions"]
-=======
             #[doc = "[passkeys_and_links]: crate::guide::passkeys_and_links"]
->>>>>>> 5e4b78d (Add an example with links by e-mail)
+            #[doc = "[permissions]: crate::guide::permissions"]
             #[doc = "[promise#limits]: crate::guide::promise#limits"]
             #[doc = "[routes]: crate::guide::routes"]
             #[doc = "[sealed_cookies]: crate::guide::sealed_cookies"]
