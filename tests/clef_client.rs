@@ -17,8 +17,8 @@ use axum_clef::{
     AddressError, Profile, Subject,
     clef::{Clef, ClefError},
     provider::{
-        CodeExchange, LoginRequest, LoginSecret, LogoutScope, OneTimeState, Provider as _,
-        ProviderError, ProviderErrorKind,
+        CodeExchange, LoginRequest, LoginSecret, LogoutEndpoint as _, LogoutMessage, LogoutScope,
+        OneTimeState, Provider as _, ProviderError, ProviderErrorKind,
     },
 };
 use clef_dev::ClefService;
@@ -89,7 +89,7 @@ async fn exchange(clef: &Clef) -> Result<Profile, ProviderError> {
 }
 
 async fn log_out(clef: &Clef) -> Result<Subject, ProviderError> {
-    let notice = clef.logout_notice(&"the token&=+".into()).await?;
+    let notice = clef.verify(&LogoutMessage::new("the token&=+")).await?;
     match notice.scope {
         LogoutScope::Person(person) => Ok(person),
         other => panic!("Clef logs people out, not {other:?}"),

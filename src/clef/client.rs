@@ -1,6 +1,9 @@
 //! The three calls of the Clef API, and the URLs for the browser.
 
-use std::{fmt, sync::OnceLock};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use async_trait::async_trait;
 use http::StatusCode;
@@ -17,8 +20,9 @@ use super::{
 use crate::{
     AddressError, Profile, Subject, address, calls,
     provider::{
-        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome,
-        LogoutScope, Provider, ProviderError, ProviderErrorKind, ProviderLogin,
+        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutEndpoint, LogoutMessage,
+        LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, Provider, ProviderError,
+        ProviderErrorKind, ProviderLogin,
     },
 };
 
@@ -199,15 +203,38 @@ impl Provider for Clef {
         Ok(self.info(&access_token).await?.into())
     }
 
-    async fn logout_notice(
-        &self,
-        logout_token: &SecretString,
-    ) -> Result<LogoutNotice, ProviderError> {
-        let subject = self.logout(logout_token).await?;
+    fn logout_endpoint(&self) -> Option<Arc<dyn LogoutEndpoint>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn button(&self, login: &LoginRequest<'_>) -> Option<ButtonScript> {
+        let source = Url::parse(&format!("{}/v3/clef.js", self.base_url)).ok()?;
+        Some(
+            ButtonScript::new(source, "clef-button")
+                .attribute("data-app-id", &self.app_id)
+                .attribute("data-redirect-url", login.callback_url.as_str())
+                .attribute("data-state", login.state.expose()),
+        )
+    }
+}
+
+/// The logout webhook.
+#[async_trait]
+impl LogoutEndpoint for Clef {
+    fn name(&self) -> &str {
+        Provider::name(self)
+    }
+
+    fn read(&self, request: &LogoutRequest<'_>) -> Result<LogoutMessage, LogoutOutcome> {
+        request.form_field("logout_token").map(LogoutMessage::new)
+    }
+
+    async fn verify(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError> {
+        let subject = self.logout(message.proof()).await?;
         Ok(LogoutNotice::new(LogoutScope::Person(subject)))
     }
 
-    fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
+    fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
         let (status, error) = match outcome {
             LogoutOutcome::LoggedOut => {
                 return LogoutAnswer::new(StatusCode::OK, Some(json!({ "success": true })));
@@ -223,16 +250,6 @@ impl Provider for Clef {
             ),
         };
         LogoutAnswer::new(status, Some(json!({ "success": false, "error": error })))
-    }
-
-    fn button(&self, login: &LoginRequest<'_>) -> Option<ButtonScript> {
-        let source = Url::parse(&format!("{}/v3/clef.js", self.base_url)).ok()?;
-        Some(
-            ButtonScript::new(source, "clef-button")
-                .attribute("data-app-id", &self.app_id)
-                .attribute("data-redirect-url", login.callback_url.as_str())
-                .attribute("data-state", login.state.expose()),
-        )
     }
 }
 

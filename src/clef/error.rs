@@ -15,11 +15,11 @@ use crate::{
 ///
 /// use axum_clef::{
 ///     clef::{Clef, ClefError},
-///     provider::Provider as _,
+///     provider::{LogoutEndpoint as _, LogoutMessage},
 /// };
 ///
 /// let clef = Clef::new("https://clef.example.com", "your app id", "your app secret")?;
-/// if let Err(error) = clef.logout_notice(&"1234567890".into()).await {
+/// if let Err(error) = clef.verify(&LogoutMessage::new("1234567890")).await {
 ///     match error.source().and_then(|source| source.downcast_ref()) {
 ///         Some(ClefError::InvalidApp) => eprintln!("check the credentials"),
 ///         Some(other) => eprintln!("{other}"),

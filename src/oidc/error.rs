@@ -22,11 +22,12 @@ use crate::{
 ///
 /// use axum_clef::{
 ///     oidc::{Oidc, OidcError, TokenError},
-///     provider::Provider as _,
+///     provider::{LogoutEndpoint as _, LogoutMessage},
 /// };
 ///
 /// let oidc = Oidc::new("https://id.example.com", "site", "secret")?;
-/// if let Err(error) = oidc.logout_notice(&"no token".into()).await {
+/// let message = LogoutMessage::new("no token");
+/// if let Err(error) = oidc.back_channel_logout().verify(&message).await {
 ///     match error.source().and_then(|source| source.downcast_ref()) {
 ///         Some(OidcError::Token(TokenError::Expired)) => eprintln!("compare the clocks"),
 ///         Some(other) => eprintln!("{other}"),

@@ -10,6 +10,7 @@
 //!
 //! Start with [`Oidc::discover`].
 
+mod back_channel;
 mod cache;
 mod claims;
 mod client;
@@ -19,17 +20,18 @@ mod id_token;
 mod json;
 mod key_set;
 mod login;
-mod logout;
 mod metadata;
 mod person_claims;
 mod provider;
 mod remote;
 mod settings;
+mod sign_out;
 mod token;
 mod user_info;
 
 use self::settings::Settings;
 pub use self::{
+    back_channel::BackChannelLogout,
     client::Oidc,
     error::{OidcError, TokenError},
     settings::{ClientAuthentication, SigningAlgorithm},

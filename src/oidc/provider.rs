@@ -1,6 +1,9 @@
 //! The implementation of `Provider` for OpenID Connect.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -9,20 +12,20 @@ use url::Url;
 use super::{
     Oidc, OidcError, TokenError, compatibility,
     id_token::{Expected, IdToken},
-    login, logout,
+    login, sign_out,
     token::Token,
     user_info,
 };
 use crate::{
     Profile, ProviderSession, Subject,
     provider::{
-        CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, Provider,
-        ProviderError, ProviderLogin, ProviderSite, SignOutRequest,
+        CodeExchange, LoginRequest, LogoutEndpoint, Provider, ProviderError, ProviderLogin,
+        ProviderSite, SignOutRequest,
     },
 };
 
 /// The system clock, in seconds since the Unix epoch.
-fn now() -> f64 {
+pub(super) fn now() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_secs_f64()
 }
@@ -49,31 +52,6 @@ impl Oidc {
         let id_token = IdToken::read(&token.header, claims, settings, expected)?;
         self.remote.verify(&token, algorithm).await?;
         Ok(id_token)
-    }
-
-    /// Verifies a logout token. An invalid one costs no call.
-    async fn logout_token(&self, token: &SecretString) -> Result<LogoutNotice, OidcError> {
-        let (algorithm, settings, now) = (self.settings.algorithm, &self.settings, now());
-        if token.expose_secret().len() > logout::LARGEST {
-            return Err(TokenError::TooLarge.into());
-        }
-        let issuer = self.remote.issuer();
-        let token = Token::parse(token.expose_secret(), algorithm)?;
-        let claims = &token.claims;
-        let lifetime = (!settings.requires_logout_expiry).then_some(logout::LIFETIME);
-        let notice = claims
-            .check(issuer, &self.client_id, settings, lifetime, now)
-            .and_then(|()| logout::read_token(&token.header, claims, issuer, settings, now));
-        match notice {
-            Ok(notice) => {
-                self.remote.verify(&token, algorithm).await?;
-                Ok(notice)
-            }
-            Err(error) if self.remote.has_signed(&token, algorithm) => {
-                Err(OidcError::SignedToken(error))
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// The error of an ID token, which the provider itself has sent, so it is not forged.
@@ -173,23 +151,16 @@ impl Provider for Oidc {
         Ok(self.log_in(code).await?)
     }
 
-    async fn logout_notice(
-        &self,
-        logout_token: &SecretString,
-    ) -> Result<LogoutNotice, ProviderError> {
-        Ok(self.logout_token(logout_token).await?)
-    }
-
-    fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
-        logout::answer(outcome, &self.settings)
+    fn logout_endpoint(&self) -> Option<Arc<dyn LogoutEndpoint>> {
+        Some(Arc::new(self.back_channel_logout()))
     }
 
     async fn sign_out_url(
         &self,
-        sign_out: &SignOutRequest<'_>,
+        request: &SignOutRequest<'_>,
     ) -> Result<Option<Url>, ProviderError> {
         let metadata = self.remote.metadata().await?;
         let endpoint = metadata.end_session_endpoint.as_ref();
-        Ok(endpoint.map(|endpoint| logout::end_session_url(self, endpoint, sign_out)))
+        Ok(endpoint.map(|endpoint| sign_out::end_session_url(self, endpoint, request)))
     }
 }

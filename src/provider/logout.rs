@@ -62,6 +62,19 @@ pub enum LogoutOutcome {
     TryAgain,
 }
 
+impl LogoutOutcome {
+    /// The status that says this outcome where the protocol asks for no other: 200, 400, the status
+    /// of a request that is not a notice, or 503.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::LoggedOut | Self::UnknownUser => StatusCode::OK,
+            Self::BadToken | Self::SessionsNotKept => StatusCode::BAD_REQUEST,
+            Self::NotANotice(status, _) => *status,
+            Self::TryAgain => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
 /// The answer to the sender of a logout notice.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -6,19 +6,22 @@
 mod error;
 mod login;
 mod logout;
+mod logout_endpoint;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 use url::Url;
 
 pub use self::{
     error::{ProviderError, ProviderErrorKind},
     login::{ButtonScript, CodeExchange, LoginRequest, LoginSecret, OneTimeState, ProviderLogin},
     logout::{LogoutAnswer, LogoutNotice, LogoutOutcome, SignOutRequest},
+    logout_endpoint::{LogoutEndpoint, LogoutMessage, LogoutRequest},
 };
 pub use crate::identity::LogoutScope;
 
-/// A service that users log in with, and that sends notices when they log out.
+/// A service that users log in with. It may send notices when they log out.
 ///
 /// `clef::Clef` and `oidc::Oidc` implement it. Implement it for another protocol. An application
 /// only passes it to [`provider`](crate::ClefLayerBuilder::provider).
@@ -27,13 +30,9 @@ pub use crate::identity::LogoutScope;
 /// use async_trait::async_trait;
 /// use axum_clef::{
 ///     Profile, Subject,
-///     provider::{
-///         CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope,
-///         Provider, ProviderError, ProviderErrorKind, ProviderLogin,
-///     },
+///     provider::{CodeExchange, LoginRequest, Provider, ProviderError, ProviderLogin},
 /// };
-/// use http::StatusCode;
-/// use secrecy::{ExposeSecret as _, SecretString};
+/// use secrecy::ExposeSecret as _;
 /// use url::Url;
 ///
 /// /// Accepts every name without a proof. For tests only.
@@ -57,24 +56,6 @@ pub use crate::identity::LogoutScope;
 ///         let name = code.code.expose_secret();
 ///         let subject = Subject::new("https://insecure.example", name);
 ///         Ok(ProviderLogin::new(Profile::new(subject)))
-///     }
-///
-///     async fn logout_notice(&self, token: &SecretString) -> Result<LogoutNotice, ProviderError> {
-///         let Some(name) = token.expose_secret().strip_prefix("logged out: ") else {
-///             return Err(ProviderError::new(ProviderErrorKind::Refused, "unknown token"));
-///         };
-///         let subject = Subject::new("https://insecure.example", name);
-///         Ok(LogoutNotice::new(LogoutScope::Person(subject)))
-///     }
-///
-///     fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
-///         let status = match outcome {
-///             LogoutOutcome::LoggedOut | LogoutOutcome::UnknownUser => StatusCode::OK,
-///             LogoutOutcome::NotANotice(status, _) => status,
-///             LogoutOutcome::TryAgain => StatusCode::SERVICE_UNAVAILABLE,
-///             _ => StatusCode::BAD_REQUEST,
-///         };
-///         LogoutAnswer::new(status, None)
 ///     }
 /// }
 /// ```
@@ -129,19 +110,13 @@ pub trait Provider: Send + Sync + 'static {
     /// rejects this application: the log says why.
     async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError>;
 
-    /// Verifies the token of a logout notice and returns which logins end.
+    /// Where the provider sends its logout notices: the endpoint at [`Paths::logout`]. Defaults to
+    /// `None`, without that route: only the application ends logins.
     ///
-    /// # Errors
-    ///
-    /// [`ProviderErrorKind::Refused`] if the token is invalid: the notice is rejected. With any
-    /// other kind, the sender is asked to try again.
-    async fn logout_notice(
-        &self,
-        logout_token: &SecretString,
-    ) -> Result<LogoutNotice, ProviderError>;
-
-    /// The answer to a logout notice in this protocol.
-    fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer;
+    /// [`Paths::logout`]: crate::Paths::logout
+    fn logout_endpoint(&self) -> Option<Arc<dyn LogoutEndpoint>> {
+        None
+    }
 
     /// The script of the provider's own login button. Defaults to `None`.
     fn button(&self, login: &LoginRequest<'_>) -> Option<ButtonScript> {

@@ -10,17 +10,20 @@ use std::{
     time::Duration,
 };
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use crate::{LogoutScope, ProviderSession, Subject, provider::LogoutOutcome};
+use crate::{
+    LogoutScope, ProviderSession, Subject,
+    provider::{LogoutMessage, LogoutOutcome},
+};
 
 /// How many applied notices are remembered, some hundred bytes each. Only a good token takes
 /// a place.
 const CAPACITY: usize = 10_000;
 
-/// The notices that this node knows, by a digest of their token.
+/// The notices that this node knows, by a digest of their message.
 #[derive(Clone, Default)]
 pub(crate) struct ReplayCache(Arc<Mutex<Entries>>);
 
@@ -31,7 +34,7 @@ struct Entries {
     applied: VecDeque<Vec<TokenDigest>>,
 }
 
-/// The SHA-256 of a token, or of the id of a notice. Tokens are secret until they are exchanged, so
+/// The SHA-256 of a message, or of the id of a notice. Tokens are secret until they are exchanged, so
 /// they are not stored.
 type TokenDigest = [u8; 32];
 
@@ -78,10 +81,10 @@ pub(crate) struct NoticeGuard {
 }
 
 impl ReplayCache {
-    /// Finds the notice with this token, or registers it. The webhook is part of the key, since two
-    /// providers may use the same token.
-    pub(crate) fn join(&self, webhook: &str, token: &SecretString) -> JoinResult {
-        let token = digest(&[webhook, token.expose_secret()]);
+    /// Finds the notice with this message, or registers it. The path of the endpoint is part of the
+    /// key, since two senders may use the same token.
+    pub(crate) fn join(&self, endpoint: &str, message: &LogoutMessage) -> JoinResult {
+        let token = digest(&[endpoint, message.proof().expose_secret(), message.content()]);
         let mut known = self.known();
         if let Some(progress) = known.notices.get(&token) {
             return JoinResult::Before(progress.clone());
@@ -109,11 +112,11 @@ impl NoticeGuard {
     /// Registers the provider's id of the notice. `None` if known: this notice then takes the
     /// other's outcome.
     ///
-    /// The name counts for one webhook and for what the notice ends: a provider that gives it
+    /// The name counts for one endpoint and for what the notice ends: a provider that gives it
     /// twice does not keep the second from its effect.
     pub(crate) fn named(
         mut self,
-        webhook: &str,
+        endpoint: &str,
         scope: &LogoutScope,
         id: Option<&str>,
     ) -> Option<Self> {
@@ -126,7 +129,7 @@ impl NoticeGuard {
             LogoutScope::SessionUser(session) => (None, Some(session)),
         };
         let name = digest(&[
-            webhook,
+            endpoint,
             scope.issuer(),
             person.map_or("", Subject::id),
             session.map_or("", ProviderSession::id),
@@ -221,7 +224,7 @@ mod tests {
     use super::*;
 
     fn finish(notices: &ReplayCache, token: &str, outcome: LogoutOutcome) {
-        match notices.join("/clef/logout", &token.into()) {
+        match notices.join("/clef/logout", &LogoutMessage::new(token)) {
             JoinResult::No(handling) => handling.finish(outcome),
             JoinResult::Before(_) => panic!("{token} is known already"),
         }
@@ -238,8 +241,11 @@ mod tests {
             finish(&notices, &token.to_string(), LogoutOutcome::LoggedOut);
         }
         assert_eq!(notices.known().notices.len(), CAPACITY);
-        let is_new = |webhook: &str, token: &str| {
-            matches!(notices.join(webhook, &token.into()), JoinResult::No(_))
+        let is_new = |endpoint: &str, token: &str| {
+            matches!(
+                notices.join(endpoint, &LogoutMessage::new(token)),
+                JoinResult::No(_)
+            )
         };
         assert!(is_new("/clef/logout", "0"));
         let last = (CAPACITY + 9).to_string();
@@ -252,7 +258,8 @@ mod tests {
         let notices = ReplayCache::default();
         for token in 0..200_000 {
             let token = token.to_string();
-            let JoinResult::No(handling) = notices.join("/clef/logout", &token.as_str().into())
+            let JoinResult::No(handling) =
+                notices.join("/clef/logout", &LogoutMessage::new(token.as_str()))
             else {
                 panic!("{token} is known already");
             };
@@ -270,7 +277,9 @@ mod tests {
     async fn a_sender_that_learns_of_a_failure_can_send_again() {
         let notices = ReplayCache::default();
         for _ in 0..10_000 {
-            let JoinResult::No(handling) = notices.join("/clef/logout", &"token".into()) else {
+            let JoinResult::No(handling) =
+                notices.join("/clef/logout", &LogoutMessage::new("token"))
+            else {
                 panic!("it is known already");
             };
             let progress = handling.progress();
@@ -280,7 +289,7 @@ mod tests {
                 LogoutOutcome::TryAgain
             );
             assert!(matches!(
-                notices.join("/clef/logout", &"token".into()),
+                notices.join("/clef/logout", &LogoutMessage::new("token")),
                 JoinResult::No(_)
             ));
             fails.await.unwrap();

@@ -1,100 +1,101 @@
-//! `POST /clef/logout`: the webhook for logout notices from the provider, which have no cookies.
+//! The endpoints for logout notices, such as `POST /clef/logout`. They have no cookies.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
-    Form,
-    extract::{FromRequest as _, Request, State, rejection::FormRejection},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, FromRequest as _, Request, State},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
+    routing::any,
 };
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use tracing::Instrument as _;
 
 use super::{
     failure::Causes,
-    state::{ClientEvent, EXCHANGE_LIMIT, RouteState, RoutesState},
+    state::{ClientEvent, EXCHANGE_LIMIT, MountedEndpoint, RoutesState},
 };
 use crate::{
-    provider::{LogoutOutcome, LogoutScope, ProviderError, ProviderErrorKind},
+    provider::{
+        LogoutEndpoint, LogoutMessage, LogoutOutcome, LogoutRequest, LogoutScope, ProviderError,
+        ProviderErrorKind,
+    },
     revocation::{
         AdmissionPermit, JoinResult, Logout, NoticeGuard, Permit, WriteOutcome, patience,
     },
     time_limit,
 };
 
+/// The largest logout notice, in bytes. Clef's have 48, those of OpenID Connect a few thousand.
+const LONGEST_NOTICE: usize = 16 * 1024;
 /// How long the body of a notice may take to arrive.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
 
-const FORM: &str = "application/x-www-form-urlencoded";
-
-#[derive(Deserialize)]
-struct NoticeForm {
-    logout_token: Option<SecretString>,
+/// One endpoint, at its path.
+#[derive(Clone)]
+pub(super) struct EndpointState {
+    pub(super) shared: Arc<RoutesState>,
+    pub(super) mounted: MountedEndpoint,
 }
 
-pub(super) async fn logout(State(route): State<RouteState>, request: Request) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let sender = route.shared.settings.client_address.of(&parts);
-    normalize_content_type(&mut parts.headers);
-    let notice = Form::from_request(Request::from_parts(parts, body), &());
+/// The route of an endpoint.
+pub(super) fn router(shared: &Arc<RoutesState>, mounted: MountedEndpoint) -> Router {
+    let path = mounted.path.clone();
+    let receive = any(receive).layer(DefaultBodyLimit::max(LONGEST_NOTICE));
+    Router::new()
+        .route(&path, receive)
+        .with_state(EndpointState {
+            shared: Arc::clone(shared),
+            mounted,
+        })
+}
+
+async fn receive(State(state): State<EndpointState>, request: Request) -> Response {
+    let endpoint = &*state.mounted.endpoint;
+    let method = endpoint.method();
+    if request.method() != method {
+        let allow = [(header::ALLOW, method.to_string())];
+        return (StatusCode::METHOD_NOT_ALLOWED, allow).into_response();
+    }
+    let (parts, body) = request.into_parts();
+    let sender = state.shared.settings.client_address.of(&parts);
+    let (headers, query) = (parts.headers.clone(), parts.uri.query().map(str::to_owned));
+    let body = Bytes::from_request(Request::from_parts(parts, body), &());
     // Before a permit is taken, so that slow bodies delay no other notice.
-    let token = match tokio::time::timeout(ARRIVAL_LIMIT, notice).await {
-        Ok(notice) => token(notice),
+    let message = match tokio::time::timeout(ARRIVAL_LIMIT, body).await {
+        Ok(Ok(body)) => endpoint.read(&LogoutRequest::new(query.as_deref(), &headers, &body)),
+        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let reason = "The notice is too large.";
+            Err(LogoutOutcome::NotANotice(error.status(), reason))
+        }
+        Ok(Err(_)) => Err(LogoutOutcome::NotANotice(
+            StatusCode::BAD_REQUEST,
+            "The notice did not arrive.",
+        )),
         Err(_) => Err(LogoutOutcome::NotANotice(
             StatusCode::REQUEST_TIMEOUT,
             "The notice took too long to arrive.",
         )),
     };
-    let outcome = match token {
-        Ok(token) => settle(&route, token, sender).await,
+    let outcome = match message {
+        Ok(message) => settle(&state, message, sender).await,
         Err(outcome) => {
-            log_rejected(&route, sender, false, &outcome);
+            log_rejected(&state, sender, false, &outcome);
             outcome
         }
     };
-    answer(&route, outcome)
+    answer(endpoint, outcome)
 }
 
-/// Media types are case-insensitive (RFC 9110, section 8.3.1); axum compares them in lower case.
-fn normalize_content_type(headers: &mut HeaderMap) {
-    let is_form = headers.get(header::CONTENT_TYPE).is_some_and(|value| {
-        let media_type = value.as_bytes().split(|byte| *byte == b';').next();
-        media_type.is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
-    });
-    if is_form {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FORM));
-    }
-}
-
-/// The token of a well-formed notice.
-fn token(notice: Result<Form<NoticeForm>, FormRejection>) -> Result<SecretString, LogoutOutcome> {
-    let rejected = |status, reason| Err(LogoutOutcome::NotANotice(status, reason));
-    match notice {
-        Ok(Form(NoticeForm {
-            logout_token: Some(token),
-        })) if !token.expose_secret().is_empty() => Ok(token),
-        Ok(_) => rejected(StatusCode::BAD_REQUEST, "The logout_token is missing."),
-        Err(FormRejection::InvalidFormContentType(_)) => rejected(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "Send a form: application/x-www-form-urlencoded.",
-        ),
-        Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            rejected(StatusCode::PAYLOAD_TOO_LARGE, "The notice is too large.")
-        }
-        Err(_) => rejected(
-            StatusCode::BAD_REQUEST,
-            "Send a form with one logout_token.",
-        ),
-    }
-}
-
-async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>) -> LogoutOutcome {
-    let shared = &route.shared;
-    let webhook = route.mounted.paths.logout();
+async fn settle(
+    state: &EndpointState,
+    message: LogoutMessage,
+    sender: Option<IpAddr>,
+) -> LogoutOutcome {
+    let shared = &state.shared;
     let patience = patience(&*shared.auth.users);
-    let progress = match shared.replays.join(webhook, &token) {
+    let progress = match shared.replays.join(&state.mounted.path, &message) {
         JoinResult::Before(progress) => {
             if let Some(outcome) = progress.ended() {
                 return outcome;
@@ -113,12 +114,12 @@ async fn settle(route: &RouteState, token: SecretString, sender: Option<IpAddr>)
             };
             let progress = handling.progress();
             let notice = Notice {
-                token,
+                message,
                 sender,
                 handling,
             };
             // In a task of its own, so that a sender that hangs up does not abort the logout.
-            let work = notice.handle(route.clone(), permit, queue_permit);
+            let work = notice.handle(state.clone(), permit, queue_permit);
             tokio::spawn(work.in_current_span());
             progress
         }
@@ -138,38 +139,33 @@ fn not_admitted(shared: &RoutesState) -> LogoutOutcome {
 
 /// A well-formed notice.
 struct Notice {
-    token: SecretString,
+    message: LogoutMessage,
     sender: Option<IpAddr>,
     handling: NoticeGuard,
 }
 
 impl Notice {
-    /// Verifies the token and writes the logout.
-    async fn handle(self, route: RouteState, permit: AdmissionPermit, queue_permit: Permit) {
-        let check = route.mounted.provider.logout_notice(&self.token);
+    /// Verifies the message and writes the logout.
+    async fn handle(self, state: EndpointState, permit: AdmissionPermit, queue_permit: Permit) {
+        let check = state.mounted.endpoint.verify(&self.message);
         let notice = match time_limit::answer(EXCHANGE_LIMIT, check).await {
             Ok(Ok(notice)) => notice,
             Ok(Err(error)) => {
-                let outcome = failed(&route, self.sender, &error);
+                let outcome = failed(&state, self.sender, &error);
                 return self.handling.finish(outcome);
             }
             Err(error) => {
-                log_unchecked(&route, self.sender, &error);
+                log_unchecked(&state, self.sender, &error);
                 return self.handling.finish(LogoutOutcome::TryAgain);
             }
         };
         drop(permit);
-        let RouteState {
-            shared, mounted, ..
-        } = route;
+        let EndpointState { shared, mounted } = state;
         shared.notice_admission.remember(self.sender);
         let id = notice.id.as_deref();
-        let Some(handling) = self
-            .handling
-            .named(mounted.paths.logout(), &notice.scope, id)
-        else {
+        let Some(handling) = self.handling.named(&mounted.path, &notice.scope, id) else {
             tracing::info!(
-                provider = mounted.provider.name(),
+                sender = mounted.endpoint.name(),
                 "a logout notice was replayed"
             );
             return;
@@ -212,15 +208,15 @@ impl Notice {
     }
 }
 
-fn failed(route: &RouteState, sender: Option<IpAddr>, error: &ProviderError) -> LogoutOutcome {
+fn failed(state: &EndpointState, sender: Option<IpAddr>, error: &ProviderError) -> LogoutOutcome {
     let cause = Causes(error).to_string();
     match error.kind() {
         ProviderErrorKind::Refused => {
-            log_rejected(route, sender, error.is_signed(), &cause);
+            log_rejected(state, sender, error.is_signed(), &cause);
             LogoutOutcome::BadToken
         }
         _ => {
-            log_unchecked(route, sender, &cause);
+            log_unchecked(state, sender, &cause);
             LogoutOutcome::TryAgain
         }
     }
@@ -229,18 +225,18 @@ fn failed(route: &RouteState, sender: Option<IpAddr>, error: &ProviderError) -> 
 /// Any client can cause this event. If the provider has signed the token, or the address has sent
 /// valid notices, it is a warning: a setting or a key of the provider may have changed.
 fn log_rejected(
-    route: &RouteState,
+    state: &EndpointState,
     sender: Option<IpAddr>,
     is_signed: bool,
     cause: &impl fmt::Debug,
 ) {
-    let shared = &route.shared;
+    let shared = &state.shared;
     let known_sender = is_signed || shared.notice_admission.knows(sender);
     let event = ClientEvent::NoticeRefused { known_sender };
     let Some(count) = shared.log_limit.count(event) else {
         return;
     };
-    let provider = route.mounted.provider.name();
+    let provider = state.mounted.endpoint.name();
     if known_sender {
         tracing::warn!(
             ?cause,
@@ -254,12 +250,12 @@ fn log_rejected(
 }
 
 /// A warning only, since any client can send a notice with an unknown key.
-fn log_unchecked(route: &RouteState, sender: Option<IpAddr>, cause: &impl fmt::Debug) {
-    let shared = &route.shared;
+fn log_unchecked(state: &EndpointState, sender: Option<IpAddr>, cause: &impl fmt::Debug) {
+    let shared = &state.shared;
     let known_sender = shared.notice_admission.knows(sender);
     let event = ClientEvent::NoticeUnchecked { known_sender };
     if let Some(count) = shared.log_limit.count(event) {
-        let provider = route.mounted.provider.name();
+        let provider = state.mounted.endpoint.name();
         tracing::warn!(
             ?cause,
             provider,
@@ -270,8 +266,8 @@ fn log_unchecked(route: &RouteState, sender: Option<IpAddr>, cause: &impl fmt::D
     }
 }
 
-fn answer(route: &RouteState, outcome: LogoutOutcome) -> Response {
-    let answer = route.mounted.provider.logout_answer(outcome);
+fn answer(endpoint: &dyn LogoutEndpoint, outcome: LogoutOutcome) -> Response {
+    let answer = endpoint.answer(outcome);
     let mut response = match answer.body {
         Some(body) => (
             answer.status,

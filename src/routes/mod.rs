@@ -41,8 +41,6 @@ pub(crate) use self::{
 };
 use self::{failure_page::no_store, state::RouteState};
 
-/// The largest logout notice, in bytes. Clef's have 48, those of OpenID Connect a few thousand.
-const LONGEST_NOTICE: usize = 16 * 1024;
 /// The largest form that starts a login, in bytes.
 const LONGEST_FORM: usize = 16 * 1024;
 
@@ -61,7 +59,6 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>
     let routers = providers
         .zip(&shared.login_admissions)
         .map(|(mounted, admission)| {
-            let notice = post(logout::logout).layer(DefaultBodyLimit::max(LONGEST_NOTICE));
             let start = get(start::start)
                 .post(start::start_by_form)
                 .head(get_or_post_only)
@@ -70,7 +67,6 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>
             Router::new()
                 .route(paths.start(), start)
                 .route(paths.callback(), get(callback::callback).head(get_only))
-                .route(paths.logout(), notice)
                 .route(paths.signed_out(), get(sign_out::signed_out))
                 .layer(map_response(async |response| no_store(response)))
                 .with_state(RouteState {
@@ -79,7 +75,12 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>
                     admission: admission.clone(),
                 })
         });
-    routers.fold(own, Router::merge)
+    let endpoints = shared.logout_endpoints().map(|endpoint| {
+        logout::router(shared, endpoint)
+            .layer(map_response(async |response| no_store(response)))
+            .with_state(())
+    });
+    routers.chain(endpoints).fold(own, Router::merge)
 }
 
 /// Rejects `HEAD`, which must neither start nor complete a login nor open a stream.

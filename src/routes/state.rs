@@ -14,6 +14,7 @@ use super::{
 use crate::{
     auth::{AuthState, MountedProvider, RequestAuth},
     log_limit::LogLimit,
+    provider::LogoutEndpoint,
     revocation::{
         Admission, AdmissionLimits, AdmissionPermit, Client, NoticeAdmission, ReplayCache,
     },
@@ -64,6 +65,14 @@ pub(super) enum ClientEvent {
     SignOutReturned { begun_here: bool },
 }
 
+/// An endpoint for logout notices, and where it is.
+#[derive(Clone)]
+pub(crate) struct MountedEndpoint {
+    /// The path below the base path.
+    pub(crate) path: String,
+    pub(crate) endpoint: Arc<dyn LogoutEndpoint>,
+}
+
 /// The state of the routes of one provider.
 #[derive(Clone)]
 pub(super) struct RouteState {
@@ -110,6 +119,15 @@ impl RoutesState {
 
     pub(super) fn site(&self) -> &Site {
         &self.auth.site
+    }
+
+    /// The endpoints of the providers.
+    pub(super) fn logout_endpoints(&self) -> impl Iterator<Item = MountedEndpoint> {
+        self.auth.providers.iter().filter_map(|mounted| {
+            let endpoint = mounted.provider.logout_endpoint()?;
+            let path = mounted.paths.logout().to_owned();
+            Some(MountedEndpoint { path, endpoint })
+        })
     }
 
     pub(super) fn client(&self, parts: &Parts) -> Client {

@@ -95,13 +95,13 @@ async fn a_request_that_is_refused_says_why_once() {
             post("/clef/logout").header("content-type", form),
             text("logout_token="),
             400,
-            "The logout_token is missing",
+            "The token is missing",
         ),
         (
             post("/clef/logout").header("content-type", form),
             text("logout_token=SECRET-TOKEN&logout_token=x"),
             400,
-            "Send a form with one logout_token",
+            "Send a form with one token",
         ),
         (
             post("/clef/logout").header("content-type", form),

@@ -22,9 +22,9 @@ use axum_clef::{
     },
     oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
     provider::{
-        CodeExchange, LoginRequest, LoginSecret, LogoutNotice, LogoutOutcome, LogoutScope,
-        OneTimeState, Provider as _, ProviderErrorKind, ProviderLogin, ProviderSite,
-        SignOutRequest,
+        CodeExchange, LoginRequest, LoginSecret, LogoutEndpoint as _, LogoutMessage, LogoutNotice,
+        LogoutOutcome, LogoutScope, OneTimeState, Provider as _, ProviderErrorKind, ProviderLogin,
+        ProviderSite, SignOutRequest,
     },
     stores::{MemoryUserStore, PostgresUserStore, SqliteUserStore},
     testing::{Rule, check_identity_store},
@@ -172,7 +172,7 @@ fn plain_values(said: &Said) {
     said.by_error(&axum_clef::LogoutError::Pending);
     said.by(&axum_clef::RejectionKind::Unauthenticated);
     said.by(&LogoutOutcome::NotANotice(StatusCode::BAD_REQUEST, "no"));
-    said.by(&clef("https://clef.example").logout_answer(LogoutOutcome::TryAgain));
+    said.by(&clef("https://clef.example").answer(LogoutOutcome::TryAgain));
 }
 
 fn clef(base_url: &str) -> Clef {
@@ -247,8 +247,12 @@ async fn open_id_providers(said: &Said) {
         .clone()
         .authorization_parameter("nonce", "SECRET-NONCE");
     said.by_error(&taken.unwrap_err());
-    let token = "SECRET-HEADER.SECRET-CLAIMS.SECRET-SIGNATURE".into();
-    let error = oidc.logout_notice(&token).await.unwrap_err();
+    let token = "SECRET-HEADER.SECRET-CLAIMS.SECRET-SIGNATURE";
+    let error = oidc
+        .back_channel_logout()
+        .verify(&LogoutMessage::new(token))
+        .await
+        .unwrap_err();
     said.by_error(&error);
     let cause = error.source().unwrap().downcast_ref::<OidcError>().unwrap();
     said.by_error(cause);

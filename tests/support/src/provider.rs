@@ -8,11 +8,12 @@ use axum_clef::{
     Profile, ProviderSession, Subject,
     clef::Clef,
     provider::{
-        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome,
-        LogoutScope, Provider, ProviderError, ProviderErrorKind, ProviderLogin, SignOutRequest,
+        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutEndpoint, LogoutMessage,
+        LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, Provider, ProviderError,
+        ProviderErrorKind, ProviderLogin, SignOutRequest,
     },
 };
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use url::Url;
 
 use crate::{
@@ -171,26 +172,8 @@ impl Provider for ScriptedProvider {
         })
     }
 
-    async fn logout_notice(
-        &self,
-        logout_token: &SecretString,
-    ) -> Result<LogoutNotice, ProviderError> {
-        self.notices.fetch_add(1, SeqCst);
-        assert!(!self.panicking.load(SeqCst), "the provider panics");
-        let token = logout_token.expose_secret();
-        self.begin(Asked::Notice, token).await?;
-        let scope = match token.strip_prefix("session:") {
-            None => LogoutScope::Person(self.subject(token, "token:")?),
-            Some(session) => {
-                let (sid, person) = match session.split_once(":of:") {
-                    Some((sid, person)) => (sid, Some(self.subject(person, "")?)),
-                    None => (session, None),
-                };
-                LogoutScope::session(ProviderSession::new(self.issuer(), sid), person)
-            }
-        };
-        self.during_notice.here().await;
-        Ok(LogoutNotice::new(scope))
+    fn logout_endpoint(&self) -> Option<Arc<dyn LogoutEndpoint>> {
+        Some(Arc::new(self.clone()))
     }
 
     async fn sign_out_url(
@@ -220,9 +203,39 @@ impl Provider for ScriptedProvider {
         let source = Url::parse("https://clef.test/button.js").ok()?;
         Some(ButtonScript::new(source, "button").attribute("data-state", login.state.expose()))
     }
+}
 
-    fn logout_answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
+#[async_trait]
+impl LogoutEndpoint for ScriptedProvider {
+    fn name(&self) -> &str {
+        Provider::name(self)
+    }
+
+    fn read(&self, request: &LogoutRequest<'_>) -> Result<LogoutMessage, LogoutOutcome> {
+        request.form_field("logout_token").map(LogoutMessage::new)
+    }
+
+    async fn verify(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError> {
+        self.notices.fetch_add(1, SeqCst);
+        assert!(!self.panicking.load(SeqCst), "the provider panics");
+        let token = message.proof().expose_secret();
+        self.begin(Asked::Notice, token).await?;
+        let scope = match token.strip_prefix("session:") {
+            None => LogoutScope::Person(self.subject(token, "token:")?),
+            Some(session) => {
+                let (sid, person) = match session.split_once(":of:") {
+                    Some((sid, person)) => (sid, Some(self.subject(person, "")?)),
+                    None => (session, None),
+                };
+                LogoutScope::session(ProviderSession::new(self.issuer(), sid), person)
+            }
+        };
+        self.during_notice.here().await;
+        Ok(LogoutNotice::new(scope))
+    }
+
+    fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
         let clef = Clef::new("https://clef.example", "", "").unwrap();
-        clef.logout_answer(outcome)
+        clef.answer(outcome)
     }
 }

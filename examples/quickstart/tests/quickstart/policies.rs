@@ -17,10 +17,10 @@ use axum_clef::{
     ClefLayer, LoggedIn, Profile, SameOrigin, SignOut, Subject,
     async_trait::async_trait,
     provider::{
-        CodeExchange, LoginRequest, LogoutAnswer, LogoutNotice, LogoutOutcome, Provider,
-        ProviderError, ProviderErrorKind, ProviderLogin, SignOutRequest,
+        CodeExchange, LoginRequest, Provider, ProviderError, ProviderErrorKind, ProviderLogin,
+        SignOutRequest,
     },
-    secrecy::{ExposeSecret as _, SecretString},
+    secrecy::ExposeSecret as _,
     stores::{Account, MemoryUserStore},
 };
 use serde::Deserialize;
@@ -86,15 +86,6 @@ impl Provider for Elsewhere {
         self.exchanges.fetch_add(1, SeqCst);
         let subject = Subject::new(self.url.clone(), code.code.expose_secret());
         Ok(ProviderLogin::new(Profile::new(subject)))
-    }
-
-    async fn logout_notice(&self, _: &SecretString) -> Result<LogoutNotice, ProviderError> {
-        let error = ProviderError::new(ProviderErrorKind::Refused, "none are sent");
-        Err(error)
-    }
-
-    fn logout_answer(&self, _: LogoutOutcome) -> LogoutAnswer {
-        LogoutAnswer::new(StatusCode::BAD_REQUEST, None)
     }
 
     async fn sign_out_url(&self, out: &SignOutRequest<'_>) -> Result<Option<Url>, ProviderError> {

@@ -1,32 +1,94 @@
-//! Logout: the logout token and its answer (OpenID Connect Back-Channel Logout 1.0), and the
-//! sign-out at the provider (RP-Initiated Logout 1.0).
+//! Back-channel logout (OpenID Connect Back-Channel Logout 1.0).
 
+use async_trait::async_trait;
 use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
-use url::Url;
 
-use super::{Oidc, Settings, TokenError, claims::Claims, token::Header};
+use super::{
+    Oidc, OidcError, Settings, TokenError,
+    claims::Claims,
+    provider::now,
+    token::{Header, Token},
+};
 use crate::{
     ProviderSession, Subject,
-    provider::{LogoutAnswer, LogoutNotice, LogoutOutcome, LogoutScope, SignOutRequest},
+    provider::{
+        LogoutAnswer, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest,
+        LogoutScope, ProviderError,
+    },
 };
 
 /// The member of `events` that a logout token has (Back-Channel Logout, section 2.4).
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// The largest logout token, in bytes.
-pub(super) const LARGEST: usize = 16 * 1024;
+const LARGEST: usize = 16 * 1024;
 /// How long a logout token without `exp` is valid, in seconds: as long as one with `exp` should be
 /// (Back-Channel Logout, section 2.4).
-pub(super) const LIFETIME: f64 = 120.0;
-/// The longest URL that a browser is sent to, in bytes. Servers and proxies refuse longer ones.
-const LONGEST_URL: usize = 4_096;
+const LIFETIME: f64 = 120.0;
 /// How old a logout token may be, in seconds, whatever its `exp`. The replay cache is lost when the
 /// program restarts.
 const LONGEST_AGE: f64 = 24.0 * 60.0 * 60.0;
 
+/// The endpoint at which a provider posts its logout tokens, from server to server.
+///
+/// [`Oidc`] is mounted with it. [`Oidc::back_channel_logout`] returns it for another path.
+#[derive(Clone, Debug)]
+pub struct BackChannelLogout(Oidc);
+
+impl Oidc {
+    /// Returns the endpoint for logout tokens of this provider.
+    pub fn back_channel_logout(&self) -> BackChannelLogout {
+        BackChannelLogout(self.clone())
+    }
+
+    /// Verifies a logout token. An invalid one costs no call.
+    async fn logout_token(&self, token: &SecretString) -> Result<LogoutNotice, OidcError> {
+        let (algorithm, settings, now) = (self.settings.algorithm, &self.settings, now());
+        if token.expose_secret().len() > LARGEST {
+            return Err(TokenError::TooLarge.into());
+        }
+        let issuer = self.remote.issuer();
+        let token = Token::parse(token.expose_secret(), algorithm)?;
+        let claims = &token.claims;
+        let lifetime = (!settings.requires_logout_expiry).then_some(LIFETIME);
+        let notice = claims
+            .check(issuer, &self.client_id, settings, lifetime, now)
+            .and_then(|()| read_token(&token.header, claims, issuer, settings, now));
+        match notice {
+            Ok(notice) => {
+                self.remote.verify(&token, algorithm).await?;
+                Ok(notice)
+            }
+            Err(error) if self.remote.has_signed(&token, algorithm) => {
+                Err(OidcError::SignedToken(error))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[async_trait]
+impl LogoutEndpoint for BackChannelLogout {
+    fn name(&self) -> &str {
+        &self.0.settings.name
+    }
+
+    fn read(&self, request: &LogoutRequest<'_>) -> Result<LogoutMessage, LogoutOutcome> {
+        request.form_field("logout_token").map(LogoutMessage::new)
+    }
+
+    async fn verify(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError> {
+        Ok(self.0.logout_token(message.proof()).await?)
+    }
+
+    fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
+        answer(outcome, &self.0.settings)
+    }
+}
+
 /// Reads the claims that only logout tokens have (Back-Channel Logout, section 2.6).
-pub(super) fn read_token(
+fn read_token(
     header: &Header,
     claims: &Claims,
     issuer: &str,
@@ -66,7 +128,7 @@ pub(super) fn read_token(
 }
 
 /// The answer to the sender of a logout token (Back-Channel Logout, section 2.8).
-pub(super) fn answer(outcome: LogoutOutcome, settings: &Settings) -> LogoutAnswer {
+fn answer(outcome: LogoutOutcome, settings: &Settings) -> LogoutAnswer {
     let bad_request = StatusCode::BAD_REQUEST;
     let (status, error, description) = match outcome {
         LogoutOutcome::LoggedOut | LogoutOutcome::UnknownUser => {
@@ -96,28 +158,4 @@ pub(super) fn answer(outcome: LogoutOutcome, settings: &Settings) -> LogoutAnswe
     };
     let body = json!({ "error": error, "error_description": description });
     LogoutAnswer::new(status, Some(body))
-}
-
-/// The URL of the end session endpoint (RP-Initiated Logout, section 2). A hint that makes it too
-/// long is left out.
-pub(super) fn end_session_url(oidc: &Oidc, endpoint: &Url, sign_out: &SignOutRequest<'_>) -> Url {
-    let url = |hint: Option<&SecretString>| {
-        let mut url = endpoint.clone();
-        let mut query = url.query_pairs_mut();
-        if let Some(hint) = hint {
-            query.append_pair("id_token_hint", hint.expose_secret());
-        }
-        query
-            .append_pair("client_id", &oidc.client_id)
-            .append_pair("post_logout_redirect_uri", sign_out.return_url.as_str())
-            .append_pair("state", sign_out.state.expose());
-        drop(query);
-        url
-    };
-    let with_hint = url(sign_out.hint);
-    if with_hint.as_str().len() < LONGEST_URL {
-        with_hint
-    } else {
-        url(None)
-    }
 }
