@@ -1,25 +1,26 @@
 //! The guide, one chapter a module.
 //!
 //! 1. [Getting started](getting_started): wrap a router; the features
-//! 2. [Guards](guards): extractors, and what unauthenticated users receive
-//! 3. [Permissions](permissions): what not every user may do
-//! 4. [Routes](routes): the paths of login and logout
-//! 5. [Your own users](user_store): a user store over a table that exists already
-//! 6. [The contract of a user store](user_store_contract): its test and its optional methods
-//! 7. [Forms of your own](own_forms): passwords, and logins in several steps;
+//! 1. [Guards](guards): extractors, and what unauthenticated users receive
+//! 1. [Permissions](permissions): what not every user may do
+//! 1. [Routes](routes): the paths of login and logout
+//! 1. [Your own users](user_store): a user store over a table that exists already
+//! 1. [The contract of a user store](user_store_contract): its test and its optional methods
+//! 1. [Forms of your own](own_forms): passwords, and logins in several steps;
 //!    [passkeys and links](passkeys_and_links)
-//! 8. [Signing out and logging out](logging_out): here, or everywhere
-//! 9. [Your application's own sessions](application_sessions)
-//! 10. [Closing open connections](open_connections): WebSockets, streams and downloads
-//! 11. [Pages that cover themselves](covered_pages)
-//! 12. [Several machines](several_machines): PostgreSQL, Redis and any number of nodes
-//! 13. [Logins sealed in the cookie](sealed_cookies)
-//! 14. [OpenID Connect](oidc), and [the forms of five providers](oidc_providers)
-//! 15. [Clef, and the local Clef](clef)
-//! 16. [The order of layers, and expired sessions](layers)
-//! 17. [Operating a site](operating)
-//! 18. [The promise and its limits](promise), and the [threat model](security)
-//! 19. [Performance](performance)
+//! 1. [Signing out and logging out](logging_out): here, or everywhere
+//! 1. [Your application's own sessions](application_sessions)
+//! 1. [Closing open connections](open_connections): WebSockets, streams and downloads
+//! 1. [Pages that cover themselves](covered_pages)
+//! 1. [Several machines](several_machines): PostgreSQL, Redis and any number of nodes
+//! 1. [Logins sealed in the cookie](sealed_cookies)
+//! 1. [OpenID Connect](oidc), and [the forms of five providers](oidc_providers)
+//! 1. [Logout notices](logout_endpoints): what each provider sends
+//! 1. [Clef, and the local Clef](clef)
+//! 1. [The order of layers, and expired sessions](layers)
+//! 1. [Operating a site](operating)
+//! 1. [The promise and its limits](promise), and the [threat model](security)
+//! 1. [Performance](performance)
 
 /// Makes a module of each file. Its links to other files become links to their modules: the
 /// definitions stand before those in the file, and the first definition of a link counts.
@@ -35,6 +36,7 @@ macro_rules! chapters {
             #[doc = "[layers#deleting-expired-sessions]: crate::guide::layers#deleting-expired-sessions"]
             #[doc = "[layers#the-order-of-layers]: crate::guide::layers#the-order-of-layers"]
             #[doc = "[logging_out]: crate::guide::logging_out"]
+            #[doc = "[logout_endpoints]: crate::guide::logout_endpoints"]
             #[doc = "[oidc]: crate::guide::oidc"]
             #[doc = "[oidc#register-the-site]: crate::guide::oidc#register-the-site"]
             #[doc = "[oidc#signing-out]: crate::guide::oidc#signing-out"]
@@ -83,6 +85,7 @@ chapters! {
     sealed_cookies
     oidc
     oidc_providers
+    logout_endpoints
     clef
     layers
     operating

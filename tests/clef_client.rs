@@ -89,7 +89,12 @@ async fn exchange(clef: &Clef) -> Result<Profile, ProviderError> {
 }
 
 async fn log_out(clef: &Clef) -> Result<Subject, ProviderError> {
-    let notice = clef.verify(&LogoutMessage::new("the token&=+")).await?;
+    let notice = clef
+        .verify(
+            &LogoutMessage::new("the token&=+"),
+            &"https://site.example/clef/logout".parse().unwrap(),
+        )
+        .await?;
     match notice.scope {
         LogoutScope::Person(person) => Ok(person),
         other => panic!("Clef logs people out, not {other:?}"),

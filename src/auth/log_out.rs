@@ -30,10 +30,7 @@ impl AuthState {
     pub(crate) async fn write_logout(&self, permit: Permit, logout: &Logout) -> WriteOutcome {
         let stores = Stores {
             users: Arc::clone(&self.users),
-            identities: self
-                .providers
-                .first()
-                .map(|mounted| Arc::clone(&mounted.identities)),
+            identities: self.identities.clone(),
             unknown_subjects: self.unknown_subjects.clone(),
         };
         let ended = |key: &_| self.listeners.logged_out(key);

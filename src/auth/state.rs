@@ -30,6 +30,8 @@ pub(crate) struct AuthState {
     pub(crate) sessions: SessionBackend,
     /// Logins that wait for a further step, in the same store or under the same keys.
     pub(crate) suspended: SessionBackend,
+    /// Maps subjects to users; `None` for a site without providers.
+    pub(crate) identities: Option<Arc<dyn AnyIdentityStore>>,
     /// The first is the one that unauthenticated users are sent to.
     pub(crate) providers: Vec<MountedProvider>,
     pub(crate) attempts: Attempts,

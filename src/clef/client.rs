@@ -229,7 +229,11 @@ impl LogoutEndpoint for Clef {
         request.form_field("logout_token").map(LogoutMessage::new)
     }
 
-    async fn verify(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError> {
+    async fn verify(
+        &self,
+        message: &LogoutMessage,
+        _: &Url,
+    ) -> Result<LogoutNotice, ProviderError> {
         let subject = self.logout(message.proof()).await?;
         Ok(LogoutNotice::new(LogoutScope::Person(subject)))
     }

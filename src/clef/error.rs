@@ -19,7 +19,8 @@ use crate::{
 /// };
 ///
 /// let clef = Clef::new("https://clef.example.com", "your app id", "your app secret")?;
-/// if let Err(error) = clef.verify(&LogoutMessage::new("1234567890")).await {
+/// # let url = axum_clef::url::Url::parse("https://example.com/clef/logout").unwrap();
+/// if let Err(error) = clef.verify(&LogoutMessage::new("1234567890"), &url).await {
 ///     match error.source().and_then(|source| source.downcast_ref()) {
 ///         Some(ClefError::InvalidApp) => eprintln!("check the credentials"),
 ///         Some(other) => eprintln!("{other}"),

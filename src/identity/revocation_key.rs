@@ -182,6 +182,10 @@ pub enum LogoutScope {
     /// The logins of one session at the provider, and all logins of the user whose session it is, if
     /// the user store [notes sessions](crate::IdentityStore::notes_sessions).
     SessionUser(ProviderSession),
+    /// The logins of one session at the provider, if the user store
+    /// [noted it](crate::IdentityStore::notes_sessions). An unknown session leaves nothing in the
+    /// store: for notices that anyone can send.
+    NotedSession(ProviderSession),
 }
 
 impl LogoutScope {
@@ -194,7 +198,9 @@ impl LogoutScope {
     pub fn issuer(&self) -> &str {
         match self {
             Self::Person(person) => person.issuer(),
-            Self::Session { session, .. } | Self::SessionUser(session) => session.issuer(),
+            Self::Session { session, .. }
+            | Self::SessionUser(session)
+            | Self::NotedSession(session) => session.issuer(),
         }
     }
 }

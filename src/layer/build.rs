@@ -11,7 +11,7 @@ use crate::{
     log_limit::LogLimit,
     provider::ProviderSite,
     revocation::{DEFAULT_QUEUE_CAPACITY, LogoutQueue, UnknownSubjects},
-    routes::{RouteSettings, RoutesState},
+    routes::{MountedEndpoint, RouteSettings, RoutesState},
     sessions::{LoginCookie, SessionBackend},
     site::{Site, check_paths},
     users::AnyUserStore,
@@ -34,6 +34,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         #[cfg(feature = "live")]
         self.live.check()?;
         self.check_providers(&site)?;
+        self.check_logout_endpoints()?;
         self.check_sessions()?;
         #[cfg_attr(not(feature = "live"), expect(unused_mut))]
         let mut routes = self.routes();
@@ -65,6 +66,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
                 SUSPENDED_LOGIN,
             ),
             sessions: SessionBackend::new(self.sessions, cookie, self.idle_expiry),
+            identities: self.identities,
             providers: self.providers,
             queue: LogoutQueue::new(queue_capacity),
             unknown_subjects: UnknownSubjects::default(),
@@ -85,6 +87,8 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             notice_limits: self.notice_limits.unwrap_or_default(),
             login_limits: self.login_limits.unwrap_or_default(),
             client_address: self.client_address.unwrap_or_default(),
+            notes_sessions: self.logout_endpoints.iter().any(ends_noted_sessions),
+            logout_endpoints: self.logout_endpoints,
             render_failure: self.render_failure,
             sign_out_path: self.sign_out_path,
             sign_out_everywhere: self.sign_out_everywhere,
@@ -150,12 +154,10 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         Ok(())
     }
 
-    /// Without a provider there is no exchange of a code, and no notice that arrives.
+    /// Without a provider there is no exchange of a code.
     fn check_providers(&self, site: &Site) -> Result<(), BuildError> {
         for (setting, is_set) in [
-            ("notice_limits", self.notice_limits.is_some()),
             ("login_limits", self.login_limits.is_some()),
-            ("client_address", self.client_address.is_some()),
             ("login_timeout", self.login_timeout.is_some()),
         ] {
             if is_set && self.providers.is_empty() {
@@ -176,6 +178,30 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         Ok(())
     }
 
+    /// Without an endpoint no notice arrives.
+    fn check_logout_endpoints(&self) -> Result<(), BuildError> {
+        let mut providers = self.providers.iter();
+        let receives_notices = !self.logout_endpoints.is_empty()
+            || providers.any(|mounted| mounted.provider.logout_endpoint().is_some());
+        if self.notice_limits.is_some() && !receives_notices {
+            return Err(BuildError::NoLogoutEndpoint("notice_limits"));
+        }
+        if self.client_address.is_some() && !receives_notices && self.providers.is_empty() {
+            return Err(BuildError::NoLogoutEndpoint("client_address"));
+        }
+        let notes_sessions = self
+            .identities
+            .as_ref()
+            .is_some_and(|identities| identities.notes_sessions());
+        let mut endpoints = self.logout_endpoints.iter();
+        match endpoints.find(|mounted| ends_noted_sessions(mounted)) {
+            Some(mounted) if !notes_sessions || !UserStore::keeps_revocations(&*self.users) => {
+                Err(BuildError::SessionsNotNoted(mounted.path.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check_sessions(&self) -> Result<(), BuildError> {
         if self.sessions.has_no_key() {
             return Err(BuildError::NoSessionKey);
@@ -190,7 +216,10 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     fn routes(&self) -> Vec<&str> {
         let providers = self.providers.iter();
         let of_providers = providers.flat_map(|mounted| mounted.paths.all());
-        of_providers.chain([&*self.sign_out_path]).collect()
+        let endpoints = self.logout_endpoints.iter();
+        let endpoints = endpoints.map(|mounted| &*mounted.path);
+        let of_layer = [&*self.sign_out_path];
+        of_providers.chain(endpoints).chain(of_layer).collect()
     }
 
     /// Where unauthenticated users are sent, as a path in the browser.
@@ -214,6 +243,10 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             false => Ok(site.path(page)),
         }
     }
+}
+
+fn ends_noted_sessions(mounted: &MountedEndpoint) -> bool {
+    mounted.endpoint.ends_noted_sessions()
 }
 
 /// Whether a time is less than what timestamps count in.

@@ -13,7 +13,9 @@ pub enum BuildError {
     #[error("`site` cannot be the address of the site: {0}")]
     Site(AddressError),
     /// Two routes have one path, or a path cannot be one.
-    #[error("`provider_at`, `sign_out_path` or `live_path` mount routes that cannot be: {0}")]
+    #[error(
+        "`provider_at`, `logout_endpoint`, `sign_out_path` or `live_path` cannot mount a route: {0}"
+    )]
     Paths(PathsError),
     /// The settings of a provider do not fit the provider or the site.
     #[error("the provider {provider:?} cannot work: {}", cause(.error))]
@@ -56,6 +58,19 @@ pub enum BuildError {
     /// A setting for providers, where there is none.
     #[error("`{0}` has no effect without a provider; add a `provider`, or remove it")]
     NoProvider(&'static str),
+    /// A setting for logout notices, where none can arrive.
+    #[error(
+        "`{0}` has no effect without a provider or a logout endpoint; add a `provider` or a \
+         `logout_endpoint`, or remove it"
+    )]
+    NoLogoutEndpoint(&'static str),
+    /// An endpoint ends sessions that the user store notes, and this one notes none.
+    #[error(
+        "the logout endpoint at {0:?} ends only sessions that the user store notes, and it notes \
+         none; implement `IdentityStore::notes_sessions`, `note_session` and `session_user`, and \
+         `UserStore::revoke`"
+    )]
+    SessionsNotNoted(String),
     /// A proxy that strips a base path, in front of a site that has none.
     #[error(
         "`base_path_stripped` has no effect: `site` has no base path; write it there, as in \

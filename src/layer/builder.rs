@@ -7,8 +7,8 @@ use super::live_settings::LiveSettings;
 use crate::{
     AdmissionLimits, IdentityStore, Paths, Sessions, UserStore,
     auth::{Hooks, MountedProvider, RenderRejection},
-    provider::Provider,
-    routes::{ClientAddress, RenderFailure},
+    provider::{LogoutEndpoint, Provider},
+    routes::{ClientAddress, MountedEndpoint, RenderFailure},
     users::AnyIdentityStore,
 };
 
@@ -26,6 +26,8 @@ pub struct ClefLayerBuilder<S> {
     pub(super) users: Arc<S>,
     pub(super) sessions: Sessions,
     pub(super) providers: Vec<MountedProvider>,
+    pub(super) logout_endpoints: Vec<MountedEndpoint>,
+    pub(super) identities: Option<Arc<dyn AnyIdentityStore>>,
     pub(super) login_page: Option<String>,
     pub(super) sign_out_path: String,
     pub(super) sign_out_everywhere: bool,
@@ -54,6 +56,8 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             users: Arc::new(users),
             sessions,
             providers: Vec::new(),
+            logout_endpoints: Vec::new(),
+            identities: None,
             login_page: None,
             sign_out_path: SIGN_OUT.to_owned(),
             sign_out_everywhere: false,
@@ -119,10 +123,44 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     where
         S: IdentityStore,
     {
+        let identities = Arc::clone(&self.users) as Arc<dyn AnyIdentityStore>;
+        self.identities = Some(Arc::clone(&identities));
         self.providers.push(MountedProvider {
             provider: Arc::new(provider),
             paths,
-            identities: Arc::clone(&self.users) as Arc<dyn AnyIdentityStore>,
+            identities,
+        });
+        self
+    }
+
+    /// Receives logout notices at a further path: from a provider that sends them in several ways,
+    /// or from a service that logs no users in.
+    ///
+    /// The endpoint that a provider has by itself is mounted with it.
+    ///
+    /// ```
+    /// use axum_clef::{ClefLayer, oidc::Oidc};
+    /// # use axum_clef::{BoxError, stores::MemoryUserStore};
+    /// # use tower_sessions::MemoryStore;
+    ///
+    /// # fn main() -> Result<(), BoxError> {
+    /// # let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
+    /// let provider = Oidc::new("https://id.example.com", "your client id", "your client secret")?;
+    /// let auth = ClefLayer::builder("https://example.com", users, sessions)
+    ///     .logout_endpoint("/clef/front-channel-logout", provider.front_channel_logout())
+    ///     .provider(provider)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn logout_endpoint(mut self, path: impl Into<String>, endpoint: impl LogoutEndpoint) -> Self
+    where
+        S: IdentityStore,
+    {
+        self.identities = Some(Arc::clone(&self.users) as Arc<dyn AnyIdentityStore>);
+        self.logout_endpoints.push(MountedEndpoint {
+            path: path.into(),
+            endpoint: Arc::new(endpoint),
         });
         self
     }

@@ -9,7 +9,7 @@ use crate::{AdmissionLimits, UserStore, routes::ClientAddress};
 
 impl<S: UserStore> ClefLayerBuilder<S> {
     /// Limits how many logout notices are verified and queued at once. Defaults to
-    /// [`AdmissionLimits::default`]. Without a provider it is an error of `build`.
+    /// [`AdmissionLimits::default`]. Where none can arrive it is an error of `build`.
     ///
     /// Known senders, from which a valid notice came before, have a second pool of the same size. One
     /// address may use all of it. So forged notices do not delay those of the provider. A notice that
@@ -60,7 +60,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
 
     /// Finds the client address of a request to the routes of a provider, for a site behind a
     /// reverse proxy: the address in a header that the proxy sets and no client can. Without a
-    /// provider it is an error of `build`.
+    /// provider and a [`logout_endpoint`](Self::logout_endpoint) it is an error of `build`.
     ///
     /// Defaults to the peer of the connection, which the server makes known by
     /// [`into_make_service_with_connect_info`](axum::Router::into_make_service_with_connect_info).

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{
     Oidc, OidcError, Settings, TokenError,
@@ -78,7 +79,11 @@ impl LogoutEndpoint for BackChannelLogout {
         request.form_field("logout_token").map(LogoutMessage::new)
     }
 
-    async fn verify(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError> {
+    async fn verify(
+        &self,
+        message: &LogoutMessage,
+        _: &Url,
+    ) -> Result<LogoutNotice, ProviderError> {
         Ok(self.0.logout_token(message.proof()).await?)
     }
 

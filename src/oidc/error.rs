@@ -27,7 +27,8 @@ use crate::{
 ///
 /// let oidc = Oidc::new("https://id.example.com", "site", "secret")?;
 /// let message = LogoutMessage::new("no token");
-/// if let Err(error) = oidc.back_channel_logout().verify(&message).await {
+/// # let url = axum_clef::url::Url::parse("https://example.com/clef/logout").unwrap();
+/// if let Err(error) = oidc.back_channel_logout().verify(&message, &url).await {
 ///     match error.source().and_then(|source| source.downcast_ref()) {
 ///         Some(OidcError::Token(TokenError::Expired)) => eprintln!("compare the clocks"),
 ///         Some(other) => eprintln!("{other}"),

@@ -16,6 +16,8 @@ mod claims;
 mod client;
 mod compatibility;
 mod error;
+mod front_channel;
+mod global_token_revocation;
 mod id_token;
 mod json;
 mod key_set;
@@ -34,5 +36,7 @@ pub use self::{
     back_channel::BackChannelLogout,
     client::Oidc,
     error::{OidcError, TokenError},
+    front_channel::FrontChannelLogout,
+    global_token_revocation::GlobalTokenRevocation,
     settings::{ClientAuthentication, SigningAlgorithm},
 };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use secrecy::SecretString;
 use url::Url;
 
@@ -83,12 +83,25 @@ pub struct LogoutAnswer {
     pub status: StatusCode,
     /// The JSON body; `None` for an empty one.
     pub body: Option<serde_json::Value>,
+    /// More headers. `Cache-Control: no-store` is added to all answers.
+    pub headers: HeaderMap,
 }
 
 impl LogoutAnswer {
     /// Creates an answer with a status and a JSON body.
     pub fn new(status: StatusCode, body: Option<serde_json::Value>) -> Self {
-        Self { status, body }
+        Self {
+            status,
+            body,
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
     }
 }
 

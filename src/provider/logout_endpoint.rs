@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use async_trait::async_trait;
 use http::{HeaderMap, Method, StatusCode, header};
 use secrecy::SecretString;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use super::{LogoutAnswer, LogoutNotice, LogoutOutcome, ProviderError};
 
@@ -28,6 +28,7 @@ use super::{LogoutAnswer, LogoutNotice, LogoutOutcome, ProviderError};
 /// };
 /// use http::StatusCode;
 /// use secrecy::ExposeSecret as _;
+/// use url::Url;
 ///
 /// /// The notices of a personnel system: `POST` with a field `left`, "<secret> <staff number>".
 /// struct StaffNotices;
@@ -42,7 +43,11 @@ use super::{LogoutAnswer, LogoutNotice, LogoutOutcome, ProviderError};
 ///         request.form_field("left").map(LogoutMessage::new)
 ///     }
 ///
-///     async fn verify(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError> {
+///     async fn verify(
+///         &self,
+///         message: &LogoutMessage,
+///         _: &Url,
+///     ) -> Result<LogoutNotice, ProviderError> {
 /// #       let secret = "";
 ///         match message.proof().expose_secret().split_once(' ') {
 ///             // Compare secrets in constant time, for example with the crate `subtle`.
@@ -76,14 +81,29 @@ pub trait LogoutEndpoint: Send + Sync + 'static {
     /// [`LogoutOutcome::NotANotice`] if the request is malformed: it is answered at once.
     fn read(&self, request: &LogoutRequest<'_>) -> Result<LogoutMessage, LogoutOutcome>;
 
-    /// Verifies a message, and returns which logins end. It may take 15 seconds, and is never
-    /// called for a message that was applied a moment ago.
+    /// Whether its notices end only sessions that the user store [noted]. Defaults to `false`. With
+    /// `true`, each login in a session of a provider is noted; a user store that notes none is an
+    /// error of [`build`](crate::ClefLayerBuilder::build).
+    ///
+    /// [noted]: crate::IdentityStore::notes_sessions
+    fn ends_noted_sessions(&self) -> bool {
+        false
+    }
+
+    /// Verifies a message, and returns which logins end. It may take 15 seconds, and is not called
+    /// for a [replay](LogoutMessage).
+    ///
+    /// `url` is the absolute URL of this endpoint, which a token may name as its audience.
     ///
     /// # Errors
     ///
     /// [`ProviderErrorKind::Refused`](super::ProviderErrorKind::Refused) if the message is invalid:
     /// it is rejected. With any other kind, the sender is asked to try again.
-    async fn verify(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError>;
+    async fn verify(
+        &self,
+        message: &LogoutMessage,
+        url: &Url,
+    ) -> Result<LogoutNotice, ProviderError>;
 
     /// The answer in this protocol.
     fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer;
@@ -178,12 +198,15 @@ impl fmt::Debug for LogoutRequest<'_> {
     }
 }
 
-/// What a request to a [`LogoutEndpoint`] says, before it is verified. The same message again is a
-/// replay.
+/// What a request to a [`LogoutEndpoint`] says, before it is verified.
+///
+/// The same message again is a replay, which changes nothing, unless it is
+/// [unsigned](Self::unsigned).
 #[derive(Clone)]
 pub struct LogoutMessage {
     proof: SecretString,
     content: String,
+    is_unsigned: bool,
 }
 
 impl LogoutMessage {
@@ -192,6 +215,7 @@ impl LogoutMessage {
         Self {
             proof: proof.into(),
             content: String::new(),
+            is_unsigned: false,
         }
     }
 
@@ -200,6 +224,19 @@ impl LogoutMessage {
     pub fn with_content(mut self, content: impl Into<String>) -> Self {
         self.content = content.into();
         self
+    }
+
+    /// For a message that anyone can send who knows what it says, such as one that has only the id of
+    /// a session. The same message again is a new notice, and its sender gets no
+    /// [permits](crate::ClefLayerBuilder::notice_limits) of its own.
+    #[must_use]
+    pub fn unsigned(mut self) -> Self {
+        self.is_unsigned = true;
+        self
+    }
+
+    pub(crate) fn is_unsigned(&self) -> bool {
+        self.is_unsigned
     }
 
     /// The proof, such as a signed token.

@@ -99,6 +99,16 @@ impl ReplayCache {
         })
     }
 
+    /// A notice that is new each time that it comes.
+    pub(crate) fn unregistered(&self) -> NoticeGuard {
+        NoticeGuard {
+            notices: self.clone(),
+            known_by: Vec::new(),
+            stage: watch::Sender::new(Stage::Checking),
+            applied: false,
+        }
+    }
+
     fn known(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,7 +136,9 @@ impl NoticeGuard {
         let (person, session) = match scope {
             LogoutScope::Person(person) => (Some(person), None),
             LogoutScope::Session { session, person } => (person.as_ref(), Some(session)),
-            LogoutScope::SessionUser(session) => (None, Some(session)),
+            LogoutScope::SessionUser(session) | LogoutScope::NotedSession(session) => {
+                (None, Some(session))
+            }
         };
         let name = digest(&[
             endpoint,
@@ -177,7 +189,7 @@ impl NoticeGuard {
 impl Drop for NoticeGuard {
     fn drop(&mut self) {
         let mut known = self.notices.known();
-        let forgotten = if self.applied {
+        let forgotten = if self.applied && !self.known_by.is_empty() {
             known.applied.push_back(mem::take(&mut self.known_by));
             let full = known.applied.len() > CAPACITY;
             full.then(|| known.applied.pop_front()).flatten()

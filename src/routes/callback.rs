@@ -260,7 +260,7 @@ impl CodeLogin<'_> {
     }
 }
 
-/// Notes whose session at the provider it is, if a notice about it ends all logins of its user.
+/// Notes whose session at the provider it is, if a notice needs it.
 async fn note_session(
     route: &RouteState,
     proven: &ProviderLogin,
@@ -272,7 +272,8 @@ async fn note_session(
         identities,
         ..
     } = &route.mounted;
-    let (Some(session), true) = (&proven.session, provider.logs_out_session_users()) else {
+    let is_noted = provider.logs_out_session_users() || route.shared.settings.notes_sessions;
+    let (Some(session), true) = (&proven.session, is_noted) else {
         return Ok(());
     };
     if !identities.notes_sessions() {

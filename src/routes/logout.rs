@@ -95,7 +95,11 @@ async fn settle(
 ) -> LogoutOutcome {
     let shared = &state.shared;
     let patience = patience(&*shared.auth.users);
-    let progress = match shared.replays.join(&state.mounted.path, &message) {
+    let joined = match message.is_unsigned() {
+        true => JoinResult::No(shared.replays.unregistered()),
+        false => shared.replays.join(&state.mounted.path, &message),
+    };
+    let progress = match joined {
         JoinResult::Before(progress) => {
             if let Some(outcome) = progress.ended() {
                 return outcome;
@@ -147,7 +151,8 @@ struct Notice {
 impl Notice {
     /// Verifies the message and writes the logout.
     async fn handle(self, state: EndpointState, permit: AdmissionPermit, queue_permit: Permit) {
-        let check = state.mounted.endpoint.verify(&self.message);
+        let url = state.shared.site().url(&state.mounted.path);
+        let check = state.mounted.endpoint.verify(&self.message, &url);
         let notice = match time_limit::answer(EXCHANGE_LIMIT, check).await {
             Ok(Ok(notice)) => notice,
             Ok(Err(error)) => {
@@ -161,7 +166,9 @@ impl Notice {
         };
         drop(permit);
         let EndpointState { shared, mounted } = state;
-        shared.notice_admission.remember(self.sender);
+        if !self.message.is_unsigned() {
+            shared.notice_admission.remember(self.sender);
+        }
         let id = notice.id.as_deref();
         let Some(handling) = self.handling.named(&mounted.path, &notice.scope, id) else {
             tracing::info!(
@@ -185,12 +192,17 @@ impl Notice {
                             "the user of a session at the provider is logged out"
                         );
                     }
+                    LogoutScope::NotedSession(session) => {
+                        tracing::info!(?session, "a session at the provider has ended");
+                    }
                     LogoutScope::Session { session, person } => {
                         tracing::info!(?session, ?person, "a session at the provider has ended");
                     }
                 }
                 LogoutOutcome::LoggedOut
             }
+            // Anyone can send one.
+            WriteOutcome::UnknownUser if self.message.is_unsigned() => LogoutOutcome::UnknownUser,
             WriteOutcome::UnknownUser => {
                 tracing::info!(?scope, "a logout notice is for an unknown user");
                 LogoutOutcome::UnknownUser
@@ -277,6 +289,7 @@ fn answer(endpoint: &dyn LogoutEndpoint, outcome: LogoutOutcome) -> Response {
             .into_response(),
         None => answer.status.into_response(),
     };
+    response.headers_mut().extend(answer.headers);
     if answer.status == StatusCode::SERVICE_UNAVAILABLE {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));

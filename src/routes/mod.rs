@@ -37,7 +37,7 @@ pub use self::failure::{LoginFailure, LoginFailureKind};
 pub(crate) use self::{
     client_address::ClientAddress,
     failure::RenderFailure,
-    state::{RouteSettings, RoutesState},
+    state::{MountedEndpoint, RouteSettings, RoutesState},
 };
 use self::{failure_page::no_store, state::RouteState};
 

@@ -29,6 +29,10 @@ pub(crate) struct RouteSettings {
     pub(crate) notice_limits: AdmissionLimits,
     pub(crate) login_limits: AdmissionLimits,
     pub(crate) client_address: ClientAddress,
+    /// The endpoints for logout notices beside those of the providers.
+    pub(crate) logout_endpoints: Vec<MountedEndpoint>,
+    /// Whether an endpoint ends only sessions that were noted.
+    pub(crate) notes_sessions: bool,
     pub(crate) render_failure: Option<RenderFailure>,
     /// Below the base path, as every path in the settings.
     pub(crate) sign_out_path: String,
@@ -121,13 +125,14 @@ impl RoutesState {
         &self.auth.site
     }
 
-    /// The endpoints of the providers.
+    /// The endpoints of the providers, and those beside them.
     pub(super) fn logout_endpoints(&self) -> impl Iterator<Item = MountedEndpoint> {
-        self.auth.providers.iter().filter_map(|mounted| {
+        let of_providers = self.auth.providers.iter().filter_map(|mounted| {
             let endpoint = mounted.provider.logout_endpoint()?;
             let path = mounted.paths.logout().to_owned();
             Some(MountedEndpoint { path, endpoint })
-        })
+        });
+        of_providers.chain(self.settings.logout_endpoints.iter().cloned())
     }
 
     pub(super) fn client(&self, parts: &Parts) -> Client {

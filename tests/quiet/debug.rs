@@ -23,8 +23,8 @@ use axum_clef::{
     oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
     provider::{
         CodeExchange, LoginRequest, LoginSecret, LogoutEndpoint as _, LogoutMessage, LogoutNotice,
-        LogoutOutcome, LogoutScope, OneTimeState, Provider as _, ProviderErrorKind, ProviderLogin,
-        ProviderSite, SignOutRequest,
+        LogoutOutcome, LogoutRequest, LogoutScope, OneTimeState, Provider as _, ProviderErrorKind,
+        ProviderLogin, ProviderSite, SignOutRequest,
     },
     stores::{MemoryUserStore, PostgresUserStore, SqliteUserStore},
     testing::{Rule, check_identity_store},
@@ -247,10 +247,18 @@ async fn open_id_providers(said: &Said) {
         .clone()
         .authorization_parameter("nonce", "SECRET-NONCE");
     said.by_error(&taken.unwrap_err());
+    said.by(&oidc.back_channel_logout());
+    said.by(&oidc.front_channel_logout());
+    said.by(&oidc.global_token_revocation());
     let token = "SECRET-HEADER.SECRET-CLAIMS.SECRET-SIGNATURE";
+    let message = LogoutMessage::new(token).with_content(EMAIL);
+    said.by(&message);
+    let headers = axum_clef::http::HeaderMap::new();
+    let query = Some("sid=SECRET-SESSION");
+    said.by(&LogoutRequest::new(query, &headers, EMAIL.as_bytes()));
     let error = oidc
         .back_channel_logout()
-        .verify(&LogoutMessage::new(token))
+        .verify(&message, &"https://site.example/".parse().unwrap())
         .await
         .unwrap_err();
     said.by_error(&error);

@@ -13,19 +13,21 @@ fn limits() -> AdmissionLimits {
 
 #[test]
 fn a_setting_for_providers_needs_one() {
-    let settings: [(&str, Setting); 4] = [
-        ("notice_limits", |b| b.notice_limits(limits())),
-        ("login_limits", |b| b.login_limits(limits())),
-        ("client_address", |b| b.client_address(|_| None)),
-        ("login_timeout", |b| {
+    let of_notices = BuildError::NoLogoutEndpoint as fn(&'static str) -> BuildError;
+    let of_logins = BuildError::NoProvider as fn(&'static str) -> BuildError;
+    let settings: [(&str, _, Setting); 4] = [
+        ("notice_limits", of_notices, |b| b.notice_limits(limits())),
+        ("login_limits", of_logins, |b| b.login_limits(limits())),
+        ("client_address", of_notices, |b| b.client_address(|_| None)),
+        ("login_timeout", of_logins, |b| {
             b.login_timeout(std::time::Duration::from_secs(60))
         }),
     ];
     let world = World::new();
-    for (name, set) in settings {
+    for (name, error_of, set) in settings {
         let builder = ClefLayer::builder(World::SITE, world.users.clone(), world.stored());
         let error = set(builder.login_page("/log-in")).build().unwrap_err();
-        assert_eq!(error, BuildError::NoProvider(name));
+        assert_eq!(error, error_of(name));
         assert!(error.to_string().contains(name), "{error}");
         assert!(set(world.builder()).build().is_ok(), "{name}");
     }

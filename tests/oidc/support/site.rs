@@ -1,7 +1,7 @@
 use std::ops::Deref;
 
 use axum::{Router, routing::get};
-use axum_clef::{ClefLayer, LoggedIn, Login, oidc::Oidc, stores::Account};
+use axum_clef::{ClefLayer, ClefLayerBuilder, LoggedIn, Login, oidc::Oidc, stores::Account};
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 use test_support::{TestUsers, World};
@@ -71,9 +71,17 @@ impl Site {
     }
 
     pub async fn node_with(&self, client: Oidc) -> Node {
+        self.node_of(|layer| layer.provider(client)).await
+    }
+
+    /// A node with these settings.
+    pub async fn node_of(
+        &self,
+        set: impl FnOnce(ClefLayerBuilder<TestUsers>) -> ClefLayerBuilder<TestUsers>,
+    ) -> Node {
         let (users, sessions) = (self.users.clone(), self.sessions.clone());
         let layer = ClefLayer::builder(Self::ADDRESS, users, sessions);
-        let layer = layer.provider(client).build().unwrap();
+        let layer = set(layer).build().unwrap();
         let app = Router::new()
             .route("/account", get(account))
             .route("/lasts", get(lasts))
@@ -95,6 +103,10 @@ async fn lasts(login: Login) -> String {
 }
 
 impl Node {
+    pub async fn serve(app: Router, layer: ClefLayer) -> Self {
+        Self(test_support::Node::serve(app, layer).await)
+    }
+
     /// A request to the back channel, as yet without a body.
     pub fn back_channel(&self) -> RequestBuilder {
         let client = Client::builder().no_proxy().build().unwrap();

@@ -215,7 +215,11 @@ impl LogoutEndpoint for ScriptedProvider {
         request.form_field("logout_token").map(LogoutMessage::new)
     }
 
-    async fn verify(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError> {
+    async fn verify(
+        &self,
+        message: &LogoutMessage,
+        _: &Url,
+    ) -> Result<LogoutNotice, ProviderError> {
         self.notices.fetch_add(1, SeqCst);
         assert!(!self.panicking.load(SeqCst), "the provider panics");
         let token = message.proof().expose_secret();
