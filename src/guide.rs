@@ -36,6 +36,7 @@ macro_rules! chapters {
             #[doc = "[layers#deleting-expired-sessions]: crate::guide::layers#deleting-expired-sessions"]
             #[doc = "[layers#the-order-of-layers]: crate::guide::layers#the-order-of-layers"]
             #[doc = "[logging_out]: crate::guide::logging_out"]
+            #[doc = "[logging_out#after-a-breach]: crate::guide::logging_out#after-a-breach"]
             #[doc = "[logout_endpoints]: crate::guide::logout_endpoints"]
             #[doc = "[oidc]: crate::guide::oidc"]
             #[doc = "[oidc#register-the-site]: crate::guide::oidc#register-the-site"]

@@ -33,6 +33,9 @@ pub struct Timestamp(i64);
 const MOST_AHEAD: Duration = Duration::from_secs(5 * 60);
 
 impl Timestamp {
+    /// The latest time, which never comes.
+    pub(crate) const MAX: Self = Self(i64::MAX);
+
     /// Creates a timestamp from microseconds since the Unix epoch, as stored.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)

@@ -58,8 +58,8 @@ create table clef_users (
 -- For the latest login of all users, above which a revocation is written.
 create index clef_users_last_login_at on clef_users (last_login_at);
 
--- Logouts of one login, of one session at a provider, of the logins of a subject without a session, or of
--- a subject that is not a user yet. Each is kept until those logins have ended anyway. Old rows are
+-- Logouts of one login, of one session at a provider, of the logins of a subject without a session, of a
+-- subject that is not a user yet, of all logins of a provider, or of all logins. Each is kept until those logins have ended anyway. Old rows are
 -- deleted when others are written.
 create table clef_revocations (
     kind       text   collate "C" not null,

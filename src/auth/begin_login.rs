@@ -10,7 +10,8 @@ use tracing::Instrument as _;
 
 use super::AuthState;
 use crate::{
-    BoxError, Login, LoginId, ProviderKey, ProviderSession, RevocationKey, Subject, Timestamp,
+    BoxError, Login, LoginId, LoginReference, ProviderKey, ProviderSession, RevocationKey, Subject,
+    Timestamp,
     sessions::{BeginError, LoginDetails, PresentedLogin, SessionBackend},
     time_limit::{STORE_LIMIT, answer, within},
 };
@@ -35,6 +36,17 @@ pub(crate) struct VerifiedLogin<'a> {
     pub(crate) callback: &'a str,
     /// What the provider receives again at the sign-out.
     pub(crate) sign_out_hint: Option<&'a SecretString>,
+}
+
+impl VerifiedLogin<'_> {
+    /// The login, as a user store is asked about it.
+    fn reference(&self) -> LoginReference<'_> {
+        LoginReference::new(self.user_id)
+            .with_id(self.id)
+            .with_provider_key(self.provider_key)
+            .with_issuer(self.subject.map(Subject::issuer))
+            .with_logged_in_at(self.logged_in_at)
+    }
 }
 
 /// Why a login whose credentials are proven did not begin.
@@ -80,21 +92,27 @@ impl AuthState {
         } = *verified;
         let user = within(STORE_LIMIT, self.users.log_in(user_id));
         let user = user.await.map_err(LoginError::Store)?;
-        let user = user.ok_or(LoginError::TurnedAway)?;
+        user.ok_or(LoginError::TurnedAway)?;
+        // Once the login is noted: a logout that is written later is later than its stamp.
+        let check = within(STORE_LIMIT, self.users.check_login(verified.reference()));
+        let check = check.await.map_err(LoginError::Store)?;
+        let check = check.ok_or(LoginError::TurnedAway)?;
         // A clock behind the stamp would stamp the next logouts before it too.
-        let now = within(STORE_LIMIT, self.users.now()).await;
-        if now.map_err(LoginError::Store)? < logged_in_at {
+        if check.now < logged_in_at {
             let error = "the clock of the user store stepped back while a login was under way";
             return Err(LoginError::Store(error.into()));
         }
-        let revoked_at = self.revoked_at(verified).await.map_err(LoginError::Store)?;
+        let unknown_at = self.unknown_subject_logged_out_at(verified).await;
+        let unknown_at = unknown_at.map_err(LoginError::Store)?;
         // In this order: an unknown subject's logout is remembered before it leaves the queue.
         let subject = verified.subject;
-        let logged_out = !logged_in_at.outlives(user.logged_out_at)
-            || !logged_in_at.outlives(revoked_at)
+        let logged_out = !logged_in_at.outlives(check.user.logged_out_at)
+            || check.revoked
+            || !logged_in_at.outlives(check.revoked_at)
+            || !logged_in_at.outlives(unknown_at)
             || self
                 .queue
-                .contains(user_id, None, subject, verified.provider_key)
+                .contains(user_id, Some(verified.id), subject, verified.provider_key)
             || subject.is_some_and(|subject| {
                 !logged_in_at.outlives(self.unknown_subjects.logged_out_at(subject))
             });
@@ -156,21 +174,16 @@ impl AuthState {
         }
     }
 
-    /// When the keys of this login were last revoked, or its subject was logged out unknown.
-    async fn revoked_at(&self, login: &VerifiedLogin<'_>) -> Result<Option<Timestamp>, BoxError> {
-        if !self.users.keeps_revocations() {
+    /// When the subject of this login was logged out while it was no user, on any node.
+    async fn unknown_subject_logged_out_at(
+        &self,
+        login: &VerifiedLogin<'_>,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let Some(subject) = login.subject.filter(|_| self.users.keeps_revocations()) else {
             return Ok(None);
-        }
-        let keys = [
-            login.subject.cloned().map(RevocationKey::UnknownSubject),
-            login.provider_key.map(RevocationKey::from),
-        ];
-        let mut revoked_at = None;
-        for key in keys.into_iter().flatten() {
-            let of_key = within(STORE_LIMIT, self.users.revoked_at(&key)).await?;
-            revoked_at = revoked_at.max(of_key);
-        }
-        Ok(revoked_at)
+        };
+        let key = RevocationKey::UnknownSubject(subject.clone());
+        within(STORE_LIMIT, self.users.revoked_at(&key)).await
     }
 
     /// How long a login lasts at the most.

@@ -147,6 +147,7 @@ pub(super) fn reference<'a>(record: &'a LoginRecord<'_>) -> LoginReference<'a> {
     LoginReference::new(&record.user_id)
         .with_id(record.id)
         .with_provider_key(record.provider_key())
+        .with_issuer(record.issuer())
         .with_logged_in_at(record.logged_in_at)
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::AuthState;
 use crate::{
+    RevocationKey, Timestamp,
     revocation::{Logout, Permit, Stores, WriteOutcome, patience},
     sessions::LoginRecord,
     time_limit::detached,
 };
 
-/// Why a logout is not written yet.
+/// Why a logout is not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogoutError {
@@ -23,6 +24,14 @@ pub enum LogoutError {
     /// The logout was aborted by a panic or the end of the runtime: try again.
     #[error("the logout was aborted; try again")]
     Aborted,
+    /// The user store keeps no revocations, so it cannot end these logins. Nothing was done:
+    /// implement [`keeps_revocations`](crate::UserStore::keeps_revocations),
+    /// [`revoke`](crate::UserStore::revoke) and [`revoked_at`](crate::UserStore::revoked_at).
+    #[error(
+        "the user store keeps no revocations; implement `keeps_revocations`, `revoke` and \
+         `revoked_at` of `UserStore`"
+    )]
+    RevocationsNotKept,
 }
 
 impl AuthState {
@@ -56,6 +65,24 @@ impl AuthState {
             Ok(Err(_)) => Err(LogoutError::Aborted),
             Err(_) => Err(LogoutError::Pending),
         }
+    }
+
+    /// Ends every login under a key for good: it is never forgotten.
+    ///
+    /// # Errors
+    ///
+    /// As [`log_out`](Self::log_out), and when the user store keeps no revocations.
+    pub(crate) async fn log_out_key(
+        self: &Arc<Self>,
+        key: RevocationKey,
+    ) -> Result<(), LogoutError> {
+        if !self.users.keeps_revocations() {
+            return Err(LogoutError::RevocationsNotKept);
+        }
+        // A stored login without a lifetime goes on as long as a copy of its cookie is used.
+        let keep_until = Timestamp::MAX;
+        self.log_out(Logout::Key { key, keep_until }).await?;
+        Ok(())
     }
 
     /// Waits until no logout waits that ends this login, as long as for one of its own.

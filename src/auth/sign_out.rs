@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use super::{AuthState, RequestAuth, check::reference};
 use crate::{
-    BoxError, Login, LoginId, LoginReference, Timestamp,
+    BoxError, Login, LoginId, LoginReference, RevocationKey, Timestamp,
     revocation::{LoginPermit, Logout, patience},
     sessions::{LONGEST_COOKIE, LoginRecord, PresentedLogin},
     time_limit::{STORE_LIMIT, within},
@@ -107,7 +107,7 @@ impl AuthState {
         let left = check.compare(record.logged_in_at, record.ends_at, self.lifetime);
         Ok(matches!(
             left,
-            Err(EndReason::LoggedOut | EndReason::SignedOut | EndReason::ProviderSession)
+            Err(EndReason::LoggedOut | EndReason::SignedOut | EndReason::Revoked)
         ))
     }
 
@@ -170,8 +170,8 @@ impl AuthState {
     ) -> Result<(), EndLoginError> {
         let keeps_revocations = self.users.keeps_revocations();
         let id = login.record().id;
-        let logout = Logout::Login {
-            id,
+        let logout = Logout::Key {
+            key: RevocationKey::Login(id),
             keep_until: self.end_kept_until(login.record()),
         };
         let permit = match keeps_revocations {

@@ -6,13 +6,14 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use crate::{
-    LoggedInRejection, LogoutError, LogoutScope, Subject,
+    LoggedInRejection, LogoutError, LogoutScope, RevocationKey, Subject,
     auth::{AuthState, RequestAuth},
     revocation::Logout,
 };
 
 /// Ends every login of a user, as the provider's notice does and by the same path: for an
-/// administrator's button, and for "log out on all devices".
+/// administrator's button, and for "log out on all devices". After a breach it ends every login of
+/// the site, or of a provider.
 ///
 /// An extractor for handlers inside the layer; [`ClefLayer::logouts`](crate::ClefLayer::logouts)
 /// returns one for everything else.
@@ -68,6 +69,43 @@ impl Logouts {
     pub async fn log_out_subject(&self, subject: &Subject) -> Result<bool, LogoutError> {
         let scope = LogoutScope::Person(subject.clone());
         self.0.log_out(Logout::Provider(scope)).await
+    }
+
+    /// Ends every login of the site, also those that are under way: after a breach, or when a key or
+    /// a database was leaked. Once it has returned `Ok`, no node serves them any more.
+    ///
+    /// It is one write, however many users there are. Each request compares its login with it in the
+    /// same question to the user store. The user store must
+    /// [keep revocations](crate::UserStore::keeps_revocations). It is done even if the future is
+    /// dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`LogoutError::RevocationsNotKept`] over another user store, and otherwise as
+    /// [`log_out_user`](Self::log_out_user).
+    ///
+    /// ```
+    /// use axum_clef::{ClefLayer, LogoutError};
+    ///
+    /// async fn after_a_breach(auth: &ClefLayer) -> Result<(), LogoutError> {
+    ///     auth.logouts().log_out_everyone().await
+    /// }
+    /// ```
+    pub async fn log_out_everyone(&self) -> Result<(), LogoutError> {
+        self.0.log_out_key(RevocationKey::Everyone).await
+    }
+
+    /// Ends every login that a provider vouched for, by the URL of its
+    /// [`Subject`](Subject::issuer): when the provider was taken over, or its key was leaked.
+    /// Otherwise as [`log_out_everyone`](Self::log_out_everyone). Logins of the application's own
+    /// go on.
+    ///
+    /// # Errors
+    ///
+    /// As [`log_out_everyone`](Self::log_out_everyone).
+    pub async fn log_out_issuer(&self, issuer: &str) -> Result<(), LogoutError> {
+        let key = RevocationKey::Issuer(issuer.to_owned());
+        self.0.log_out_key(key).await
     }
 }
 

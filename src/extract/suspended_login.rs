@@ -82,13 +82,6 @@ impl SuspendedLogin {
         let state = auth.state();
         let record = suspended.record();
         let error = |error| LogInError::new(error, state, &parts);
-        // With a copy of the cookie, or by a request that is late.
-        let signed_out = state
-            .was_signed_out(&record.user_id, record.id, record.logged_in_at)
-            .await;
-        if signed_out.map_err(|source| error(LoginError::Store(source)))? {
-            return Err(error(LoginError::LoggedOutMeanwhile));
-        }
         // The end of its login could not be seen, but each suspended login is completed once.
         if !state.users.keeps_revocations() {
             let found = state.suspended_login(&parts.headers).await;

@@ -1,4 +1,4 @@
-//! The keys of single logins: what a provider names, and what a revocation is recorded under.
+//! The keys of logins: what a provider names, and what a revocation is recorded under.
 
 use std::{fmt, time::Duration};
 
@@ -86,8 +86,10 @@ pub enum ProviderKey<'a> {
     },
 }
 
-/// The key under which [`UserStore::revoke`](crate::UserStore::revoke) records the end of single
-/// logins.
+/// The key under which [`UserStore::revoke`](crate::UserStore::revoke) records the end of logins.
+///
+/// A login falls under several keys: its own id, the key at its provider, the provider, and the
+/// site. See [`LoginReference::revocation_keys`](crate::LoginReference::revocation_keys).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -101,6 +103,10 @@ pub enum RevocationKey {
     /// The logins of a subject that was not a user at the time of the logout. Its first login may
     /// have been in progress.
     UnknownSubject(Subject),
+    /// Every login that a provider vouched for, by the URL of the provider.
+    Issuer(String),
+    /// Every login of the site.
+    Everyone,
 }
 
 impl RevocationKey {
@@ -111,6 +117,8 @@ impl RevocationKey {
             Self::Session(_) => "session",
             Self::Subject(_) => "subject",
             Self::UnknownSubject(_) => "unknown subject",
+            Self::Issuer(_) => "issuer",
+            Self::Everyone => "everyone",
         }
     }
 
@@ -125,22 +133,25 @@ impl RevocationKey {
                 issuer: subject.issuer(),
                 id: subject.id(),
             }),
-            Self::Login(_) | Self::UnknownSubject(_) => None,
+            Self::Login(_) | Self::UnknownSubject(_) | Self::Issuer(_) | Self::Everyone => None,
         }
     }
 
-    /// The URL of the provider; empty for a single login.
+    /// The URL of the provider; empty for a single login and for every login of the site.
     pub fn issuer(&self) -> &str {
         match self {
-            Self::Login(_) => "",
+            Self::Login(_) | Self::Everyone => "",
+            Self::Issuer(issuer) => issuer,
             Self::Session(session) => session.issuer(),
             Self::Subject(subject) | Self::UnknownSubject(subject) => subject.issuer(),
         }
     }
 
-    /// The id, unique within the kind and the issuer.
+    /// The id, unique within the kind and the issuer. Empty where a key ends all logins of the
+    /// issuer or of the site.
     pub fn id(&self) -> String {
         match self {
+            Self::Issuer(_) | Self::Everyone => String::new(),
             Self::Login(id) => id.to_string(),
             Self::Session(session) => session.id().to_owned(),
             Self::Subject(subject) | Self::UnknownSubject(subject) => subject.id().to_owned(),

@@ -73,6 +73,7 @@ pub(super) struct EntryKey {
     user_id: String,
     login_id: Option<LoginId>,
     provider_key: Option<RevocationKey>,
+    issuer: Option<String>,
 }
 
 /// A borrowed [`EntryKey`], so that a hit costs no allocation.
@@ -81,6 +82,7 @@ pub(super) struct EntryRef<'a> {
     user_id: &'a str,
     login_id: Option<LoginId>,
     provider_key: Option<ProviderKey<'a>>,
+    issuer: Option<&'a str>,
 }
 
 impl EntryKey {
@@ -92,6 +94,7 @@ impl EntryKey {
                 .provider_key
                 .as_ref()
                 .and_then(RevocationKey::provider_key),
+            issuer: self.issuer.as_deref(),
         }
     }
 }
@@ -114,6 +117,7 @@ impl<'a> From<LoginReference<'a>> for EntryRef<'a> {
             user_id: login.user_id,
             login_id: login.id,
             provider_key: login.provider_key,
+            issuer: login.issuer,
         }
     }
 }
@@ -124,6 +128,7 @@ impl From<LoginReference<'_>> for EntryKey {
             user_id: login.user_id.to_owned(),
             login_id: login.id,
             provider_key: login.provider_key.map(RevocationKey::from),
+            issuer: login.issuer.map(str::to_owned),
         }
     }
 }
@@ -209,6 +214,8 @@ mod tests {
             plain.with_id(LoginId::random()),
             plain.with_provider_key(Some(ProviderKey::Session { issuer, id })),
             plain.with_provider_key(Some(ProviderKey::Subject { issuer, id })),
+            plain.with_issuer(Some(issuer)),
+            plain.with_issuer(Some(id)),
         ];
         for (index, login) in logins.into_iter().enumerate() {
             let key = EntryKey::from(login);

@@ -61,10 +61,14 @@ impl Generations {
     }
 
     /// Invalidates the entries under this key. A subject has none, since entries are found by user.
+    /// The logins of a provider are not found by it, so all are invalidated.
     pub(super) fn invalidate(&self, key: &LogoutKey) {
         let index = match key {
             LogoutKey::User(id) => Some(self.of_user(id)),
             LogoutKey::Revocation(RevocationKey::Login(id)) => Some(self.of_login(*id)),
+            LogoutKey::Revocation(RevocationKey::Issuer(_) | RevocationKey::Everyone) => {
+                return self.invalidate_all();
+            }
             LogoutKey::Revocation(key) => key.provider_key().map(|key| self.of_provider(key)),
             LogoutKey::Subject(_) => None,
         };

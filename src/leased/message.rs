@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::users::LogoutKey;
+use crate::{RevocationKey, users::LogoutKey};
 
 /// The longest message, in bytes. Encrypted and in Base64 it fits a PostgreSQL notification of
 /// 7,999 bytes.
@@ -24,19 +24,27 @@ pub(super) struct NewsMessage<'a> {
 pub(super) enum EndedLogins<'a> {
     /// The logins under these keys.
     Logins(Cow<'a, [LogoutKey]>),
-    /// Any login may have ended: the keys were too long for a message.
+    /// Any login may have ended: every one of the site or of a provider, or the keys were too long
+    /// for a message.
     Any,
 }
 
 impl NewsMessage<'_> {
-    /// Writes the news that the logins under these keys have ended.
+    /// Writes the news that the logins under these keys have ended. A key that entries are not found
+    /// by is left out: so a node of an earlier version, which does not know it, reads the news too.
     pub(super) fn write(from: &str, keys: &[LogoutKey]) -> String {
         let text = |ended| {
             let from = from.into();
             serde_json::to_string(&NewsMessage { from, ended })
         };
+        let are_found = keys.iter().all(|key| {
+            !matches!(
+                key,
+                LogoutKey::Revocation(RevocationKey::Issuer(_) | RevocationKey::Everyone)
+            )
+        });
         match text(EndedLogins::Logins(keys.into())) {
-            Ok(news) if news.len() <= LONGEST => news,
+            Ok(news) if are_found && news.len() <= LONGEST => news,
             // A struct of strings cannot fail.
             _ => text(EndedLogins::Any).unwrap_or_default(),
         }
@@ -53,7 +61,7 @@ impl NewsMessage<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LoginId, ProviderSession, RevocationKey, Subject};
+    use crate::{LoginId, ProviderSession, Subject};
 
     #[test]
     fn what_is_written_is_read() {
@@ -82,6 +90,16 @@ mod tests {
         assert!(news.len() < 100);
         let message = NewsMessage::read(&news).unwrap();
         assert_eq!(message.ended, EndedLogins::Any);
+    }
+
+    #[test]
+    fn the_end_of_every_login_is_news_that_an_earlier_version_reads() {
+        let issuer = RevocationKey::Issuer("https://clef.test".to_owned());
+        for key in [issuer, RevocationKey::Everyone] {
+            let user = LogoutKey::User("1".to_owned());
+            let news = NewsMessage::write("me", &[user, LogoutKey::Revocation(key)]);
+            assert_eq!(news, r#"{"from":"me","ended":"any"}"#);
+        }
     }
 
     #[test]

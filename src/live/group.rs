@@ -38,10 +38,19 @@ impl GroupKey {
         keys.into_iter().flatten()
     }
 
+    /// Whether this provider vouched for the logins.
+    pub(super) fn is_of(&self, issuer: &str) -> bool {
+        let subject = self.subject.as_ref();
+        subject.is_some_and(|subject| subject.issuer() == issuer)
+    }
+
     pub(super) fn reference(&self) -> LoginReference<'_> {
         let key = self.provider_key.as_ref();
         let key = key.and_then(RevocationKey::provider_key);
-        LoginReference::new(&self.user_id).with_provider_key(key)
+        let issuer = self.subject.as_ref().map(Subject::issuer);
+        LoginReference::new(&self.user_id)
+            .with_provider_key(key)
+            .with_issuer(issuer)
     }
 }
 

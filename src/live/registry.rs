@@ -144,11 +144,21 @@ impl Registry {
     /// The groups that a logout affects.
     fn affected(&self, key: &LogoutKey) -> Vec<u64> {
         self.count_logout();
-        if let LogoutKey::Revocation(RevocationKey::Login(id)) = key {
-            return self.by_login.get(id).copied().into_iter().collect();
+        match key {
+            LogoutKey::Revocation(RevocationKey::Login(id)) => {
+                self.by_login.get(id).copied().into_iter().collect()
+            }
+            LogoutKey::Revocation(RevocationKey::Everyone) => self.groups.keys().copied().collect(),
+            LogoutKey::Revocation(RevocationKey::Issuer(issuer)) => {
+                let groups = self.groups.iter();
+                let of_issuer = groups.filter(|(_, group)| group.key.is_of(issuer));
+                of_issuer.map(|(number, _)| *number).collect()
+            }
+            key => {
+                let groups = self.by_logout.get(key).into_iter().flatten();
+                groups.copied().collect()
+            }
         }
-        let groups = self.by_logout.get(key).into_iter().flatten();
-        groups.copied().collect()
     }
 
     /// The logins that a logout ends.

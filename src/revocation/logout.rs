@@ -12,7 +12,7 @@ use super::{
     write,
 };
 use crate::{
-    LoginId, LogoutScope, ProviderSession, RevocationKey, Subject, Timestamp,
+    LogoutScope, ProviderSession, RevocationKey, Subject, Timestamp,
     users::{AnyIdentityStore, AnyUserStore, LogoutKey},
 };
 
@@ -23,10 +23,10 @@ pub(crate) enum Logout {
     User(String),
     /// What a provider has named.
     Provider(LogoutScope),
-    /// One login, in a store that keeps revocations.
-    Login {
-        id: LoginId,
-        /// When every copy of its cookie has ended by itself.
+    /// The logins under one key, in a store that keeps revocations.
+    Key {
+        key: RevocationKey,
+        /// When every login under the key has ended by itself.
         keep_until: Timestamp,
     },
 }
@@ -70,8 +70,7 @@ impl Permit {
         let _guard = guard.unwrap_or_else(|| WaitingGuard::new(queue));
         match logout {
             Logout::User(id) => log_out_user(queue, stores, id, ended).await,
-            Logout::Login { id, keep_until } => {
-                let key = RevocationKey::Login(*id);
+            Logout::Key { key, keep_until } => {
                 let enter = || queue.enter(LogoutKey::Revocation(key.clone()));
                 let pending = vec![(ticket.unwrap_or_else(enter), key.clone())];
                 revoke(queue, stores, pending, Some(*keep_until), ended).await

@@ -245,6 +245,10 @@ fn keys(
         Some(LogoutKey::User(user_id.to_owned())),
         id.map(|id| LogoutKey::Revocation(RevocationKey::Login(id))),
         subject.map(|subject| LogoutKey::Subject(subject.clone())),
+        subject.map(|subject| {
+            LogoutKey::Revocation(RevocationKey::Issuer(subject.issuer().to_owned()))
+        }),
+        Some(LogoutKey::Revocation(RevocationKey::Everyone)),
         provider_key.map(|key| LogoutKey::Revocation(key.into())),
     ];
     keys.into_iter().flatten()

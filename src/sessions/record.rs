@@ -116,7 +116,13 @@ impl<'a> LoginRecord<'a> {
 
     /// The subject at the provider; `None` for a login without a provider.
     pub(crate) fn subject(&self) -> Option<Subject> {
-        (!self.issuer.is_empty()).then(|| Subject::new(&*self.issuer, &*self.subject))
+        self.issuer()
+            .map(|issuer| Subject::new(issuer, &*self.subject))
+    }
+
+    /// The URL of the provider; `None` for a login without a provider.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        Some(&*self.issuer).filter(|issuer| !issuer.is_empty())
     }
 
     /// The login's key at its provider, which a logout notice can name instead of the user.

@@ -140,8 +140,8 @@ impl UserStore for MemoryUserStore {
         if !accounts.revocations.is_empty() {
             let id = login.id.map(RevocationKey::Login);
             check.revoked = id.is_some_and(|key| accounts.revocations.contains_key(&key));
-            let key = login.provider_key.map(RevocationKey::from);
-            check.provider_revoked_at = key.and_then(|key| accounts.revoked_at(&key));
+            let keys = login.revocation_keys();
+            check.revoked_at = keys.filter_map(|key| accounts.revoked_at(&key)).max();
         }
         Ok(Some(check))
     }

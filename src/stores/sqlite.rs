@@ -54,7 +54,8 @@ const USERS: &str = "
     ) strict
 ";
 
-/// Logouts of single logins, each kept until those logins have ended anyway.
+/// Logouts of single logins, of a provider's and of all, each kept until those logins have ended
+/// anyway.
 const REVOCATIONS: &str = "
     create table if not exists clef_revocations (
         kind       text not null,
@@ -113,16 +114,24 @@ const LOG_OUT: &str = log_out!("id = ?2");
 
 const LOG_OUT_SUBJECT: &str = log_out!("issuer = ?2 and subject = ?3");
 
-/// The user and both kinds of revocation in one snapshot.
+/// The user and every kind of revocation in one snapshot. Each is one look-up in the primary key.
 const CHECK_LOGIN: &str = "
     select clef_users.*,
         exists (
             select 1 from clef_revocations where kind = 'login' and issuer = '' and id = ?2
         ) as revoked,
         (
-            select revoked_at from clef_revocations
-            where kind = ?3 and issuer = ?4 and clef_revocations.id = ?5
-        ) as provider_revoked_at
+            select max(revoked_at) from (
+                select revoked_at from clef_revocations
+                where kind = ?3 and issuer = ?4 and id = ?5
+                union all
+                select revoked_at from clef_revocations
+                where kind = 'issuer' and issuer = ?6 and id = ''
+                union all
+                select revoked_at from clef_revocations
+                where kind = 'everyone' and issuer = '' and id = ''
+            )
+        ) as revoked_at
     from clef_users where id = ?1
 ";
 
@@ -340,6 +349,7 @@ impl UserStore for SqliteUserStore {
             .bind(key.as_ref().map(RevocationKey::kind))
             .bind(key.as_ref().map(RevocationKey::issuer))
             .bind(key.as_ref().map(RevocationKey::id))
+            .bind(login.issuer)
             .fetch_optional(&self.pool)
             .await?;
         let Some(row) = row else {
@@ -347,7 +357,7 @@ impl UserStore for SqliteUserStore {
         };
         let check = LoginCheck::new(read_account(&row)?, self.time())
             .with_revoked(row.try_get("revoked")?)
-            .with_provider_revoked_at(read_timestamp(&row, "provider_revoked_at")?);
+            .with_revoked_at(read_timestamp(&row, "revoked_at")?);
         Ok(Some(check))
     }
 

@@ -268,7 +268,7 @@ impl Calls {
             }
         }
         let check = self.answer(other.check_login(login)).await?;
-        let seen = check.map(|check| [check.user.logged_out_at, check.provider_revoked_at]);
+        let seen = check.map(|check| [check.user.logged_out_at, check.revoked_at]);
         let rises = |(before, seen): (&Timestamp, _)| seen > Some(*before);
         WHOLE.require(
             before.iter().zip(seen.unwrap_or_default()).all(rises),

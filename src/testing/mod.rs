@@ -50,7 +50,8 @@
 //! - A store that turns no user away. The kit's users are made up, with every field of a
 //!   [`Profile`](crate::Profile) filled, and new at each run: the store may be empty or full,
 //!   and others may use it meanwhile. The kit cannot delete them, so several hundred users stay
-//!   behind, and as many revocations, which need to be kept for an hour.
+//!   behind, and as many revocations, which need to be kept for an hour. One of them ends every login
+//!   of the store.
 //! - A tokio runtime with its time enabled and not paused. Make it `multi_thread`: on one
 //!   thread, calls meet only where they wait, and a race between two locks of a mutex goes
 //!   unseen.

@@ -32,13 +32,14 @@ pub(super) async fn check_revocations_kept_or_not(handles: &Handles) -> Result {
     Ok(())
 }
 
-/// One key of each kind, which no store knows yet.
-fn random_keys() -> [RevocationKey; 4] {
+/// One key of each kind that has an id or an issuer, which no store knows yet.
+fn random_keys() -> [RevocationKey; 5] {
     [
         RevocationKey::Login(LoginId::random()),
         RevocationKey::Session(random_session()),
         RevocationKey::Subject(random_subject()),
         RevocationKey::UnknownSubject(random_subject()),
+        RevocationKey::Issuer(random_issuer()),
     ]
 }
 
@@ -46,7 +47,10 @@ pub(super) async fn check_unknown_keys(handles: &Handles) -> Result {
     for store in [&handles.one, &handles.other] {
         for key in random_keys() {
             let revoked_at = store.revoked_at(&key).await?;
-            let name = format!("`revoked_at` of a {} that was never revoked", key.kind());
+            let name = format!(
+                "`revoked_at` of a key ({}) that was never revoked",
+                key.kind()
+            );
             Rule::UnknownKeyIsNotRevoked.require_eq(&name, None, revoked_at)?;
         }
     }
@@ -95,6 +99,8 @@ pub(super) async fn check_revocation_ends_one_key(handles: &Handles, user_id: &s
         session(&issuer, "another"),
         session(&other_issuer, &id),
         session("", &id),
+        RevocationKey::Issuer(issuer.clone()),
+        RevocationKey::Issuer(other_issuer.clone()),
     ];
     let keep_until = store.keep_until().await?;
     for (index, key) in keys.iter().enumerate() {

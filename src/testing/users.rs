@@ -11,7 +11,7 @@ use std::{
 use super::{
     handle::{Handle, Handles, LATE, StoredUser, at_once},
     rule::{Result, Rule},
-    samples::{random_session, random_subject, shown},
+    samples::{random_issuer, random_session, random_subject, shown},
 };
 use crate::{LoginId, LoginReference, RevocationKey, Timestamp};
 
@@ -148,8 +148,10 @@ pub(super) async fn check_check_login(handles: &Handles, user_id: &str) -> Resul
         RevocationKey::Login(login_id),
         RevocationKey::Session(random_session()),
         RevocationKey::Subject(random_subject()),
+        RevocationKey::Issuer(random_issuer()),
+        RevocationKey::Everyone,
     ];
-    let [login_key, session, subject] = &keys;
+    let [login_key, session, subject, issuer, _] = &keys;
     let plain = LoginReference::new(user_id);
     let logins = [
         plain,
@@ -158,6 +160,11 @@ pub(super) async fn check_check_login(handles: &Handles, user_id: &str) -> Resul
         plain
             .with_id(login_id)
             .with_provider_key(subject.provider_key()),
+        plain.with_issuer(Some(issuer.issuer())),
+        plain
+            .with_id(login_id)
+            .with_provider_key(session.provider_key())
+            .with_issuer(Some(issuer.issuer())),
     ];
     let keep_until = handles.one.keep_until().await?;
     // Before any logout, after that of the user, and after that of each key: written by one handle
@@ -205,10 +212,12 @@ async fn check_one_login(
     rule.require_eq("the user, as from `load`,", loaded, Some(check.user))?;
     let revoked = login.id.is_some() && reader.revoked_at(login_key).await?.is_some();
     rule.require_eq("`revoked`, as from `revoked_at`,", revoked, check.revoked)?;
-    let revoked_at = match login.provider_key {
-        Some(key) => reader.revoked_at(&key.into()).await?,
-        None => None,
-    };
-    let name = "`provider_revoked_at`, as from `revoked_at`,";
-    rule.require_eq(name, revoked_at, check.provider_revoked_at)
+    let mut revoked_at = None;
+    if reader.keeps_revocations() {
+        for key in login.revocation_keys() {
+            revoked_at = revoked_at.max(reader.revoked_at(&key).await?);
+        }
+    }
+    let name = "`revoked_at`, as from the latest `revoked_at` of its keys,";
+    rule.require_eq(name, revoked_at, check.revoked_at)
 }

@@ -10,7 +10,7 @@ use crate::Timestamp;
 pub(crate) enum EndReason {
     LoggedOut,
     SignedOut,
-    ProviderSession,
+    Revoked,
     InTheFuture,
     Expired,
 }
@@ -21,7 +21,7 @@ impl EndReason {
         match self {
             Self::LoggedOut => "the user was logged out",
             Self::SignedOut => "the login was signed out",
-            Self::ProviderSession => "its session at the provider has ended",
+            Self::Revoked => "its provider session, its provider's logins or all logins were ended",
             Self::InTheFuture => "its stamp is in the future",
             Self::Expired => "its lifetime is over",
         }
@@ -47,8 +47,8 @@ impl LoginCheck<AnyUser> {
         if self.revoked {
             return Err(EndReason::SignedOut);
         }
-        if !logged_in_at.outlives(self.provider_revoked_at) {
-            return Err(EndReason::ProviderSession);
+        if !logged_in_at.outlives(self.revoked_at) {
+            return Err(EndReason::Revoked);
         }
         if logged_in_at.is_too_far_ahead_of(self.now) {
             return Err(EndReason::InTheFuture);

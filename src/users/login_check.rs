@@ -1,6 +1,6 @@
 //! The question of a login check to the user store, and the answer.
 
-use crate::{LoginId, ProviderKey, Timestamp};
+use crate::{LoginId, ProviderKey, RevocationKey, Timestamp};
 
 /// The login that a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct LoginReference<'a> {
     pub id: Option<LoginId>,
     /// The login's key at its provider, which a logout notice can name instead of the user.
     pub provider_key: Option<ProviderKey<'a>>,
+    /// The URL of the provider that vouched for the login; `None` for a login without a provider.
+    pub issuer: Option<&'a str>,
     /// When the login began. A cached answer from before this time must not be used.
     pub logged_in_at: Option<Timestamp>,
 }
@@ -23,6 +25,7 @@ impl<'a> LoginReference<'a> {
             user_id,
             id: None,
             provider_key: None,
+            issuer: None,
             logged_in_at: None,
         }
     }
@@ -39,6 +42,35 @@ impl<'a> LoginReference<'a> {
     pub fn with_provider_key(mut self, key: Option<ProviderKey<'a>>) -> Self {
         self.provider_key = key;
         self
+    }
+
+    /// Sets the provider that vouched for the login.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: Option<&'a str>) -> Self {
+        self.issuer = issuer;
+        self
+    }
+
+    /// The keys under which a revocation ends this login if it is not earlier: the key at its
+    /// provider, the provider, and every login of the site. The id of the login is none of them: its
+    /// revocation ends the login whatever its time is.
+    ///
+    /// ```
+    /// use axum_clef::{LoginReference, RevocationKey};
+    ///
+    /// let login = LoginReference::new("1").with_issuer(Some("https://id.example.com"));
+    /// let keys: Vec<_> = login.revocation_keys().collect();
+    /// let issuer = RevocationKey::Issuer("https://id.example.com".to_owned());
+    /// assert_eq!(keys, [issuer, RevocationKey::Everyone]);
+    /// ```
+    pub fn revocation_keys(&self) -> impl Iterator<Item = RevocationKey> + use<> {
+        let keys = [
+            self.provider_key.map(RevocationKey::from),
+            self.issuer
+                .map(|issuer| RevocationKey::Issuer(issuer.to_owned())),
+            Some(RevocationKey::Everyone),
+        ];
+        keys.into_iter().flatten()
     }
 
     /// Sets when the login began.
@@ -58,8 +90,9 @@ pub struct LoginCheck<U> {
     pub user: U,
     /// Whether this login was [revoked](crate::UserStore::revoke) by its id.
     pub revoked: bool,
-    /// When the login's [provider key](LoginReference::provider_key) was revoked, if it was.
-    pub provider_revoked_at: Option<Timestamp>,
+    /// The latest revocation of the keys that the login
+    /// [falls under](LoginReference::revocation_keys), if there is one.
+    pub revoked_at: Option<Timestamp>,
     /// The clock of the store.
     pub now: Timestamp,
 }
@@ -70,7 +103,7 @@ impl<U> LoginCheck<U> {
         Self {
             user,
             revoked: false,
-            provider_revoked_at: None,
+            revoked_at: None,
             now,
         }
     }
@@ -79,7 +112,7 @@ impl<U> LoginCheck<U> {
         LoginCheck {
             user: map(self.user),
             revoked: self.revoked,
-            provider_revoked_at: self.provider_revoked_at,
+            revoked_at: self.revoked_at,
             now: self.now,
         }
     }
@@ -91,10 +124,10 @@ impl<U> LoginCheck<U> {
         self
     }
 
-    /// Sets when the login's provider key was revoked.
+    /// Sets the latest revocation of the keys that the login falls under.
     #[must_use]
-    pub fn with_provider_revoked_at(mut self, revoked_at: Option<Timestamp>) -> Self {
-        self.provider_revoked_at = revoked_at;
+    pub fn with_revoked_at(mut self, revoked_at: Option<Timestamp>) -> Self {
+        self.revoked_at = revoked_at;
         self
     }
 }

@@ -121,8 +121,8 @@ pub trait UserStore: Send + Sync + 'static {
     /// Returns everything that the check of one login needs. `None` if there is no such user.
     ///
     /// Called by every request that asks for the user. By default it calls [`load`](Self::load),
-    /// [`revoked_at`](Self::revoked_at) and [`now`](Self::now); a store that is a round trip away
-    /// answers in one.
+    /// [`revoked_at`](Self::revoked_at) for each key of the login, and [`now`](Self::now); a store
+    /// that is a round trip away answers in one.
     ///
     /// # Errors
     ///
@@ -136,21 +136,19 @@ pub trait UserStore: Send + Sync + 'static {
                 return Ok(None);
             };
             let mut revoked = false;
-            let mut provider_revoked_at = None;
+            let mut revoked_at = None;
             if self.keeps_revocations() {
                 if let Some(id) = login.id {
                     let key = RevocationKey::Login(id);
                     revoked = self.revoked_at(&key).await?.is_some();
                 }
-                if let Some(key) = login.provider_key {
-                    provider_revoked_at = self.revoked_at(&key.into()).await?;
+                for key in login.revocation_keys() {
+                    revoked_at = revoked_at.max(self.revoked_at(&key).await?);
                 }
             }
             let check = LoginCheck::new(user, self.now().await?);
             Ok(Some(
-                check
-                    .with_revoked(revoked)
-                    .with_provider_revoked_at(provider_revoked_at),
+                check.with_revoked(revoked).with_revoked_at(revoked_at),
             ))
         }
     }
@@ -158,8 +156,9 @@ pub trait UserStore: Send + Sync + 'static {
     /// Whether [`revoke`](Self::revoke) keeps what it is given. Defaults to `false`.
     ///
     /// By default, a sign-out ends only this browser's stored login. A copy of the cookie in use at
-    /// that moment may survive. Sealed logins are an error of `build`, and a provider's notice
-    /// about one session ends all logins of its user.
+    /// that moment may survive. Sealed logins are an error of `build`, a provider's notice about one
+    /// session ends all logins of its user, and [`Logouts`](crate::Logouts) can end neither every
+    /// login of the site nor those of a provider.
     fn keeps_revocations(&self) -> bool {
         false
     }

@@ -127,7 +127,7 @@ impl Case {
 #[tokio::test(start_paused = true)]
 async fn a_login_that_a_store_breaks_off_leaves_nothing_behind_but_a_page() {
     let cases = cases(|route, call| route.is_login() && !ends_a_login(route, call));
-    assert_eq!(cases.len(), 12 * (6 + 7 + 7 + 7 + 5));
+    assert_eq!(cases.len(), 12 * (6 + 6 + 7 + 7 + 5));
     for case in cases {
         let (mut scene, answer) = case.ask().await;
         case.assert_unavailable(&answer);
@@ -207,7 +207,7 @@ async fn a_page_whose_store_fails_is_neither_the_users_nor_anonymous() {
         );
         page && call != Call::Save
     });
-    assert_eq!(cases.len(), 12 * (2 + 4 + 1 + 2 + 2));
+    assert_eq!(cases.len(), 12 * (2 + 6 + 1 + 2 + 2));
     for case in cases {
         let (mut scene, answer) = case.ask().await;
         case.assert_unavailable(&answer);

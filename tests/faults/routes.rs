@@ -105,27 +105,28 @@ impl Route {
         };
         match self {
             Self::Start => &[],
-            Self::FirstLogin => &[Now, FindOrCreate, LogIn, Now, RevokedAt, Create],
-            Self::LoginInASession => &[Now, FindOrCreate, LogIn, Now, RevokedAt, RevokedAt, Create],
+            Self::FirstLogin | Self::LoginInASession => {
+                &[Now, FindOrCreate, LogIn, CheckLogin, RevokedAt, Create]
+            }
             Self::LoginAgain | Self::LoginOverAnother => &[
                 Now,
                 FindOrCreate,
                 LogIn,
-                Now,
+                CheckLogin,
                 RevokedAt,
                 LoadSession,
                 Create,
                 Revoke,
                 Delete,
             ],
-            Self::SealedLoginAgain => &[Now, FindOrCreate, LogIn, Now, RevokedAt, Revoke],
+            Self::SealedLoginAgain => &[Now, FindOrCreate, LogIn, CheckLogin, RevokedAt, Revoke],
             Self::Notice => &[LogOutSubject],
             Self::NoticeForASession => &[Now, Revoke],
             Self::NoticeForAStranger => &[LogOutSubject, Now, Now, Revoke, LogOutSubject, Now],
             Self::SignOut | Self::Leave => &[LoadSession, CheckLogin, Revoke, Delete],
             Self::SealedSignOut => &[CheckLogin, Revoke],
             Self::Guarded | Self::Perhaps => &[LoadSession, CheckLogin],
-            Self::GuardedInParts => &[LoadSession, LoadUser, RevokedAt, Now],
+            Self::GuardedInParts => &[LoadSession, LoadUser, RevokedAt, RevokedAt, RevokedAt, Now],
             Self::SealedGuarded => &[CheckLogin],
             Self::Renewal => &[LoadSession, CheckLogin, Save],
             Self::Everywhere => &[LoadSession, CheckLogin, LogOut],

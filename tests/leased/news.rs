@@ -61,6 +61,26 @@ async fn keys_that_are_too_long_for_a_bus_are_any_login() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_every_login_invalidates_all_on_every_node() {
+    let issuer = RevocationKey::Issuer("https://clef.test".to_owned());
+    for key in [issuer, RevocationKey::Everyone] {
+        let wire = Wire::default();
+        let (_world, [here, there], _) = two_nodes_on(&wire).await;
+        let mut news = there.leased.logout_news().unwrap();
+        let browser = there.browser_of("1").await;
+        assert!(there.serves(&browser).await);
+        let began_at = tokio::time::Instant::now();
+        let keep_until = Timestamp::from_micros(i64::MAX);
+        let reads = there.users.reads();
+        here.leased.revoke(&[key], keep_until).await.unwrap();
+        assert_eq!(began_at.elapsed(), Duration::ZERO, "every node has heard");
+        assert_eq!(news.try_recv(), Ok(LogoutNews::Lagged));
+        assert!(!there.serves(&browser).await);
+        assert_eq!(there.users.reads(), reads + 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bus_that_panics_is_listened_to_again() {
     let (wire, world) = (Wire::default(), World::new());
     wire.panics.store(true, SeqCst);

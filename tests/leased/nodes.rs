@@ -174,11 +174,13 @@ async fn a_read_that_is_under_way_is_not_shared_by_a_node_that_may_not_keep() {
 /// Whether a login of user 1 under this key has ended, as the node has it.
 async fn has_ended(users: &Leased<Users>, key: &RevocationKey) -> bool {
     let mut login = LoginReference::new("1").with_provider_key(key.provider_key());
-    if let RevocationKey::Login(id) = key {
-        login = login.with_id(*id);
+    match key {
+        RevocationKey::Login(id) => login = login.with_id(*id),
+        RevocationKey::Issuer(issuer) => login = login.with_issuer(Some(issuer)),
+        _ => {}
     }
     let check = users.check_login(login).await.unwrap().unwrap();
-    check.revoked || check.provider_revoked_at.is_some()
+    check.revoked || check.revoked_at.is_some()
 }
 
 fn session(id: &str) -> RevocationKey {
@@ -199,6 +201,8 @@ async fn a_revocation_waits_for_the_lease_too() {
         session("abc"),
         RevocationKey::Subject(subject("1")),
         login("Dw"),
+        RevocationKey::Issuer("https://clef.test".to_owned()),
+        RevocationKey::Everyone,
     ] {
         for node in &nodes {
             assert!(!has_ended(&node.leased, &key).await);

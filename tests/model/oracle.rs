@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use test_support::MINUTE;
 
-use crate::steps::BROWSERS;
+use crate::steps::{BROWSERS, Scope};
 
 /// How far ahead a stamp may lie before it is not believed.
 const MOST_AHEAD: i64 = 5 * MINUTE;
@@ -28,6 +28,8 @@ pub type LoginNumber = usize;
 #[derive(Debug, Clone)]
 struct Login {
     person: usize,
+    /// By the site's own form, and not by the provider.
+    by_form: bool,
     node: usize,
     /// The login whose cookie came with the callback: it ends with the success of this one.
     replaces: Option<LoginNumber>,
@@ -43,6 +45,13 @@ struct Login {
     in_doubt: bool,
 }
 
+impl Scope {
+    /// Whether a login is among those that end, by the site's own form or by the provider.
+    fn includes(self, by_form: bool) -> bool {
+        self == Self::Everyone || !by_form
+    }
+}
+
 #[derive(Default)]
 pub struct Oracle {
     /// The login that each browser had last, until it signed out.
@@ -56,8 +65,13 @@ pub struct Oracle {
     written: HashMap<usize, i64>,
     /// No login of any person was noted later.
     latest_login: Option<i64>,
-    /// Logouts that a node knows of and could not write: node and person.
+    /// The same for what is written of all logins, or of the provider's.
+    written_of: HashMap<Scope, i64>,
+    /// Logouts that a node knows of and could not write: node and person. They name the person at the
+    /// provider, so they refuse no login by the form until they are written.
     pending: Vec<(usize, usize)>,
+    /// The same for the end of all logins.
+    pending_scopes: Vec<(usize, Scope)>,
     /// The same for the ends of single logins.
     pending_ends: Vec<(usize, LoginNumber)>,
 }
@@ -73,14 +87,18 @@ impl Oracle {
         if let Some(why) = login.ended {
             return Verdict::Refuse(why);
         }
-        if self.pending.contains(&(node, login.person)) {
+        if !login.by_form && self.pending.contains(&(node, login.person)) {
             return Verdict::Refuse("a logout of the person is pending here");
         }
         if self.pending_ends.contains(&(node, number)) {
             return Verdict::Refuse("the end of the login is pending here");
         }
+        if let Some(why) = self.pending_scope(login, Some(node)) {
+            return Verdict::Refuse(why);
+        }
         let too_far_ahead = login.latest > reading + MOST_AHEAD;
         let elsewhere = self.pending_ends.iter().any(|(_, ended)| *ended == number);
+        let elsewhere = elsewhere || self.pending_scope(login, None).is_some();
         if login.in_doubt || too_far_ahead || elsewhere || self.is_pending(login.person) {
             return Verdict::Either(login.person);
         }
@@ -115,23 +133,36 @@ impl Oracle {
         self.pending.iter().any(|(_, pending)| *pending == person)
     }
 
-    /// A browser has come back, and the clock has shown something from `earliest` to `latest`.
+    /// Whether the end of all logins that this one is among is pending, at this node or at any.
+    fn pending_scope(&self, login: &Login, node: Option<usize>) -> Option<&'static str> {
+        let mut pending = self.pending_scopes.iter();
+        let is_pending = pending.any(|(at, scope)| {
+            scope.includes(login.by_form) && node.is_none_or(|node| *at == node)
+        });
+        is_pending.then_some("the end of all logins is pending here")
+    }
+
+    /// A browser has come back or sent its form, and the clock has shown something from `earliest` to `latest`.
     pub fn login_begins(
         &mut self,
         number: LoginNumber,
-        person: usize,
+        (person, by_form): (usize, bool),
         node: usize,
         replaces: Option<LoginNumber>,
         (earliest, latest): (i64, i64),
     ) {
+        let of_all = self.written_of.iter();
+        let of_all = of_all.filter(|(scope, _)| scope.includes(by_form));
+        let written = of_all.map(|(_, at)| at).chain(self.written.get(&person));
         let login = Login {
             person,
+            by_form,
             node,
             replaces,
             earliest,
             latest,
             ended: None,
-            late: self.written.get(&person).is_some_and(|at| *at >= earliest),
+            late: written.max().is_some_and(|at| *at >= earliest),
             in_doubt: false,
         };
         self.in_flight.insert(number, login);
@@ -141,9 +172,15 @@ impl Oracle {
         let login = &self.in_flight[&number];
         if login.ended.is_some() {
             Verdict::Refuse("the person was logged out meanwhile")
-        } else if self.pending.contains(&(login.node, login.person)) {
+        } else if !login.by_form && self.pending.contains(&(login.node, login.person)) {
             Verdict::Refuse("a logout of the person is pending here")
-        } else if login.late || login.in_doubt || self.is_pending(login.person) {
+        } else if let Some(why) = self.pending_scope(login, Some(login.node)) {
+            Verdict::Refuse(why)
+        } else if login.late
+            || login.in_doubt
+            || self.is_pending(login.person)
+            || self.pending_scope(login, None).is_some()
+        {
             Verdict::Either(login.person)
         } else {
             Verdict::Accept(login.person)
@@ -205,32 +242,49 @@ impl Oracle {
         self.pending.push((node, person));
     }
 
+    pub fn end_of_all_is_pending(&mut self, node: usize, scope: Scope) {
+        self.pending_scopes.push((node, scope));
+    }
+
     /// Everything that was pending is written.
     pub fn nothing_is_pending(&mut self) {
         self.pending.clear();
+        self.pending_scopes.clear();
         for (node, number) in std::mem::take(&mut self.pending_ends) {
             self.end(number, node, "its end was written later", true);
         }
     }
 
-    /// A logout is written, by a clock that showed something from `earliest` to `latest`.
-    pub fn logout_is_written(&mut self, person: usize, (earliest, latest): (i64, i64)) {
-        for login in self.in_flight.values_mut() {
-            if login.person != person {
-                continue;
-            }
+    /// The end of all logins is written, later than every login that was noted.
+    pub fn end_of_all_is_written(&mut self, scope: Scope, (earliest, latest): (i64, i64)) {
+        let is_among = |login: &Login| scope.includes(login.by_form);
+        self.end_all(is_among, "all logins have ended since", earliest);
+        let written = self.written_of.entry(scope).or_insert(i64::MIN);
+        *written = latest.max(written.saturating_add(1));
+        if let Some(login) = self.latest_login {
+            *written = (*written).max(login + 1);
+        }
+    }
+
+    /// Ends these logins by what is written at `earliest` or later.
+    fn end_all(&mut self, is_among: impl Fn(&Login) -> bool, why: &'static str, earliest: i64) {
+        for login in self.in_flight.values_mut().filter(|login| is_among(login)) {
             // A login that is under way at a node whose clock is ahead is later by its stamp.
             if earliest > login.latest {
-                login.ended = Some("the person was logged out since");
+                login.ended = Some(why);
             } else {
                 login.in_doubt = true;
             }
         }
-        for login in self.logins.values_mut() {
-            if login.person == person {
-                login.ended = login.ended.or(Some("the person was logged out since"));
-            }
+        for login in self.logins.values_mut().filter(|login| is_among(login)) {
+            login.ended = login.ended.or(Some(why));
         }
+    }
+
+    /// A logout is written, by a clock that showed something from `earliest` to `latest`.
+    pub fn logout_is_written(&mut self, person: usize, (earliest, latest): (i64, i64)) {
+        let is_among = |login: &Login| login.person == person;
+        self.end_all(is_among, "the person was logged out since", earliest);
         let known = self.known.contains(&person);
         let written = self.written.entry(person).or_insert(i64::MIN);
         *written = latest.max(written.saturating_add(1));

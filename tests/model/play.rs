@@ -6,12 +6,13 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
-use test_support::{Answer, App as _, Hold, Jar, answer, notice_request, settle, state_in};
+use axum_clef::LogoutError;
+use test_support::{Answer, App as _, Hold, ISSUER, Jar, answer, notice_request, settle, state_in};
 use tokio::task::JoinHandle;
 
 use crate::{
     oracle::{LoginNumber, Oracle, Verdict},
-    steps::{BROWSERS, NODES, Run, Step},
+    steps::{BROWSERS, NODES, Run, Scope, Step},
     tally::Tally,
     world::{Node, Stores, World},
 };
@@ -43,6 +44,8 @@ struct Play {
     applied: HashMap<(usize, usize), u16>,
     /// Nodes and tokens whose logouts are pending.
     pending: Vec<(usize, usize)>,
+    /// Nodes where the end of all logins is pending.
+    pending_scopes: Vec<(usize, Scope)>,
     names: usize,
     /// How far the clock was moved, in seconds.
     time: i64,
@@ -101,6 +104,7 @@ pub async fn play(stores: Stores, run: &Run) -> Result<Tally, String> {
         tokens: Vec::new(),
         applied: HashMap::new(),
         pending: Vec::new(),
+        pending_scopes: Vec::new(),
         names: 0,
         time: 0,
         behind: 0,
@@ -137,6 +141,12 @@ impl Play {
                 self.begin(browser, node, person).await?;
                 self.come_back(browser, node, false).await
             }
+            Step::LogInByForm {
+                browser,
+                node,
+                person,
+                held,
+            } => self.log_in_by_form(browser, node, person, held).await,
             Step::FinishLogin { which } => self.finish_login(which).await,
             Step::Ask { browser, node } => self.ask(browser, node).await,
             Step::Work { browser, node } => self.work(browser, node).await,
@@ -161,6 +171,7 @@ impl Play {
                 None => Ok(()),
             },
             Step::FinishNotice { which } => self.finish_notice(which).await,
+            Step::EndAll { node, scope } => self.end_all(node, scope).await,
             Step::Clock { seconds } => {
                 self.advance_clock(seconds).await;
                 Ok(())
@@ -235,7 +246,7 @@ impl Play {
         }
         let latest = self.world.nodes[node].reading() - 1;
         self.oracle
-            .login_begins(id, person, node, replaces, (earliest, latest));
+            .login_begins(id, (person, false), node, replaces, (earliest, latest));
         self.logins.push(HeldLogin {
             id,
             browser,
@@ -247,6 +258,69 @@ impl Play {
             return Ok(());
         }
         self.finish_login(self.logins.len() - 1).await
+    }
+
+    async fn log_in_by_form(
+        &mut self,
+        browser: usize,
+        node: usize,
+        person: usize,
+        held: bool,
+    ) -> Outcome {
+        if !self.oracle.knows(person) {
+            return Ok(());
+        }
+        let id = self.name();
+        let name = format!("form:{id}");
+        let mut hold = self.world.holds.prepare(&name);
+        let uri = format!("/form?person={person}&hold={name}");
+        let request = self.people[browser].browser.request(Method::POST, &uri);
+        let replaces = self.oracle.login(browser);
+        let earliest = self.world.nodes[node].reading();
+        let answer = self.spawn(node, request);
+        if (&mut hold.reached).await.is_err() {
+            return Err("the login did not get as far as the password".to_owned());
+        }
+        let latest = self.world.nodes[node].reading() - 1;
+        self.oracle
+            .login_begins(id, (person, true), node, replaces, (earliest, latest));
+        self.logins.push(HeldLogin {
+            id,
+            browser,
+            node,
+            hold,
+            answer,
+        });
+        if held {
+            return Ok(());
+        }
+        self.finish_login(self.logins.len() - 1).await
+    }
+
+    async fn end_all(&mut self, node: usize, scope: Scope) -> Outcome {
+        let logouts = self.world.nodes[node].logouts.clone();
+        let earliest = self.world.nodes[node].reading();
+        let fails = self.world.logouts_fail.load(SeqCst);
+        let ended = tokio::spawn(async move {
+            match scope {
+                Scope::Everyone => logouts.log_out_everyone().await,
+                Scope::Issuer => logouts.log_out_issuer(ISSUER).await,
+            }
+        });
+        self.settle_logout(&ended, fails).await;
+        match (ended.await.unwrap(), fails) {
+            (Ok(()), false) => {
+                let latest = self.world.nodes[node].reading() - 1;
+                self.oracle.end_of_all_is_written(scope, (earliest, latest));
+                self.tally.ends_of_all += 1;
+            }
+            (Err(LogoutError::Pending), true) => {
+                self.pending_scopes.push((node, scope));
+                self.oracle.end_of_all_is_pending(node, scope);
+            }
+            (ended, _) => return Err(format!("the end of all logins is {ended:?}")),
+        }
+        self.ask_everywhere(None).await
     }
 
     async fn finish_login(&mut self, which: usize) -> Outcome {
@@ -288,7 +362,7 @@ impl Play {
     }
 
     /// Waits for an answer that may wait for a logout.
-    async fn settle_logout(&self, answer: &JoinHandle<Answer>, fails: bool) {
+    async fn settle_logout<T>(&self, answer: &JoinHandle<T>, fails: bool) {
         settle().await;
         if fails && !answer.is_finished() {
             self.world.wait(PATIENCE).await;
@@ -531,6 +605,12 @@ impl Play {
         self.oracle.nothing_is_pending();
         for (node, token) in mem::take(&mut self.pending) {
             self.logout_is_written(node, token, readings[node]);
+            self.tally.pending += 1;
+        }
+        for (node, scope) in mem::take(&mut self.pending_scopes) {
+            let latest = self.world.nodes[node].reading() - 1;
+            let written = (readings[node], latest);
+            self.oracle.end_of_all_is_written(scope, written);
             self.tally.pending += 1;
         }
         self.ask_everywhere(None).await

@@ -43,7 +43,14 @@ pub enum Step {
         node: usize,
         person: usize,
     },
-    /// The provider answers for one of the codes it was asked for.
+    /// A known person logs in by the site's own form. `held`: the password takes its time.
+    LogInByForm {
+        browser: usize,
+        node: usize,
+        person: usize,
+        held: bool,
+    },
+    /// The provider answers for one of the codes it was asked for, or a password is verified.
     FinishLogin {
         which: usize,
     },
@@ -89,6 +96,11 @@ pub enum Step {
     FinishNotice {
         which: usize,
     },
+    /// Every login of the site ends, or every one of the provider.
+    EndAll {
+        node: usize,
+        scope: Scope,
+    },
     /// Time passes; backwards, if negative.
     Clock {
         seconds: i64,
@@ -104,6 +116,14 @@ pub enum Step {
     Mend {
         node: usize,
     },
+}
+
+/// Which logins end at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    Everyone,
+    /// Those of the provider, and none by the site's own form.
+    Issuer,
 }
 
 /// Runs of any length up to the `longest`, so that they also shrink to any length.
@@ -134,6 +154,9 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (at.clone(), often_held)
             .prop_map(|((browser, node), held)| Step::ComeBack { browser, node, held }),
         8 => login.prop_map(|((browser, node), person)| Step::LogIn { browser, node, person }),
+        5 => (at.clone(), person.clone(), often_held).prop_map(
+            |((browser, node), person, held)| Step::LogInByForm { browser, node, person, held }
+        ),
         5 => which.clone().prop_map(|which| Step::FinishLogin { which }),
         8 => at.clone().prop_map(|(browser, node)| Step::Ask { browser, node }),
         6 => at.clone().prop_map(|(browser, node)| Step::Work { browser, node }),
@@ -144,7 +167,10 @@ fn step() -> impl Strategy<Value = Step> {
         3 => at.prop_map(|(browser, node)| Step::SignOut { browser, node }),
         6 => (person, node.clone(), prop::bool::weighted(0.4))
             .prop_map(|(person, node, held)| Step::Notice { person, node, held }),
-        4 => (which.clone(), node).prop_map(|(which, node)| Step::Replay { which, node }),
+        4 => (which.clone(), node.clone())
+            .prop_map(|(which, node)| Step::Replay { which, node }),
+        1 => node.clone().prop_map(|node| Step::EndAll { node, scope: Scope::Everyone }),
+        1 => node.prop_map(|node| Step::EndAll { node, scope: Scope::Issuer }),
         3 => which.prop_map(|which| Step::FinishNotice { which }),
         2 => prop_oneof![3 => 0..300_i64, 1 => 4_000..6_000_i64, 2 => -240..0_i64]
             .prop_map(|seconds| Step::Clock { seconds }),

@@ -20,6 +20,7 @@ pub struct Tally {
     pub copies_accepted: usize,
     pub replays: usize,
     pub old_answers: usize,
+    pub ends_of_all: usize,
 }
 
 impl Tally {
@@ -49,7 +50,7 @@ impl Tally {
         } += 1;
     }
 
-    fn counts(self) -> [(&'static str, usize); 14] {
+    fn counts(self) -> [(&'static str, usize); 15] {
         [
             ("steps", self.steps),
             ("requests that had to get in", self.accepted),
@@ -65,6 +66,7 @@ impl Tally {
             ("copies that had to get in", self.copies_accepted),
             ("replays", self.replays),
             ("old answers", self.old_answers),
+            ("ends of all logins", self.ends_of_all),
         ]
     }
 
@@ -92,6 +94,7 @@ impl AddAssign for Tally {
         self.copies_accepted += other.copies_accepted;
         self.replays += other.replays;
         self.old_answers += other.old_answers;
+        self.ends_of_all += other.ends_of_all;
     }
 }
 

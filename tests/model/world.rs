@@ -10,17 +10,20 @@ use std::{
 
 use axum::{
     Router,
+    extract::Query,
     http::HeaderMap,
+    response::Redirect,
     routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, IdentityStore, LoggedIn, SessionKey, Sessions, Timestamp,
+    ClefLayer, IdentityStore, LogInError, LoggedIn, Logouts, NewLogin, Profile, SessionKey,
+    Sessions, Subject, Timestamp, User as _,
     leased::Leased,
     stores::{Account, SqliteUserStore},
 };
 use tempfile::TempDir;
 use test_support::{
-    About, App, Call, Holds, Hook, HookedUsers, MINUTE, ScriptedProvider, TestClock, Wire,
+    About, App, Call, Holds, Hook, HookedUsers, ISSUER, MINUTE, ScriptedProvider, TestClock, Wire,
     World as AnySite,
     hook::{Done, Flag, StoreError, Work},
     settle,
@@ -73,12 +76,20 @@ pub struct World {
     _files: Option<TempDir>,
 }
 
+/// What the form of the site sends.
+#[derive(serde::Deserialize)]
+struct Form {
+    person: String,
+    hold: String,
+}
+
 pub struct Node {
     pub router: Router,
     /// Of the bus, where there is one.
     pub cut: Arc<AtomicBool>,
     skew: i64,
     clock: TestClock,
+    pub logouts: Logouts,
     pending: Box<dyn Fn() -> usize + Send + Sync>,
 }
 
@@ -159,6 +170,7 @@ impl World {
         users: impl IdentityStore<User = Account>,
         sessions: Sessions,
     ) {
+        let users = Arc::new(users);
         let at_provider = self.holds.clone();
         let provider = ScriptedProvider::default().with_step(move |_, secret| {
             let holds = at_provider.clone();
@@ -167,7 +179,7 @@ impl World {
                 Ok(())
             }
         });
-        let layer = ClefLayer::builder(AnySite::SITE, users, sessions)
+        let layer = ClefLayer::builder(AnySite::SITE, Arc::clone(&users), sessions)
             .provider(provider)
             .build()
             .unwrap();
@@ -178,7 +190,15 @@ impl World {
             holds.pass(hold, who.clone()).await;
             who
         };
+        let holds = self.holds.clone();
+        let form = |login: NewLogin, Query(form): Query<Form>| async move {
+            holds.pass(&form.hold, String::new()).await;
+            let profile = Profile::new(Subject::new(ISSUER, form.person));
+            let user = users.find_or_create(&profile).await?.unwrap();
+            login.begin(&user.id()).await as Result<Redirect, LogInError>
+        };
         let router = Router::new()
+            .route("/form", post(form))
             .route(
                 "/account",
                 get(|LoggedIn(user): LoggedIn<Account>| async move { id(&user) }),
@@ -191,6 +211,7 @@ impl World {
             cut,
             skew: skew * MINUTE,
             clock: self.clock.clone(),
+            logouts: layer.logouts(),
             pending: Box::new(move || layer.pending_logouts()),
         });
     }

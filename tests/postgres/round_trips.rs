@@ -45,7 +45,7 @@ async fn each_call_is_one_statement() {
     ] {
         let check = store.check_login(login).await.unwrap().unwrap();
         assert_eq!(check.revoked, login.id.is_some());
-        assert_eq!(check.provider_revoked_at.is_some(), login.id.is_some());
+        assert_eq!(check.revoked_at.is_some(), login.id.is_some());
         assert_eq!(statements(), 1, "check_login");
     }
 }

@@ -81,7 +81,7 @@ async fn a_subject_that_cannot_be_kept_is_no_user_and_a_key_is_kept_all_the_same
             assert_eq!(revoked_at.is_some(), index <= revoked, "{index}");
             let login = LoginReference::new(&id).with_provider_key(key.provider_key());
             let check = store.check_login(login).await.unwrap().unwrap();
-            assert_eq!(check.provider_revoked_at, revoked_at);
+            assert_eq!(check.revoked_at, revoked_at);
         }
     }
 }
@@ -157,7 +157,7 @@ async fn check_login(
         let after = store.now().await.unwrap();
         assert_eq!(check.user, user);
         assert_eq!(check.revoked, revoked);
-        assert_eq!(check.provider_revoked_at, revoked_at);
+        assert_eq!(check.revoked_at, revoked_at);
         assert!(before < check.now && check.now < after);
     }
 }

@@ -209,6 +209,8 @@ async fn providers(said: &Said) {
         said.by(&LoginReference::new("1").with_provider_key(Some(key)));
     }
     said.by(&LogoutKey::Subject(person));
+    said.by(&RevocationKey::Issuer(session.issuer().to_owned()));
+    said.by(&RevocationKey::Everyone);
     let profile = Profile::new(Subject::new("https://clef.example.com", EMAIL));
     let scope = LogoutScope::session(session.clone(), Some(profile.subject.clone()));
     said.by(&scope);

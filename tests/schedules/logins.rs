@@ -23,6 +23,9 @@ fn a_logout_in_the_middle_of_a_login() {
         (false, "alex:home", "alex:home"),
         // It may be of that session.
         (false, "alex", "alex:home"),
+        (false, "alex", "everyone"),
+        (true, "alex:home", "everyone"),
+        (false, "alex", "issuer"),
     ] {
         let case = format!("first ever: {first_ever}, {code}, {token}");
         let prepare = async |scene: &mut Scene| {

@@ -11,22 +11,29 @@ use crate::{
 
 #[test]
 fn a_logout_while_a_request_renews_its_login() {
-    let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
-        vec![scene.work(), scene.notice("alex")]
-    };
-    explore(Kind::STORED, 21, prepare, async |scene| {
-        assert_eq!(scene.statuses(), [200]);
-        assert!(!scene.serves(&scene.browser).await);
-    });
+    for (token, at_least) in [("alex", 21), ("everyone", 6)] {
+        let prepare = async |scene: &mut Scene| {
+            scene.log_in("alex").await;
+            vec![scene.work(), scene.notice(token)]
+        };
+        explore(Kind::STORED, at_least, prepare, async |scene| {
+            assert_eq!(scene.statuses(), [200]);
+            assert!(!scene.serves(&scene.browser).await);
+        });
+    }
 }
 
 #[test]
 fn a_logout_while_others_ask() {
-    for (person, others, at_least) in [("alex", 2, 101), ("alex:home", 1, 11)] {
+    for (person, token, others, at_least) in [
+        ("alex", "alex", 2, 101),
+        ("alex:home", "alex:home", 1, 11),
+        ("alex", "everyone", 2, 31),
+        ("alex:home", "issuer", 1, 6),
+    ] {
         let prepare = async |scene: &mut Scene| {
             scene.log_in(person).await;
-            let mut actors = vec![scene.notice(person)];
+            let mut actors = vec![scene.notice(token)];
             actors.extend((0..others).map(|_| scene.ask(&scene.browser)));
             actors
         };
@@ -38,16 +45,18 @@ fn a_logout_while_others_ask() {
 
 #[test]
 fn a_logout_that_the_store_does_not_take_at_first() {
-    let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
-        scene.failures.store(2, SeqCst);
-        vec![scene.notice("alex"), scene.ask(&scene.browser)]
-    };
-    explore(Kind::STORED, 6, prepare, async |scene| {
-        assert_eq!(scene.statuses(), [200]);
-        assert!(!scene.serves(&scene.browser).await);
-        scene.assert_new_login_works("alex").await;
-    });
+    for (token, at_least) in [("alex", 6), ("everyone", 3), ("issuer", 3)] {
+        let prepare = async |scene: &mut Scene| {
+            scene.log_in("alex").await;
+            scene.failures.store(2, SeqCst);
+            vec![scene.notice(token), scene.ask(&scene.browser)]
+        };
+        explore(Kind::STORED, at_least, prepare, async |scene| {
+            assert_eq!(scene.statuses(), [200], "{token}");
+            assert!(!scene.serves(&scene.browser).await, "{token}");
+            scene.assert_new_login_works("alex").await;
+        });
+    }
 }
 
 #[test]

@@ -9,12 +9,13 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, LoggedIn, LogoutSignal, RevocationKey, SessionKey, Sessions, stores::Account,
+    ClefLayer, LoggedIn, LogoutSignal, Logouts, RevocationKey, SessionKey, Sessions,
+    stores::Account,
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use test_support::{
-    About, App, Asked, Call, Hook, HookedSessions, HookedUsers, Jar, MINUTE, ScriptedProvider,
-    TestClock, World,
+    About, App, Asked, Call, Hook, HookedSessions, HookedUsers, ISSUER, Jar, MINUTE,
+    ScriptedProvider, TestClock, World,
     hook::{Count, Done, StoreError, Work},
     notice,
 };
@@ -48,6 +49,7 @@ pub struct Scene {
     /// How many logouts fail before one is written.
     pub failures: Count,
     router: Router,
+    application: Logouts,
     /// Of the requests of `/listen`.
     pub listeners: Arc<Mutex<Vec<LogoutSignal>>>,
     clock: TestClock,
@@ -80,6 +82,7 @@ impl Scene {
         };
         let layer = ClefLayer::builder(World::SITE, users, sessions);
         let layer = layer.provider(provider(&gates)).build().unwrap();
+        let application = layer.logouts();
         let (slow, late) = (gates.clone(), gates.clone());
         let listeners = Arc::<Mutex<Vec<LogoutSignal>>>::default();
         let listening = Arc::clone(&listeners);
@@ -107,6 +110,7 @@ impl Scene {
             logouts: gated.logouts,
             failures: gated.failures,
             router,
+            application,
             listeners,
             clock,
             browser: Browser::default(),
@@ -133,8 +137,17 @@ impl Scene {
     }
 
     /// Sends a logout notice: `alex` for the person, `alex:home` for one session, and anything
-    /// after a `!`.
+    /// after a `!`. `everyone` and `issuer` end all logins, by a handler of the application.
     pub async fn send_notice(&self, token: &str) -> u16 {
+        let ended = match token {
+            "everyone" => self.application.log_out_everyone().await,
+            "issuer" => self.application.log_out_issuer(ISSUER).await,
+            _ => return self.send_token(token).await,
+        };
+        ended.map_or(503, |()| 200)
+    }
+
+    async fn send_token(&self, token: &str) -> u16 {
         let (token, id) = token.split_once('!').unwrap_or((token, ""));
         let token = match token.split_once(':') {
             Some((person, session)) => format!("session:{session}:of:{person}:{id}"),

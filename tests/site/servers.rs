@@ -6,7 +6,11 @@
 
 use std::{env, sync::Arc, time::Duration};
 
-use axum_clef::{ClefLayer, stores::PostgresUserStore};
+use axum_clef::{
+    ClefLayer, Sessions,
+    leased::{Leased, PostgresLogoutBus},
+    stores::PostgresUserStore,
+};
 use tokio::net::TcpListener;
 use tower_sessions_redis_store::{
     RedisStore,
@@ -16,6 +20,7 @@ use tower_sessions_redis_store::{
 use test_support::Database;
 
 use crate::{
+    everybody::{self, Site},
     revoked,
     support::{Browser, Node, TestSessions, World},
 };
@@ -116,4 +121,29 @@ async fn a_server_that_is_not_there_is_503_and_the_login_is_left_alone() {
     assert_eq!(browser.status(&there, "/account").await, 503);
     assert_eq!(there.notice("token:12345").await, 503);
     assert!(browser.is_in(&here).await);
+}
+
+/// One node that reads the users anew each time, and two that keep them for a lease.
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL and Redis at REDIS_URL; .ci/run runs it"]
+async fn every_login_ends_at_nodes_with_and_without_a_lease() {
+    for kind in 0..2 {
+        let (world, database) = (World::new(), Database::create().await);
+        let stored = RedisStore::new(redis().await);
+        let sessions = match kind {
+            0 => Sessions::from(stored),
+            _ => world.sealed(),
+        };
+        let leased = async || {
+            let users = database.open().await;
+            let bus = PostgresLogoutBus::new(users.pool().clone());
+            Leased::new(users, Duration::from_secs(1)).bus(bus)
+        };
+        let nodes = [
+            Site::new(&world, database.open().await, sessions.clone()),
+            Site::new(&world, leased().await, sessions.clone()),
+            Site::new(&world, leased().await, sessions.clone()),
+        ];
+        everybody::every_login_ends_on_every_node(&world, &nodes).await;
+    }
 }

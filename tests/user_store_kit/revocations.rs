@@ -45,6 +45,10 @@ impl Members {
             RevocationKey::UnknownSubject(_) => {
                 RevocationKey::UnknownSubject(Subject::new(issuer, id))
             }
+            RevocationKey::Issuer(_) if self.fault == Fault::TakesAnIssuerForEveryone => {
+                RevocationKey::Everyone
+            }
+            RevocationKey::Issuer(_) | RevocationKey::Everyone => key.clone(),
             _ => RevocationKey::Session(ProviderSession::new(issuer, id)),
         }
     }
@@ -98,7 +102,11 @@ impl Members {
         if !self.revokes() {
             return Err("this store keeps no revocations".into());
         }
-        if self.is(Fault::RefusesTheEmptyKey) && keys.iter().any(|key| key.id().is_empty()) {
+        let is_empty = |key: &RevocationKey| {
+            !matches!(key, RevocationKey::Issuer(_) | RevocationKey::Everyone)
+                && key.id().is_empty()
+        };
+        if self.is(Fault::RefusesTheEmptyKey) && keys.iter().any(is_empty) {
             return Err("a key has an id".into());
         }
         let distinct: HashSet<_> = keys.iter().collect();
@@ -198,19 +206,28 @@ impl Members {
         };
         let login_key = login.id.map(RevocationKey::Login);
         let mut revoked = login_key.is_some_and(|key| self.stamp_of(&key).is_some());
-        let provider_key = login.provider_key.map(RevocationKey::from);
-        let mut provider_revoked_at = provider_key.and_then(|key| self.stamp_of(&key));
+        let hides = |key: &RevocationKey| match self.fault {
+            Fault::CheckHidesProviderKey => key.provider_key().is_some(),
+            Fault::CheckHidesIssuer => matches!(key, RevocationKey::Issuer(_)),
+            Fault::CheckHidesEveryone => *key == RevocationKey::Everyone,
+            _ => false,
+        };
+        let keys = login.revocation_keys().filter(|key| !hides(key));
+        let stamps: Vec<_> = keys.filter_map(|key| self.stamp_of(&key)).collect();
+        let revoked_at = match self.fault {
+            Fault::CheckTakesTheEarliestStamp => stamps.into_iter().min(),
+            _ => stamps.into_iter().max(),
+        };
         let mut now = self.time();
         match self.fault {
             Fault::CheckHidesLogOut => member.logged_out_at = None,
             Fault::CheckHidesRevokedLogin => revoked = false,
-            Fault::CheckHidesProviderKey => provider_revoked_at = None,
             Fault::CheckHasAnotherClock => {
                 now = Timestamp::from_micros(now.as_micros() - 1_000_000);
             }
             _ => {}
         }
         let check = LoginCheck::new(member, now).with_revoked(revoked);
-        Ok(Some(check.with_provider_revoked_at(provider_revoked_at)))
+        Ok(Some(check.with_revoked_at(revoked_at)))
     }
 }

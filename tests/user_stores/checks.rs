@@ -41,7 +41,8 @@ macro_rules! all_checks {
             a_clock_that_steps_back_lets_no_login_outlive_a_logout
             a_revocation_is_now_or_later_and_never_earlier
             a_revocation_is_later_than_every_login
-            a_login_is_checked_by_its_id_and_its_provider_key
+            a_login_is_checked_by_its_id_and_every_key_it_falls_under
+            the_end_of_every_login_is_kept_for_good
             a_revocation_is_kept_until_its_time_and_then_removed
             the_time_that_a_revocation_is_kept_only_rises
         }
@@ -236,12 +237,12 @@ pub async fn a_revocation_is_later_than_every_login(store: &Ready) {
     }
 }
 
-pub async fn a_login_is_checked_by_its_id_and_its_provider_key(store: &Ready) {
+pub async fn a_login_is_checked_by_its_id_and_every_key_it_falls_under(store: &Ready) {
     let id = store.log_in("12345").await;
     let login = LoginReference::new(&id);
     let check = async |login| {
         let check = store.users.check_login(login).await.unwrap().unwrap();
-        let revoked_at = check.provider_revoked_at.map(Timestamp::as_micros);
+        let revoked_at = check.revoked_at.map(Timestamp::as_micros);
         (check.revoked, revoked_at)
     };
     let (session, alex) = (session("abc"), RevocationKey::Subject(subject("12345")));
@@ -262,6 +263,49 @@ pub async fn a_login_is_checked_by_its_id_and_its_provider_key(store: &Ready) {
     store.revoke(&[key], 1_000).await;
     assert_eq!(check(login.with_id(login_id())).await, (true, None));
     assert_eq!(check(login).await, (false, None));
+
+    let of = |issuer| login.with_issuer(Some(issuer));
+    let at_provider = of("https://clef.test").with_provider_key(session.provider_key());
+    store.set_clock(9).await;
+    let issuer = RevocationKey::Issuer("https://clef.test".to_owned());
+    store.revoke(&[issuer], i64::MAX).await;
+    assert_eq!(check(at_provider).await, (false, Some(9)));
+    assert_eq!(check(of("https://clef.test")).await, (false, Some(9)));
+    assert_eq!(check(of("https://clef.test/")).await, (false, None));
+    assert_eq!(check(of("")).await, (false, None));
+    assert_eq!(check(login).await, (false, None));
+    store.set_clock(8).await;
+    store.revoke(&[RevocationKey::Everyone], i64::MAX).await;
+    assert_eq!(check(login).await, (false, Some(8)));
+    assert_eq!(check(of("https://clef.test")).await, (false, Some(9)));
+    // The latest of all counts.
+    store.set_clock(12).await;
+    store.revoke(std::slice::from_ref(&session), 1_000).await;
+    assert_eq!(check(at_provider).await, (false, Some(12)));
+    store.revoke(&[RevocationKey::Everyone], i64::MAX).await;
+    assert_eq!(check(login).await, (false, Some(12)));
+}
+
+/// Later than every login that is noted, by a clock that has stepped back too.
+pub async fn the_end_of_every_login_is_kept_for_good(store: &Ready) {
+    let keys = [
+        RevocationKey::Issuer("https://clef.test".to_owned()),
+        RevocationKey::Everyone,
+    ];
+    store.set_clock(50).await;
+    store.log_in("12345").await;
+    store.set_clock(20).await;
+    store.revoke(&keys, i64::MAX).await;
+    for key in &keys {
+        assert_eq!(store.revoked_at(key).await, Some(51), "{key:?}");
+    }
+    store.set_clock(100 * 365 * DAY).await;
+    for _ in 0..store.sweep {
+        store.revoke(&[session("another")], 100 * 366 * DAY).await;
+    }
+    for key in &keys {
+        assert_eq!(store.revoked_at(key).await, Some(51), "{key:?}");
+    }
 }
 
 pub async fn a_revocation_is_kept_until_its_time_and_then_removed(store: &Ready) {

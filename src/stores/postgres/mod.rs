@@ -2,7 +2,7 @@
 
 mod statements;
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -208,12 +208,14 @@ impl UserStore for PostgresUserStore {
     ) -> Result<Option<LoginCheck<Account>>, BoxError> {
         let key = login.provider_key.map(RevocationKey::from);
         let key = key.as_ref().map(key_columns);
+        let issuer = login.issuer.map(storable_id);
         let row = sqlx::query(statements::CHECK_LOGIN)
             .bind(read_id(login.user_id))
             .bind(login.id.map(|id| id.to_string()))
             .bind(key.as_ref().map(|(kind, ..)| kind))
             .bind(key.as_ref().map(|(_, issuer, _)| issuer))
             .bind(key.as_ref().map(|(.., id)| id))
+            .bind(issuer)
             .fetch_optional(&self.pool)
             .await?;
         let Some(row) = row else {
@@ -222,7 +224,7 @@ impl UserStore for PostgresUserStore {
         let now = Timestamp::from_micros(row.try_get("now")?);
         let check = LoginCheck::new(read_account(&row)?, now)
             .with_revoked(row.try_get("revoked")?)
-            .with_provider_revoked_at(read_timestamp(&row, "provider_revoked_at")?);
+            .with_revoked_at(read_timestamp(&row, "revoked_at")?);
         Ok(Some(check))
     }
 
@@ -319,22 +321,22 @@ impl IdentityStore for PostgresUserStore {
 }
 
 /// The columns of a key in `clef_revocations` and `clef_sessions`: kind, issuer and id.
-///
-/// An id that PostgreSQL cannot store is replaced by its digest, so that its logout does not fail
-/// forever.
 fn key_columns(key: &RevocationKey) -> (&'static str, String, String) {
-    let storable = |id: String| match can_store_id(&id) {
-        true => id,
-        false => {
-            let digest = Sha256::digest(id.as_bytes());
-            format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest))
-        }
-    };
     (
         key.kind(),
-        storable(key.issuer().to_owned()),
-        storable(key.id()),
+        storable_id(key.issuer()).into_owned(),
+        storable_id(&key.id()).into_owned(),
     )
+}
+
+/// An id that PostgreSQL cannot store is replaced by its digest, so that its logout does not fail
+/// forever.
+fn storable_id(id: &str) -> Cow<'_, str> {
+    if can_store_id(id) {
+        return id.into();
+    }
+    let digest = Sha256::digest(id.as_bytes());
+    format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest)).into()
 }
 
 async fn test_connection(options: &PgConnectOptions) -> Result<(), sqlx::Error> {

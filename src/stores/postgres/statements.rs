@@ -35,15 +35,19 @@ pub(super) const LOG_IN: &str = concat!(
     columns!()
 );
 
-/// The user, both kinds of revocation and the clock.
+/// The user, every kind of revocation and the clock. Each revocation is one look-up in the primary key.
 pub(super) const CHECK_LOGIN: &str = concat!(
     "select ",
     columns!(),
     ", exists (
         select from clef_revocations where kind = 'login' and issuer = '' and id = $2
-     ) as revoked, (
+     ) as revoked, greatest((
         select revoked_at from clef_revocations where kind = $3 and issuer = $4 and id = $5
-     ) as provider_revoked_at, clef_now() as now
+     ), (
+        select revoked_at from clef_revocations where kind = 'issuer' and issuer = $6 and id = ''
+     ), (
+        select revoked_at from clef_revocations where kind = 'everyone' and issuer = '' and id = ''
+     )) as revoked_at, clef_now() as now
      from clef_users where id = $1"
 );
 
