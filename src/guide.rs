@@ -3,6 +3,7 @@
 //! 1. [Getting started](getting_started): wrap a router; the features
 //! 1. [Guards](guards): extractors, and what unauthenticated users receive
 //! 1. [Permissions](permissions): what not every user may do
+//! 1. [Recent logins](recent_logins): asking for the credentials again
 //! 1. [Routes](routes): the paths of login and logout
 //! 1. [Your own users](user_store): a user store over a table that exists already
 //! 1. [The contract of a user store](user_store_contract): its test and its optional methods
@@ -41,6 +42,7 @@ macro_rules! chapters {
             #[doc = "[oidc]: crate::guide::oidc"]
             #[doc = "[oidc#register-the-site]: crate::guide::oidc#register-the-site"]
             #[doc = "[oidc#signing-out]: crate::guide::oidc#signing-out"]
+            #[doc = "[oidc#several-providers]: crate::guide::oidc#several-providers"]
             #[doc = "[oidc#which-logins-end]: crate::guide::oidc#which-logins-end"]
             #[doc = "[oidc_providers]: crate::guide::oidc_providers"]
             #[doc = "[open_connections]: crate::guide::open_connections"]
@@ -50,6 +52,7 @@ macro_rules! chapters {
             #[doc = "[passkeys_and_links]: crate::guide::passkeys_and_links"]
             #[doc = "[permissions]: crate::guide::permissions"]
             #[doc = "[promise#limits]: crate::guide::promise#limits"]
+            #[doc = "[recent_logins]: crate::guide::recent_logins"]
             #[doc = "[routes]: crate::guide::routes"]
             #[doc = "[sealed_cookies]: crate::guide::sealed_cookies"]
             #[doc = "[sealed_cookies#keys]: crate::guide::sealed_cookies#keys"]
@@ -73,6 +76,7 @@ chapters! {
     getting_started
     guards
     permissions
+    recent_logins
     routes
     user_store
     user_store_contract

@@ -10,6 +10,7 @@
 //!   [`SameOrigin`] refuses forms of other sites. `LogoutSignal` (feature `live`) ends with the
 //!   login, for what stays open.
 //! - [`Permitted`] guards what not every user may do, by a [`Permission`] of the application's own.
+//! - [`RecentLogin`] asks for credentials that were proven a moment ago, for what is dangerous.
 //! - [`NewLogin`] logs a user in from a handler, for forms of the application's own, with or without
 //!   a provider. [`SuspendedLogin`] is a login over several requests.
 //! - [`UserStore`] is what an application implements for its users, and [`IdentityStore`] for users
@@ -132,8 +133,8 @@ pub use self::{
     auth::{LoggedInRejection, LogoutError, RejectionKind},
     extract::{
         AllOf, AnyOf, LogInError, LogInErrorKind, LoggedIn, Logouts, NewLogin, Permission,
-        Permitted, SameOrigin, SameOriginRejection, SignOut, SignOutError, SuspendedLogin,
-        UserPermission,
+        Permitted, RecentLogin, SameOrigin, SameOriginRejection, SignOut, SignOutError,
+        SuspendedLogin, UserPermission,
     },
     identity::{
         LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, RevocationKey,

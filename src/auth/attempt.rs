@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
+use super::Reauthentication;
 use crate::{
     Timestamp,
     provider::{LoginSecret, OneTimeState},
@@ -18,6 +19,7 @@ const HANDLE: usize = 8;
 pub(super) struct Attempt {
     pub(super) stage: Stage,
     pub(super) begun_at: Timestamp,
+    pub(super) reauthentication: Option<Reauthentication>,
     pub(super) next: ReturnPath,
 }
 
@@ -44,11 +46,21 @@ pub(super) fn state_of(
     secret: &LoginSecret,
     callback: &Url,
     begun_at: Timestamp,
+    reauthentication: Option<&Reauthentication>,
     next: &ReturnPath,
 ) -> OneTimeState {
-    let begun_at = begun_at.as_micros();
+    let begun_at = beginning(begun_at, reauthentication);
     let purpose = format!("state for {callback} {begun_at} {}", next.as_str());
     OneTimeState::new(handle_of(secret) + secret.derive(&purpose).as_str())
+}
+
+/// When it began, and what it has to prove.
+fn beginning(begun_at: Timestamp, reauthentication: Option<&Reauthentication>) -> String {
+    let begun_at = begun_at.as_micros();
+    match reauthentication {
+        Some(reauthentication) => format!("{begun_at}:{}", reauthentication.to_text()),
+        None => begun_at.to_string(),
+    }
 }
 
 /// What the state begins with, at every callback.
@@ -96,7 +108,8 @@ impl Attempt {
             }
         };
         let bytes = URL_SAFE_NO_PAD.encode(bytes);
-        let (begun_at, next) = (self.begun_at.as_micros(), self.next.as_str());
+        let begun_at = beginning(self.begun_at, self.reauthentication.as_ref());
+        let next = self.next.as_str();
         format!("{stage}.{bytes}.{begun_at}.{next}")
     }
 
@@ -117,9 +130,15 @@ impl Attempt {
                 },
             },
         };
+        let beginning = parts.next()?;
+        let (begun_at, reauthentication) = match beginning.split_once(':') {
+            Some((begun_at, rest)) => (begun_at, Some(Reauthentication::parse(rest)?)),
+            None => (beginning, None),
+        };
         Some(Self {
             stage,
-            begun_at: Timestamp::from_micros(parts.next()?.parse().ok()?),
+            begun_at: Timestamp::from_micros(begun_at.parse().ok()?),
+            reauthentication,
             next: ReturnPath::parse(site, parts.next()?)?,
         })
     }

@@ -11,7 +11,10 @@ use rand::{Rng as _, RngExt as _};
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
-use super::attempt::{Attempt, Stage, digest_of, state_of};
+use super::{
+    Reauthentication,
+    attempt::{Attempt, Stage, digest_of, state_of},
+};
 use crate::{
     Timestamp,
     cookies::Cookies,
@@ -48,6 +51,8 @@ pub(crate) struct BegunAttempt {
 pub(crate) struct ReturnedAttempt {
     pub(crate) stage: ReturnedStage,
     begun_at: Timestamp,
+    /// What the login has to prove, if it is not any login.
+    pub(crate) reauthentication: Option<Reauthentication>,
     /// Where it leads.
     pub(crate) next: ReturnPath,
     cookie: String,
@@ -74,19 +79,31 @@ impl Attempts {
 
     /// Begins a login that comes back to `callback` and then leads to `next`. It counts once the
     /// browser [keeps](Self::keep) it.
-    pub(crate) fn begin(&self, callback: &Url, next: &ReturnPath) -> BegunAttempt {
+    pub(crate) fn begin(
+        &self,
+        callback: &Url,
+        reauthentication: Option<Reauthentication>,
+        next: &ReturnPath,
+    ) -> BegunAttempt {
         let mut bytes = [0; 32];
         rand::rng().fill_bytes(&mut bytes);
         let secret = LoginSecret::from_bytes(bytes);
         let (begun_at, next) = ((self.clock)(), next.clone());
         BegunAttempt {
-            state: state_of(&secret, callback, begun_at, &next),
+            state: state_of(
+                &secret,
+                callback,
+                begun_at,
+                reauthentication.as_ref(),
+                &next,
+            ),
             attempt: Attempt {
                 stage: Stage::Open {
                     secret: secret.clone(),
                     by_person: true,
                 },
                 begun_at,
+                reauthentication,
                 next,
             },
             secret,
@@ -147,6 +164,7 @@ impl Attempts {
         let Attempt {
             stage,
             begun_at,
+            reauthentication,
             next,
         } = attempt;
         let is_good = self.is_good_at(begun_at, (self.clock)());
@@ -157,7 +175,13 @@ impl Attempts {
                 return None;
             }
             Stage::Open { secret, .. } => {
-                let own = state_of(&secret, callback, begun_at, &next);
+                let own = state_of(
+                    &secret,
+                    callback,
+                    begun_at,
+                    reauthentication.as_ref(),
+                    &next,
+                );
                 let matches: bool = own
                     .expose()
                     .as_bytes()
@@ -176,6 +200,7 @@ impl Attempts {
         Some(ReturnedAttempt {
             stage,
             begun_at,
+            reauthentication,
             next,
             cookie,
         })
@@ -196,6 +221,7 @@ impl Attempts {
                 logged_in_at,
             },
             begun_at: returned.begun_at,
+            reauthentication: returned.reauthentication.clone(),
             next: returned.next.clone(),
         };
         match self.write(&returned.cookie, &used) {

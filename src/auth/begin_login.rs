@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::AuthState;
+use super::{AuthState, Reauthentication};
 use crate::{
     BoxError, Login, LoginId, LoginReference, ProviderKey, ProviderSession, RevocationKey, Subject,
     Timestamp,
@@ -22,8 +22,10 @@ pub(crate) struct VerifiedLogin<'a> {
     pub(crate) user_id: &'a str,
     /// Read before the credentials were checked: a logout that came since ends this login.
     pub(crate) logged_in_at: Timestamp,
-    /// When the provider says that the credentials were proven. Defaults to the stamp.
+    /// When the credentials were proven, at the latest at the stamp; `None` if that is unknown.
     pub(crate) authenticated_at: Option<Timestamp>,
+    /// What the login has to prove, if it is not any login.
+    pub(crate) reauthentication: Option<&'a Reauthentication>,
     /// How long the login lasts at the most, within the limit of the layer.
     pub(crate) lifetime: Option<Duration>,
     /// Whether the cookie outlives the browser's session.
@@ -58,6 +60,10 @@ pub(crate) enum LoginError {
     TurnedAway,
     #[error("the user was logged out while the login was under way")]
     LoggedOutMeanwhile,
+    #[error("another user than the one who was logged in has proven their credentials")]
+    OtherUser,
+    #[error("the credentials were not proven again")]
+    NotReauthenticated,
     #[error("the login cannot be kept")]
     TooLarge(#[source] BoxError),
 }
@@ -88,8 +94,17 @@ impl AuthState {
         let VerifiedLogin {
             user_id,
             logged_in_at,
+            authenticated_at,
             ..
         } = *verified;
+        if let Some(expected) = verified.reauthentication {
+            if !expected.is_for(user_id) {
+                return Err(LoginError::OtherUser);
+            }
+            if !expected.max_age.allows(authenticated_at, logged_in_at) {
+                return Err(LoginError::NotReauthenticated);
+            }
+        }
         let user = within(STORE_LIMIT, self.users.log_in(user_id));
         let user = user.await.map_err(LoginError::Store)?;
         user.ok_or(LoginError::TurnedAway)?;
@@ -123,10 +138,7 @@ impl AuthState {
             id: verified.id,
             user_id,
             logged_in_at,
-            // No later than the stamp: the clock of a provider may be ahead.
-            authenticated_at: verified
-                .authenticated_at
-                .map_or(logged_in_at, |at| at.min(logged_in_at)),
+            authenticated_at,
             ends_at: self
                 .longest_login(verified)
                 .map(|longest| logged_in_at.after(longest)),

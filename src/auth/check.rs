@@ -23,6 +23,8 @@ pub(crate) struct Authenticated {
         expect(dead_code, reason = "only open pages read it")
     )]
     pub(crate) time_left: Duration,
+    /// The clock of the user store at the check.
+    pub(crate) checked_at: Timestamp,
     /// The renewal of a sealed login, for the answer.
     pub(super) renewal: Option<Cookie<'static>>,
 }
@@ -72,6 +74,7 @@ impl AuthState {
             login: valid.login,
             user: valid.user,
             time_left: valid.left.map_or(idle, |left| left.min(idle)),
+            checked_at: valid.now,
             renewal,
         }))
     }

@@ -8,6 +8,8 @@ mod hooks;
 mod listeners;
 mod log_out;
 mod navigation;
+mod problem;
+mod reauthentication;
 mod rejected_request;
 mod rejection;
 mod request;
@@ -22,8 +24,10 @@ pub(crate) use self::{
     hooks::{Hook, Hooks},
     listeners::Listeners,
     navigation::{is_by_person, is_scripted, is_speculative, navigates},
+    problem::problem,
+    reauthentication::{MAX_AGE, MaxAge, Reauthentication, login_url},
     rejected_request::referring_page,
-    rejection::{CheckError, RenderRejection, Unanswered, problem},
+    rejection::{CheckError, RenderRejection, Unanswered},
     request::{RequestAuth, asked_for},
     sign_out::EndLoginError,
     state::{AuthState, MountedProvider},

@@ -3,21 +3,48 @@
 use http::{Method, header, request::Parts};
 
 use super::{
-    CheckError, LoggedInRejection, RejectionKind, RenderRejection, RequestAuth, Unanswered,
+    CheckError, LoggedInRejection, MaxAge, RejectionKind, RenderRejection, RequestAuth, Unanswered,
     asked_for, navigation::navigates, rejection::Audience,
 };
-use crate::{BoxError, site::ReturnPath};
+use crate::{BoxError, sessions::LoginRecord, site::ReturnPath};
 
 impl LoggedInRejection {
     pub(crate) fn unauthenticated(parts: &Parts) -> Self {
+        let login_path =
+            RequestAuth::of(parts).map(|auth| auth.state().login_for(way_back(parts).as_deref()));
+        Self::to_log_in(RejectionKind::Unauthenticated, login_path, None, parts)
+    }
+
+    /// The user is logged in by a login whose credentials were proven too long ago.
+    pub(crate) fn reauthentication_required(
+        record: &LoginRecord<'_>,
+        max_age: MaxAge,
+        parts: &Parts,
+    ) -> Self {
+        let login_path = RequestAuth::of(parts).map(|auth| {
+            let next = way_back(parts);
+            auth.state()
+                .reauthentication_for(record, max_age, next.as_deref())
+        });
+        let kind = RejectionKind::ReauthenticationRequired;
+        Self::to_log_in(kind, login_path, Some(max_age), parts)
+    }
+
+    fn to_log_in(
+        kind: RejectionKind,
+        login_path: Option<String>,
+        max_age: Option<MaxAge>,
+        parts: &Parts,
+    ) -> Self {
         if is_outside(parts) {
             let why = "the request is outside of the site's base path";
             return Self::of(CheckError::mistake(RejectionKind::OutsideSite, why), parts);
         }
         Self {
-            kind: RejectionKind::Unauthenticated,
+            kind,
             source: None,
-            login_path: login_path(parts),
+            login_path,
+            max_age,
             audience: Audience::of(parts),
             render: render(parts),
         }
@@ -29,6 +56,7 @@ impl LoggedInRejection {
             kind: RejectionKind::Forbidden,
             source: None,
             login_path: None,
+            max_age: None,
             audience: Audience::of(parts),
             render: render(parts),
         }
@@ -48,6 +76,7 @@ impl LoggedInRejection {
             kind: error.kind,
             source: Some(error.source),
             login_path: None,
+            max_age: None,
             audience: Audience::of(parts),
             render: render(parts),
         }
@@ -72,18 +101,16 @@ fn asks(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 
-/// Where to log in, with the way back to the page that was asked for. There is no way back to what a
-/// script asked for, nor into the middle of a form that was sent: those lead back to their page.
-fn login_path(parts: &Parts) -> Option<String> {
-    let state = RequestAuth::of(parts)?.state();
-    let page = match Audience::of(parts) {
-        Audience::Reader => Some(state.site.arrived(asked_for(parts))),
+/// Where a login leads back to: the page that was asked for. There is no way back to what a script
+/// asked for, nor into the middle of a form that was sent: those lead back to their page.
+fn way_back(parts: &Parts) -> Option<String> {
+    match Audience::of(parts) {
+        Audience::Reader => {
+            let state = RequestAuth::of(parts)?.state();
+            Some(state.site.arrived(asked_for(parts)))
+        }
         Audience::Sender | Audience::Script => referring_page(parts),
-    };
-    Some(match page {
-        Some(page) => state.login_for(&page),
-        None => state.login_path.clone(),
-    })
+    }
 }
 
 /// The page of this site that the request came from, if a login can lead back to it.

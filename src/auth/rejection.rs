@@ -6,14 +6,14 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use maud::html;
-use serde_json::json;
 
+use super::{
+    MaxAge,
+    problem::{challenge, problem, recent_login_problem},
+};
 use crate::{
     BoxError,
     log_limit::LogLimit,
@@ -31,6 +31,7 @@ use crate::{
 /// | `Unauthenticated`, a person who opens a page | 303 to the login, and back here after it |
 /// | `Unauthenticated`, a person who sends a form | 401, a page that leads to the login |
 /// | `Unauthenticated`, a script | 401, with the address of the login |
+/// | `ReauthenticationRequired` | as `Unauthenticated`; the login asks the user for their credentials again |
 /// | `Forbidden` | 403: a page, or a problem for a script; never a redirect |
 /// | `StoreUnavailable` | 503 with `Retry-After` |
 /// | `LayerMissing`, `OutsideSite`, `ProviderMissing`, `WrongUserType` | 500: a mistake in the program, which the log names |
@@ -64,6 +65,8 @@ pub struct LoggedInRejection {
     pub(super) kind: RejectionKind,
     pub(super) source: Option<Arc<BoxError>>,
     pub(super) login_path: Option<String>,
+    /// How recent a login has to be.
+    pub(super) max_age: Option<MaxAge>,
     pub(super) audience: Audience,
     pub(super) render: Option<RenderRejection>,
 }
@@ -84,6 +87,9 @@ pub(super) enum Audience {
 pub enum RejectionKind {
     /// The request is unauthenticated, or its login has ended.
     Unauthenticated,
+    /// The user is logged in, and has not proven their credentials recently enough for a
+    /// [`RecentLogin`](crate::RecentLogin).
+    ReauthenticationRequired,
     /// The user is logged in and does not have the [`Permission`](crate::Permission) that the
     /// handler asks for.
     Forbidden,
@@ -176,7 +182,9 @@ impl LoggedInRejection {
     /// The status of the response that is not a redirect: 401, 403, 503 or 500.
     pub fn status(&self) -> StatusCode {
         match self.kind {
-            RejectionKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            RejectionKind::Unauthenticated | RejectionKind::ReauthenticationRequired => {
+                StatusCode::UNAUTHORIZED
+            }
             RejectionKind::Forbidden => StatusCode::FORBIDDEN,
             RejectionKind::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             RejectionKind::LayerMissing
@@ -219,6 +227,7 @@ impl LoggedInRejection {
             kind: error.kind,
             source: Some(error.source),
             login_path: None,
+            max_age: None,
             audience: Audience::Script,
             render: None,
         }
@@ -226,24 +235,27 @@ impl LoggedInRejection {
 
     /// The response by default: for a renderer that changes some rejections only.
     pub fn default_response(&self) -> Response {
-        if let (RejectionKind::Unauthenticated, Audience::Reader, Some(path)) =
-            (self.kind, self.audience, self.login_path())
+        let status = self.status();
+        if let (StatusCode::UNAUTHORIZED, Audience::Reader, Some(path)) =
+            (status, self.audience, self.login_path())
             && let Ok(location) = HeaderValue::try_from(path)
         {
             return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
         }
-        let status = self.status();
         let mut response = match self.audience {
-            Audience::Script => problem(status, &self.to_string(), self.login_path()),
+            Audience::Script => match self.max_age {
+                Some(max_age) => {
+                    recent_login_problem(&self.to_string(), self.login_path(), max_age)
+                }
+                None => problem(status, &self.to_string(), self.login_path()),
+            },
             Audience::Reader | Audience::Sender => (status, self.page()).into_response(),
         };
-        if status == StatusCode::UNAUTHORIZED {
-            // RFC 9110, section 11.6.1: a 401 names a scheme. No registered one says
-            // "log in on a page"; this one is what browsers ignore and people understand.
-            response.headers_mut().insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Cookie realm=\"axum-clef\""),
-            );
+        if status == StatusCode::UNAUTHORIZED
+            && let Ok(challenge) = HeaderValue::try_from(challenge(self.max_age))
+        {
+            let headers = response.headers_mut();
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }
@@ -256,6 +268,10 @@ impl LoggedInRejection {
                 "What you sent was not saved. Log in and send it again.".to_owned(),
             ),
             RejectionKind::Forbidden => ("You may not do this", self.to_string()),
+            RejectionKind::ReauthenticationRequired => (
+                "Please log in again",
+                "What you sent was not saved: it needs a recent login.".to_owned(),
+            ),
             RejectionKind::StoreUnavailable => (
                 "Temporarily unavailable",
                 "Please try again in a few minutes.".to_owned(),
@@ -273,25 +289,6 @@ impl LoggedInRejection {
         };
         page(headline, &html! {}, &content, NO_SCRIPT)
     }
-}
-
-/// The answer to a script (RFC 9457), with the address to log in at.
-pub(crate) fn problem(status: StatusCode, detail: &str, login: Option<&str>) -> Response {
-    let mut problem = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    if let Some(path) = login {
-        problem["login"] = path.into();
-    }
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/problem+json")],
-        Body::from(problem.to_string()),
-    )
-        .into_response()
 }
 
 impl IntoResponse for LoggedInRejection {
@@ -323,6 +320,13 @@ impl fmt::Display for LoggedInRejection {
             (RejectionKind::Unauthenticated, None) => formatter.write_str("You are not logged in."),
             (RejectionKind::Forbidden, _) => {
                 formatter.write_str("Your account does not have permission for this.")
+            }
+            (RejectionKind::ReauthenticationRequired, path) => {
+                formatter.write_str("This needs a recent login.")?;
+                match path {
+                    Some(path) => write!(formatter, " Log in again at {path}"),
+                    None => Ok(()),
+                }
             }
             (RejectionKind::StoreUnavailable, _) => {
                 formatter.write_str("This is not possible right now. Try again later.")

@@ -12,7 +12,7 @@ use axum::extract::OriginalUri;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 use tokio::sync::OnceCell;
 
-use super::{AuthState, Authenticated, CheckError, Unanswered};
+use super::{AuthState, Authenticated, CheckError, MaxAge, Reauthentication, Unanswered};
 use crate::{cookies::Cookies, sessions::LoginRecord};
 
 /// Path and query of the page that was asked for. A nested router sees only its part of it.
@@ -111,6 +111,21 @@ impl RequestAuth {
             Ok(authenticated) => Ok(authenticated.as_ref()),
             Err(error) => Err(error.clone()),
         }
+    }
+
+    /// A login that proves again who the user of this request is. Without a user, any user may log in.
+    ///
+    /// # Errors
+    ///
+    /// When a store cannot answer.
+    pub(crate) async fn reauthentication(
+        &self,
+        headers: &HeaderMap,
+        max_age: MaxAge,
+    ) -> Result<Reauthentication, CheckError> {
+        let authenticated = self.authenticated(headers).await?;
+        let user_id = authenticated.map(|authenticated| &*authenticated.login.record().user_id);
+        Ok(Reauthentication::new(max_age, user_id))
     }
 
     /// The login of the user, if the check of the request has found one.

@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use url::form_urlencoded;
 
-use super::{Attempts, Hooks, Listeners, RenderRejection, Unanswered};
+use super::{Attempts, Hooks, Listeners, MaxAge, RenderRejection, Unanswered, login_url};
 use crate::{
     log_limit::LogLimit,
     provider::Provider,
     revocation::{LogoutQueue, UnknownSubjects},
-    sessions::SessionBackend,
+    sessions::{LoginRecord, SessionBackend},
     site::{Paths, ReturnPath, Site},
     users::{AnyIdentityStore, AnyUserStore},
 };
@@ -53,9 +53,23 @@ pub(crate) struct AuthState {
 
 impl AuthState {
     /// Where to log in, with the way back to `next`.
-    pub(crate) fn login_for(&self, next: &str) -> String {
-        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-        format!("{}?next={next}", self.login_path)
+    pub(crate) fn login_for(&self, next: Option<&str>) -> String {
+        login_url(&self.login_path, None, next)
+    }
+
+    /// Where the user of a login proves again who they are: at the provider that they logged in
+    /// with, or else where every user logs in.
+    pub(crate) fn reauthentication_for(
+        &self,
+        record: &LoginRecord<'_>,
+        max_age: MaxAge,
+        next: Option<&str>,
+    ) -> String {
+        let mut providers = self.providers.iter();
+        let mounted = providers.find(|mounted| mounted.paths.callback() == record.callback);
+        let start = mounted.map(|mounted| self.site.path(mounted.paths.start()));
+        let path = start.as_deref().unwrap_or(&self.login_path);
+        login_url(path, Some(max_age), next)
     }
 
     /// The application's page to log in on, if it has one.

@@ -27,7 +27,7 @@ impl AuthState {
             id,
             user_id,
             logged_in_at,
-            authenticated_at: logged_in_at,
+            authenticated_at: Some(logged_in_at),
             ends_at: Some(logged_in_at.after(SUSPENDED_LOGIN)),
             remember: false,
             subject: None,

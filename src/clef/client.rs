@@ -20,9 +20,9 @@ use super::{
 use crate::{
     AddressError, Profile, Subject, address, calls,
     provider::{
-        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutEndpoint, LogoutMessage,
-        LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, Provider, ProviderError,
-        ProviderErrorKind, ProviderLogin,
+        Authentication, ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutEndpoint,
+        LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, Provider,
+        ProviderError, ProviderErrorKind, ProviderLogin,
     },
 };
 
@@ -200,7 +200,9 @@ impl Provider for Clef {
 
     async fn exchange(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, ProviderError> {
         let access_token = self.authorize(code).await?;
-        Ok(self.info(&access_token).await?.into())
+        let login = ProviderLogin::new(self.info(&access_token).await?);
+        // The user waves at each login.
+        Ok(login.authenticated(Authentication::ForThisLogin))
     }
 
     fn logout_endpoint(&self) -> Option<Arc<dyn LogoutEndpoint>> {

@@ -8,7 +8,7 @@ use maud::html;
 
 use crate::{
     BoxError,
-    auth::{AuthState, LoginError, Unanswered, navigates, problem},
+    auth::{AuthState, LoginError, MaxAge, Unanswered, login_url, navigates, problem},
     log_limit::LogLimit,
     page::{NO_SCRIPT, page},
 };
@@ -38,6 +38,9 @@ pub enum LogInErrorKind {
     TurnedAway,
     /// The user was logged out while the login was under way: 403. The user logs in again.
     LoggedOutMeanwhile,
+    /// Another user is logged in, who was to prove their credentials again for a
+    /// [`RecentLogin`](crate::RecentLogin): 403. Their login stays.
+    OtherUser,
     /// No login waits for this step in this browser, or it has taken more than ten minutes: 403. The
     /// user logs in again, from the first step.
     Expired,
@@ -65,6 +68,7 @@ impl LogInError {
             LogInErrorKind::CrossOrigin
             | LogInErrorKind::TurnedAway
             | LogInErrorKind::LoggedOutMeanwhile
+            | LogInErrorKind::OtherUser
             | LogInErrorKind::Expired => StatusCode::FORBIDDEN,
             LogInErrorKind::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             LogInErrorKind::TooLarge | LogInErrorKind::LayerMissing => {
@@ -94,6 +98,9 @@ impl LogInError {
             LoginError::Store(source) => (LogInErrorKind::StoreUnavailable, Some(source)),
             LoginError::TurnedAway => (LogInErrorKind::TurnedAway, None),
             LoginError::LoggedOutMeanwhile => (LogInErrorKind::LoggedOutMeanwhile, None),
+            LoginError::OtherUser => (LogInErrorKind::OtherUser, None),
+            // A form proves the credentials for its login.
+            LoginError::NotReauthenticated => (LogInErrorKind::Expired, None),
             LoginError::TooLarge(source) => (LogInErrorKind::TooLarge, Some(source)),
         };
         match &source {
@@ -114,7 +121,15 @@ impl LogInError {
 
     fn answering(mut self, state: &AuthState, parts: &Parts) -> Self {
         self.is_script = !navigates(&parts.headers);
-        self.login_path = Some(state.login_path.clone());
+        let path = match (self.kind, MaxAge::in_query(parts.uri.query())) {
+            (LogInErrorKind::OtherUser, max_age @ Some(_)) => {
+                let next = state.next_in(parts.uri.query());
+                let next = (!next.is_front(&state.site)).then(|| next.as_str());
+                login_url(&state.login_path, max_age, next)
+            }
+            _ => state.login_path.clone(),
+        };
+        self.login_path = Some(path);
         self
     }
 
@@ -179,6 +194,10 @@ impl fmt::Display for LogInError {
             LogInErrorKind::TurnedAway => "You cannot log in with this account.",
             LogInErrorKind::LoggedOutMeanwhile => {
                 "You were logged out in the meantime. Please log in again."
+            }
+            LogInErrorKind::OtherUser => {
+                "This is another account than the one you are logged in with. Log in again with \
+                 your own."
             }
             LogInErrorKind::Expired => "This login took too long. Please start again.",
             LogInErrorKind::StoreUnavailable => {

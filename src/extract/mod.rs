@@ -9,6 +9,7 @@ mod logouts;
 mod new_login;
 mod permission;
 mod permitted;
+mod recent_login;
 mod same_origin;
 mod sign_out;
 mod suspended_login;
@@ -21,6 +22,7 @@ pub use self::{
     new_login::NewLogin,
     permission::{AllOf, AnyOf, Permission, UserPermission},
     permitted::Permitted,
+    recent_login::RecentLogin,
     same_origin::{SameOrigin, SameOriginRejection},
     sign_out::{SignOut, SignOutError},
     suspended_login::SuspendedLogin,

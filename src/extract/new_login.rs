@@ -9,7 +9,10 @@ use url::form_urlencoded;
 use super::{LogInError, is_cross_origin};
 use crate::{
     LoginId, Timestamp,
-    auth::{AuthState, LoginError, RequestAuth, VerifiedLogin, asked_for},
+    auth::{
+        AuthState, CheckError, LoginError, MAX_AGE, MaxAge, Reauthentication, RequestAuth,
+        VerifiedLogin, asked_for,
+    },
     site::ReturnPath,
     time_limit::{STORE_LIMIT, detached, within},
 };
@@ -65,6 +68,10 @@ pub struct NewLogin {
     next: ReturnPath,
     remember: bool,
     lifetime: Option<Duration>,
+    /// How recently the credentials of the logged-in user have to be proven, for this login to be
+    /// theirs.
+    max_age: Option<MaxAge>,
+    same_user: bool,
 }
 
 impl NewLogin {
@@ -83,11 +90,15 @@ impl NewLogin {
         let user_id = user_id.to_owned();
         // In a task of its own, so that a client that hangs up does not abort a write.
         let work = async move {
+            let reauthentication = self.reauthentication().await;
+            let reauthentication =
+                reauthentication.map_err(|error| LoginError::Store(error.into()))?;
             let verified = VerifiedLogin {
                 id: self.id,
                 user_id: &user_id,
                 logged_in_at: self.logged_in_at,
-                authenticated_at: None,
+                authenticated_at: Some(self.logged_in_at),
+                reauthentication: reauthentication.as_ref(),
                 lifetime: self.lifetime,
                 remember: self.remember,
                 subject: None,
@@ -153,7 +164,11 @@ impl NewLogin {
         let next = (!self.next.is_front(&self.auth.state().site)).then(|| self.next.as_str());
         let next = next.map(|next| ("next", next));
         let mut fields = form_urlencoded::Serializer::new(String::new());
-        fields.extend_pairs(query.iter().copied().chain(next));
+        fields.extend_pairs(query);
+        if let Some(max_age) = self.max_age {
+            fields.append_pair(MAX_AGE, &max_age.as_secs().to_string());
+        }
+        fields.extend_pairs(next);
         match fields.finish() {
             query if query.is_empty() => Redirect::to(path),
             query if path.contains('?') => Redirect::to(&format!("{path}&{query}")),
@@ -167,6 +182,16 @@ impl NewLogin {
     /// Anything else than a path of this site leads to the front page, so untrusted values are fine.
     pub fn next(mut self, path: &str) -> Self {
         self.next = self.auth.state().return_path(path);
+        self
+    }
+
+    /// Refuses another user than the one who is logged in, if a user is.
+    ///
+    /// This is the default where the query of the request has `max_age`, which the guard
+    /// [`RecentLogin`](crate::RecentLogin) adds to the login page. Call it for a form with an
+    /// `action`, which drops the query.
+    pub fn same_user(mut self) -> Self {
+        self.same_user = true;
         self
     }
 
@@ -203,8 +228,20 @@ impl NewLogin {
             logged_in_at,
             remember: true,
             lifetime: None,
+            max_age: MaxAge::in_query(parts.uri.query()),
+            same_user: false,
             parts: parts.clone(),
         }
+    }
+
+    /// What the login has to prove, if the logged-in user was sent to the form.
+    async fn reauthentication(&self) -> Result<Option<Reauthentication>, CheckError> {
+        let max_age = match (self.max_age, self.same_user) {
+            (None, false) => return Ok(None),
+            (max_age, _) => max_age.unwrap_or(MaxAge::LONGEST),
+        };
+        let found = self.auth.reauthentication(&self.parts.headers, max_age);
+        found.await.map(Some)
     }
 
     pub(super) fn check_origin(state: &AuthState, parts: &Parts) -> Result<(), LogInError> {

@@ -119,6 +119,12 @@ impl SuspendedLogin {
         self
     }
 
+    /// As [`NewLogin::same_user`].
+    pub fn same_user(mut self) -> Self {
+        self.login = self.login.same_user();
+        self
+    }
+
     /// As [`NewLogin::remember`].
     pub fn remember(mut self, remember: bool) -> Self {
         self.login = self.login.remember(remember);

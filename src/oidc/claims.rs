@@ -42,7 +42,7 @@ impl Claims {
                 return Err(TokenError::Expired);
             }
         }
-        if issued_at > now + LEEWAY {
+        if Self::is_ahead(issued_at, now) {
             return Err(TokenError::NotYet);
         }
         self.check_present(issuer, client_id, settings, now)
@@ -70,7 +70,7 @@ impl Claims {
             return Err(TokenError::Expired);
         }
         let valid_from = self.seconds("nbf")?;
-        if valid_from.is_some_and(|valid_from| valid_from > now + LEEWAY) {
+        if valid_from.is_some_and(|valid_from| Self::is_ahead(valid_from, now)) {
             return Err(TokenError::NotYet);
         }
         Ok(())
@@ -84,6 +84,11 @@ impl Claims {
     /// Whether `at` is more than `seconds` before `now`, with leeway for the clocks.
     pub(super) fn is_older(at: f64, seconds: f64, now: f64) -> bool {
         at + seconds + LEEWAY < now
+    }
+
+    /// Whether `at` is in the future, with leeway for the clocks.
+    pub(super) fn is_ahead(at: f64, now: f64) -> bool {
+        at > now + LEEWAY
     }
 
     pub(super) fn all(&self) -> &Map<String, Value> {

@@ -9,14 +9,14 @@ use super::{
     Settings, SigningAlgorithm, TokenError, claims::Claims, person_claims::PersonClaims,
     token::Header,
 };
-use crate::Timestamp;
+use crate::{Timestamp, provider::Authentication};
 
 pub(super) struct IdToken {
     pub(super) subject: String,
     /// The session at the provider, if it names its sessions.
     pub(super) session: Option<String>,
     /// When the user last authenticated at the provider.
-    pub(super) authenticated_at: Option<Timestamp>,
+    pub(super) authentication: Authentication,
     pub(super) person: PersonClaims,
 }
 
@@ -65,16 +65,21 @@ impl IdToken {
                 .ok_or(TokenError::Missing("sub"))?
                 .to_owned(),
             session: claims.session()?.map(str::to_owned),
-            authenticated_at: authenticated_at(claims),
+            authentication: authentication(claims, expected.now),
             person: PersonClaims::new(claims.all().clone()),
         })
     }
 }
 
-/// `auth_time`. Providers write zero for unknown, and a malformed one counts as unknown.
-fn authenticated_at(claims: &Claims) -> Option<Timestamp> {
-    let seconds = claims.seconds("auth_time").ok().flatten()?;
-    (seconds > 0.0).then(|| Timestamp::from_micros((seconds * 1e6) as i64))
+/// `auth_time`. Providers write zero for unknown. A malformed one and one in the future count as
+/// unknown.
+fn authentication(claims: &Claims, now: f64) -> Authentication {
+    match claims.seconds("auth_time") {
+        Ok(Some(seconds)) if seconds > 0.0 && !Claims::is_ahead(seconds, now) => {
+            Authentication::At(Timestamp::from_micros((seconds * 1e6) as i64))
+        }
+        _ => Authentication::Unknown,
+    }
 }
 
 /// The left half of the access token's digest, by the hash function of the signature (section

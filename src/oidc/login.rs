@@ -40,7 +40,8 @@ pub(super) fn authorization_url(oidc: &Oidc, metadata: &Metadata, login: &LoginR
         .append_pair("nonce", &login.secret.derive(NONCE))
         .append_pair("code_challenge", &challenge)
         .append_pair("code_challenge_method", "S256");
-    if let Some(max_age) = oidc.settings.max_age {
+    let asked_for = login.max_age.map(|max_age| max_age.as_secs());
+    if let Some(max_age) = asked_for.into_iter().chain(oidc.settings.max_age).min() {
         query.append_pair("max_age", &max_age.to_string());
     }
     query.extend_pairs(&oidc.settings.parameters);

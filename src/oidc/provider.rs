@@ -88,7 +88,7 @@ impl Oidc {
         let IdToken {
             subject,
             session,
-            authenticated_at,
+            authentication,
             mut person,
         } = self
             .id_token(&tokens.id_token, &expected)
@@ -103,7 +103,7 @@ impl Oidc {
             person = person.merge(user_info);
         }
         let profile = person.into_profile(Profile::new(Subject::new(issuer, subject)));
-        let mut login = ProviderLogin::new(profile).authenticated_at(authenticated_at);
+        let mut login = ProviderLogin::new(profile).authenticated(authentication);
         if let Some(session) = session {
             login = login.in_session(ProviderSession::new(issuer, session));
         }

@@ -1,6 +1,6 @@
 //! The login at a provider: the request, the code exchange, the verified user and the button.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::SecretString;
@@ -19,6 +19,12 @@ pub struct LoginRequest<'a> {
     pub state: &'a OneTimeState,
     /// The secret from which the provider can derive more values, such as a nonce.
     pub secret: &'a LoginSecret,
+    /// How long ago the user may have proven their credentials, for a
+    /// [`RecentLogin`](crate::RecentLogin): a whole number of seconds. `None` for any other login.
+    ///
+    /// The provider asks for the credentials again if that was longer ago. The login begins only if
+    /// its [`authentication`](ProviderLogin::authentication) shows it.
+    pub max_age: Option<Duration>,
 }
 
 impl<'a> LoginRequest<'a> {
@@ -28,7 +34,15 @@ impl<'a> LoginRequest<'a> {
             callback_url,
             state,
             secret,
+            max_age: None,
         }
+    }
+
+    /// Sets how long ago the user may have proven their credentials.
+    #[must_use]
+    pub fn with_max_age(mut self, max_age: Option<Duration>) -> Self {
+        self.max_age = max_age;
+        self
     }
 }
 
@@ -138,6 +152,34 @@ impl<'a> CodeExchange<'a> {
     }
 }
 
+/// When a user proved their credentials at the provider, such as a password or a passkey.
+///
+/// It decides whether a login is a [`RecentLogin`](crate::RecentLogin). A provider that has a session
+/// with the browser completes a login without asking for anything, which proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Authentication {
+    /// Unknown. Such a login is never recent.
+    #[default]
+    Unknown,
+    /// At this time: the `auth_time` of OpenID Connect. One after the login counts as the time of
+    /// the login.
+    At(Timestamp),
+    /// For this login. Only a provider that asks for the credentials at every login may say so.
+    ForThisLogin,
+}
+
+impl Authentication {
+    /// When the credentials of a login with this stamp were proven.
+    pub(crate) fn at(self, logged_in_at: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Unknown => None,
+            Self::At(at) => Some(at.min(logged_in_at)),
+            Self::ForThisLogin => Some(logged_in_at),
+        }
+    }
+}
+
 /// A login that the provider has verified.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -149,9 +191,8 @@ pub struct ProviderLogin {
     /// Its logins can end separately from other logins of the user. They last at most [30
     /// days](ProviderSession::LONGEST_LOGIN).
     pub session: Option<ProviderSession>,
-    /// When the user last authenticated at the provider, if known: the `auth_time` of OpenID
-    /// Connect.
-    pub authenticated_at: Option<Timestamp>,
+    /// When the user proved their credentials. Defaults to [`Authentication::Unknown`].
+    pub authentication: Authentication,
     /// A hint for the [sign-out](super::SignOutRequest) at the provider, such as the
     /// `id_token_hint` of OpenID Connect. It is stored with the login.
     pub sign_out_hint: Option<SecretString>,
@@ -163,7 +204,7 @@ impl ProviderLogin {
         Self {
             profile,
             session: None,
-            authenticated_at: None,
+            authentication: Authentication::Unknown,
             sign_out_hint: None,
         }
     }
@@ -175,10 +216,10 @@ impl ProviderLogin {
         self
     }
 
-    /// Sets when the user last authenticated at the provider.
+    /// Sets when the user proved their credentials.
     #[must_use]
-    pub fn authenticated_at(mut self, authenticated_at: Option<Timestamp>) -> Self {
-        self.authenticated_at = authenticated_at;
+    pub fn authenticated(mut self, authentication: Authentication) -> Self {
+        self.authentication = authentication;
         self
     }
 

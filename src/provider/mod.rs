@@ -15,7 +15,10 @@ use url::Url;
 
 pub use self::{
     error::{ProviderError, ProviderErrorKind},
-    login::{ButtonScript, CodeExchange, LoginRequest, LoginSecret, OneTimeState, ProviderLogin},
+    login::{
+        Authentication, ButtonScript, CodeExchange, LoginRequest, LoginSecret, OneTimeState,
+        ProviderLogin,
+    },
     logout::{LogoutAnswer, LogoutNotice, LogoutOutcome, SignOutRequest},
     logout_endpoint::{LogoutEndpoint, LogoutMessage, LogoutRequest},
 };

@@ -8,12 +8,12 @@ use axum::{
 };
 use maud::html;
 
-use super::state::with_next;
+use super::state::LoginTarget;
 use crate::{
     LoggedInRejection,
     auth::{
-        AuthState, MountedProvider, RequestAuth, asked_for, is_by_person, is_scripted,
-        is_speculative,
+        AuthState, MaxAge, MountedProvider, Reauthentication, RequestAuth, asked_for, is_by_person,
+        is_scripted, is_speculative,
     },
     clef::{ButtonColor, ButtonStyle, ButtonType},
     cookies::Cookies,
@@ -52,6 +52,8 @@ pub struct ClefButton {
     starts_login: bool,
     by_person: bool,
     next: ReturnPath,
+    /// What a login has to prove that begins on this login page.
+    reauthentication: Option<Reauthentication>,
     attributes: Vec<(&'static str, &'static str)>,
 }
 
@@ -69,8 +71,13 @@ impl ClefButton {
         let script = match self.starts_login {
             true => state.providers.iter().find_map(|mounted| {
                 let callback_url = state.site.url(mounted.paths.callback());
-                let begun = state.attempts.begin(&callback_url, &self.next);
-                let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
+                let begun =
+                    state
+                        .attempts
+                        .begin(&callback_url, self.reauthentication.clone(), &self.next);
+                let max_age = self.max_age().map(MaxAge::as_duration);
+                let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret)
+                    .with_max_age(max_age);
                 let script = mounted.provider.button(&login)?;
                 Some((mounted, begun, script))
             }),
@@ -97,9 +104,18 @@ impl ClefButton {
         format!("{tag}></script><noscript>{}</noscript>", self.link(mounted))
     }
 
+    fn max_age(&self) -> Option<MaxAge> {
+        let expected = self.reauthentication.as_ref();
+        expected.map(|expected| expected.max_age)
+    }
+
     fn link(&self, mounted: &MountedProvider) -> String {
         let site = &self.auth.state().site;
-        let start = with_next(site, site.path(mounted.paths.start()), &self.next);
+        let target = LoginTarget {
+            next: self.next.clone(),
+            max_age: self.max_age(),
+        };
+        let start = target.start(site, mounted);
         let name = mounted.provider.name();
         html! { a href=(start) { "Log in with " (name) } }.into_string()
     }
@@ -162,8 +178,16 @@ impl<S: Sync> FromRequestParts<S> for ClefButton {
         let state = auth.state();
         let first = state.providers.first();
         let first = first.ok_or_else(LoggedInRejection::provider_missing)?;
+        let reauthentication = match max_age(parts, state) {
+            Some(max_age) => {
+                let found = auth.reauthentication(&parts.headers, max_age).await;
+                Some(found.map_err(|error| LoggedInRejection::of(error, parts))?)
+            }
+            None => None,
+        };
         Ok(Self {
             next: this_page(parts, state),
+            reauthentication,
             first: first.clone(),
             cookies: auth.cookies(&parts.headers).clone(),
             starts_login: !is_scripted(&parts.headers) && !is_speculative(&parts.headers),
@@ -184,6 +208,16 @@ fn this_page(parts: &Parts, state: &AuthState) -> ReturnPath {
         return page;
     }
     state.next_in(parts.uri.query())
+}
+
+/// How recent a login has to be, if a guard has redirected to this login page.
+fn max_age(parts: &Parts, state: &AuthState) -> Option<MaxAge> {
+    let page = state.site.arrived(asked_for(parts));
+    let path = page.split('?').next();
+    match state.login_page() {
+        login_page @ Some(_) if login_page == path => MaxAge::in_query(parts.uri.query()),
+        _ => None,
+    }
 }
 
 impl fmt::Debug for ClefButton {

@@ -16,17 +16,16 @@ use super::{
     failure::{LoginFailureKind, Reason},
     failure_page::failure_response,
     start::not_ahead_of_time,
-    state::{EXCHANGE_LIMIT, RouteState, with_next},
+    state::{EXCHANGE_LIMIT, LoginTarget, RouteState},
 };
 use crate::{
     LoginId, ProviderSession, Timestamp,
     auth::{
-        LoginError, MountedProvider, RequestAuth, ReturnedAttempt, ReturnedStage, VerifiedLogin,
-        is_speculative,
+        LoginError, MountedProvider, Reauthentication, RequestAuth, ReturnedAttempt, ReturnedStage,
+        VerifiedLogin, is_speculative,
     },
     provider::{CodeExchange, LoginSecret, ProviderLogin},
     revocation::AdmissionPermit,
-    site::ReturnPath,
     time_limit::{STORE_LIMIT, answer, detached, within},
 };
 
@@ -36,7 +35,7 @@ pub(super) async fn callback(State(route): State<RouteState>, parts: Parts) -> R
     }
     match complete(&route, &parts).await {
         Ok(response) => response,
-        Err((reason, next)) => failure_response(&route, reason, next.as_ref()),
+        Err((reason, target)) => failure_response(&route, reason, target.as_ref()),
     }
 }
 
@@ -44,7 +43,7 @@ pub(super) async fn callback(State(route): State<RouteState>, parts: Parts) -> R
 type BegunLogin = (Timestamp, Vec<Cookie<'static>>);
 
 /// Why a callback failed, and where the login would have led, if that is known.
-type Failure = (Reason, Option<ReturnPath>);
+type Failure = (Reason, Option<LoginTarget>);
 
 async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure> {
     let query = CallbackQuery::parse(parts.uri.query());
@@ -60,28 +59,28 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
         query.check_repeated().map_err(|reason| (reason, None))?;
         return Err((unknown_state(), None));
     };
-    let next = Some(attempt.next.clone());
+    let target = Some(target_of(&attempt));
     if !matches!(attempt.stage, ReturnedStage::Open(_)) {
         query
             .check_repeated()
-            .map_err(|reason| (reason, next.clone()))?;
+            .map_err(|reason| (reason, target.clone()))?;
     }
     let secret = match &attempt.stage {
         ReturnedStage::Open(secret) => secret.clone(),
         ReturnedStage::Used(Some(stamp)) => {
             return second_request(route, request, parts, &attempt, Some(*stamp)).await;
         }
-        ReturnedStage::Used(None) => return Err((unknown_state(), next)),
+        ReturnedStage::Used(None) => return Err((unknown_state(), target)),
         ReturnedStage::Expired => {
             attempts.forget(cookies, &attempt);
-            return Err((unknown_state(), next));
+            return Err((unknown_state(), target));
         }
     };
     let code = match query.code() {
         Ok(code) => code.clone(),
         Err(reason) => {
             attempts.mark_used(cookies, &attempt, state, None);
-            return Err((reason, next));
+            return Err((reason, target));
         }
     };
     let exchanges = &route.shared.exchanges;
@@ -90,7 +89,7 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
         None => {
             // Before the state is used, so that a rejected callback can be repeated.
             let permit = route.admit_exchange(parts).await;
-            let permit = permit.ok_or_else(|| (Reason::overloaded(), next.clone()))?;
+            let permit = permit.ok_or_else(|| (Reason::overloaded(), target.clone()))?;
             (exchanges.claim(state, &code), Some(permit))
         }
     };
@@ -100,11 +99,13 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
             let work = {
                 let issuer = query.issuer().map(str::to_owned);
                 let (route, parts) = (route.clone(), parts.clone());
+                let reauthentication = attempt.reauthentication.clone();
                 async move {
                     let login = CodeLogin {
                         code: &code,
                         secret: &secret,
                         issuer: issuer.as_deref(),
+                        reauthentication: reauthentication.as_ref(),
                     };
                     login.log_in(&route, &publisher, permit, &parts).await
                 }
@@ -124,9 +125,12 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
             drop(permit);
             let work = {
                 let (route, parts) = (route.clone(), parts.clone());
+                let expected = attempt.reauthentication.clone();
                 async move {
                     match exchange.outcome().await {
-                        Some(Ok(user)) => begin_login(&route, &user, None, &parts).await,
+                        Some(Ok(user)) => {
+                            begin_login(&route, &user, expected.as_ref(), None, &parts).await
+                        }
                         Some(Err(kind)) => Err(Reason::new(kind, SHARED_FAILURE)),
                         None => Err(Reason::store(SHARED_FAILURE.into())),
                     }
@@ -143,7 +147,7 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
         .and_then(std::convert::identity);
     let (stamp, begun) = begun.map_err(|reason| {
         attempts.mark_used(cookies, &attempt, state, None);
-        (reason, next)
+        (reason, target)
     })?;
     attempts.mark_used(cookies, &attempt, state, Some(stamp));
     for cookie in begun {
@@ -161,6 +165,17 @@ fn unknown_state() -> Reason {
     )
 }
 
+/// Where the login of an attempt leads.
+fn target_of(attempt: &ReturnedAttempt) -> LoginTarget {
+    LoginTarget {
+        next: attempt.next.clone(),
+        max_age: attempt
+            .reauthentication
+            .as_ref()
+            .map(|expected| expected.max_age),
+    }
+}
+
 /// Answers a request whose state was used before, such as a reload or the back button: a redirect to
 /// the page behind the login if the browser has that login or a younger one, otherwise to a new
 /// start, once.
@@ -171,19 +186,19 @@ async fn second_request(
     attempt: &ReturnedAttempt,
     logged_in_at: Option<Timestamp>,
 ) -> Result<Response, Failure> {
-    let next = &attempt.next;
+    let target = target_of(attempt);
     if let Some(stamp) = logged_in_at {
         let authenticated = request.authenticated(&parts.headers).await;
         let authenticated =
-            authenticated.map_err(|error| (Reason::store(error.into()), Some(next.clone())))?;
+            authenticated.map_err(|error| (Reason::store(error.into()), Some(target.clone())))?;
         if authenticated.is_some_and(|user| user.login.record().logged_in_at >= stamp) {
-            return Ok(Redirect::to(next.as_str()).into_response());
+            return Ok(Redirect::to(target.next.as_str()).into_response());
         }
     }
     let cookies = request.cookies(&parts.headers);
     route.auth().attempts.forget(cookies, attempt);
-    let start = route.site().path(route.mounted.paths.start());
-    Ok(Redirect::to(&with_next(route.site(), start, next)).into_response())
+    let start = target.start(route.site(), &route.mounted);
+    Ok(Redirect::to(&start).into_response())
 }
 
 /// A login by a code.
@@ -191,6 +206,7 @@ struct CodeLogin<'a> {
     code: &'a SecretString,
     secret: &'a LoginSecret,
     issuer: Option<&'a str>,
+    reauthentication: Option<&'a Reauthentication>,
 }
 
 impl CodeLogin<'_> {
@@ -209,7 +225,7 @@ impl CodeLogin<'_> {
             Ok((user, hint)) => {
                 let user = Arc::new(user);
                 publisher.publish(Ok(Arc::clone(&user)));
-                begin_login(route, &user, hint.as_ref(), parts).await
+                begin_login(route, &user, self.reauthentication, hint.as_ref(), parts).await
             }
             Err(reason) => {
                 publisher.publish(Err(reason.kind));
@@ -288,6 +304,7 @@ async fn note_session(
 async fn begin_login(
     route: &RouteState,
     user: &ProvenUser,
+    reauthentication: Option<&Reauthentication>,
     hint: Option<&SecretString>,
     parts: &Parts,
 ) -> Result<BegunLogin, Reason> {
@@ -300,7 +317,8 @@ async fn begin_login(
         id,
         user_id: &user.user_id,
         logged_in_at: user.logged_in_at,
-        authenticated_at: user.authenticated_at,
+        authenticated_at: user.authentication.at(user.logged_in_at),
+        reauthentication,
         lifetime: None,
         remember: true,
         subject: Some(&user.subject),

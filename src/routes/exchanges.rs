@@ -11,7 +11,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::{sync::watch, time::Instant};
 
 use super::failure::LoginFailureKind;
-use crate::{LoginId, ProviderKey, ProviderSession, Subject, Timestamp, provider::ProviderLogin};
+use crate::{
+    LoginId, ProviderKey, ProviderSession, Subject, Timestamp,
+    provider::{Authentication, ProviderLogin},
+};
 
 /// How long the result of an exchange is shared.
 const SHARED_FOR: Duration = Duration::from_secs(10);
@@ -25,7 +28,7 @@ const CAPACITY: usize = 10_000;
 pub(super) struct ProvenUser {
     pub(super) user_id: String,
     pub(super) logged_in_at: Timestamp,
-    pub(super) authenticated_at: Option<Timestamp>,
+    pub(super) authentication: Authentication,
     pub(super) subject: Subject,
     /// The session at the provider, if it names one.
     session: Option<ProviderSession>,
@@ -184,7 +187,7 @@ impl ProvenUser {
         Self {
             user_id,
             logged_in_at,
-            authenticated_at: proven.authenticated_at,
+            authentication: proven.authentication,
             subject: proven.profile.subject,
             session: proven.session,
             names_sessions,

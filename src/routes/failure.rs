@@ -43,6 +43,12 @@ pub enum LoginFailureKind {
     TurnedAway,
     /// The user was logged out during this login: 403.
     LoggedOutMeanwhile,
+    /// Another user than the logged-in one completed a login for a
+    /// [`RecentLogin`](crate::RecentLogin): 403. The earlier login stays.
+    OtherUser,
+    /// The provider did not show that the user proved their credentials again, which a
+    /// [`RecentLogin`](crate::RecentLogin) needs: 403. The earlier login stays.
+    NotReauthenticated,
     /// The request came from a page of another site: 403.
     ForeignOrigin,
     /// The provider cannot be reached, returned an error of its own, or its response is invalid: 502.
@@ -91,6 +97,8 @@ impl LoginFailureKind {
             | Self::Refused
             | Self::TurnedAway
             | Self::LoggedOutMeanwhile
+            | Self::OtherUser
+            | Self::NotReauthenticated
             | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::ProviderUnavailable => StatusCode::BAD_GATEWAY,
             Self::Overloaded
@@ -177,6 +185,10 @@ impl From<LoginError> for Reason {
             LoginError::LoggedOutMeanwhile => {
                 Self::new(LoginFailureKind::LoggedOutMeanwhile, error)
             }
+            LoginError::OtherUser => Self::new(LoginFailureKind::OtherUser, error),
+            LoginError::NotReauthenticated => {
+                Self::new(LoginFailureKind::NotReauthenticated, error)
+            }
             LoginError::TooLarge(error) => Self::new(LoginFailureKind::Misconfigured, error),
         }
     }
@@ -216,6 +228,10 @@ impl LoginFailure {
             LoginFailureKind::LoggedOutMeanwhile => {
                 "You were logged out during the login".to_owned()
             }
+            LoginFailureKind::OtherUser => "This is another account".to_owned(),
+            LoginFailureKind::NotReauthenticated => {
+                format!("{provider} did not ask who you are")
+            }
             LoginFailureKind::ForeignOrigin => "Sign-out blocked".to_owned(),
             LoginFailureKind::ProviderUnavailable => {
                 format!("{provider} is temporarily unavailable")
@@ -254,6 +270,15 @@ impl LoginFailure {
                 )
             }
             LoginFailureKind::LoggedOutMeanwhile => "Please log in again.".to_owned(),
+            LoginFailureKind::OtherUser => {
+                format!(
+                    "Nothing has changed. Sign out at {provider}, then log in again with your own \
+                     account."
+                )
+            }
+            LoginFailureKind::NotReauthenticated => {
+                format!("Nothing has changed. Sign out at {provider}, then log in again.")
+            }
             LoginFailureKind::ForeignOrigin => {
                 "Another site tried to sign you out. Nothing has changed.".to_owned()
             }

@@ -8,22 +8,20 @@ use maud::html;
 
 use super::{
     failure::{Causes, LoginFailure, LoginFailureKind, Reason},
-    state::{ClientEvent, RouteState, RoutesState, login_path},
+    state::{ClientEvent, LoginTarget, RouteState, RoutesState},
 };
 use crate::{
     auth::{MountedProvider, is_scripted, problem},
     page::{NO_SCRIPT, page},
-    site::ReturnPath,
 };
 
-/// Logs and renders a failure of a provider's route. `next` is the path that the login would have
-/// returned to.
+/// Logs and renders a failure of a provider's route. `target` is where the login would have led.
 pub(super) fn failure_response(
     route: &RouteState,
     reason: Reason,
-    next: Option<&ReturnPath>,
+    target: Option<&LoginTarget>,
 ) -> Response {
-    respond(&route.shared, Some(&route.mounted), reason, next, false)
+    respond(&route.shared, Some(&route.mounted), reason, target, false)
 }
 
 /// Logs and renders a failure of a route that belongs to no provider, for a person or a script.
@@ -43,12 +41,12 @@ fn respond(
     shared: &RoutesState,
     mounted: Option<&MountedProvider>,
     Reason { kind, source }: Reason,
-    next: Option<&ReturnPath>,
+    target: Option<&LoginTarget>,
     is_scripted: bool,
 ) -> Response {
     let site = shared.site();
-    let next = next.cloned().unwrap_or_else(|| ReturnPath::front(site));
-    let retry = login_path(&shared.auth, mounted, &next);
+    let target = target.cloned().unwrap_or_else(|| LoginTarget::front(site));
+    let retry = target.login_path(&shared.auth, mounted);
     let failure = LoginFailure {
         kind,
         source,

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     failure_page::no_store,
-    state::{RoutesState, login_path},
+    state::{LoginTarget, RoutesState},
 };
 use crate::{
     auth::AuthState,
@@ -53,8 +53,11 @@ impl Script {
     fn new(auth: &AuthState, paths: &LivePaths) -> Self {
         let site = &auth.site;
         let back = ReturnPath::parse(site, &site.path(&paths.back));
-        let back = back.unwrap_or_else(|| ReturnPath::front(site));
-        let again = login_path(auth, None, &back);
+        let target = LoginTarget {
+            next: back.unwrap_or_else(|| ReturnPath::front(site)),
+            max_age: None,
+        };
+        let again = target.login_path(auth, None);
         let arguments = serde_json::json!([site.path(&paths.events), again]);
         let text = format!("{}(...{arguments});\n", strip_comments(SOURCE));
         let tag = URL_SAFE_NO_PAD.encode(&Sha256::digest(&text)[..16]);

@@ -1,4 +1,5 @@
-//! `GET /clef/login?next=`: starts a login. And `POST /clef/login`: the same for a form.
+//! `GET /clef/login?next=`: starts a login. And `POST /clef/login`: the same for a form. With
+//! `max_age`, the user proves their credentials again.
 
 use axum::{
     RequestExt as _,
@@ -12,10 +13,10 @@ use url::Url;
 use super::{
     failure::{LoginFailureKind, Reason},
     failure_page::failure_response,
-    state::{EXCHANGE_LIMIT, RouteState, with_next},
+    state::{EXCHANGE_LIMIT, LoginTarget, RouteState},
 };
 use crate::{
-    auth::{is_by_person, is_scripted, is_speculative, problem, referring_page},
+    auth::{MaxAge, is_by_person, is_scripted, is_speculative, problem, referring_page},
     extract::is_cross_origin,
     page::redirect_page,
     provider::LoginRequest,
@@ -26,6 +27,7 @@ use crate::{
 #[derive(Deserialize)]
 pub(super) struct Start {
     next: Option<String>,
+    max_age: Option<String>,
 }
 
 pub(super) async fn start(
@@ -36,33 +38,35 @@ pub(super) async fn start(
     if let Some(response) = not_by_a_person(&route, &parts) {
         return response;
     }
-    let next = match query {
-        Ok(Query(Start { next })) => next_of(&route, next),
+    let target = match query {
+        Ok(Query(start)) => target_of(&route, start),
         Err(error) => Err(Reason::bad_request(error.body_text())),
     };
-    match begun(&route, next, &parts).await {
+    match begun(&route, target, &parts).await {
         Ok(url) => Redirect::to(url.as_str()).into_response(),
         Err(response) => response,
     }
 }
 
-/// Starts a login by a form, with `next` in its body.
+/// Starts a login by a form, with `next` and `max_age` in its body.
 pub(super) async fn start_by_form(State(route): State<RouteState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if let Some(response) = not_by_a_person(&route, &parts) {
         return response;
     }
     let form = Request::from_parts(parts.clone(), body).extract::<Form<Start>, _>();
-    let next = match form.await {
+    let target = match form.await {
         _ if is_cross_origin(route.site().origin(), &parts.headers) => {
             Err(Reason::bad_request("a page of another site sent the form"))
         }
-        Ok(Form(Start { next })) => next_of(&route, next),
+        Ok(Form(start)) => target_of(&route, start),
         // Without fields, some clients send no content type.
-        Err(_) if !parts.headers.contains_key(header::CONTENT_TYPE) => next_of(&route, None),
+        Err(_) if !parts.headers.contains_key(header::CONTENT_TYPE) => {
+            Ok(LoginTarget::front(route.site()))
+        }
         Err(error) => Err(Reason::bad_request(error.body_text())),
     };
-    match begun(&route, next, &parts).await {
+    match begun(&route, target, &parts).await {
         Ok(url) => redirect_page("Continue to log in", url.as_str()),
         Err(response) => response,
     }
@@ -74,13 +78,13 @@ fn not_by_a_person(route: &RouteState, parts: &Parts) -> Option<Response> {
         return Some(not_ahead_of_time());
     }
     is_scripted(&parts.headers).then(|| {
-        let start = route.site().path(route.mounted.paths.start());
         let page = referring_page(parts);
         let page = page.and_then(|page| ReturnPath::parse(route.site(), &page));
-        let login = match page {
-            Some(page) => with_next(route.site(), start, &page),
-            None => start,
+        let target = LoginTarget {
+            next: page.unwrap_or_else(|| ReturnPath::front(route.site())),
+            max_age: None,
         };
+        let login = target.start(route.site(), &route.mounted);
         let detail = format!("A script cannot log in. Open {login} in the browser.");
         problem(StatusCode::UNAUTHORIZED, &detail, Some(&login))
     })
@@ -92,39 +96,54 @@ pub(super) fn not_ahead_of_time() -> Response {
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
-/// The path to return to after the login.
-fn next_of(route: &RouteState, next: Option<String>) -> Result<ReturnPath, Reason> {
+/// Where the login leads, and what it has to prove.
+fn target_of(route: &RouteState, Start { next, max_age }: Start) -> Result<LoginTarget, Reason> {
     let site = route.site();
+    let max_age = match max_age {
+        Some(max_age) => Some(MaxAge::parse(&max_age).ok_or_else(|| {
+            Reason::bad_request("`max_age` is not a number of seconds from a minute to a day")
+        })?),
+        None => None,
+    };
     let next = match next {
         Some(next) if !next.is_empty() => ReturnPath::normalize(site, &next)
             .ok_or_else(|| Reason::bad_request("`next` is not a path on this site"))?,
         _ => ReturnPath::front(site),
     };
-    Ok(match route.auth().leads_nowhere(next.path()) {
+    let next = match route.auth().leads_nowhere(next.path()) {
         true => ReturnPath::front(site),
         false => next,
-    })
+    };
+    Ok(LoginTarget { next, max_age })
 }
 
 /// Begins a login, and returns the URL of the provider.
 async fn begun(
     route: &RouteState,
-    next: Result<ReturnPath, Reason>,
+    target: Result<LoginTarget, Reason>,
     parts: &Parts,
 ) -> Result<Url, Response> {
-    let next = next.map_err(|reason| failure_response(route, reason, None))?;
-    let begun = begin(route, &next, parts).await;
-    begun.map_err(|reason| failure_response(route, reason, Some(&next)))
+    let target = target.map_err(|reason| failure_response(route, reason, None))?;
+    let begun = begin(route, &target, parts).await;
+    begun.map_err(|reason| failure_response(route, reason, Some(&target)))
 }
 
-async fn begin(route: &RouteState, next: &ReturnPath, parts: &Parts) -> Result<Url, Reason> {
+async fn begin(route: &RouteState, target: &LoginTarget, parts: &Parts) -> Result<Url, Reason> {
     let auth = route.request_auth(parts)?;
+    let reauthentication = match target.max_age {
+        Some(max_age) => {
+            let found = auth.reauthentication(&parts.headers, max_age).await;
+            Some(found.map_err(|error| Reason::store(error.into()))?)
+        }
+        None => None,
+    };
     let admitted = route.admit_redirect(parts).await;
     let _permit = admitted.ok_or_else(Reason::overloaded)?;
     let callback_url = route.callback_url();
     let attempts = &route.auth().attempts;
-    let begun = attempts.begin(&callback_url, next);
-    let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret);
+    let begun = attempts.begin(&callback_url, reauthentication, &target.next);
+    let max_age = target.max_age.map(MaxAge::as_duration);
+    let login = LoginRequest::new(&callback_url, &begun.state, &begun.secret).with_max_age(max_age);
     let url = answer(EXCHANGE_LIMIT, route.mounted.provider.login_url(&login));
     match url.await {
         Ok(Ok(url)) => {

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{extract::OriginalUri, http::request::Parts};
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::{
     client_address::ClientAddress,
@@ -12,7 +12,7 @@ use super::{
     sign_out_states::SignOutStates,
 };
 use crate::{
-    auth::{AuthState, MountedProvider, RequestAuth},
+    auth::{AuthState, MaxAge, MountedProvider, RequestAuth, login_url},
     log_limit::LogLimit,
     provider::LogoutEndpoint,
     revocation::{
@@ -202,26 +202,40 @@ impl RouteState {
     }
 }
 
-/// The path in the browser to log in and return to `next`: the application's login page, or the
-/// start route of this provider. Without one, that of the first.
-pub(super) fn login_path(
-    auth: &AuthState,
-    mounted: Option<&MountedProvider>,
-    next: &ReturnPath,
-) -> String {
-    let path = match (auth.login_page(), mounted) {
-        (None, Some(mounted)) => auth.site.path(mounted.paths.start()),
-        _ => auth.login_path.clone(),
-    };
-    with_next(&auth.site, path, next)
+/// Where a login leads, and how recently its credentials have to be proven.
+#[derive(Debug, Clone)]
+pub(super) struct LoginTarget {
+    pub(super) next: ReturnPath,
+    pub(super) max_age: Option<MaxAge>,
 }
 
-pub(super) fn with_next(site: &Site, path: String, next: &ReturnPath) -> String {
-    if next.is_front(site) {
-        return path;
+impl LoginTarget {
+    /// Any login, which leads to the front page.
+    pub(super) fn front(site: &Site) -> Self {
+        Self {
+            next: ReturnPath::front(site),
+            max_age: None,
+        }
     }
-    let next: String = form_urlencoded::byte_serialize(next.as_str().as_bytes()).collect();
-    format!("{path}?next={next}")
+
+    /// The path in the browser to log in: the application's login page, or the start route of this
+    /// provider. Without one, that of the first.
+    pub(super) fn login_path(&self, auth: &AuthState, mounted: Option<&MountedProvider>) -> String {
+        match (auth.login_page(), mounted) {
+            (None, Some(mounted)) => self.start(&auth.site, mounted),
+            _ => self.at(&auth.site, &auth.login_path),
+        }
+    }
+
+    /// The start route of this provider, as a path in the browser.
+    pub(super) fn start(&self, site: &Site, mounted: &MountedProvider) -> String {
+        self.at(site, &site.path(mounted.paths.start()))
+    }
+
+    fn at(&self, site: &Site, path: &str) -> String {
+        let next = (!self.next.is_front(site)).then(|| self.next.as_str());
+        login_url(path, self.max_age, next)
+    }
 }
 
 impl fmt::Debug for RoutesState {

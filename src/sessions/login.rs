@@ -24,7 +24,7 @@ pub struct Login {
     user_id: String,
     subject: Option<Subject>,
     logged_in_at: Timestamp,
-    authenticated_at: Timestamp,
+    authenticated_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
 }
 
@@ -49,8 +49,11 @@ impl Login {
         self.logged_in_at
     }
 
-    /// When the user last proved their credentials, by the clock of the user store.
-    pub fn authenticated_at(&self) -> Timestamp {
+    /// When the user last proved their credentials, at the latest when the login began. `None` if a
+    /// provider does not say.
+    ///
+    /// To ask for a recent proof, use [`RecentLogin`](crate::RecentLogin).
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
         self.authenticated_at
     }
 

@@ -27,8 +27,9 @@ pub(crate) struct LoginRecord<'a> {
     pub(crate) user_id: Cow<'a, str>,
     #[serde(rename = "at")]
     pub(crate) logged_in_at: Timestamp,
-    #[serde(rename = "auth_at")]
-    pub(crate) authenticated_at: Timestamp,
+    /// When the credentials were proven; absent if that is unknown.
+    #[serde(rename = "auth_at", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) authenticated_at: Option<Timestamp>,
     #[serde(rename = "end", default, skip_serializing_if = "Option::is_none")]
     pub(crate) ends_at: Option<Timestamp>,
     /// The subject at the provider, by issuer and id. Both are empty for a login without a
@@ -64,7 +65,8 @@ pub(crate) struct LoginDetails<'a> {
     pub(crate) id: LoginId,
     pub(crate) user_id: &'a str,
     pub(crate) logged_in_at: Timestamp,
-    pub(crate) authenticated_at: Timestamp,
+    /// When the credentials were proven; `None` if that is unknown.
+    pub(crate) authenticated_at: Option<Timestamp>,
     pub(crate) ends_at: Option<Timestamp>,
     /// Whether the cookie outlives the browser's session.
     pub(crate) remember: bool,
@@ -178,7 +180,7 @@ mod tests {
             id: LoginId::random(),
             user_id,
             logged_in_at: Timestamp::from_micros(micros),
-            authenticated_at: Timestamp::from_micros(micros),
+            authenticated_at: Some(Timestamp::from_micros(micros)),
             ends_at: None,
             remember: true,
             subject: Some(&subject),

@@ -11,10 +11,10 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, IdentityStore as _, LoginCheck,
-    LoginId, LoginReference, NewLogin, Paths, Profile, ProviderKey, ProviderSession, RevocationKey,
-    SameOrigin, SameOriginRejection, SessionKey, SessionStore, Sessions, SignOut, Subject,
-    SuspendedLogin, Timestamp, User as _,
+    AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, IdentityStore as _,
+    LoggedInRejection, LoginCheck, LoginId, LoginReference, NewLogin, Paths, Profile, ProviderKey,
+    ProviderSession, RecentLogin, RevocationKey, SameOrigin, SameOriginRejection, SessionKey,
+    SessionStore, Sessions, SignOut, Subject, SuspendedLogin, Timestamp, User as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     leased::{
         Leased, LogoutBus, LogoutKey, LogoutListener, LogoutNews, PostgresLogoutBus, Reach,
@@ -22,9 +22,9 @@ use axum_clef::{
     },
     oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
     provider::{
-        CodeExchange, LoginRequest, LoginSecret, LogoutEndpoint as _, LogoutMessage, LogoutNotice,
-        LogoutOutcome, LogoutRequest, LogoutScope, OneTimeState, Provider as _, ProviderErrorKind,
-        ProviderLogin, ProviderSite, SignOutRequest,
+        Authentication, CodeExchange, LoginRequest, LoginSecret, LogoutEndpoint as _,
+        LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, OneTimeState,
+        Provider as _, ProviderErrorKind, ProviderLogin, ProviderSite, SignOutRequest,
     },
     stores::{MemoryUserStore, PostgresUserStore, SqliteUserStore},
     testing::{Rule, check_identity_store},
@@ -184,7 +184,8 @@ async fn providers(said: &Said) {
     let code = SecretString::from("SECRET-CODE");
     let url: Url = "https://site.example/".parse().unwrap();
     let secret = LoginSecret::from_bytes(*b"SECRET-SECRET-SECRET-SECRET-SECR");
-    let login = LoginRequest::new(&url, &state, &secret);
+    let login =
+        LoginRequest::new(&url, &state, &secret).with_max_age(Some(Duration::from_secs(600)));
     let exchange = CodeExchange::new(&code, &url, &url, &secret);
     said.by(&state);
     said.by(&login);
@@ -220,7 +221,9 @@ async fn providers(said: &Said) {
     let hint = SecretString::from("SECRET-HINT");
     said.by(&ProviderSite::new(&url, &url));
     said.by(&SignOutRequest::new(&url, &state, Some(&hint)));
+    said.by(&Authentication::ForThisLogin);
     said.by(&ProviderLogin::new(profile)
+        .authenticated(Authentication::At(Timestamp::now()))
         .in_session(session)
         .with_sign_out_hint(hint));
 
@@ -375,10 +378,13 @@ async fn layers(said: &Said) {
 
 /// Logins that a handler begins.
 async fn own_logins(said: &Said) {
-    let (new, suspended) = (said.clone(), said.clone());
+    let (new, suspended, rejected) = (said.clone(), said.clone(), said.clone());
     let password = async move |login: NewLogin| {
         new.by(&login);
         login.suspend("1", "/code").await
+    };
+    let recent = async move |login: Result<RecentLogin<10>, LoggedInRejection>| {
+        rejected.by_error(&login.unwrap_err());
     };
     let code = async move |login: SuspendedLogin| {
         suspended.by(&login);
@@ -394,6 +400,7 @@ async fn own_logins(said: &Said) {
     let app: Router = Router::new()
         .route("/password", post(password))
         .route("/code", post(code))
+        .route("/recent", post(recent))
         .layer(layer);
     let request = Request::post("/password").body(Body::empty()).unwrap();
     let response = app.clone().oneshot(request).await.unwrap();
@@ -402,6 +409,9 @@ async fn own_logins(said: &Said) {
     let cookie = cookie.split(';').next().unwrap();
     let request = Request::post("/code").header("cookie", cookie);
     let request = request.body(Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let request = Request::post("/recent").body(Body::empty()).unwrap();
     assert_eq!(app.oneshot(request).await.unwrap().status(), 200);
     let secret = cookie.split('.').next_back().unwrap();
     for (name, text) in said.all() {

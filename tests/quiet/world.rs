@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::{Router, response::IntoResponse as _, routing::get};
 use axum_clef::{
     ClefButton, ClefLayer, LoggedIn, LoggedInRejection, Login, LoginFailure, LogoutSignal, Logouts,
-    Permitted, SameOrigin, SessionKey, Sessions, SignOut, UserPermission,
+    Permitted, RecentLogin, SameOrigin, SessionKey, Sessions, SignOut, UserPermission,
     clef::Clef,
     stores::{Account, SqliteUserStore},
 };
@@ -97,6 +97,7 @@ impl World {
                                      user: LoggedIn<Account>,
                                      permitted: Permitted<Anyone>,
                                      login: Login,
+                                     recent: RecentLogin<10>,
                                      logouts: Logouts,
                                      end: LogoutSignal,
                                      sign_out: SignOut,
@@ -107,6 +108,7 @@ impl World {
             asked.by(&user);
             asked.by(&permitted);
             asked.by(&login);
+            asked.by(&recent);
             asked.by(&logouts);
             asked.by(&end);
             asked.by(&end.stream(futures_util::stream::empty::<()>()));

@@ -25,6 +25,8 @@ mod own_logins;
 mod own_sessions;
 mod permissions;
 mod provider_sessions;
+mod recent_forms;
+mod recent_logins;
 mod revoked;
 mod sealed;
 mod second_requests;

@@ -7,7 +7,8 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use axum_clef::{
-    LoggedIn, Login, Logouts, NewLogin, SameOrigin, SignOut, User as _, secrecy::SecretString,
+    LoggedIn, Login, Logouts, NewLogin, RecentLogin, SameOrigin, SignOut, User as _,
+    secrecy::SecretString,
 };
 use serde::Deserialize;
 
@@ -29,12 +30,6 @@ pub struct PasswordChange {
     new: SecretString,
     /// There if the box is ticked: the new login is not remembered because the one before was.
     remember: Option<String>,
-}
-
-/// The form that deletes the account.
-#[derive(Deserialize)]
-pub struct Deletion {
-    password: SecretString,
 }
 
 /// Guarded: the extractor is the guard.
@@ -114,35 +109,26 @@ pub async fn log_out_everywhere(
     Ok(Redirect::to("/"))
 }
 
-/// The form to delete the account.
-pub async fn delete_page(LoggedIn(member): LoggedIn<Member>) -> Html<String> {
-    pages::delete(&member, None)
+/// The form to delete the account. A browser that was left open is logged in too, so a member who
+/// logged in more than ten minutes ago logs in again first, and comes back here.
+pub async fn delete_page(_: RecentLogin<10>, LoggedIn(member): LoggedIn<Member>) -> Html<String> {
+    pages::delete(&member)
 }
 
-/// Deletes the account, and with it every login: no user, no login. It asks for the password again,
-/// as a browser that was left open is logged in too.
+/// Deletes the account, and with it every login: no user, no login.
 pub async fn delete(
     _: SameOrigin,
+    _: RecentLogin<10>,
     LoggedIn(member): LoggedIn<Member>,
-    _: Attempt,
     sign_out: SignOut,
     State(site): State<Site>,
-    Form(form): Form<Deletion>,
-) -> Result<Response, Problem> {
-    let verified = site.verify(member.name(), &form.password).await?;
-    let deleted = match verified {
-        Some(verified) => site.members.delete(&verified).await?,
-        None => false,
-    };
-    if !deleted {
-        let page = pages::delete(&member, Some(WRONG_PASSWORD));
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
-    }
+) -> Result<Redirect, Problem> {
+    site.members.delete(&member).await?;
     // Removes the cookie. If that fails, it is the cookie of no user.
     if let Err(error) = sign_out.end().await {
         tracing::warn!(%error, "the login of a deleted account was not removed");
     }
-    Ok(Redirect::to("/").into_response())
+    Ok(Redirect::to("/"))
 }
 
 /// Runs to its end, also if the client hangs up: a new password without the logout would be half a

@@ -11,12 +11,15 @@ use serde::Deserialize;
 
 use crate::{Problem, Site, attempts::Attempt, pages, passwords, store};
 
-/// What the address of a form says: where the login leads, and whether one has just failed.
+/// What the address of a form says: where the login leads, why a member who is logged in is there,
+/// and whether a login has just failed.
 ///
 /// The forms have no `action`, so they post to the address of their page, with `next` in it.
 #[derive(Deserialize)]
 pub struct FormQuery {
     next: Option<String>,
+    /// From the guard of recent logins.
+    max_age: Option<String>,
     #[serde(default)]
     failed: bool,
 }
@@ -32,7 +35,7 @@ pub struct Credentials {
 
 /// The login form.
 pub async fn log_in_page(Query(query): Query<FormQuery>) -> Html<String> {
-    pages::log_in(query.next.as_deref(), query.failed)
+    pages::log_in(query.next.as_deref(), query.max_age.is_some(), query.failed)
 }
 
 /// Logs in. `NewLogin` stands first: it reads the time before the password is verified, so a change

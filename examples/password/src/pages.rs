@@ -56,13 +56,15 @@ pub fn home(member: Option<&Member>) -> Html<String> {
     )
 }
 
-/// The login form. What it says after wrong credentials is the same for a wrong name.
-pub fn log_in(next: Option<&str>, failed: bool) -> Html<String> {
+/// The login form. What it says after wrong credentials is the same for a wrong name. `again` if a
+/// member who is logged in has to prove it.
+pub fn log_in(next: Option<&str>, again: bool, failed: bool) -> Html<String> {
     let fault = failed.then_some("The name or the password is wrong.");
     page(
         "Log in",
         &html! {
             h1 { "Log in" }
+            @if again { p.lead { "Please log in again to continue." } }
             form.note method="post" {
                 (fault_line(fault))
                 (name_field(""))
@@ -143,7 +145,7 @@ pub fn password(member: &Member, fault: Option<&str>) -> Html<String> {
 }
 
 /// The form to delete the account.
-pub fn delete(member: &Member, fault: Option<&str>) -> Html<String> {
+pub fn delete(member: &Member) -> Html<String> {
     page(
         "Delete the account",
         &html! {
@@ -151,8 +153,6 @@ pub fn delete(member: &Member, fault: Option<&str>) -> Html<String> {
             h1 { "Delete the account" }
             p.lead { "This cannot be undone." }
             form.note method="post" {
-                (fault_line(fault))
-                (password_field("password", "Password", "current-password"))
                 button type="submit" { "Delete the account" }
             }
             p.hint { a href="/account" { "Back" } }

@@ -153,19 +153,17 @@ impl Members {
         Ok(changed.rows_affected() > 0)
     }
 
-    /// Deletes the member whose password was verified, which ends all of their logins. `false` if
-    /// the password has changed since.
+    /// Deletes a member, which ends all of their logins.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn delete(&self, verified: &StoredPassword) -> Result<bool, sqlx::Error> {
-        let deleted = sqlx::query("delete from members where id = ? and password = ?")
-            .bind(verified.member)
-            .bind(&verified.hash)
+    pub async fn delete(&self, member: &Member) -> Result<(), sqlx::Error> {
+        sqlx::query("delete from members where id = ?")
+            .bind(member.id)
             .execute(&self.0)
             .await?;
-        Ok(deleted.rows_affected() > 0)
+        Ok(())
     }
 
     /// Deletes the revocations whose logins are over by now.

@@ -40,7 +40,7 @@ impl Scene {
     fn begin_by(&mut self, next: &str, by_person: bool) -> String {
         let next = ReturnPath::parse(&self.attempts.site, next).unwrap();
         let cookies = Cookies::of(&self.browser);
-        let begun = self.attempts.begin(&self.callback, &next);
+        let begun = self.attempts.begin(&self.callback, None, &next);
         let state = begun.state.expose().to_owned();
         self.attempts.keep(&cookies, begun, by_person);
         self.take(&cookies);
@@ -248,7 +248,7 @@ fn two_logins_of_one_page_are_two() {
     let cookies = Cookies::of(&scene.browser);
     let states = ["/a", "/b"].map(|next| {
         let next = ReturnPath::parse(&scene.attempts.site, next).unwrap();
-        let begun = scene.attempts.begin(&scene.callback, &next);
+        let begun = scene.attempts.begin(&scene.callback, None, &next);
         let state = begun.state.expose().to_owned();
         scene.attempts.keep(&cookies, begun, true);
         state

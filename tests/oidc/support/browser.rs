@@ -30,7 +30,12 @@ impl Browser {
 
     /// Begins a login: where the browser is sent.
     pub async fn begin(&self, node: &Node) -> String {
-        let response = self.get(node, "/clef/login?next=/account").await;
+        self.begin_at(node, "/clef/login?next=/account").await
+    }
+
+    /// Begins a login at this address.
+    pub async fn begin_at(&self, node: &Node, start: &str) -> String {
+        let response = self.get(node, start).await;
         assert_eq!(response.status(), 303);
         location(&response)
     }
@@ -44,8 +49,19 @@ impl Browser {
     /// The last step of a login: the answer to the callback.
     pub async fn enter(&self, node: &Node, provider: &OpenIdProvider, person: Person) -> Response {
         let url = self.begin(node).await;
-        let code = provider.approve(&url, person);
-        let state = &query(&url)["state"];
+        self.finish(node, provider, person, &url).await
+    }
+
+    /// The same for a login that was sent to this address of the provider.
+    pub async fn finish(
+        &self,
+        node: &Node,
+        provider: &OpenIdProvider,
+        person: Person,
+        url: &str,
+    ) -> Response {
+        let code = provider.approve(url, person);
+        let state = &query(url)["state"];
         let issuer = ("iss", provider.issuer.as_str());
         self.come_back(node, &[("code", &code), ("state", state), issuer])
             .await

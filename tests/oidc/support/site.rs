@@ -1,7 +1,9 @@
 use std::ops::Deref;
 
 use axum::{Router, routing::get};
-use axum_clef::{ClefLayer, ClefLayerBuilder, LoggedIn, Login, oidc::Oidc, stores::Account};
+use axum_clef::{
+    ClefLayer, ClefLayerBuilder, LoggedIn, Login, RecentLogin, oidc::Oidc, stores::Account,
+};
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 use test_support::{TestUsers, World};
@@ -84,12 +86,16 @@ impl Site {
         let layer = set(layer).build().unwrap();
         let app = Router::new()
             .route("/account", get(account))
+            .route("/recent", get(recent))
             .route("/lasts", get(lasts))
             .merge(layer.routes())
             .layer(layer.clone());
         Node(test_support::Node::serve(app, layer).await)
     }
 }
+
+/// What needs a login within ten minutes.
+async fn recent(_: RecentLogin<10>) {}
 
 async fn account(LoggedIn(user): LoggedIn<Account>) -> String {
     user.profile().subject.id().to_owned()

@@ -7,8 +7,8 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefButton, ClefLayer, ClefLayerBuilder, LoggedIn, Login, Logouts, SameOrigin, SessionKey,
-    Sessions, SignOut, SignOutError, User as _, stores::Account,
+    ClefButton, ClefLayer, ClefLayerBuilder, LoggedIn, Login, Logouts, RecentLogin, SameOrigin,
+    SessionKey, Sessions, SignOut, SignOutError, User as _, stores::Account,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower_sessions::MemoryStore;
@@ -164,6 +164,8 @@ impl World {
             .route("/public", get(public))
             .route("/twice", get(twice))
             .route("/button", get(button))
+            .route("/recent", get(recent).post(recent))
+            .route("/recent/perhaps", get(perhaps_recent))
             .route(
                 "/slow",
                 get(move |_: LoggedIn<Account>| async move { slow.here().await }),
@@ -241,6 +243,19 @@ async fn twice(
 
 async fn button(button: ClefButton) -> Html<String> {
     Html(button.html())
+}
+
+/// What needs a login within ten minutes.
+async fn recent(login: RecentLogin<10>, LoggedIn(user): LoggedIn<Account>) -> String {
+    assert_eq!(login.user_id(), user.id());
+    format!("{} proved it recently", user.profile().subject.id())
+}
+
+async fn perhaps_recent(login: Option<RecentLogin<10>>) -> &'static str {
+    match login {
+        Some(_) => "recent",
+        None => "not recent",
+    }
 }
 
 async fn public() -> ([(&'static str, &'static str); 1], &'static str) {

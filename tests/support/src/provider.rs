@@ -5,12 +5,12 @@ use std::{
 
 use async_trait::async_trait;
 use axum_clef::{
-    Profile, ProviderSession, Subject,
+    Profile, ProviderSession, Subject, Timestamp,
     clef::Clef,
     provider::{
-        ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutEndpoint, LogoutMessage,
-        LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, Provider, ProviderError,
-        ProviderErrorKind, ProviderLogin, SignOutRequest,
+        Authentication, ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutEndpoint,
+        LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, Provider,
+        ProviderError, ProviderErrorKind, ProviderLogin, SignOutRequest,
     },
 };
 use secrecy::ExposeSecret as _;
@@ -42,7 +42,9 @@ type Step = dyn Fn(Asked, String) -> Pin<Box<dyn Future<Output = Result<(), Prov
 
 /// A provider without a network: the code `code:12345` is the person 12345, and
 /// `code:12345:sid:abc` is that person in the session `abc`, and
-/// `code:12345:elsewhere:abc` in one of another issuer. The logout token `token:12345` or
+/// `code:12345:elsewhere:abc` in one of another issuer. Each proves its credentials for the login;
+/// `code:12345:silent` does not, and `code:12345:proven:7` did so 7 microseconds after the epoch.
+/// The logout token `token:12345` or
 /// `token:12345:anything` logs the person out, `session:abc` the session, and
 /// `session:abc:of:12345` or `session:abc:of:12345:anything` the session and says whose it is.
 /// Tokens do not expire, so that what stops a replay is the crate.
@@ -145,10 +147,12 @@ impl Provider for ScriptedProvider {
         if self.down.load(SeqCst) {
             return Err(ProviderError::new(ProviderErrorKind::Unavailable, "down"));
         }
-        let parameters = [
+        let mut parameters = vec![
             ("redirect_url", login.callback_url.as_str()),
             ("state", login.state.expose()),
         ];
+        let max_age = login.max_age.map(|max_age| max_age.as_secs().to_string());
+        parameters.extend(max_age.iter().map(|max_age| ("max_age", max_age.as_str())));
         self.url("/login", &parameters)
     }
 
@@ -162,7 +166,14 @@ impl Provider for ScriptedProvider {
             0 => format!("hint for {code}"),
             length => "h".repeat(length),
         };
-        let login = ProviderLogin::new(Profile::new(subject)).with_sign_out_hint(hint.into());
+        let authentication = match code.split_once(":proven:") {
+            Some((_, at)) => Authentication::At(Timestamp::from_micros(at.parse().unwrap())),
+            None if code.ends_with(":silent") => Authentication::Unknown,
+            None => Authentication::ForThisLogin,
+        };
+        let login = ProviderLogin::new(Profile::new(subject))
+            .authenticated(authentication)
+            .with_sign_out_hint(hint.into());
         if let Some((_, sid)) = code.split_once(":elsewhere:") {
             return Ok(login.in_session(ProviderSession::new("https://elsewhere.test", sid)));
         }

@@ -76,17 +76,34 @@ async fn log_out_everywhere_ends_this_browser_too() {
 }
 
 #[tokio::test]
-async fn an_account_is_deleted_with_its_password_alone() {
+async fn an_account_is_deleted_after_a_recent_login_alone() {
     let site = Served::start().await;
     let (bystander, here) = (site.member("noor").await, site.member("alex").await);
     let there = site.logged_in("alex").await;
-    let wrong = [("password", "not the sentence")];
-    let response = here.send("/account/delete", &wrong).await;
-    assert_eq!(response.status(), 422);
-    assert!(here.is_in().await);
+    site.make_logins_old().await;
+    let response = here.send("/account/delete", &[]).await;
+    assert_eq!(response.status(), 401);
+    assert!(here.is_in().await, "nothing is deleted");
+    let response = here.open("/account/delete").await;
+    let form = location(&response).to_owned();
+    assert_eq!(form, "/log-in?max_age=600&next=%2Faccount%2Fdelete");
+    let page = here.text(&form).await;
+    assert!(page.contains("Please log in again to continue."), "{page}");
 
-    let right = [("password", PASSWORD)];
-    let response = here.send("/account/delete", &right).await;
+    // Neither a wrong password nor another member.
+    let wrong = [("name", "alex"), ("password", "not the sentence")];
+    let response = here.send(&form, &wrong).await;
+    let again = "/log-in?failed=true&max_age=600&next=%2Faccount%2Fdelete";
+    assert_eq!(location(&response), again);
+    let other = [("name", "noor"), ("password", PASSWORD)];
+    assert_eq!(here.send(&form, &other).await.status(), 403);
+    assert_eq!(here.send("/account/delete", &[]).await.status(), 401);
+
+    let right = [("name", "alex"), ("password", PASSWORD)];
+    let response = here.send(&form, &right).await;
+    assert_eq!(location(&response), "/account/delete");
+    assert_eq!(here.open("/account/delete").await.status(), 200);
+    let response = here.send("/account/delete", &[]).await;
     assert_eq!(location(&response), "/");
     assert!(!here.is_in().await && !there.is_in().await);
     assert!(bystander.is_in().await);
@@ -109,7 +126,7 @@ async fn a_form_of_another_site_is_refused() {
         ("/log-in", &[("name", "alex"), ("password", PASSWORD)]),
         ("/account/password", &[("current", PASSWORD), ("new", NEW)]),
         ("/account/log-out-everywhere", &[]),
-        ("/account/delete", &[("password", PASSWORD)]),
+        ("/account/delete", &[]),
         ("/auth/sign-out", &[]),
     ] {
         for origin in ["https://evil.example", "http://127.0.0.1:1", "null"] {

@@ -44,7 +44,6 @@ async fn all_forms_with_a_password_share_the_limit() {
             "/account/password",
             &[("current", "wrong"), ("new", PASSWORD)],
         ),
-        ("/account/delete", &[("password", "wrong")]),
     ] {
         let site = Served::start().await;
         let browser = site.member("alex").await;

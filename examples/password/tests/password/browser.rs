@@ -95,8 +95,16 @@ async fn sign_up_change_the_password_and_delete_the_account() {
 
         fill(&here, &[("name", "alex"), ("password", NEW)]).await?;
         here.press("Log in").await?;
-        here.press("Delete the account").await?;
-        fill(&here, &[("password", NEW)]).await?;
+        // As the guard does, once the login is older.
+        here.open(&format!("{site}/log-in?max_age=600&next=/account/delete"))
+            .await?;
+        says(&here, "Please log in again to continue.").await?;
+        fill(&here, &[("name", "alex"), ("password", "wrong")]).await?;
+        here.press("Log in").await?;
+        says(&here, "Please log in again to continue.").await?;
+        fill(&here, &[("name", "alex"), ("password", NEW)]).await?;
+        here.press("Log in").await?;
+        says(&here, "This cannot be undone.").await?;
         here.press("Delete the account").await?;
         here.sees("The Reading Room").await?;
         here.open(&account).await?;

@@ -7,6 +7,7 @@ use std::{
 
 use password::{Members, Passwords, Site, application};
 use reqwest::{Client, Response, header, redirect::Policy};
+use sqlx::Row as _;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -16,6 +17,7 @@ pub const PASSWORD: &str = "a sentence of mine";
 pub struct Served {
     pub url: String,
     pub passwords: Arc<Passwords>,
+    members: Members,
     _directory: TempDir,
 }
 
@@ -25,7 +27,8 @@ impl Served {
         let database = directory.path().join("password.db");
         let members = Members::connect(&format!("sqlite://{}", database.display())).await;
         let passwords = Arc::new(Passwords::new().await.unwrap());
-        let site = Site::new(members.unwrap(), Arc::clone(&passwords));
+        let members = members.unwrap();
+        let site = Site::new(members.clone(), Arc::clone(&passwords));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = application(&url, site).await.unwrap();
@@ -34,7 +37,26 @@ impl Served {
         Self {
             url,
             passwords,
+            members,
             _directory: directory,
+        }
+    }
+
+    /// Makes the credentials of every login older, by a quarter of an hour.
+    pub async fn make_logins_old(&self) {
+        let pool = self.members.pool();
+        let rows = sqlx::query("select id, data from tower_sessions");
+        for row in rows.fetch_all(pool).await.unwrap() {
+            let (id, mut data): (String, Vec<u8>) = (row.get("id"), row.get("data"));
+            let field = b"\"auth_at\":";
+            let found = data.windows(field.len()).position(|part| part == field);
+            let start = found.expect("a login has this field") + field.len();
+            let digits = &mut data[start..start + 16];
+            let proven_at: i64 = str::from_utf8(digits).unwrap().parse().unwrap();
+            let older = (proven_at - 15 * 60 * 1_000_000).to_string();
+            digits.copy_from_slice(older.as_bytes());
+            let update = sqlx::query("update tower_sessions set data = ? where id = ?");
+            update.bind(data).bind(id).execute(pool).await.unwrap();
         }
     }
 

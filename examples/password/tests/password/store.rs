@@ -21,7 +21,7 @@ async fn the_members_keep_the_contract() {
 }
 
 #[tokio::test]
-async fn a_password_that_was_replaced_meanwhile_changes_and_deletes_nothing() {
+async fn a_password_that_was_replaced_meanwhile_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", directory.path().join("members.db").display());
     let members = Members::connect(&url).await.unwrap();
@@ -29,10 +29,7 @@ async fn a_password_that_was_replaced_meanwhile_changes_and_deletes_nothing() {
     let verified = members.password("alex").await.unwrap().unwrap();
     assert!(members.change_password(&verified, "new").await.unwrap());
     assert!(!members.change_password(&verified, "late").await.unwrap());
-    assert!(!members.delete(&verified).await.unwrap());
     let current = members.password("alex").await.unwrap().unwrap();
     assert_eq!(current.hash(), "new");
     assert_eq!(current.member_id(), verified.member_id());
-    assert!(members.delete(&current).await.unwrap());
-    assert!(members.password("alex").await.unwrap().is_none());
 }

@@ -1,0 +1,66 @@
+//! The answers to scripts, as `application/problem+json` (RFC 9457), and the challenge of a 401.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse as _, Response},
+};
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+
+use super::MaxAge;
+
+/// The type of the problem that a script receives which needs a recent login.
+const RECENT_LOGIN_REQUIRED: &str =
+    "https://docs.rs/axum-clef/latest/axum_clef/guide/recent_logins/index.html#scripts";
+
+/// The answer to a script, with the address to log in at.
+pub(crate) fn problem(status: StatusCode, detail: &str, login: Option<&str>) -> Response {
+    let mut problem = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    if let Some(path) = login {
+        problem["login"] = path.into();
+    }
+    response(status, &problem)
+}
+
+/// The answer to a script whose user has to log in again, at this address.
+pub(super) fn recent_login_problem(detail: &str, login: Option<&str>, max_age: MaxAge) -> Response {
+    let status = StatusCode::UNAUTHORIZED;
+    let problem = json!({
+        "type": RECENT_LOGIN_REQUIRED,
+        "title": "Recent login required",
+        "status": status.as_u16(),
+        "detail": detail,
+        "login": login,
+        "max_age": max_age.as_secs(),
+    });
+    response(status, &problem)
+}
+
+fn response(status: StatusCode, problem: &Value) -> Response {
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/problem+json")],
+        Body::from(problem.to_string()),
+    )
+        .into_response()
+}
+
+/// RFC 9110, section 11.6.1: a 401 names a scheme. No registered one says "log in on a page"; this
+/// one is what browsers ignore and people understand. The error and the age are those of RFC 9470,
+/// section 3.
+pub(super) fn challenge(max_age: Option<MaxAge>) -> String {
+    let scheme = "Cookie realm=\"axum-clef\"";
+    let error = "insufficient_user_authentication";
+    match max_age {
+        Some(max_age) => format!(
+            "{scheme}, error=\"{error}\", max_age=\"{}\"",
+            max_age.as_secs()
+        ),
+        None => scheme.to_owned(),
+    }
+}
