@@ -177,6 +177,16 @@ async fn a_token_that_proves_nothing_is_401_and_ends_nothing() {
         assert_eq!(heard.body, "");
         assert!(scene.both_are_logged_in().await, "{token}");
     }
+    // The provider may have a new key: 503 while its keys were fetched a moment ago.
+    for token in [
+        OTHER_RSA.sign_with(&header(), &scene.claims()),
+        format!("{}AAAA", &good[..good.len() - 4]),
+        good[..good.len() - 12].to_owned(),
+    ] {
+        let status = scene.send(&token, &body).await;
+        assert!([401, 503].contains(&status), "{status}: {token}");
+        assert!(scene.both_are_logged_in().await, "{token}");
+    }
     let request = scene
         .request(&good, &body)
         .header("authorization", "Bearer x");
