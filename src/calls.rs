@@ -1,12 +1,14 @@
 //! HTTP calls to providers: the client, its limits, and the size of responses.
 
 use std::{
+    error::Error,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use reqwest::{
-    Client, Response,
+    Client, RequestBuilder, Response,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
@@ -19,18 +21,82 @@ use crate::address::{is_localhost, is_loopback};
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// How long a call may take, including the response.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Why a response could not be read.
-pub(crate) enum ReadError {
-    /// It is larger than the limit.
-    TooLarge,
-    /// The connection failed or timed out.
-    Transport(reqwest::Error),
+/// Why a call has no result.
+pub(crate) enum CallError {
+    /// The response is larger than the limit, in bytes.
+    TooLarge { limit: usize },
+    /// It took longer than the limit.
+    TimedOut,
+    /// The certificate is not trusted.
+    Certificate(Arc<dyn Error + Send + Sync>),
+    /// The connection failed or broke.
+    Unreachable(Arc<dyn Error + Send + Sync>),
+}
+
+/// A client that is created on first use, since creating it can fail.
+#[derive(Clone, Default)]
+pub(crate) struct LazyClient(OnceLock<Client>);
+
+impl LazyClient {
+    /// The client for the service at this URL, which is always the same.
+    pub(crate) fn get(&self, address: &str) -> Result<&Client, CallError> {
+        if let Some(client) = self.0.get() {
+            return Ok(client);
+        }
+        let client = client(address)?;
+        Ok(self.0.get_or_init(|| client))
+    }
+}
+
+/// Sends a request.
+pub(crate) async fn send(request: RequestBuilder) -> Result<Response, CallError> {
+    request.send().await.map_err(CallError::from)
+}
+
+/// Reads a response of at most `limit` bytes, without the byte order mark that some providers write
+/// (RFC 8259, section 8.1).
+pub(crate) async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > limit {
+            return Err(CallError::TooLarge { limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if body.starts_with(BYTE_ORDER_MARK) {
+        body.drain(..BYTE_ORDER_MARK.len());
+    }
+    Ok(body)
+}
+
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        if error.is_timeout() {
+            return Self::TimedOut;
+        }
+        let error: Arc<dyn Error + Send + Sync> = Arc::new(error.without_url());
+        // The error of rustls, whose type is not public through reqwest.
+        match innermost(&*error).contains("certificate") {
+            true => Self::Certificate(error),
+            false => Self::Unreachable(error),
+        }
+    }
+}
+
+/// The innermost cause of an error.
+pub(crate) fn innermost(error: &(dyn Error + Send + Sync + 'static)) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// Creates a client for the service at this URL. It follows no redirect, and resolves `localhost`
 /// and the names under it to loopback.
-pub(crate) fn client(address: &str) -> Result<Client, reqwest::Error> {
+fn client(address: &str) -> Result<Client, reqwest::Error> {
     let mut builder = Client::builder()
         .connect_timeout(CONNECT_LIMIT)
         .timeout(CALL_LIMIT)
@@ -65,18 +131,6 @@ impl Resolve for LocalhostResolver {
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
-}
-
-/// Reads a response of at most `limit` bytes.
-pub(crate) async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, ReadError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(ReadError::Transport)? {
-        if body.len() + chunk.len() > limit {
-            return Err(ReadError::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 #[cfg(test)]

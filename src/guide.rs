@@ -16,6 +16,7 @@
 //! 1. [Several machines](several_machines): PostgreSQL, Redis and any number of nodes
 //! 1. [Logins sealed in the cookie](sealed_cookies)
 //! 1. [OpenID Connect](oidc), and [the forms of five providers](oidc_providers)
+//! 1. [GitHub, and other OAuth 2.0 providers](oauth2), and the tokens of a provider
 //! 1. [Logout notices](logout_endpoints): what each provider sends
 //! 1. [Clef, and the local Clef](clef)
 //! 1. [The order of layers, and expired sessions](layers)
@@ -39,6 +40,8 @@ macro_rules! chapters {
             #[doc = "[logging_out]: crate::guide::logging_out"]
             #[doc = "[logging_out#after-a-breach]: crate::guide::logging_out#after-a-breach"]
             #[doc = "[logout_endpoints]: crate::guide::logout_endpoints"]
+            #[doc = "[oauth2]: crate::guide::oauth2"]
+            #[doc = "[oauth2#calling-the-providers-api]: crate::guide::oauth2#calling-the-providers-api"]
             #[doc = "[oidc]: crate::guide::oidc"]
             #[doc = "[oidc#register-the-site]: crate::guide::oidc#register-the-site"]
             #[doc = "[oidc#signing-out]: crate::guide::oidc#signing-out"]
@@ -91,6 +94,7 @@ chapters! {
     oidc
     oidc_providers
     logout_endpoints
+    oauth2
     clef
     layers
     operating

@@ -19,7 +19,7 @@
 //! - [`Sessions`] is where logins are kept: in any session store of tower-sessions, or sealed in the
 //!   cookie.
 //! - [`provider`] is the interface to services that users log in with. `oidc` (a feature) logs users
-//!   in at any OpenID provider; `clef` (a feature) is a client of Clef's API, and the crate
+//!   in at any OpenID provider, and `oauth2` (a feature) at GitHub and its like; `clef` (a feature) is a client of Clef's API, and the crate
 //!   `clef-dev` is a service to develop against.
 //!
 //! The [`guide`] has a chapter on each topic, from a first site to operating one. How the code is
@@ -67,6 +67,7 @@
 //! | `live` | `LogoutSignal` and open pages: streams, sockets and pages that end with their login |
 //! | `clef` | `clef::Clef`, a client of Clef's API, and `ClefButton` |
 //! | `oidc` | `oidc::Oidc`: OpenID Connect with back-channel logout |
+//! | `oauth2` | `oauth2::OAuth2`: logins at OAuth 2.0 providers without OpenID Connect, such as GitHub |
 //! | `testing` | `testing::check_user_store` and `check_identity_store`, for tests of your own store |
 //!
 //! All are off by default.
@@ -76,7 +77,7 @@
 
 mod address;
 mod auth;
-#[cfg(any(feature = "clef", feature = "oidc"))]
+#[cfg(any(feature = "clef", feature = "oidc", feature = "oauth2"))]
 mod calls;
 #[cfg(feature = "clef")]
 pub mod clef;
@@ -91,6 +92,8 @@ pub mod leased;
 #[cfg(feature = "live")]
 mod live;
 mod log_limit;
+#[cfg(feature = "oauth2")]
+pub mod oauth2;
 #[cfg(feature = "oidc")]
 pub mod oidc;
 mod page;
@@ -104,6 +107,8 @@ pub mod stores;
 pub mod testing;
 mod time_limit;
 mod timestamp;
+#[cfg(any(feature = "oidc", feature = "oauth2"))]
+mod token_request;
 mod users;
 
 /// The session store of tower-sessions 0.14, unchanged: every store published for it plugs in.
@@ -137,8 +142,8 @@ pub use self::{
         SuspendedLogin, UserPermission,
     },
     identity::{
-        LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, RevocationKey,
-        Subject,
+        LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, ProviderTokens,
+        RevocationKey, Subject,
     },
     layer::{BuildError, ClefLayer, ClefLayerBuilder, ClefService, ResponseFuture},
     revocation::AdmissionLimits,

@@ -23,9 +23,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sessions", &["timestamp", "identity", "cookies", "site"]),
     ("provider", &["timestamp", "identity"]),
     ("clef", &["identity", "address", "calls", "provider"]),
+    ("token_request", &["identity", "calls", "provider"]),
+    (
+        "oauth2",
+        &["identity", "address", "calls", "provider", "token_request"],
+    ),
     (
         "oidc",
-        &["timestamp", "identity", "address", "calls", "provider"],
+        &[
+            "timestamp",
+            "identity",
+            "address",
+            "calls",
+            "provider",
+            "token_request",
+        ],
     ),
     (
         "revocation",

@@ -1,9 +1,6 @@
 //! The three calls of the Clef API, and the URLs for the browser.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use http::StatusCode;
@@ -18,7 +15,8 @@ use super::{
     response::{self, ClefId},
 };
 use crate::{
-    AddressError, Profile, Subject, address, calls,
+    AddressError, Profile, Subject, address,
+    calls::{self, LazyClient},
     provider::{
         Authentication, ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutEndpoint,
         LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, Provider,
@@ -49,7 +47,7 @@ pub struct Clef {
     app_secret: SecretString,
     /// Without a trailing slash.
     base_url: String,
-    client: OnceLock<Client>,
+    client: LazyClient,
 }
 
 impl Clef {
@@ -86,17 +84,12 @@ impl Clef {
             app_id: app_id.into(),
             app_secret: app_secret.into(),
             base_url: base_url.as_str().trim_end_matches('/').to_owned(),
-            client: OnceLock::new(),
+            client: LazyClient::default(),
         })
     }
 
-    /// The HTTP client, created on first use, since creating it can fail.
     fn client(&self) -> Result<&Client, ClefError> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        let client = calls::client(&self.base_url).map_err(ClefError::from_transport)?;
-        Ok(self.client.get_or_init(|| client))
+        Ok(self.client.get(&self.base_url)?)
     }
 
     /// Sends a request that contains `secret`, and possibly the app secret.
@@ -105,7 +98,7 @@ impl Clef {
         request: RequestBuilder,
         secret: &SecretString,
     ) -> Result<T, ClefError> {
-        let response = request.send().await.map_err(ClefError::from_transport)?;
+        let response = calls::send(request).await?;
         response::read(response, &[secret, &self.app_secret]).await
     }
 

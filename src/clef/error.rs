@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::{
     BoxError,
+    calls::CallError,
     provider::{ProviderError, ProviderErrorKind},
 };
 
@@ -90,16 +91,6 @@ pub enum ClefError {
 }
 
 impl ClefError {
-    /// The error of a request without a response.
-    pub(super) fn from_transport(error: reqwest::Error) -> Self {
-        if error.is_timeout() {
-            Self::TimedOut
-        } else {
-            // The URL may contain an access token.
-            Self::Unreachable(error.without_url().into())
-        }
-    }
-
     fn kind(&self) -> ProviderErrorKind {
         match self {
             Self::InvalidCode | Self::InvalidToken | Self::InvalidLogoutToken => {
@@ -110,6 +101,18 @@ impl ClefError {
             | Self::InvalidApp
             | Self::InvalidLogoutHookUrl => ProviderErrorKind::Misconfigured,
             _ => ProviderErrorKind::Unavailable,
+        }
+    }
+}
+
+impl From<CallError> for ClefError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::TooLarge { limit } => Self::TooLarge { limit },
+            CallError::TimedOut => Self::TimedOut,
+            CallError::Certificate(error) | CallError::Unreachable(error) => {
+                Self::Unreachable(error.into())
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::ClefError;
-use crate::calls::{self, ReadError};
+use crate::calls;
 
 /// The largest response, in bytes.
 const LIMIT: usize = 64 * 1024;
@@ -45,12 +45,7 @@ pub(super) async fn read<T: DeserializeOwned>(
     if status.is_redirection() {
         return Err(ClefError::Redirected(status));
     }
-    let body = calls::read_body(response, LIMIT)
-        .await
-        .map_err(|error| match error {
-            ReadError::TooLarge => ClefError::TooLarge { limit: LIMIT },
-            ReadError::Transport(error) => ClefError::from_transport(error),
-        })?;
+    let body = calls::read(response, LIMIT).await?;
     let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(&body) else {
         return Err(match status {
             StatusCode::NOT_FOUND => ClefError::NotFound,

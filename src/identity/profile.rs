@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ProviderTokens;
+
 /// The identity of a user at a provider: an id, and the issuer within which it is unique.
 ///
 /// Two subjects are the same user only if both parts are equal. Never identify a user by the e-mail
@@ -89,6 +91,7 @@ pub struct Profile {
     /// The phone number, if the provider sends it.
     pub phone_number: Option<String>,
     claims: Map<String, Value>,
+    tokens: Option<ProviderTokens>,
 }
 
 impl Profile {
@@ -102,6 +105,7 @@ impl Profile {
             email_verified: None,
             phone_number: None,
             claims: Map::new(),
+            tokens: None,
         }
     }
 
@@ -128,6 +132,23 @@ impl Profile {
     /// ```
     pub fn claims(&self) -> &Map<String, Value> {
         &self.claims
+    }
+
+    /// Sets the tokens of the provider.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Option<ProviderTokens>) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    /// The tokens of the provider, for calls to its API in the name of the user. `None` unless the
+    /// provider is set to pass them, and issues some.
+    ///
+    /// Each login at the provider brings new ones, in its call of
+    /// [`find_or_create`](crate::IdentityStore::find_or_create). A login can still be refused after
+    /// that call.
+    pub fn tokens(&self) -> Option<&ProviderTokens> {
+        self.tokens.as_ref()
     }
 
     /// The first and the last name, joined; `None` without either.

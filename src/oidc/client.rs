@@ -5,23 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use secrecy::SecretString;
 
 use super::{ClientAuthentication, OidcError, Settings, SigningAlgorithm, remote::Remote};
-use crate::{AddressError, address, provider::ProviderErrorKind};
-
-/// The parameters of the authorization request that this crate sets, or that would change it.
-const RESERVED_PARAMETERS: [&str; 12] = [
-    "response_type",
-    "response_mode",
-    "client_id",
-    "redirect_uri",
-    "scope",
-    "state",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "max_age",
-    "request",
-    "request_uri",
-];
+use crate::{
+    AddressError, address, provider::ProviderErrorKind, token_request::RESERVED_PARAMETERS,
+};
 
 /// An application at an OpenID provider, as a [`Provider`](crate::provider::Provider).
 ///
@@ -231,6 +217,18 @@ impl Oidc {
     #[must_use]
     pub fn without_id_token_hint(mut self) -> Self {
         self.settings.keeps_id_token = false;
+        self
+    }
+
+    /// Passes the access token and the refresh token to the application's store, in
+    /// [`Profile::tokens`](crate::Profile::tokens). Defaults to passing neither.
+    ///
+    /// The application then calls the provider's API in the name of the user. Request the
+    /// [scopes](Self::scopes) that it needs; many providers issue a refresh token for
+    /// `offline_access` only.
+    #[must_use]
+    pub fn pass_tokens_to_store(mut self) -> Self {
+        self.settings.passes_tokens = true;
         self
     }
 

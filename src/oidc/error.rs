@@ -7,8 +7,9 @@ use http::StatusCode;
 use super::SigningAlgorithm;
 use crate::{
     AddressError,
-    calls::ReadError,
+    calls::{CallError, innermost},
     provider::{ProviderError, ProviderErrorKind},
+    token_request::TokenRequestError,
 };
 
 /// The error of a call to an OpenID provider, as the `source` of a [`ProviderError`].
@@ -162,26 +163,6 @@ pub enum OidcError {
 }
 
 impl OidcError {
-    /// The error of a request without a response.
-    pub(super) fn from_transport(error: reqwest::Error) -> Self {
-        if error.is_timeout() {
-            return Self::TimedOut;
-        }
-        let error: Arc<dyn Error + Send + Sync> = Arc::new(error.without_url());
-        // The error of rustls, whose type is not public through reqwest.
-        match innermost(&*error).contains("certificate") {
-            true => Self::Certificate(error),
-            false => Self::Unreachable(error),
-        }
-    }
-
-    pub(super) fn from_reading(error: ReadError, limit: usize) -> Self {
-        match error {
-            ReadError::TooLarge => Self::TooLarge { limit },
-            ReadError::Transport(error) => Self::from_transport(error),
-        }
-    }
-
     pub(super) fn kind(&self) -> ProviderErrorKind {
         match self {
             Self::CodeRefused
@@ -214,18 +195,34 @@ fn mend(set: SigningAlgorithm, offered: &[SigningAlgorithm]) -> String {
     }
 }
 
-/// The innermost cause of an error.
-fn innermost(error: &(dyn Error + Send + Sync + 'static)) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
 impl From<AddressError> for OidcError {
     fn from(error: AddressError) -> Self {
         Self::Issuer(error)
+    }
+}
+
+impl From<CallError> for OidcError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::TooLarge { limit } => Self::TooLarge { limit },
+            CallError::TimedOut => Self::TimedOut,
+            CallError::Certificate(error) => Self::Certificate(error),
+            CallError::Unreachable(error) => Self::Unreachable(error),
+        }
+    }
+}
+
+impl From<TokenRequestError> for OidcError {
+    fn from(error: TokenRequestError) -> Self {
+        let what = "tokens";
+        match error {
+            TokenRequestError::Call(error) => error.into(),
+            TokenRequestError::CodeRefused => Self::CodeRefused,
+            TokenRequestError::ClientRefused => Self::ClientRefused,
+            TokenRequestError::RequestRefused(code) => Self::RequestRefused(code),
+            TokenRequestError::Status(status) => Self::Status { what, status },
+            TokenRequestError::Unreadable => Self::Unreadable { what },
+        }
     }
 }
 

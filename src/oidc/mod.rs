@@ -38,5 +38,6 @@ pub use self::{
     error::{OidcError, TokenError},
     front_channel::FrontChannelLogout,
     global_token_revocation::GlobalTokenRevocation,
-    settings::{ClientAuthentication, SigningAlgorithm},
+    settings::SigningAlgorithm,
 };
+pub use crate::token_request::ClientAuthentication;

@@ -75,11 +75,13 @@ impl Oidc {
             None if metadata.callbacks_name_issuer => return Err(OidcError::ForeignCallback),
             _ => {}
         }
-        let tokens = login::exchange(self, &metadata, code).await?;
-        let access_token = tokens.access_token();
-        if access_token.is_none() {
+        let mut tokens = login::exchange(self, &metadata, code).await?;
+        if tokens.access_token().is_none() {
             tracing::info!("the provider returned no bearer token; the login needs none");
         }
+        let id_token = tokens.id_token.take();
+        let id_token = id_token.ok_or(OidcError::Unreadable { what: "tokens" })?;
+        let access_token = tokens.access_token();
         let expected = Expected {
             nonce: &code.secret.derive(login::NONCE),
             access_token,
@@ -91,7 +93,7 @@ impl Oidc {
             authentication,
             mut person,
         } = self
-            .id_token(&tokens.id_token, &expected)
+            .id_token(&id_token, &expected)
             .await
             .map_err(|error| self.id_token_error(error))?;
         if let Some(endpoint) = &metadata.user_info_endpoint
@@ -102,13 +104,16 @@ impl Oidc {
                 user_info::fetch(self, endpoint, access_token, &subject, expected.now).await?;
             person = person.merge(user_info);
         }
-        let profile = person.into_profile(Profile::new(Subject::new(issuer, subject)));
+        let mut profile = person.into_profile(Profile::new(Subject::new(issuer, subject)));
+        if self.settings.passes_tokens {
+            profile = profile.with_tokens(tokens.tokens());
+        }
         let mut login = ProviderLogin::new(profile).authenticated(authentication);
         if let Some(session) = session {
             login = login.in_session(ProviderSession::new(issuer, session));
         }
         if self.settings.keeps_id_token && metadata.end_session_endpoint.is_some() {
-            login = login.with_sign_out_hint(tokens.id_token);
+            login = login.with_sign_out_hint(id_token);
         }
         Ok(login)
     }

@@ -1,12 +1,9 @@
 //! The remote provider: its cached metadata and keys, and the calls to it.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder};
 
 use super::{
     OidcError, SigningAlgorithm, TokenError,
@@ -15,18 +12,17 @@ use super::{
     metadata::{self, Metadata},
     token::Token,
 };
-use crate::calls;
+use crate::calls::{self, LazyClient};
 
 /// The largest response, in bytes. Key sets with certificates are the largest.
 pub(super) const LIMIT: usize = 256 * 1024;
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 const METADATA_COOLDOWN: Duration = Duration::from_secs(3);
 /// Bounds the fetches that tokens with unknown keys or invalid signatures cause.
 const KEYS_COOLDOWN: Duration = Duration::from_secs(30);
 
 pub(super) struct Remote {
     issuer: String,
-    client: OnceLock<Client>,
+    client: LazyClient,
     metadata: Arc<Cache<Metadata>>,
     keys: Arc<Cache<KeySet>>,
 }
@@ -35,7 +31,7 @@ impl Remote {
     pub(super) fn new(issuer: String) -> Self {
         Self {
             issuer,
-            client: OnceLock::new(),
+            client: LazyClient::default(),
             metadata: Cache::new(METADATA_COOLDOWN),
             keys: Cache::new(KEYS_COOLDOWN),
         }
@@ -45,13 +41,9 @@ impl Remote {
         &self.issuer
     }
 
-    /// The HTTP client, created on first use, since creating it can fail.
+    /// The HTTP client.
     pub(super) fn client(&self) -> Result<&Client, OidcError> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        let client = calls::client(&self.issuer).map_err(OidcError::from_transport)?;
-        Ok(self.client.get_or_init(|| client))
+        Ok(self.client.get(&self.issuer)?)
     }
 
     pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, OidcError> {
@@ -123,25 +115,10 @@ impl Remote {
 }
 
 async fn fetch(request: RequestBuilder, what: &'static str) -> Result<Vec<u8>, OidcError> {
-    let response = send(request).await?;
+    let response = calls::send(request).await?;
     let status = response.status();
     if status != StatusCode::OK {
         return Err(OidcError::Status { what, status });
     }
-    read(response, LIMIT).await
-}
-
-pub(super) async fn send(request: RequestBuilder) -> Result<Response, OidcError> {
-    request.send().await.map_err(OidcError::from_transport)
-}
-
-/// Reads a response of at most `limit` bytes, without the byte order mark that some providers write
-/// (RFC 8259, section 8.1).
-pub(super) async fn read(response: Response, limit: usize) -> Result<Vec<u8>, OidcError> {
-    let body = calls::read_body(response, limit).await;
-    let mut body = body.map_err(|error| OidcError::from_reading(error, limit))?;
-    if body.starts_with(BYTE_ORDER_MARK) {
-        body.drain(..BYTE_ORDER_MARK.len());
-    }
-    Ok(body)
+    Ok(calls::read(response, LIMIT).await?)
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use jsonwebtoken::Algorithm;
 
+use crate::token_request::ClientAuthentication;
+
 /// The algorithm of ID tokens and logout tokens: the registered `id_token_signed_response_alg`.
 ///
 /// Neither `none` nor a MAC is supported, so neither the public key nor the client secret can forge
@@ -90,16 +92,6 @@ impl fmt::Display for SigningAlgorithm {
     }
 }
 
-/// How the application authenticates at the provider (OpenID Connect Core 1.0, section 9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ClientAuthentication {
-    /// `client_secret_basic`: the id and the secret are sent in the `Authorization` header.
-    Basic,
-    /// `client_secret_post`: the id and the secret are sent in the form.
-    Post,
-}
-
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) name: String,
@@ -113,6 +105,7 @@ pub(super) struct Settings {
     pub(super) max_age: Option<u64>,
     pub(super) parameters: Vec<(String, String)>,
     pub(super) keeps_id_token: bool,
+    pub(super) passes_tokens: bool,
     pub(super) logs_out_all_sessions: bool,
     pub(super) requires_logout_type: bool,
     pub(super) requires_logout_expiry: bool,
@@ -130,6 +123,7 @@ impl Default for Settings {
             max_age: None,
             parameters: Vec::new(),
             keeps_id_token: true,
+            passes_tokens: false,
             logs_out_all_sessions: false,
             requires_logout_type: false,
             requires_logout_expiry: false,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{Oidc, OidcError, TokenError, json, person_claims::PersonClaims, remote, token::Token};
+use crate::calls;
 
 /// How long the user info may take. A login succeeds without it.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
@@ -58,13 +59,13 @@ async fn claims(
         .client()?
         .get(endpoint.clone())
         .bearer_auth(access_token.expose_secret());
-    let response = remote::send(request).await?;
+    let response = calls::send(request).await?;
     let status = response.status();
     if status != StatusCode::OK {
         return Err(OidcError::Status { what, status });
     }
     let is_signed = is_jwt(response.headers());
-    let body = remote::read(response, remote::LIMIT).await?;
+    let body = calls::read(response, remote::LIMIT).await?;
     if is_signed {
         let token = std::str::from_utf8(&body).map_err(|_| OidcError::Unreadable { what })?;
         return signed_claims(oidc, token.trim_ascii(), now).await;

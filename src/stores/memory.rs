@@ -179,7 +179,8 @@ impl UserStore for MemoryUserStore {
 impl IdentityStore for MemoryUserStore {
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
         let accounts = &mut *self.accounts();
-        let profile = Arc::new(profile.clone());
+        // Tokens are for stores of the application.
+        let profile = Arc::new(profile.clone().with_tokens(None));
         let next_id = i64::try_from(accounts.ids.len())? + 1;
         let id = accounts.ids.entry(profile.subject.clone());
         let id = id.or_insert_with(|| next_id.to_string());

@@ -10,6 +10,7 @@ mod key_sets;
 mod logins;
 mod notices;
 mod outages;
+mod provider_tokens;
 mod recent_logins;
 mod replays;
 mod sessions;

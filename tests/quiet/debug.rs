@@ -13,13 +13,14 @@ use axum::{
 use axum_clef::{
     AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, IdentityStore as _,
     LoggedInRejection, LoginCheck, LoginId, LoginReference, NewLogin, Paths, Profile, ProviderKey,
-    ProviderSession, RecentLogin, RevocationKey, SameOrigin, SameOriginRejection, SessionKey,
-    SessionStore, Sessions, SignOut, Subject, SuspendedLogin, Timestamp, User as _,
+    ProviderSession, ProviderTokens, RecentLogin, RevocationKey, SameOrigin, SameOriginRejection,
+    SessionKey, SessionStore, Sessions, SignOut, Subject, SuspendedLogin, Timestamp, User as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     leased::{
         Leased, LogoutBus, LogoutKey, LogoutListener, LogoutNews, PostgresLogoutBus, Reach,
         RedisLogoutBus,
     },
+    oauth2::{OAuth2, OAuth2Endpoints, OAuth2Error},
     oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
     provider::{
         Authentication, CodeExchange, LoginRequest, LoginSecret, LogoutEndpoint as _,
@@ -124,6 +125,7 @@ async fn nothing_secret_is_said_by_any_public_type() {
     plain_values(&said);
     providers(&said).await;
     open_id_providers(&said).await;
+    oauth2_providers(&said).await;
     stores(&said).await;
     leased(&said).await;
     layers(&said).await;
@@ -213,6 +215,11 @@ async fn providers(said: &Said) {
     said.by(&RevocationKey::Issuer(session.issuer().to_owned()));
     said.by(&RevocationKey::Everyone);
     let profile = Profile::new(Subject::new("https://clef.example.com", EMAIL));
+    let tokens =
+        ProviderTokens::new("SECRET-ACCESS").with_refresh_token(Some("SECRET-REFRESH".into()));
+    said.by(&tokens);
+    let profile = profile.with_tokens(Some(tokens));
+    said.by(&profile);
     let scope = LogoutScope::session(session.clone(), Some(profile.subject.clone()));
     said.by(&scope);
     let key = LogoutKey::Subject(profile.subject.clone());
@@ -272,6 +279,39 @@ async fn open_id_providers(said: &Said) {
     said.by_error(&TokenError::Missing("sub"));
     said.by(&ClientAuthentication::Basic);
     said.by(&SigningAlgorithm::Es256);
+}
+
+/// Those of OAuth 2.0, with an API that says more than it should.
+async fn oauth2_providers(said: &Said) {
+    let token = r#"{"access_token":"SECRET-TOKEN","token_type":"bearer"}"#;
+    let user = r#"{"id":"","email":"SECRET-EMAIL"}"#;
+    let app = Router::new()
+        .route("/token", post(move || async move { token }))
+        .route("/user", get(move || async move { user }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let endpoints = OAuth2Endpoints {
+        issuer: &issuer,
+        authorization: &issuer,
+        token: &format!("{issuer}/token"),
+        user_info: &[&format!("{issuer}/user")],
+    };
+    said.by(&endpoints);
+    let read = said.clone();
+    let oauth2 = OAuth2::new(endpoints, "the id", "SECRET-SECRET", move |info| {
+        read.by(info);
+        info.profile("id")
+    });
+    let oauth2 = oauth2.unwrap();
+    said.by(&oauth2);
+    let (code, url) = (SecretString::from("SECRET-CODE"), issuer.parse().unwrap());
+    let secret = LoginSecret::from_bytes(*b"SECRET-SECRET-SECRET-SECRET-SECR");
+    let exchange = CodeExchange::new(&code, &url, &url, &secret);
+    let error = oauth2.exchange(&exchange).await.unwrap_err();
+    said.by_error(&error);
+    let cause = error.source().unwrap().downcast_ref::<OAuth2Error>();
+    said.by_error(cause.unwrap());
 }
 
 async fn stores(said: &Said) {

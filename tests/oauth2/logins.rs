@@ -1,0 +1,186 @@
+//! Logins, from the authorization request to the logout.
+
+use axum::http::header;
+use axum_clef::{
+    ClefLayer, Paths, User as _, UserStore as _,
+    oauth2::ClientAuthentication,
+    provider::{CodeExchange, LoginSecret, Provider as _},
+};
+use serde_json::json;
+use test_support::{Jar, World, location, notice, text};
+use url::Url;
+
+use crate::{
+    provider::{ACCESS_TOKEN, CLIENT_ID, TestProvider},
+    site::Site,
+};
+
+#[tokio::test]
+async fn a_user_logs_in_and_is_found_by_the_id_that_never_changes() {
+    let site = Site::with(|client| {
+        let client = client.scopes(["read:user", "user:email"]);
+        client
+            .authorization_parameter("allow_signup", "false")
+            .unwrap()
+    })
+    .await;
+    let mut jar = Jar::default();
+    let response = jar.get(&site.app, "/clef/login?next=/account").await;
+    let (code, query) = site.provider.approve(location(&response));
+    assert_eq!(query["scope"], "read:user user:email");
+    assert_eq!(query["allow_signup"], "false");
+    assert_eq!(
+        query["redirect_uri"],
+        format!("{}/clef/callback", World::SITE)
+    );
+    let callback = format!("/clef/callback?code={code}&state={}", query["state"]);
+    let response = jar.get(&site.app, &callback).await;
+    assert_eq!(
+        (response.status().as_u16(), location(&response)),
+        (303, "/account")
+    );
+    assert_eq!(jar.user(&site.app).await.as_deref(), Some("583231"));
+
+    let profile = site.world.users.last_profile();
+    assert_eq!(profile.subject.issuer(), site.provider.issuer);
+    assert_eq!(profile.name().as_deref(), Some("Alex"));
+    assert_eq!(profile.email.as_deref(), Some("alex@example.com"));
+    assert_eq!(profile.claims()["login"], "alex");
+    for headers in &site.provider.script().api_requests {
+        assert_eq!(
+            headers[header::AUTHORIZATION],
+            format!("Bearer {ACCESS_TOKEN}")
+        );
+        assert!(
+            headers.contains_key(header::USER_AGENT),
+            "GitHub requires one"
+        );
+    }
+
+    // Another name is the same user, and the same name is another one.
+    let user = text(jar.get(&site.app, "/").await).await;
+    let document = |id: u64, login: &str| (200, json!({ "id": id, "login": login }).to_string());
+    for (id, login, is_same) in [(583_231, "renamed", true), (999, "alex", false)] {
+        site.provider.change(|script| {
+            script.documents.insert("user", document(id, login));
+        });
+        let mut jar = Jar::default();
+        assert_eq!(site.log_in(&mut jar).await.status(), 303);
+        let found = text(jar.get(&site.app, "/").await).await;
+        assert_eq!(found == user, is_same, "{login}");
+    }
+}
+
+#[tokio::test]
+async fn the_site_authenticates_in_either_way() {
+    for way in [ClientAuthentication::Basic, ClientAuthentication::Post] {
+        let site = Site::with(|client| client.client_authentication(way)).await;
+        assert_eq!(
+            site.log_in(&mut Jar::default()).await.status(),
+            303,
+            "{way:?}"
+        );
+        let script = site.provider.script();
+        let [(headers, form)] = &*script.token_requests else {
+            panic!("one request");
+        };
+        let is_basic = way == ClientAuthentication::Basic;
+        assert_eq!(headers.contains_key(header::AUTHORIZATION), is_basic);
+        assert_eq!(form.contains_key("client_id"), !is_basic);
+    }
+}
+
+/// Without a wire for logouts, the site itself ends logins.
+#[tokio::test]
+async fn logins_end_here_and_no_notice_is_taken() {
+    let site = Site::start().await;
+    let mut jar = Jar::default();
+    site.log_in(&mut jar).await;
+    let mut copy = jar.clone();
+    for token in ["token:583231", "583231", ""] {
+        assert_eq!(notice(&site.app, token).await, 404, "{token}");
+    }
+    assert!(jar.is_in(&site.app).await);
+    let response = jar.sign_out(&site.app).await;
+    assert_eq!(location(&response), "/", "it ends at this site");
+    assert!(!copy.is_in(&site.app).await);
+
+    site.log_in(&mut jar).await;
+    let mut other = Jar::default();
+    site.log_in(&mut other).await;
+    let user = site.world.users.inner.load("1").await.unwrap().unwrap();
+    assert!(site.world.users.log_out(&user.id()).await.unwrap());
+    assert!(!jar.is_in(&site.app).await && !other.is_in(&site.app).await);
+    site.log_in(&mut jar).await;
+    assert!(jar.is_in(&site.app).await, "a new login works");
+}
+
+/// The provider may have asked for nothing.
+#[tokio::test]
+async fn no_login_says_when_the_credentials_were_proven() {
+    let provider = TestProvider::start().await;
+    let secret = LoginSecret::from_bytes([7; 32]);
+    let url = Url::parse("https://site.example/clef/callback").unwrap();
+    let state = axum_clef::provider::OneTimeState::new("s".repeat(43));
+    let login = axum_clef::provider::LoginRequest::new(&url, &state, &secret);
+    let client = provider.client();
+    let login_url = client.login_url(&login).await.unwrap();
+    let (code, _) = provider.approve(login_url.as_str());
+    let code = code.into();
+    let exchange = CodeExchange::new(&code, &url, &url, &secret);
+    let login = client.exchange(&exchange).await.unwrap();
+    assert_eq!(login.authenticated_at, None);
+    assert!(login.session.is_none() && login.sign_out_hint.is_none());
+}
+
+/// RFC 9207, and RFC 9700, section 4.4: neither a code nor a login of one provider is taken for
+/// another's.
+#[tokio::test]
+async fn a_callback_of_another_provider_is_refused_before_its_code_is_sent() {
+    for (required, issuer, status) in [
+        (false, "", 303),
+        (true, "", 502),
+        (false, "own", 303),
+        (true, "own", 303),
+        (false, "https://evil.example", 502),
+        (true, "https://evil.example", 502),
+    ] {
+        let site = Site::with(|client| match required {
+            true => client.require_issuer_parameter(),
+            false => client,
+        })
+        .await;
+        let mut jar = Jar::default();
+        let mut callback = site.begin(&mut jar).await;
+        callback += &match issuer {
+            "" => String::new(),
+            "own" => format!("&iss={}", site.provider.issuer),
+            other => format!("&iss={other}"),
+        };
+        let response = jar.get(&site.app, &callback).await;
+        assert_eq!(response.status(), status, "{required} {issuer}");
+        let sent = site.provider.script().token_requests.len();
+        assert_eq!(sent, usize::from(status == 303), "{required} {issuer}");
+        assert_eq!(jar.is_in(&site.app).await, status == 303);
+    }
+
+    // Two providers at one site have callbacks of their own, to which the state belongs.
+    let (world, own, other) = (
+        World::new(),
+        TestProvider::start().await,
+        TestProvider::start().await,
+    );
+    let layer = ClefLayer::builder(World::SITE, world.users.clone(), world.stored())
+        .provider(own.client())
+        .provider_at(Paths::under("/other").unwrap(), other.client())
+        .build()
+        .unwrap();
+    let app = world.app(&layer);
+    let mut jar = Jar::default();
+    let response = jar.get(&app, "/clef/login").await;
+    let (code, query) = own.approve(location(&response));
+    let mixed = format!("/other/callback?code={code}&state={}", query["state"]);
+    assert_eq!(jar.get(&app, &mixed).await.status(), 403);
+    assert_eq!(other.script().token_requests.len(), 0);
+    assert_eq!(query["client_id"], CLIENT_ID);
+}
