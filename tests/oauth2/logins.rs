@@ -4,7 +4,7 @@ use axum::http::header;
 use axum_clef::{
     ClefLayer, Paths, User as _, UserStore as _,
     oauth2::ClientAuthentication,
-    provider::{CodeExchange, LoginSecret, Provider as _},
+    provider::{Authentication, CodeExchange, LoginSecret, Provider as _},
 };
 use serde_json::json;
 use test_support::{Jar, World, location, notice, text};
@@ -129,7 +129,7 @@ async fn no_login_says_when_the_credentials_were_proven() {
     let code = code.into();
     let exchange = CodeExchange::new(&code, &url, &url, &secret);
     let login = client.exchange(&exchange).await.unwrap();
-    assert_eq!(login.authenticated_at, None);
+    assert_eq!(login.authentication, Authentication::Unknown);
     assert!(login.session.is_none() && login.sign_out_hint.is_none());
 }
 
