@@ -131,6 +131,18 @@ async fn no_login_says_when_the_credentials_were_proven() {
     let login = client.exchange(&exchange).await.unwrap();
     assert_eq!(login.authentication, Authentication::Unknown);
     assert!(login.session.is_none() && login.sign_out_hint.is_none());
+
+    // So no login is recent, not even one that was begun for it.
+    let site = Site::start().await;
+    let mut jar = Jar::default();
+    site.log_in(&mut jar).await;
+    assert_eq!(jar.status(&site.app, "/recent").await, 401);
+    let response = jar.get(&site.app, "/clef/login?max_age=600&next=/recent");
+    let response = response.await;
+    let (code, query) = site.provider.approve(location(&response));
+    let callback = format!("/clef/callback?code={code}&state={}", query["state"]);
+    assert_eq!(jar.status(&site.app, &callback).await, 403);
+    assert_eq!(jar.status(&site.app, "/recent").await, 401);
 }
 
 /// RFC 9207, and RFC 9700, section 4.4: neither a code nor a login of one provider is taken for
