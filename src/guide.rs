@@ -9,6 +9,7 @@
 //! 1. [The contract of a user store](user_store_contract): its test and its optional methods
 //! 1. [Forms of your own](own_forms): passwords, and logins in several steps;
 //!    [passkeys and links](passkeys_and_links)
+//! 1. [Tokens for programs](tokens): a CLI, a script, an application on a phone
 //! 1. [Signing out and logging out](logging_out): here, or everywhere
 //! 1. [Your application's own sessions](application_sessions)
 //! 1. [Closing open connections](open_connections): WebSockets, streams and downloads
@@ -64,6 +65,7 @@ macro_rules! chapters {
             #[doc = "[settings]: crate::ClefLayerBuilder"]
             #[doc = "[several_machines]: crate::guide::several_machines"]
             #[doc = "[several_machines#rights-in-postgresql]: crate::guide::several_machines#rights-in-postgresql"]
+            #[doc = "[tokens]: crate::guide::tokens"]
             #[doc = "[user_store]: crate::guide::user_store"]
             #[doc = "[user_store_contract]: crate::guide::user_store_contract"]
             #[doc = "[user_store_contract#revocations]: crate::guide::user_store_contract#revocations"]
@@ -85,6 +87,7 @@ chapters! {
     user_store_contract
     own_forms
     passkeys_and_links
+    tokens
     logging_out
     application_sessions
     open_connections

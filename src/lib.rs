@@ -13,6 +13,8 @@
 //! - [`RecentLogin`] asks for credentials that were proven a moment ago, for what is dangerous.
 //! - [`NewLogin`] logs a user in from a handler, for forms of the application's own, with or without
 //!   a provider. [`SuspendedLogin`] is a login over several requests.
+//! - [`NewToken`] makes bearer tokens for programs, which count on the same guards and end with the
+//!   same logouts.
 //! - [`UserStore`] is what an application implements for its users, and [`IdentityStore`] for users
 //!   who log in at a provider; [`stores`] has three of both. `testing` (a feature) checks one of
 //!   your own.
@@ -137,9 +139,9 @@ pub use self::{
     address::AddressError,
     auth::{LoggedInRejection, LogoutError, RejectionKind},
     extract::{
-        AllOf, AnyOf, LogInError, LogInErrorKind, LoggedIn, Logouts, NewLogin, Permission,
-        Permitted, RecentLogin, SameOrigin, SameOriginRejection, SignOut, SignOutError,
-        SuspendedLogin, UserPermission,
+        AllOf, AnyOf, BearerToken, LogInError, LogInErrorKind, LoggedIn, Logouts, NewLogin,
+        NewToken, NewTokenError, Permission, Permitted, RecentLogin, SameOrigin,
+        SameOriginRejection, SignOut, SignOutError, SuspendedLogin, UserPermission,
     },
     identity::{
         LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, ProviderTokens,

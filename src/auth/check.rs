@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use cookie::Cookie;
 use http::HeaderMap;
 
-use super::{AuthState, Unanswered};
+use super::{AuthState, CheckError, RejectionKind, Unanswered};
 use crate::{
     BoxError, LoginReference, Timestamp,
     sessions::{LoginRecord, PresentedLogin, Renewal},
@@ -42,16 +42,25 @@ struct ValidLogin {
 }
 
 impl AuthState {
-    /// Checks the login that the cookies name, and renews it unless the request is `passive`.
+    /// Checks the login of a request, and renews it unless the request is `passive`. A bearer token
+    /// counts before the cookies, and is never renewed.
     pub(super) async fn check(
         &self,
         headers: &HeaderMap,
         passive: bool,
-    ) -> Result<Option<Authenticated>, BoxError> {
+    ) -> Result<Option<Authenticated>, CheckError> {
+        let token = self.presented_token(headers)?;
+        let is_token = token.is_some();
         // The renewal has a limit of its own.
-        let valid = pin!(self.valid_login(headers));
-        let Some(valid) = within(STORE_LIMIT, valid).await? else {
-            return Ok(None);
+        let valid = pin!(self.valid_login(token, headers));
+        let valid = within(STORE_LIMIT, valid).await;
+        let valid = valid
+            .map_err(|error| CheckError::no_answer(&self.unanswered, Unanswered::Check, error))?;
+        let valid = match valid {
+            Some(valid) => valid,
+            // Never the cookie instead.
+            None if is_token => return Err(CheckError::token(RejectionKind::InvalidToken)),
+            None => return Ok(None),
         };
         let mut idle = valid.idle;
         let mut renewal = None;
@@ -79,9 +88,17 @@ impl AuthState {
         }))
     }
 
-    /// The login that the cookies name, if it is valid.
-    async fn valid_login(&self, headers: &HeaderMap) -> Result<Option<ValidLogin>, BoxError> {
-        let Some(login) = self.sessions.find(headers).await? else {
+    /// The login of this token, or else the one that the cookies name, if it is valid.
+    async fn valid_login(
+        &self,
+        token: Option<Arc<PresentedLogin>>,
+        headers: &HeaderMap,
+    ) -> Result<Option<ValidLogin>, BoxError> {
+        let login = match token {
+            Some(token) => Some(token),
+            None => self.sessions.find(headers).await?,
+        };
+        let Some(login) = login else {
             return Ok(None);
         };
         let record = login.record();
@@ -98,10 +115,14 @@ impl AuthState {
             Err(reason) => return Ok(refused(record, reason.as_str())),
         };
         let LoginCheck { user, now, .. } = check;
-        let Some(idle) = self.sessions.idle_time_left(&login, now) else {
+        let idle = match record.is_token() {
+            true => Some(Duration::MAX),
+            false => self.sessions.idle_time_left(&login, now),
+        };
+        let Some(idle) = idle else {
             return Ok(refused(record, "it was not used for too long"));
         };
-        let is_renewal_due = self.sessions.is_renewal_due(&login, now);
+        let is_renewal_due = !record.is_token() && self.sessions.is_renewal_due(&login, now);
         Ok(Some(ValidLogin {
             login,
             user,

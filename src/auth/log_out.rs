@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::AuthState;
+use super::{AuthState, sign_out::END_MARGIN};
 use crate::{
-    RevocationKey, Timestamp,
-    revocation::{Logout, Permit, Stores, WriteOutcome, patience},
-    sessions::LoginRecord,
+    LoginId, RevocationKey, Timestamp,
+    revocation::{LoginPermit, Logout, Permit, Stores, WriteOutcome, patience},
+    sessions::{LONGEST_COOKIE, LoginRecord},
     time_limit::detached,
 };
 
@@ -53,6 +53,14 @@ impl AuthState {
     /// When the user store has not taken it in time, or too many others wait.
     pub(crate) async fn log_out(self: &Arc<Self>, logout: Logout) -> Result<bool, LogoutError> {
         let permit = self.queue.reserve().ok_or(LogoutError::QueueFull)?;
+        self.log_out_with(permit, logout).await
+    }
+
+    async fn log_out_with(
+        self: &Arc<Self>,
+        permit: Permit,
+        logout: Logout,
+    ) -> Result<bool, LogoutError> {
         let patience = patience(&*self.users);
         let state = Arc::clone(self);
         let written = detached(async move {
@@ -83,6 +91,34 @@ impl AuthState {
         let keep_until = Timestamp::MAX;
         self.log_out(Logout::Key { key, keep_until }).await?;
         Ok(())
+    }
+
+    /// Ends the login or token with this id, which only the store of users knows. It goes on if the
+    /// future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`log_out`](Self::log_out), and over a user store that keeps no revocations.
+    pub(crate) async fn log_out_login(self: &Arc<Self>, id: LoginId) -> Result<(), LogoutError> {
+        if !self.users.keeps_revocations() {
+            return Err(LogoutError::RevocationsNotKept);
+        }
+        let keep_until = Timestamp::now().after(LONGEST_COOKIE).after(END_MARGIN);
+        match self.queue.reserve_login(id) {
+            LoginPermit::Reserved(permit) => {
+                let logout = Logout::Key {
+                    key: RevocationKey::Login(id),
+                    keep_until,
+                };
+                self.log_out_with(permit, logout).await.map(drop)
+            }
+            LoginPermit::QueueFull => Err(LogoutError::QueueFull),
+            LoginPermit::Pending => {
+                let written = self.queue.until_login_written(id);
+                let written = tokio::time::timeout(patience(&*self.users), written).await;
+                written.map_err(|_| LogoutError::Pending)
+            }
+        }
     }
 
     /// Waits until no logout waits that ends this login, as long as for one of its own.

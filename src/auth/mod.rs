@@ -2,11 +2,13 @@
 
 mod attempt;
 mod attempts;
+mod bearer;
 mod begin_login;
 mod check;
 mod hooks;
 mod listeners;
 mod log_out;
+mod mint_token;
 mod navigation;
 mod problem;
 mod reauthentication;

@@ -46,6 +46,8 @@ impl LoggedInRejection {
             login_path,
             max_age,
             audience: Audience::of(parts),
+            accepts_tokens: RequestAuth::of(parts)
+                .is_some_and(|auth| auth.state().tokens.is_some()),
             render: render(parts),
         }
     }
@@ -58,6 +60,7 @@ impl LoggedInRejection {
             login_path: None,
             max_age: None,
             audience: Audience::of(parts),
+            accepts_tokens: false,
             render: render(parts),
         }
     }
@@ -72,12 +75,17 @@ impl LoggedInRejection {
     }
 
     pub(crate) fn of(error: CheckError, parts: &Parts) -> Self {
+        let audience = match error.is_bad_token() {
+            true => Audience::Script,
+            false => Audience::of(parts),
+        };
         Self {
             kind: error.kind,
-            source: Some(error.source),
+            source: error.source,
             login_path: None,
             max_age: None,
-            audience: Audience::of(parts),
+            audience,
+            accepts_tokens: false,
             render: render(parts),
         }
     }
@@ -89,7 +97,9 @@ fn render(parts: &Parts) -> Option<RenderRejection> {
 
 impl Audience {
     fn of(parts: &Parts) -> Self {
-        match navigates(&parts.headers) {
+        // Programs send tokens, whatever their other headers say.
+        let by_token = RequestAuth::of(parts).is_some_and(|auth| auth.is_by_token());
+        match navigates(&parts.headers) && !by_token {
             true if asks(&parts.method) => Self::Reader,
             true => Self::Sender,
             false => Self::Script,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use maud::html;
 
 use super::{
@@ -33,6 +33,8 @@ use crate::{
 /// | `Unauthenticated`, a script | 401, with the address of the login |
 /// | `ReauthenticationRequired` | as `Unauthenticated`; the login asks the user for their credentials again |
 /// | `Forbidden` | 403: a page, or a problem for a script; never a redirect |
+/// | `InvalidToken` | 401, whatever sent it |
+/// | `MalformedAuthorization` | 400, whatever sent it |
 /// | `StoreUnavailable` | 503 with `Retry-After` |
 /// | `LayerMissing`, `OutsideSite`, `ProviderMissing`, `WrongUserType` | 500: a mistake in the program, which the log names |
 ///
@@ -68,6 +70,8 @@ pub struct LoggedInRejection {
     /// How recent a login has to be.
     pub(super) max_age: Option<MaxAge>,
     pub(super) audience: Audience,
+    /// Whether the layer accepts bearer tokens.
+    pub(super) accepts_tokens: bool,
     pub(super) render: Option<RenderRejection>,
 }
 
@@ -93,6 +97,11 @@ pub enum RejectionKind {
     /// The user is logged in and does not have the [`Permission`](crate::Permission) that the
     /// handler asks for.
     Forbidden,
+    /// The bearer token of the request is invalid or has ended, and no cookie counts instead.
+    InvalidToken,
+    /// The `Authorization` header of the request names the scheme `Bearer`, and is not one header
+    /// with one token.
+    MalformedAuthorization,
     /// The session store or the user store did not answer, so the user is unknown; or a
     /// [`Permission`](crate::Permission) could not be determined.
     StoreUnavailable,
@@ -106,6 +115,11 @@ pub enum RejectionKind {
     /// The handler asks for another user type than the layer's user store has.
     WrongUserType,
 }
+
+/// The challenges of bearer tokens (RFC 6750, section 3).
+const BEARER: &str = "Bearer realm=\"axum-clef\"";
+const INVALID_TOKEN: &str = "Bearer realm=\"axum-clef\", error=\"invalid_token\"";
+const INVALID_REQUEST: &str = "Bearer realm=\"axum-clef\", error=\"invalid_request\"";
 
 /// The application's own rendering of rejections.
 pub(crate) type RenderRejection = Arc<dyn Fn(&LoggedInRejection) -> Response + Send + Sync>;
@@ -129,10 +143,24 @@ pub(crate) enum Unanswered {
 #[error("the user of the request is unknown")]
 pub(crate) struct CheckError {
     pub(super) kind: RejectionKind,
-    pub(super) source: Arc<BoxError>,
+    pub(super) source: Option<Arc<BoxError>>,
 }
 
 impl CheckError {
+    /// A bearer token that is no login. Any client can send one.
+    pub(super) fn token(kind: RejectionKind) -> Self {
+        tracing::debug!(?kind, "a bearer token is refused");
+        Self { kind, source: None }
+    }
+
+    /// Whether the request has a bearer token that is no login.
+    pub(crate) fn is_bad_token(&self) -> bool {
+        matches!(
+            self.kind,
+            RejectionKind::InvalidToken | RejectionKind::MalformedAuthorization
+        )
+    }
+
     /// A mistake in the program. Any client can send requests that meet it, so the log has one line
     /// a second for each kind.
     pub(crate) fn mistake(kind: RejectionKind, source: impl Into<BoxError>) -> Self {
@@ -146,7 +174,7 @@ impl CheckError {
         }
         Self {
             kind,
-            source: Arc::new(source),
+            source: Some(Arc::new(source)),
         }
     }
 
@@ -168,7 +196,7 @@ impl CheckError {
         }
         Self {
             kind: RejectionKind::StoreUnavailable,
-            source: Arc::new(error),
+            source: Some(Arc::new(error)),
         }
     }
 }
@@ -179,12 +207,13 @@ impl LoggedInRejection {
         self.kind
     }
 
-    /// The status of the response that is not a redirect: 401, 403, 503 or 500.
+    /// The status of the response that is not a redirect: 401, 403, 400, 503 or 500.
     pub fn status(&self) -> StatusCode {
         match self.kind {
-            RejectionKind::Unauthenticated | RejectionKind::ReauthenticationRequired => {
-                StatusCode::UNAUTHORIZED
-            }
+            RejectionKind::Unauthenticated
+            | RejectionKind::ReauthenticationRequired
+            | RejectionKind::InvalidToken => StatusCode::UNAUTHORIZED,
+            RejectionKind::MalformedAuthorization => StatusCode::BAD_REQUEST,
             RejectionKind::Forbidden => StatusCode::FORBIDDEN,
             RejectionKind::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             RejectionKind::LayerMissing
@@ -200,9 +229,18 @@ impl LoggedInRejection {
         self.login_path.as_deref()
     }
 
-    /// Whether a person opens a page or sends a form, and not a script.
+    /// Whether a person opens a page or sends a form, and not a script. A request with a bearer token
+    /// is by a script.
     pub fn is_navigation(&self) -> bool {
         self.audience != Audience::Script
+    }
+
+    /// Whether the request has a bearer token that is no login.
+    fn is_of_token(&self) -> bool {
+        matches!(
+            self.kind,
+            RejectionKind::InvalidToken | RejectionKind::MalformedAuthorization
+        )
     }
 
     pub(crate) fn layer_missing() -> Self {
@@ -225,10 +263,11 @@ impl LoggedInRejection {
         let error = CheckError::mistake(kind, why);
         Self {
             kind: error.kind,
-            source: Some(error.source),
+            source: error.source,
             login_path: None,
             max_age: None,
             audience: Audience::Script,
+            accepts_tokens: false,
             render: None,
         }
     }
@@ -251,13 +290,30 @@ impl LoggedInRejection {
             },
             Audience::Reader | Audience::Sender => (status, self.page()).into_response(),
         };
-        if status == StatusCode::UNAUTHORIZED
-            && let Ok(challenge) = HeaderValue::try_from(challenge(self.max_age))
-        {
-            let headers = response.headers_mut();
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
-        }
+        self.challenge(response.headers_mut());
         response
+    }
+
+    /// Names the schemes to log in with, unless the application has.
+    fn challenge(&self, headers: &mut HeaderMap) {
+        if headers.contains_key(header::WWW_AUTHENTICATE) {
+            return;
+        }
+        let (cookie, bearer) = match self.kind {
+            RejectionKind::Unauthenticated | RejectionKind::ReauthenticationRequired => {
+                let bearer = self.accepts_tokens.then_some(BEARER);
+                (Some(challenge(self.max_age)), bearer)
+            }
+            RejectionKind::InvalidToken => (None, Some(INVALID_TOKEN)),
+            RejectionKind::MalformedAuthorization => (None, Some(INVALID_REQUEST)),
+            _ => (None, None),
+        };
+        let bearer = bearer.map(str::to_owned);
+        for challenge in cookie.into_iter().chain(bearer) {
+            if let Ok(challenge) = HeaderValue::try_from(challenge) {
+                headers.append(header::WWW_AUTHENTICATE, challenge);
+            }
+        }
     }
 
     /// The page for a person.
@@ -298,6 +354,10 @@ impl IntoResponse for LoggedInRejection {
             None => self.default_response(),
         };
         let headers = response.headers_mut();
+        // RFC 6750, section 3: also where the application renders the rejection.
+        if self.is_of_token() {
+            self.challenge(headers);
+        }
         headers
             .entry(header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-store"));
@@ -328,6 +388,11 @@ impl fmt::Display for LoggedInRejection {
                     None => Ok(()),
                 }
             }
+            (RejectionKind::InvalidToken, _) => {
+                formatter.write_str("The token is invalid or has ended. Use a new one.")
+            }
+            (RejectionKind::MalformedAuthorization, _) => formatter
+                .write_str("Send one `Authorization` header: `Bearer`, a space and the token."),
             (RejectionKind::StoreUnavailable, _) => {
                 formatter.write_str("This is not possible right now. Try again later.")
             }

@@ -12,7 +12,7 @@ use axum::extract::OriginalUri;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 use tokio::sync::OnceCell;
 
-use super::{AuthState, Authenticated, CheckError, MaxAge, Reauthentication, Unanswered};
+use super::{AuthState, Authenticated, CheckError, MaxAge, Reauthentication};
 use crate::{cookies::Cookies, sessions::LoginRecord};
 
 /// Path and query of the page that was asked for. A nested router sees only its part of it.
@@ -41,7 +41,7 @@ pub(crate) enum Caching {
     /// No handler asked for the user: the answer is the same for all.
     Free,
     /// The answer is for unauthenticated requests.
-    VaryByCookie,
+    VaryByCredentials,
     /// The answer is for one user; the handler may know better.
     NoStore,
 }
@@ -90,7 +90,7 @@ impl RequestAuth {
     ///
     /// # Errors
     ///
-    /// When a store cannot answer.
+    /// When a store cannot answer, or the request has a bearer token that is no login.
     pub(crate) async fn authenticated(
         &self,
         headers: &HeaderMap,
@@ -98,9 +98,7 @@ impl RequestAuth {
         let checked = self.checked.get_or_init(|| async {
             let passive = self.passive.load(Ordering::Acquire);
             let check = self.state.check(headers, passive);
-            let mut checked = check.await.map_err(|error| {
-                CheckError::no_answer(&self.state.unanswered, Unanswered::Check, error)
-            })?;
+            let mut checked = check.await?;
             let renewed = checked.as_mut();
             if let Some(cookie) = renewed.and_then(|checked| checked.renewal.take()) {
                 self.cookies(headers).add(cookie);
@@ -110,6 +108,22 @@ impl RequestAuth {
         match checked.await {
             Ok(authenticated) => Ok(authenticated.as_ref()),
             Err(error) => Err(error.clone()),
+        }
+    }
+
+    /// As [`authenticated`](Self::authenticated), where a bearer token that is no login makes no
+    /// difference: the request is unauthenticated.
+    ///
+    /// # Errors
+    ///
+    /// When a store cannot answer.
+    pub(crate) async fn authenticated_if_any(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<&Authenticated>, CheckError> {
+        match self.authenticated(headers).await {
+            Err(error) if error.is_bad_token() => Ok(None),
+            authenticated => authenticated,
         }
     }
 
@@ -123,7 +137,7 @@ impl RequestAuth {
         headers: &HeaderMap,
         max_age: MaxAge,
     ) -> Result<Reauthentication, CheckError> {
-        let authenticated = self.authenticated(headers).await?;
+        let authenticated = self.authenticated_if_any(headers).await?;
         let user_id = authenticated.map(|authenticated| &*authenticated.login.record().user_id);
         Ok(Reauthentication::new(max_age, user_id))
     }
@@ -136,11 +150,17 @@ impl RequestAuth {
         }
     }
 
+    /// Whether the check has found a login by a bearer token.
+    pub(super) fn is_by_token(&self) -> bool {
+        self.authenticated_login()
+            .is_some_and(LoginRecord::is_token)
+    }
+
     /// Adds to an answer what the request leaves in it: cookies, and whether a cache may store it.
     pub(crate) fn finish(&self, headers: &mut HeaderMap) {
         match self.caching() {
             Caching::Free => {}
-            Caching::VaryByCookie => {
+            Caching::VaryByCredentials => {
                 headers.append(header::VARY, HeaderValue::from_static("cookie"));
             }
             Caching::NoStore => {
@@ -148,6 +168,9 @@ impl RequestAuth {
                     .entry(header::CACHE_CONTROL)
                     .or_insert(HeaderValue::from_static("no-store"));
             }
+        }
+        if self.state.tokens.is_some() && self.checked.initialized() {
+            headers.append(header::VARY, HeaderValue::from_static("authorization"));
         }
         if let Some(cookies) = self.cookies.get() {
             cookies.set(headers);
@@ -160,7 +183,7 @@ impl RequestAuth {
         if is_authenticated || sets_cookies || self.no_store.load(Ordering::Acquire) {
             Caching::NoStore
         } else if self.checked.initialized() {
-            Caching::VaryByCookie
+            Caching::VaryByCredentials
         } else {
             Caching::Free
         }

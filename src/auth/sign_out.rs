@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long the end of a login is kept beyond the login's own end.
-const MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const END_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a sign-out waits to learn whether the login has ended already.
 const CHECK_LIMIT: Duration = Duration::from_secs(1);
@@ -38,7 +38,8 @@ pub(crate) enum EndLoginError {
 }
 
 impl RequestAuth {
-    /// Ends the logins that came with this request, and removes their cookies from the browser. The
+    /// Ends the logins that came with this request, and removes their cookies from the browser, or
+    /// ends its bearer token alone. The
     /// application's hook is called once a login has ended, however late; not for a login that
     /// had ended before, since a copy of its cookie proves nothing.
     ///
@@ -67,7 +68,10 @@ impl RequestAuth {
                 Err(error) => ended = Err(error),
             }
         }
-        self.remove_login_cookies(&parts.headers);
+        // A request with a bearer token is not about the cookies that it may have.
+        if !logins.iter().any(|login| login.record().is_token()) {
+            self.remove_login_cookies(&parts.headers);
+        }
         ended
     }
 
@@ -99,6 +103,22 @@ impl RequestAuth {
 }
 
 impl AuthState {
+    /// The logins that a sign-out ends: this token, or those that the cookies name.
+    ///
+    /// # Errors
+    ///
+    /// When the session store cannot answer.
+    pub(crate) async fn signed_out_logins(
+        &self,
+        token: Option<Arc<PresentedLogin>>,
+        headers: &HeaderMap,
+    ) -> Result<Vec<Arc<PresentedLogin>>, BoxError> {
+        match token {
+            Some(token) => Ok(vec![token]),
+            None => within(STORE_LIMIT, self.sessions.find_all(headers)).await,
+        }
+    }
+
     /// Whether the user store shows that a login has ended for good.
     async fn has_ended(&self, record: &LoginRecord<'_>) -> Result<bool, BoxError> {
         let Some(check) = self.users.check_login(reference(record)).await? else {
@@ -151,7 +171,7 @@ impl AuthState {
         });
         longest
             .map_or(ends_at, |longest| ends_at.max(longest))
-            .after(MARGIN)
+            .after(END_MARGIN)
     }
 
     /// Ends a login: first its id is revoked, so that no copy of its cookie and no request in

@@ -9,7 +9,7 @@ use crate::{
     log_limit::LogLimit,
     provider::Provider,
     revocation::{LogoutQueue, UnknownSubjects},
-    sessions::{LoginRecord, SessionBackend},
+    sessions::{LoginRecord, SessionBackend, Tokens},
     site::{Paths, ReturnPath, Site},
     users::{AnyIdentityStore, AnyUserStore},
 };
@@ -32,6 +32,8 @@ pub(crate) struct AuthState {
     pub(crate) suspended: SessionBackend,
     /// Maps subjects to users; `None` for a site without providers.
     pub(crate) identities: Option<Arc<dyn AnyIdentityStore>>,
+    /// `None` where no bearer tokens are accepted.
+    pub(crate) tokens: Option<Tokens>,
     /// The first is the one that unauthenticated users are sent to.
     pub(crate) providers: Vec<MountedProvider>,
     pub(crate) attempts: Attempts,

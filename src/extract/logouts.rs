@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use crate::{
-    LoggedInRejection, LogoutError, LogoutScope, RevocationKey, Subject,
+    LoggedInRejection, LoginId, LogoutError, LogoutScope, RevocationKey, Subject,
     auth::{AuthState, RequestAuth},
     revocation::Logout,
 };
@@ -106,6 +106,46 @@ impl Logouts {
     pub async fn log_out_issuer(&self, issuer: &str) -> Result<(), LogoutError> {
         let key = RevocationKey::Issuer(issuer.to_owned());
         self.0.log_out_key(key).await
+    }
+
+    /// Ends the one login or bearer token with this id: for a page that lists them. Once it has
+    /// returned `Ok`, no node serves it any more.
+    ///
+    /// Check first that the id belongs to the user who asks for it. The user store keeps the end for
+    /// 401 days: a browser keeps a cookie for 400 days, and a token lasts 365 at the most.
+    ///
+    /// It is done even if the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`LogoutError::RevocationsNotKept`] over a user store that
+    /// [keeps no revocations](crate::UserStore::keeps_revocations), which cannot end one login;
+    /// otherwise as [`log_out_user`](Self::log_out_user).
+    ///
+    /// ```
+    /// use axum::{extract::Path, http::StatusCode};
+    /// use axum_clef::{LoggedIn, LoginId, Logouts, SameOrigin, stores::Account};
+    ///
+    /// # fn is_token_of(user: &Account, id: LoginId) -> bool { true }
+    /// async fn end_token(
+    ///     _: SameOrigin,
+    ///     LoggedIn(user): LoggedIn<Account>,
+    ///     logouts: Logouts,
+    ///     Path(id): Path<String>,
+    /// ) -> StatusCode {
+    ///     match id.parse::<LoginId>() {
+    ///         Ok(id) if is_token_of(&user, id) => match logouts.end_login(id).await {
+    ///             Ok(()) => StatusCode::NO_CONTENT,
+    ///             Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    ///         },
+    ///         _ => StatusCode::NOT_FOUND,
+    ///     }
+    /// }
+    /// # fn assert_handler<T, H: axum::handler::Handler<T, ()>>(_: H) {}
+    /// # assert_handler(end_token);
+    /// ```
+    pub async fn end_login(&self, id: LoginId) -> Result<(), LogoutError> {
+        self.0.log_out_login(id).await
     }
 }
 

@@ -7,6 +7,8 @@ mod login;
 mod logout_signal;
 mod logouts;
 mod new_login;
+mod new_token;
+mod new_token_error;
 mod permission;
 mod permitted;
 mod recent_login;
@@ -14,12 +16,14 @@ mod same_origin;
 mod sign_out;
 mod suspended_login;
 
-pub(crate) use self::same_origin::is_cross_origin;
+pub(crate) use self::same_origin::{is_cross_origin, is_forged};
 pub use self::{
     log_in_error::{LogInError, LogInErrorKind},
     logged_in::LoggedIn,
     logouts::Logouts,
     new_login::NewLogin,
+    new_token::{BearerToken, NewToken},
+    new_token_error::NewTokenError,
     permission::{AllOf, AnyOf, Permission, UserPermission},
     permitted::Permitted,
     recent_login::RecentLogin,

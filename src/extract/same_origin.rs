@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::auth::{RequestAuth, problem};
+use crate::auth::{AuthState, RequestAuth, problem};
 
 /// Runs the handler only if the request does not come from a page of another origin: protection
 /// against cross-site request forgery (CSRF) without a token in the form.
@@ -61,6 +61,9 @@ use crate::auth::{RequestAuth, problem};
 ///
 /// The method makes no difference. A page that others link to must not take it: following such a
 /// link is a cross-site request. A WebSocket handler should take it, although its method is GET.
+///
+/// A request with a [bearer token](crate::guide::tokens) of this site passes: a browser adds none by
+/// itself, so no page can send one that it does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SameOrigin;
@@ -112,7 +115,7 @@ impl<S: Sync> FromRequestParts<S> for SameOrigin {
             tracing::error!("`SameOrigin` is used outside of a ClefLayer");
             return Err(SameOriginRejection::LayerMissing);
         };
-        if is_cross_origin(auth.state().site.origin(), &parts.headers) {
+        if is_forged(auth.state(), &parts.headers) {
             tracing::debug!("a request from a page of another origin is refused");
             return Err(SameOriginRejection::CrossOrigin);
         }
@@ -125,6 +128,12 @@ impl IntoResponse for SameOriginRejection {
         let problem = problem(self.status(), &self.to_string(), None);
         ([(header::CACHE_CONTROL, "no-store")], problem).into_response()
     }
+}
+
+/// Whether a page of another origin may have made the request, with the credentials that a browser
+/// adds by itself. It adds no bearer token, and a token counts before its cookies.
+pub(crate) fn is_forged(state: &AuthState, headers: &HeaderMap) -> bool {
+    is_cross_origin(state.site.origin(), headers) && !state.has_token(headers)
 }
 
 /// Whether a browser says that a page of another origin makes the request.

@@ -8,7 +8,8 @@ use http::request::Parts;
 use crate::{
     BoxError, LoggedInRejection,
     auth::{RequestAuth, Unanswered},
-    time_limit::{STORE_LIMIT, detached, within},
+    sessions::PresentedLogin,
+    time_limit::detached,
 };
 
 /// Ends the login of this browser from a handler: for an application's own sign-out form, or after
@@ -17,7 +18,8 @@ use crate::{
 /// The ready sign-out route does the same, and goes on to the provider's own sign-out. Take
 /// [`SameOrigin`](crate::SameOrigin) before it, so that no page of another site signs users out.
 ///
-/// It works for unauthenticated requests too: there is nothing to end then.
+/// It works for unauthenticated requests too: there is nothing to end then. In a request with a
+/// bearer token it ends that token alone, and leaves cookies as they are.
 ///
 /// ```
 /// use axum::response::Redirect;
@@ -33,6 +35,8 @@ use crate::{
 pub struct SignOut {
     auth: Arc<RequestAuth>,
     parts: Parts,
+    /// The bearer token of the request.
+    token: Option<Arc<PresentedLogin>>,
 }
 
 /// Why a login could not be ended. As a response it is 503 with `Retry-After`.
@@ -53,8 +57,11 @@ impl SignOut {
     pub async fn end(self) -> Result<(), SignOutError> {
         let state = Arc::clone(self.auth.state());
         let work = async move {
-            let sessions = &self.auth.state().sessions;
-            let logins = within(STORE_LIMIT, sessions.find_all(&self.parts.headers)).await?;
+            let logins = self
+                .auth
+                .state()
+                .signed_out_logins(self.token, &self.parts.headers);
+            let logins = logins.await?;
             Ok(self.auth.sign_out(&logins, &self.parts).await?)
         };
         let ended = detached(work).await.map_err(BoxError::from);
@@ -74,7 +81,10 @@ impl<S: Sync> FromRequestParts<S> for SignOut {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, LoggedInRejection> {
         let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;
+        let token = auth.state().presented_token(&parts.headers);
+        let token = token.map_err(|error| LoggedInRejection::of(error, parts))?;
         Ok(Self {
+            token,
             auth: Arc::clone(auth),
             parts: parts.clone(),
         })

@@ -12,7 +12,7 @@ use crate::{
     provider::ProviderSite,
     revocation::{DEFAULT_QUEUE_CAPACITY, LogoutQueue, UnknownSubjects},
     routes::{MountedEndpoint, RouteSettings, RoutesState},
-    sessions::{LoginCookie, SessionBackend},
+    sessions::{LoginCookie, SessionBackend, Tokens},
     site::{Site, check_paths},
     users::AnyUserStore,
 };
@@ -52,6 +52,8 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         let dead_ends = dead_ends.collect();
         let lifetime = self.sessions.is_sealed().then_some(SEALED_LIFETIME);
         let cookie = LoginCookie::new(&site, self.cookie_domain.as_deref());
+        let token_context = cookie.token_context();
+        let tokens = self.token_keys.map(|keys| Tokens::new(keys, token_context));
         let queue_capacity = self.pending_logout_limit.unwrap_or(DEFAULT_QUEUE_CAPACITY);
         let auth = AuthState {
             attempts: Attempts::new(
@@ -67,6 +69,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             ),
             sessions: SessionBackend::new(self.sessions, cookie, self.idle_expiry),
             identities: self.identities,
+            tokens,
             providers: self.providers,
             queue: LogoutQueue::new(queue_capacity),
             unknown_subjects: UnknownSubjects::default(),
@@ -208,6 +211,14 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         }
         if self.sessions.is_sealed() && !UserStore::keeps_revocations(&*self.users) {
             return Err(BuildError::RevocationsNotKept);
+        }
+        if let Some(keys) = &self.token_keys {
+            if keys.is_empty() {
+                return Err(BuildError::NoTokenKey);
+            }
+            if !UserStore::keeps_revocations(&*self.users) {
+                return Err(BuildError::TokensNotRevocable);
+            }
         }
         Ok(())
     }

@@ -91,6 +91,15 @@ pub enum BuildError {
          a cookie; implement `UserStore::revoke`, or keep logins in a session store"
     )]
     RevocationsNotKept,
+    /// Bearer tokens cannot be sealed without a key.
+    #[error("`bearer_tokens` has no key; give it at least one")]
+    NoTokenKey,
+    /// A bearer token can only be ended by its id where its end is recorded.
+    #[error(
+        "`bearer_tokens` is set, and the user store keeps no revocations: no token could be ended \
+         alone; implement `UserStore::revoke`, or remove the setting"
+    )]
+    TokensNotRevocable,
 }
 
 // By hand: a `#[from]` field is a `source`, which would repeat the text.

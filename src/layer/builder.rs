@@ -5,10 +5,11 @@ use std::{fmt, sync::Arc, time::Duration};
 #[cfg(feature = "live")]
 use super::live_settings::LiveSettings;
 use crate::{
-    AdmissionLimits, IdentityStore, Paths, Sessions, UserStore,
+    AdmissionLimits, IdentityStore, Paths, SessionKey, Sessions, UserStore,
     auth::{Hooks, MountedProvider, RenderRejection},
     provider::{LogoutEndpoint, Provider},
     routes::{ClientAddress, MountedEndpoint, RenderFailure},
+    sessions::SessionKeys,
     users::AnyIdentityStore,
 };
 
@@ -25,6 +26,7 @@ pub struct ClefLayerBuilder<S> {
     pub(super) base_path_stripped: bool,
     pub(super) users: Arc<S>,
     pub(super) sessions: Sessions,
+    pub(super) token_keys: Option<SessionKeys>,
     pub(super) providers: Vec<MountedProvider>,
     pub(super) logout_endpoints: Vec<MountedEndpoint>,
     pub(super) identities: Option<Arc<dyn AnyIdentityStore>>,
@@ -55,6 +57,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             base_path_stripped: false,
             users: Arc::new(users),
             sessions,
+            token_keys: None,
             providers: Vec::new(),
             logout_endpoints: Vec::new(),
             identities: None,
@@ -266,6 +269,26 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     /// the most.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Accepts bearer tokens of programs beside the login's cookie, on the same guards:
+    /// `Authorization: Bearer` (RFC 6750). Off by default. [`NewToken`](crate::NewToken) makes them,
+    /// and [the guide](crate::guide::tokens) has more.
+    ///
+    /// The first key seals, and every key opens, as with [`Sessions::sealed`](crate::Sessions::sealed);
+    /// the keys may be the same. It is an error of `build` without a key, and over a user store that
+    /// keeps no revocations.
+    ///
+    /// ```
+    /// use axum_clef::{ClefLayerBuilder, SessionKey, UserStore};
+    ///
+    /// # fn example<S: UserStore>(auth: ClefLayerBuilder<S>, key: [u8; 32]) -> ClefLayerBuilder<S> {
+    /// auth.bearer_tokens([SessionKey::from_bytes(key)])
+    /// # }
+    /// ```
+    pub fn bearer_tokens(mut self, keys: impl IntoIterator<Item = SessionKey>) -> Self {
+        self.token_keys = Some(SessionKeys::new(keys.into_iter().collect()));
         self
     }
 

@@ -43,6 +43,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let auth = Arc::new(RequestAuth::new(Arc::clone(&self.state)));
         request.extensions_mut().insert(Arc::clone(&auth));
+        self.state.mark_sensitive(request.headers_mut());
         ResponseFuture {
             inner: self.inner.call(request),
             auth,

@@ -163,14 +163,24 @@ impl LogoutQueue {
         provider_key: Option<ProviderKey<'_>>,
     ) {
         for key in keys(user_id, id, subject, provider_key) {
-            let pending = self
-                .pending()
-                .get(&key)
-                .map(|pending| pending.settled_below.subscribe());
-            if let Some(mut pending) = pending {
-                // It is closed once nothing waits under the key.
-                let _ = pending.wait_for(|_| false).await;
-            }
+            self.until_key_written(&key).await;
+        }
+    }
+
+    /// Waits until the end of the login with this id is written.
+    pub(crate) async fn until_login_written(&self, id: LoginId) {
+        let key = LogoutKey::Revocation(RevocationKey::Login(id));
+        self.until_key_written(&key).await;
+    }
+
+    async fn until_key_written(&self, key: &LogoutKey) {
+        let pending = self
+            .pending()
+            .get(key)
+            .map(|pending| pending.settled_below.subscribe());
+        if let Some(mut pending) = pending {
+            // It is closed once nothing waits under the key.
+            let _ = pending.wait_for(|_| false).await;
         }
     }
 

@@ -188,7 +188,7 @@ async fn second_request(
 ) -> Result<Response, Failure> {
     let target = target_of(attempt);
     if let Some(stamp) = logged_in_at {
-        let authenticated = request.authenticated(&parts.headers).await;
+        let authenticated = request.authenticated_if_any(&parts.headers).await;
         let authenticated =
             authenticated.map_err(|error| (Reason::store(error.into()), Some(target.clone())))?;
         if authenticated.is_some_and(|user| user.login.record().logged_in_at >= stamp) {

@@ -30,7 +30,7 @@ use url::form_urlencoded;
 use super::{failure_page::shared_failure, state::RoutesState};
 use crate::{
     LoggedInRejection,
-    extract::is_cross_origin,
+    extract::is_forged,
     live::{LogoutReason, LogoutSignal, Page},
 };
 
@@ -46,7 +46,7 @@ const RECONNECT_SOON: Duration = Duration::from_millis(100);
 const LONGEST_PAGE_NAME: usize = 64;
 
 pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -> Response {
-    if is_cross_origin(shared.site().origin(), &parts.headers) {
+    if is_forged(&shared.auth, &parts.headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
     let request = match shared.request_auth(&parts) {

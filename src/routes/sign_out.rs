@@ -1,11 +1,11 @@
-//! `POST /auth/sign-out`: ends the login of this browser, or all logins of its user. And
-//! `GET /clef/signed-out`: the redirect from the provider after its own sign-out.
+//! `POST /auth/sign-out`: ends the login of this browser, or all logins of its user, or a bearer
+//! token. And `GET /clef/signed-out`: the redirect from the provider after its own sign-out.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
 };
 use secrecy::SecretString;
@@ -20,14 +20,14 @@ use super::{
     state::{ClientEvent, LoginAdmission, RouteState, RoutesState},
 };
 use crate::{
-    BoxError,
+    BoxError, LoggedInRejection,
     auth::{EndLoginError, MountedProvider, RequestAuth, is_scripted, is_speculative, navigates},
-    extract::is_cross_origin,
+    extract::is_forged,
     page::redirect_page,
     provider::SignOutRequest,
     revocation::Logout,
     sessions::PresentedLogin,
-    time_limit::{STORE_LIMIT, answer, detached, within},
+    time_limit::{answer, detached},
 };
 
 /// How long a provider may take to return the URL of its own sign-out.
@@ -35,14 +35,20 @@ const PROVIDER_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn sign_out(State(shared): State<Arc<RoutesState>>, parts: Parts) -> Response {
     let headers = parts.headers.clone();
+    let token = match shared.auth.presented_token(&headers) {
+        Ok(token) => token,
+        Err(error) => return LoggedInRejection::of(error, &parts).into_response(),
+    };
+    let is_token = token.is_some();
     // In a task of its own, so that a client that hangs up does not abort the sign-out.
     let work = {
         let shared = Arc::clone(&shared);
-        async move { end(&shared, &parts).await }
+        async move { end(&shared, token, &parts).await }
     };
     let ended = detached(work).await;
     let ended = ended.map_err(Reason::not_signed_out);
     match ended.and_then(std::convert::identity) {
+        Ok(_) if is_token => StatusCode::NO_CONTENT.into_response(),
         Ok(url) => signed_out_here(&shared, url.as_ref(), &headers),
         Err(reason) => shared_failure(&shared, reason, &headers),
     }
@@ -62,17 +68,23 @@ fn signed_out_here(shared: &RoutesState, provider: Option<&Url>, headers: &Heade
     }
 }
 
-/// Ends the login. Returns the URL at which the sign-out continues at the provider, if any.
-async fn end(shared: &RoutesState, parts: &Parts) -> Result<Option<Url>, Reason> {
-    if is_cross_origin(shared.site().origin(), &parts.headers) {
+/// Ends the token, or else the login. Returns the URL at which the sign-out continues at the
+/// provider, if any.
+async fn end(
+    shared: &RoutesState,
+    token: Option<Arc<PresentedLogin>>,
+    parts: &Parts,
+) -> Result<Option<Url>, Reason> {
+    let is_token = token.is_some();
+    if is_forged(&shared.auth, &parts.headers) {
         return Err(Reason::new(
             LoginFailureKind::ForeignOrigin,
             "a page of another site asked to sign out",
         ));
     }
     let request = shared.request_auth(parts)?;
-    let found = within(STORE_LIMIT, shared.auth.sessions.find_all(&parts.headers)).await;
-    let logins = match found {
+    let found = shared.auth.signed_out_logins(token, &parts.headers);
+    let logins = match found.await {
         Ok(logins) => logins,
         Err(error) if shared.settings.sign_out_everywhere => {
             return Err(Reason::not_signed_out(error));
@@ -92,6 +104,9 @@ async fn end(shared: &RoutesState, parts: &Parts) -> Result<Option<Url>, Reason>
         EndLoginError::QueueFull | EndLoginError::Aborted => Reason::not_signed_out(error),
         error => Reason::sign_out_incomplete(error),
     })?;
+    if is_token {
+        return Ok(None);
+    }
     let newest = logins
         .iter()
         .reduce(|newest, login| match login.is_newer_than(newest) {
@@ -146,7 +161,7 @@ async fn log_out_everywhere(
     logins: &[Arc<PresentedLogin>],
 ) -> Result<(), Reason> {
     let state = request.state();
-    let authenticated = request.authenticated(&parts.headers).await;
+    let authenticated = request.authenticated_if_any(&parts.headers).await;
     let authenticated = authenticated.map_err(Reason::not_signed_out)?;
     if let Some(record) = authenticated.map(|authenticated| authenticated.login.record()) {
         let logout = Logout::User(record.user_id.to_string());

@@ -39,13 +39,9 @@ impl LoginCookie {
 
     fn with_purpose(purpose: &str, suffix: &str, site: &Site, domain: Option<&str>) -> Self {
         let name = site.cookie_name(suffix, domain);
-        let scope = match domain {
-            Some(domain) => domain.to_owned(),
-            None => format!("{}{}", site.origin(), site.base()),
-        };
         Self {
-            login_context: format!("{purpose} {scope} {name}"),
-            activity_context: format!("activity {scope} {name}"),
+            login_context: context(purpose, site, domain, &name),
+            activity_context: context("activity", site, domain, &name),
             name,
             activity_name: site.cookie_name(&format!("{suffix}-idle"), domain),
             domain: domain.map(str::to_owned),
@@ -66,6 +62,11 @@ impl LoginCookie {
     /// name of the cookie. None of them contains a space.
     pub(super) fn login_context(&self) -> &str {
         &self.login_context
+    }
+
+    /// The same for the bearer tokens of the layer.
+    pub(crate) fn token_context(&self) -> String {
+        context("token", &self.site, self.domain.as_deref(), &self.name)
     }
 
     /// The same for the activity cookie of a sealed login.
@@ -113,5 +114,12 @@ impl LoginCookie {
             cookie.set_domain(domain.clone());
         }
         cookie
+    }
+}
+
+fn context(purpose: &str, site: &Site, domain: Option<&str>, name: &str) -> String {
+    match domain {
+        Some(domain) => format!("{purpose} {domain} {name}"),
+        None => format!("{purpose} {}{} {name}", site.origin(), site.base()),
     }
 }

@@ -1,9 +1,12 @@
 //! A login as handlers and hooks see it.
 
+use std::fmt;
+
 use super::{LoginDetails, LoginRecord};
 use crate::{LoginId, Subject, Timestamp};
 
-/// The login of a request: its id, its user, when it began, and its subject at the provider.
+/// The login of a request: its id, its user, when it began, and its subject at the provider. Of a
+/// request with a bearer token, the token.
 ///
 /// As an extractor it shares the one check of the request with [`LoggedIn`](crate::LoggedIn), and
 /// has the same rejection. The hook [`on_login`](crate::ClefLayerBuilder::on_login) also receives
@@ -18,7 +21,7 @@ use crate::{LoginId, Subject, Timestamp};
 /// # fn assert_handler<T, H: axum::handler::Handler<T, ()>>(_: H) {}
 /// # assert_handler(since);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Login {
     id: LoginId,
     user_id: String,
@@ -26,6 +29,7 @@ pub struct Login {
     logged_in_at: Timestamp,
     authenticated_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
+    token_name: Option<String>,
 }
 
 impl Login {
@@ -61,6 +65,29 @@ impl Login {
     pub fn ends_at(&self) -> Option<Timestamp> {
         self.ends_at
     }
+
+    /// The name of the bearer token that the request came with; `None` for a login by cookie.
+    ///
+    /// The user chose it, so it may say something of them.
+    pub fn token_name(&self) -> Option<&str> {
+        self.token_name.as_deref()
+    }
+}
+
+/// Shows no name of a token.
+impl fmt::Debug for Login {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Login")
+            .field("id", &self.id)
+            .field("user_id", &self.user_id)
+            .field("subject", &self.subject)
+            .field("logged_in_at", &self.logged_in_at)
+            .field("authenticated_at", &self.authenticated_at)
+            .field("ends_at", &self.ends_at)
+            .field("is_token", &self.token_name.is_some())
+            .finish()
+    }
 }
 
 impl From<&LoginRecord<'_>> for Login {
@@ -72,6 +99,7 @@ impl From<&LoginRecord<'_>> for Login {
             logged_in_at: record.logged_in_at,
             authenticated_at: record.authenticated_at,
             ends_at: record.ends_at,
+            token_name: record.is_token().then(|| record.token_name.to_string()),
         }
     }
 }
@@ -85,6 +113,7 @@ impl From<&LoginDetails<'_>> for Login {
             logged_in_at: login.logged_in_at,
             authenticated_at: login.authenticated_at,
             ends_at: login.ends_at,
+            token_name: None,
         }
     }
 }

@@ -14,6 +14,7 @@ mod secret;
 mod stored;
 #[cfg(feature = "live")]
 mod stored_state;
+mod tokens;
 
 use std::{fmt, sync::Arc};
 
@@ -28,6 +29,7 @@ pub(crate) use self::{
     record::{LoginDetails, LoginRecord},
     seal::SessionKeys,
     sealed::BeginError,
+    tokens::{SealTokenError, Tokens},
 };
 pub use self::{login::Login, seal::SessionKey};
 

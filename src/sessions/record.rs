@@ -57,6 +57,14 @@ pub(crate) struct LoginRecord<'a> {
     /// The hint that the provider receives at the sign-out; only in sealed records.
     #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
     pub(super) hint: Cow<'a, str>,
+    /// The name that the user gave a bearer token; empty for a login with a cookie.
+    #[serde(
+        rename = "token",
+        default,
+        borrow,
+        skip_serializing_if = "str::is_empty"
+    )]
+    pub(super) token_name: Cow<'a, str>,
 }
 
 /// The data of a login before it is stored.
@@ -102,6 +110,7 @@ impl<'a> LoginRecord<'a> {
             secret: "".into(),
             last_seen_at: None,
             hint: "".into(),
+            token_name: "".into(),
         }
     }
 
@@ -114,6 +123,11 @@ impl<'a> LoginRecord<'a> {
     /// Whether the record is for this purpose, site and cookie name.
     pub(super) fn is_for(&self, context: &str) -> bool {
         self.context == context
+    }
+
+    /// Whether it is a bearer token.
+    pub(crate) fn is_token(&self) -> bool {
+        !self.token_name.is_empty()
     }
 
     /// The subject at the provider; `None` for a login without a provider.
@@ -140,7 +154,7 @@ impl<'a> LoginRecord<'a> {
     }
 }
 
-/// Shows neither the secret's digest nor the hint, which is an ID token.
+/// Shows neither the secret's digest nor the hint, which is an ID token, nor the name of a token.
 impl fmt::Debug for LoginRecord<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

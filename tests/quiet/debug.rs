@@ -1,6 +1,14 @@
 //! Every `Debug`, `Display` and `source` of what the crate makes public.
 
-use std::{any, collections::BTreeSet, error::Error, fs, path::Path, time::Duration};
+use std::{
+    any,
+    collections::BTreeSet,
+    error::Error,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use axum::{
@@ -12,9 +20,10 @@ use axum::{
 };
 use axum_clef::{
     AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, IdentityStore as _,
-    LoggedInRejection, LoginCheck, LoginId, LoginReference, NewLogin, Paths, Profile, ProviderKey,
-    ProviderSession, ProviderTokens, RecentLogin, RevocationKey, SameOrigin, SameOriginRejection,
-    SessionKey, SessionStore, Sessions, SignOut, Subject, SuspendedLogin, Timestamp, User as _,
+    LoggedInRejection, Login, LoginCheck, LoginId, LoginReference, NewLogin, NewToken, Paths,
+    Profile, ProviderKey, ProviderSession, ProviderTokens, RecentLogin, RevocationKey, SameOrigin,
+    SameOriginRejection, SessionKey, SessionStore, Sessions, SignOut, Subject, SuspendedLogin,
+    Timestamp, User as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     leased::{
         Leased, LogoutBus, LogoutKey, LogoutListener, LogoutNews, PostgresLogoutBus, Reach,
@@ -31,7 +40,7 @@ use axum_clef::{
     testing::{Rule, check_identity_store},
 };
 use clef_dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::PgPool;
 use tower::{Layer as _, ServiceExt as _};
 use tower_sessions::{
@@ -414,6 +423,7 @@ async fn layers(said: &Said) {
     assert_eq!(response.await.unwrap().status(), 200);
     rejections(said, layer).await;
     own_logins(said).await;
+    tokens(said).await;
 }
 
 /// Logins that a handler begins.
@@ -456,6 +466,62 @@ async fn own_logins(said: &Said) {
     let secret = cookie.split('.').next_back().unwrap();
     for (name, text) in said.all() {
         assert!(!text.contains(secret), "{name}: {text}");
+    }
+}
+
+/// Bearer tokens: neither their secret nor their name is said.
+async fn tokens(said: &Said) {
+    let (made, used) = (said.clone(), said.clone());
+    let secret = Arc::<Mutex<String>>::default();
+    let kept = Arc::clone(&secret);
+    let make = async move |token: NewToken| {
+        made.by(&token);
+        let token = token.mint("the SECRET-NAME").await.unwrap();
+        made.by(&token);
+        *kept.lock().unwrap() = token.secret().expose_secret().to_owned();
+    };
+    let fail = said.clone();
+    let make_badly = async move |token: NewToken| {
+        let error = token.mint("SECRET-NAME\0").await.unwrap_err();
+        fail.by_error(&error);
+    };
+    let show = async move |login: Login| {
+        assert_eq!(login.token_name(), Some("the SECRET-NAME"));
+        used.by(&login);
+    };
+    let users = MemoryUserStore::new();
+    let profile = Profile::new(Subject::new("https://site.example", "1"));
+    let user = users.find_or_create(&profile).await.unwrap().unwrap();
+    let id = user.id();
+    let log_in = async move |login: NewLogin| login.begin(&id).await;
+    let store = tower_sessions::MemoryStore::default();
+    let builder = ClefLayer::builder("https://site.example", users, store).login_page("/log-in");
+    let builder = builder.bearer_tokens([SessionKey::from_bytes([7; 32])]);
+    said.by(&builder);
+    let layer = builder.build().unwrap();
+    said.by(&layer);
+    let app: Router = Router::new()
+        .route("/log-in", post(log_in))
+        .route("/make", post(make))
+        .route("/make-badly", post(make_badly))
+        .route("/show", get(show))
+        .layer(layer);
+    let request = Request::post("/log-in").body(Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    let cookie = response.headers()["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap();
+    for path in ["/make", "/make-badly"] {
+        let request = Request::post(path).header("cookie", cookie);
+        let request = request.body(Body::empty()).unwrap();
+        assert_eq!(app.clone().oneshot(request).await.unwrap().status(), 200);
+    }
+    let secret = secret.lock().unwrap().clone();
+    let request = Request::get("/show").header("authorization", format!("Bearer {secret}"));
+    let request = request.body(Body::empty()).unwrap();
+    assert_eq!(app.clone().oneshot(request).await.unwrap().status(), 200);
+    for (name, text) in said.all() {
+        assert!(!text.contains(&secret[5..]), "{name}: {text}");
+        assert!(!text.contains("SECRET-NAME"), "{name}: {text}");
     }
 }
 

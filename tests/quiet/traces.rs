@@ -73,8 +73,31 @@ async fn a_whole_life(mut world: World, log: &Log) {
     assert_eq!(rows[0]["status"], 200);
     assert_eq!(world.status().await, 401);
 
-    // A login of somebody else, and a sign-out.
+    // A login of somebody else, a token, good and bad requests with it, its end, and a sign-out.
     world.log_in(1).await;
+    let token = world.client.post(format!("{}/new-token", world.site));
+    let token = token.send().await.unwrap().text().await.unwrap();
+    assert!(token.starts_with("clef_"));
+    let ask = |value: String| {
+        let request = world.client.get(format!("{}/account", world.site));
+        request.header("authorization", value).send()
+    };
+    for (value, status) in [
+        (format!("Bearer {token}"), 200),
+        (format!("Bearer {token}A"), 401),
+        (format!("Bearer {}", &token[..token.len() - 9]), 401),
+        (format!("Bearer {token} {token}"), 400),
+        ("Bearer SECRET-TOKEN".to_owned(), 401),
+    ] {
+        assert_eq!(ask(value).await.unwrap().status(), status);
+    }
+    let end = world.client.post(format!("{}/auth/sign-out", world.site));
+    let end = end.bearer_auth(&token).send().await.unwrap();
+    assert_eq!(end.status(), 204);
+    assert_eq!(ask(format!("Bearer {token}")).await.unwrap().status(), 401);
+    world.secrets.push(token["clef_".len()..60].to_owned());
+    let others = ["SECRET-TOKEN", "SECRET-NAME"];
+    world.secrets.extend(others.map(str::to_owned));
     let sign_out = world.client.post(format!("{}/auth/sign-out", world.site));
     assert_eq!(sign_out.send().await.unwrap().status(), 303);
 
@@ -166,6 +189,9 @@ async fn a_whole_life(mut world: World, log: &Log) {
         "logged out everywhere subject=",
         "signed out on this device",
         "a login is refused user=",
+        "a token is made user=",
+        "a bearer token is refused kind=InvalidToken",
+        "a bearer token is refused kind=MalformedAuthorization",
         "a login was rejected kind=StateMismatch",
         "a login was rejected kind=Refused",
         "a login failed kind=ProviderUnavailable",

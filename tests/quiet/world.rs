@@ -2,11 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::{Router, response::IntoResponse as _, routing::get};
+use axum::{
+    Router,
+    response::IntoResponse as _,
+    routing::{get, post},
+};
 use axum_clef::{
     ClefButton, ClefLayer, LoggedIn, LoggedInRejection, Login, LoginFailure, LogoutSignal, Logouts,
-    Permitted, RecentLogin, SameOrigin, SessionKey, Sessions, SignOut, UserPermission,
+    NewToken, NewTokenError, Permitted, RecentLogin, SameOrigin, SessionKey, Sessions, SignOut,
+    UserPermission,
     clef::Clef,
+    secrecy::ExposeSecret as _,
     stores::{Account, SqliteUserStore},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -82,6 +88,7 @@ impl World {
         let (rejected, failed, asked) = (said.clone(), said.clone(), said.clone());
         let auth = ClefLayer::builder(&site, users, sessions)
             .provider(provider)
+            .bearer_tokens([SessionKey::from_bytes([8; 32])])
             .render_rejections(move |rejection: &LoggedInRejection| {
                 rejected.by_error(rejection);
                 rejection.default_response()
@@ -119,6 +126,13 @@ impl World {
         let app = Router::new()
             .route("/account", get(|_: LoggedIn<Account>| async {}))
             .route("/extractors", get(extractors))
+            .route(
+                "/new-token",
+                post(async |token: NewToken| {
+                    let token = token.mint("the SECRET-NAME").await?;
+                    Ok::<_, NewTokenError>(token.secret().expose_secret().to_owned())
+                }),
+            )
             .merge(auth.routes())
             .layer(auth);
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });

@@ -14,4 +14,5 @@ mod listeners;
 mod logins;
 mod logouts;
 mod sign_outs;
+mod tokens;
 mod world;

@@ -9,8 +9,8 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, LoggedIn, LogoutSignal, Logouts, RevocationKey, SessionKey, Sessions,
-    stores::Account,
+    ClefLayer, LoggedIn, LoginId, LogoutSignal, Logouts, NewToken, NewTokenError, RevocationKey,
+    SessionKey, Sessions, secrecy::ExposeSecret as _, stores::Account,
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use test_support::{
@@ -58,6 +58,8 @@ pub struct Scene {
     pub copy: Browser,
     pub other: Browser,
     statuses: Arc<Mutex<Vec<u16>>>,
+    /// The tokens that were made: what a program sends, and their ids.
+    tokens: Arc<Mutex<Vec<(String, LoginId)>>>,
 }
 
 impl App for Scene {
@@ -81,9 +83,13 @@ impl Scene {
             Kind::Sealed => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
         };
         let layer = ClefLayer::builder(World::SITE, users, sessions);
-        let layer = layer.provider(provider(&gates)).build().unwrap();
+        let layer = layer.provider(provider(&gates));
+        let keys = [SessionKey::from_bytes([8; 32])];
+        let layer = layer.bearer_tokens(keys).build().unwrap();
+        let (slow, late, minting) = (gates.clone(), gates.clone(), gates.clone());
+        let tokens = Arc::<Mutex<Vec<_>>>::default();
+        let minted = Arc::clone(&tokens);
         let application = layer.logouts();
-        let (slow, late) = (gates.clone(), gates.clone());
         let listeners = Arc::<Mutex<Vec<LogoutSignal>>>::default();
         let listening = Arc::clone(&listeners);
         let router = Router::new()
@@ -102,6 +108,16 @@ impl Scene {
                     listening.lock().unwrap().push(end.unwrap());
                 }),
             )
+            .route(
+                "/new-token",
+                post(|token: NewToken| async move {
+                    minting.pass("the handler asks for the token").await;
+                    let token = token.mint("laptop").await?;
+                    let header = format!("Bearer {}", token.secret().expose_secret());
+                    minted.lock().unwrap().push((header, token.id()));
+                    Ok::<_, NewTokenError>(())
+                }),
+            )
             .merge(layer.routes())
             .layer(layer);
         Self {
@@ -117,6 +133,7 @@ impl Scene {
             copy: Browser::default(),
             other: Browser::default(),
             statuses: Arc::default(),
+            tokens,
         }
     }
 
@@ -202,6 +219,65 @@ impl Scene {
             let answered = !scene.statuses().is_empty();
             let served = browser.is_served(&scene).await;
             assert!(!(answered && served), "the logout was answered before");
+        }
+        .boxed()
+    }
+
+    /// Makes a token in the browser.
+    pub async fn mint(&self) {
+        let status = self.browser.send(self, Method::POST, "/new-token").await;
+        assert_eq!(status, 200);
+    }
+
+    /// The tokens that were made so far.
+    pub fn tokens(&self) -> Vec<(String, LoginId)> {
+        self.tokens.lock().unwrap().clone()
+    }
+
+    /// Sends a request with a token and no cookie. Returns the status.
+    pub async fn request_with_token(&self, token: &str, method: Method, path: &str) -> u16 {
+        let mut request = Jar::default().request(method, path);
+        let headers = request.headers_mut();
+        headers.insert("authorization", token.parse().unwrap());
+        let response = self.app().oneshot(request).await.unwrap();
+        response.status().as_u16()
+    }
+
+    pub async fn serves_token(&self, token: &str) -> bool {
+        match self
+            .request_with_token(token, Method::GET, "/account")
+            .await
+        {
+            200 => true,
+            401 => false,
+            other => panic!("{other}"),
+        }
+    }
+
+    /// A request with a token that must not be served once its end was answered.
+    pub fn ask_with_token(&self, token: &str) -> Actor {
+        let (scene, token) = (self.clone(), token.to_owned());
+        async move {
+            scene.gates.pass("a program asks").await;
+            let answered = !scene.statuses().is_empty();
+            let served = scene.serves_token(&token).await;
+            assert!(!(answered && served), "its end was answered before");
+        }
+        .boxed()
+    }
+
+    /// Ends a token by its id, or as the program that has it.
+    pub fn end_token(&self, (token, id): (String, LoginId), by_id: bool) -> Actor {
+        let scene = self.clone();
+        async move {
+            let status = match by_id {
+                true => scene.application.end_login(id).await.map(|()| 204).unwrap(),
+                false => {
+                    let path = "/auth/sign-out";
+                    scene.request_with_token(&token, Method::POST, path).await
+                }
+            };
+            scene.statuses.lock().unwrap().push(status);
         }
         .boxed()
     }

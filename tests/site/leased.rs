@@ -2,13 +2,13 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum::Router;
-use axum_clef::{ClefLayer, leased::Leased};
+use axum::{Router, http::Method, routing::post};
+use axum_clef::{ClefLayer, NewToken, NewTokenError, leased::Leased, secrecy::ExposeSecret as _};
 use tokio::time::Instant;
 
 use crate::support::{
     Jar, TestUsers, World,
-    jar::{location, notice},
+    jar::{location, notice, text},
 };
 
 const LEASE: Duration = Duration::from_secs(3);
@@ -87,4 +87,55 @@ async fn two_sign_outs_while_the_leases_run_out_both_succeed() {
     let statuses = (signed_out.0.status(), signed_out.1.status());
     assert_eq!((statuses.0.as_u16(), statuses.1.as_u16()), (303, 303));
     assert_eq!((once, again), (Jar::default(), Jar::default()));
+}
+
+/// Tokens too: from memory while the lease lasts, and not any more once their end is answered.
+#[tokio::test(start_paused = true)]
+async fn a_token_is_served_from_memory_and_ends_at_every_node() {
+    for by_id in [true, false] {
+        let world = World::new();
+        let node = || {
+            let users: Leased<TestUsers> = Leased::new(world.users.clone(), LEASE);
+            let layer = ClefLayer::builder(World::SITE, users, world.sealed())
+                .provider(world.provider.clone())
+                .bearer_tokens([World::key()])
+                .build()
+                .unwrap();
+            let make = async |token: NewToken| {
+                let token = token.mint("laptop").await?;
+                let secret = token.secret().expose_secret();
+                Ok::<_, NewTokenError>(format!("{secret} {}", token.id()))
+            };
+            let pages = world.pages(layer.routes()).route("/new-token", post(make));
+            (pages.layer(layer.clone()), layer.logouts())
+        };
+        let ((here, logouts), (there, _)) = (node(), node());
+        let mut jar = Jar::logged_in(&here, "12345").await;
+        let made = text(jar.post(&here, "/new-token").await).await;
+        let (secret, id) = made.split_once(' ').unwrap();
+        let bearer = format!("Bearer {secret}");
+        let ask = async |app: &Router| {
+            let headers = [("authorization", &*bearer)];
+            let asked = (Method::GET, "/account");
+            let response = Jar::default().send_with(app, asked, &headers).await;
+            response.status().as_u16()
+        };
+        for app in [&here, &there] {
+            assert_eq!(ask(app).await, 200);
+        }
+        let calls = world.users.calls.load(SeqCst);
+        for _ in 0..100 {
+            assert_eq!(ask(&here).await, 200);
+        }
+        assert_eq!(world.users.calls.load(SeqCst), calls);
+        let began_at = Instant::now();
+        match by_id {
+            true => logouts.end_login(id.parse().unwrap()).await.unwrap(),
+            false => assert_eq!(notice(&here, "token:12345").await, 200),
+        }
+        assert!(began_at.elapsed() >= LEASE, "{:?}", began_at.elapsed());
+        for app in [&here, &there] {
+            assert_eq!(ask(app).await, 401);
+        }
+    }
 }

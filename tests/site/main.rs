@@ -36,3 +36,4 @@ mod several_providers;
 mod sign_outs;
 mod support;
 mod suspended_logins;
+mod tokens;
