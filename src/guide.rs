@@ -21,6 +21,7 @@
 //! 1. [Logout notices](logout_endpoints): what each provider sends
 //! 1. [Clef, and the local Clef](clef)
 //! 1. [The order of layers, and expired sessions](layers)
+//! 1. [Coming from axum-login](coming_from_axum_login), or from tower-sessions
 //! 1. [Operating a site](operating)
 //! 1. [The promise and its limits](promise), and the [threat model](security)
 //! 1. [Performance](performance)
@@ -32,6 +33,7 @@ macro_rules! chapters {
         $(
             #[doc = "[application_sessions]: crate::guide::application_sessions"]
             #[doc = "[clef]: crate::guide::clef"]
+            #[doc = "[coming_from_axum_login]: crate::guide::coming_from_axum_login"]
             #[doc = "[covered_pages]: crate::guide::covered_pages"]
             #[doc = "[getting_started]: crate::guide::getting_started"]
             #[doc = "[getting_started#the-address-of-the-client]: crate::guide::getting_started#the-address-of-the-client"]
@@ -100,6 +102,7 @@ chapters! {
     oauth2
     clef
     layers
+    coming_from_axum_login
     operating
     promise
     security
