@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{ALEX, Browser, CLIENT_ID, Heard, Node, Person, RSA, Site};
+use crate::support::{ALEX, Browser, CLIENT_ID, Heard, Node, OTHER_RSA, Person, RSA, Site};
 
 const PATH: &str = "/auth/global-token-revocation";
 const ORGANIZATION: &str = "https://example.okta.test";
