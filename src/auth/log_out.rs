@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{AuthState, sign_out::END_MARGIN};
 use crate::{
-    LoginId, RevocationKey, Timestamp,
+    BoxError, LoginId, ProviderSession, RevocationKey, Timestamp,
     revocation::{LoginPermit, Logout, Permit, Stores, WriteOutcome, patience},
     sessions::{LONGEST_COOKIE, LoginRecord},
-    time_limit::detached,
+    time_limit::{STORE_LIMIT, detached, within},
 };
 
 /// Why a logout is not written.
@@ -75,6 +75,19 @@ impl AuthState {
         }
     }
 
+    /// Whether the user store knows a session at a provider, and can end it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer.
+    pub(crate) async fn is_noted(&self, session: &ProviderSession) -> Result<bool, BoxError> {
+        let Some(identities) = &self.identities else {
+            return Ok(false);
+        };
+        let user = within(STORE_LIMIT, identities.session_user(session)).await?;
+        Ok(user.is_some() && self.users.keeps_revocations())
+    }
+
     /// Ends every login under a key for good: it is never forgotten.
     ///
     /// # Errors
@@ -103,7 +116,8 @@ impl AuthState {
         if !self.users.keeps_revocations() {
             return Err(LogoutError::RevocationsNotKept);
         }
-        let keep_until = Timestamp::now().after(LONGEST_COOKIE).after(END_MARGIN);
+        let longest = self.lifetime.unwrap_or(LONGEST_COOKIE).max(LONGEST_COOKIE);
+        let keep_until = Timestamp::now().after(longest).after(END_MARGIN);
         match self.queue.reserve_login(id) {
             LoginPermit::Reserved(permit) => {
                 let logout = Logout::Key {

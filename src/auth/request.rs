@@ -160,17 +160,19 @@ impl RequestAuth {
     pub(crate) fn finish(&self, headers: &mut HeaderMap) {
         match self.caching() {
             Caching::Free => {}
-            Caching::VaryByCredentials => {
-                headers.append(header::VARY, HeaderValue::from_static("cookie"));
-            }
+            Caching::VaryByCredentials => {}
             Caching::NoStore => {
                 headers
                     .entry(header::CACHE_CONTROL)
                     .or_insert(HeaderValue::from_static("no-store"));
             }
         }
-        if self.state.tokens.is_some() && self.checked.initialized() {
-            headers.append(header::VARY, HeaderValue::from_static("authorization"));
+        // Also for a handler that lets its answer be stored.
+        if self.checked.initialized() {
+            headers.append(header::VARY, HeaderValue::from_static("cookie"));
+            if self.state.tokens.is_some() {
+                headers.append(header::VARY, HeaderValue::from_static("authorization"));
+            }
         }
         if let Some(cookies) = self.cookies.get() {
             cookies.set(headers);

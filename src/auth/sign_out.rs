@@ -197,8 +197,13 @@ impl AuthState {
         let permit = match keeps_revocations {
             true => match self.queue.reserve_login(id) {
                 LoginPermit::Reserved(permit) => Some(permit),
-                // By a sign-out that deletes the record too.
-                LoginPermit::Pending => return self.until_signed_out(login).await,
+                // By another sign-out, or by `Logouts::end_login`, which knows no record.
+                LoginPermit::Pending => {
+                    self.until_signed_out(login).await?;
+                    // The login has ended, whether its record is left or not.
+                    let _ = self.delete_record(login).await;
+                    return Ok(());
+                }
                 LoginPermit::QueueFull => return Err(EndLoginError::QueueFull),
             },
             false => None,

@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
 use super::logged_in::authenticated;
-use crate::{LoggedInRejection, Login, auth::MaxAge};
+use crate::{LoggedInRejection, Login, Timestamp, auth::MaxAge, sessions::LoginRecord};
 
 /// A login whose user has proven their credentials within so many minutes: the guard of what is
 /// dangerous, such as deleting an account or adding a passkey.
@@ -14,7 +14,7 @@ use crate::{LoggedInRejection, Login, auth::MaxAge};
 /// It shares the one check of the request with [`LoggedIn`](crate::LoggedIn). What counts is
 /// [`Login::authenticated_at`] by the clock of the user store, not when the login began: a provider
 /// that still has a session completes a login without asking for anything. A login whose time is
-/// unknown is never recent. `MINUTES` is from 1 to 1,440; anything else does not compile.
+/// unknown is never recent, and a bearer token neither. `MINUTES` is from 1 to 1,440; anything else does not compile.
 ///
 /// ```
 /// use axum::{Form, response::Redirect};
@@ -60,6 +60,11 @@ impl<const MINUTES: u32> RecentLogin<MINUTES> {
         Some(max_age) => max_age,
         None => panic!("a recent login is one within 1 to 1,440 minutes"),
     };
+
+    /// A bearer token proves no credentials, even if its login did a moment ago.
+    fn is_recent(record: &LoginRecord<'_>, now: Timestamp) -> bool {
+        !record.is_token() && Self::MAX_AGE.allows(record.authenticated_at, now)
+    }
 }
 
 impl<const MINUTES: u32> Deref for RecentLogin<MINUTES> {
@@ -78,7 +83,7 @@ impl<S: Sync, const MINUTES: u32> FromRequestParts<S> for RecentLogin<MINUTES> {
         let authenticated =
             authenticated.ok_or_else(|| LoggedInRejection::unauthenticated(parts))?;
         let (record, now) = (authenticated.login.record(), authenticated.checked_at);
-        match Self::MAX_AGE.allows(record.authenticated_at, now) {
+        match Self::is_recent(record, now) {
             true => Ok(Self(Login::from(record))),
             false => Err(LoggedInRejection::reauthentication_required(
                 record,
@@ -100,7 +105,7 @@ impl<S: Sync, const MINUTES: u32> OptionalFromRequestParts<S> for RecentLogin<MI
             return Ok(None);
         };
         let (record, now) = (authenticated.login.record(), authenticated.checked_at);
-        let is_recent = Self::MAX_AGE.allows(record.authenticated_at, now);
+        let is_recent = Self::is_recent(record, now);
         Ok(is_recent.then(|| Self(Login::from(record))))
     }
 }

@@ -82,7 +82,9 @@ impl Permit {
                 log_out_session_user(queue, stores, session, ended).await
             }
             Logout::Provider(LogoutScope::NotedSession(session)) => {
-                log_out_noted_session(queue, stores, session, ended).await
+                let key = RevocationKey::Session(session.clone());
+                let pending = vec![(queue.enter(LogoutKey::Revocation(key.clone())), key)];
+                revoke(queue, stores, pending, None, ended).await
             }
             Logout::Provider(LogoutScope::Session { session, person }) => {
                 if stores.users.keeps_revocations() {
@@ -190,29 +192,6 @@ async fn log_out_session_user(
     match write::session_user(queue.failures(), identities, session).await {
         Some(id) => log_out_user(queue, stores, &id, ended).await,
         None => outcome,
-    }
-}
-
-/// Ends the logins of a session that the store knows.
-async fn log_out_noted_session(
-    queue: &LogoutQueue,
-    stores: &Stores,
-    session: &ProviderSession,
-    ended: impl Fn(&LogoutKey),
-) -> WriteOutcome {
-    let Some(identities) = &stores.identities else {
-        return WriteOutcome::UnknownUser;
-    };
-    if !stores.users.keeps_revocations() {
-        return WriteOutcome::SessionsNotKept;
-    }
-    match write::session_user(queue.failures(), identities, session).await {
-        Some(_) => {
-            let key = RevocationKey::Session(session.clone());
-            let pending = vec![(queue.enter(LogoutKey::Revocation(key.clone())), key)];
-            revoke(queue, stores, pending, None, ended).await
-        }
-        None => WriteOutcome::UnknownUser,
     }
 }
 

@@ -164,10 +164,21 @@ impl Notice {
                 return self.handling.finish(LogoutOutcome::TryAgain);
             }
         };
-        drop(permit);
+        // Anyone can send an unsigned one, so the limits count it until it is written.
+        let _permit = self.message.is_unsigned().then_some(permit);
         let EndpointState { shared, mounted } = state;
         if !self.message.is_unsigned() {
             shared.notice_admission.remember(self.sender);
+        }
+        if let LogoutScope::NotedSession(session) = &notice.scope {
+            let outcome = match shared.auth.is_noted(session).await {
+                Ok(true) => None,
+                Ok(false) => Some(LogoutOutcome::UnknownUser),
+                Err(_) => Some(LogoutOutcome::TryAgain),
+            };
+            if let Some(outcome) = outcome {
+                return self.handling.finish(outcome);
+            }
         }
         let id = notice.id.as_deref();
         let Some(handling) = self.handling.named(&mounted.path, &notice.scope, id) else {
@@ -192,8 +203,12 @@ impl Notice {
                             "the user of a session at the provider is logged out"
                         );
                     }
+                    // Anyone who knows it can end it again and again.
                     LogoutScope::NotedSession(session) => {
-                        tracing::info!(?session, "a session at the provider has ended");
+                        if let Some(count) = shared.log_limit.count(ClientEvent::NotedSessionEnded)
+                        {
+                            tracing::info!(?session, count, "a session at the provider has ended");
+                        }
                     }
                     LogoutScope::Session { session, person } => {
                         tracing::info!(?session, ?person, "a session at the provider has ended");
@@ -201,8 +216,6 @@ impl Notice {
                 }
                 LogoutOutcome::LoggedOut
             }
-            // Anyone can send one.
-            WriteOutcome::UnknownUser if self.message.is_unsigned() => LogoutOutcome::UnknownUser,
             WriteOutcome::UnknownUser => {
                 tracing::info!(?scope, "a logout notice is for an unknown user");
                 LogoutOutcome::UnknownUser

@@ -82,7 +82,7 @@ fn not_by_a_person(route: &RouteState, parts: &Parts) -> Option<Response> {
         let page = page.and_then(|page| ReturnPath::parse(route.site(), &page));
         let target = LoginTarget {
             next: page.unwrap_or_else(|| ReturnPath::front(route.site())),
-            max_age: None,
+            max_age: MaxAge::in_query(parts.uri.query()),
         };
         let login = target.start(route.site(), &route.mounted);
         let detail = format!("A script cannot log in. Open {login} in the browser.");

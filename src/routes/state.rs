@@ -63,6 +63,7 @@ pub(crate) struct RoutesState {
 pub(super) enum ClientEvent {
     LoginFailed(LoginFailureKind),
     NoticeNotAdmitted,
+    NotedSessionEnded,
     NoticeRefused { known_sender: bool },
     NoticeUnchecked { known_sender: bool },
     SignOutNotContinued,

@@ -3,7 +3,8 @@
 
 use axum::{Router, routing::get};
 use axum_clef::{
-    BuildError, ClefLayer, IdentityStore, LoggedIn, Login, RevocationKey, UserStore as _,
+    BoxError, BuildError, ClefLayer, IdentityStore, LoggedIn, Login, LoginCheck, LoginReference,
+    Profile, ProviderSession, RevocationKey, Subject, Timestamp, UserStore,
     stores::{Account, MemoryUserStore},
 };
 use reqwest::{Client, Method, Response};
@@ -198,4 +199,90 @@ async fn a_store_that_notes_no_sessions_is_an_error_of_build() {
     assert_eq!(error, BuildError::SessionsNotNoted(PATH.to_owned()));
     assert!(error.to_string().contains("notes_sessions"), "{error}");
     assert!(layer(&provider, MemoryUserStore::new()).is_ok());
+}
+
+/// A store that does not find whose session it is.
+struct Forgetful(MemoryUserStore);
+
+impl UserStore for Forgetful {
+    type User = Account;
+
+    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.0.load(id).await
+    }
+
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.0.log_in(id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.0.log_out(id).await
+    }
+
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        self.0.check_login(login).await
+    }
+
+    fn keeps_revocations(&self) -> bool {
+        true
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        self.0.revoke(keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        self.0.revoked_at(key).await
+    }
+}
+
+impl IdentityStore for Forgetful {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        self.0.find_or_create(profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.0.log_out_subject(subject).await
+    }
+
+    fn notes_sessions(&self) -> bool {
+        true
+    }
+
+    async fn session_user(&self, _: &ProviderSession) -> Result<Option<String>, BoxError> {
+        Err("the sessions cannot be read".into())
+    }
+}
+
+/// Anyone can send these notices: they take no place from a logout while the store is down.
+#[tokio::test]
+async fn notices_that_cannot_be_looked_up_fill_no_queue() {
+    let provider = OpenIdProvider::start().await;
+    let client = provider.client();
+    let users = Forgetful(MemoryUserStore::new());
+    let layer = ClefLayer::builder(Site::ADDRESS, users, MemoryStore::default())
+        .logout_endpoint(PATH, client.front_channel_logout())
+        .provider(client)
+        .pending_logout_limit(2)
+        .build()
+        .unwrap();
+    let app = Router::new()
+        .route("/account", get(account))
+        .merge(layer.routes())
+        .layer(layer.clone());
+    let node = Node::serve(app, layer.clone()).await;
+    let browser = Browser::new();
+    browser.log_in(&node, &provider, ALEX).await;
+    let client = Client::builder().no_proxy().build().unwrap();
+    for number in 0..20 {
+        let sid = format!("unknown {number}");
+        let request = client.get(node.url(PATH)).query(&[("sid", sid)]);
+        assert_eq!(request.send().await.unwrap().status(), 503);
+    }
+    assert_eq!(layer.pending_logouts(), 0);
+    browser.sign_out(&node).await;
+    assert_eq!(browser.is(&node).await, None);
 }

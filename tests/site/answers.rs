@@ -94,6 +94,8 @@ async fn an_answer_for_a_user_is_not_stored() {
         assert_eq!(response.status(), 200);
         let header = response.headers().get("cache-control");
         assert_eq!(header.map(|v| v.to_str().unwrap()), cache_control, "{path}");
+        let vary = response.headers().get("vary");
+        assert_eq!(vary.is_some(), path != "/public", "{path}");
     }
 }
 

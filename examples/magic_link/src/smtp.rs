@@ -40,7 +40,12 @@ impl Mailer for Smtp {
             .subject(mail.subject)
             .header(ContentType::TEXT_PLAIN)
             .body(mail.text)?;
-        self.transport.send(message).await?;
-        Ok(())
+        // The text of the error may have the address, so only its kind is kept.
+        match self.transport.send(message).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_permanent() => Err("the mail server rejects the mail".into()),
+            Err(error) if error.is_timeout() => Err("the mail server does not answer".into()),
+            Err(_) => Err("the mail server does not take the mail".into()),
+        }
     }
 }
