@@ -163,9 +163,13 @@ impl App for Node {
 }
 
 impl Node {
-    /// A browser of a user who has just logged in.
+    /// A browser of a user who has just logged in, of whom the node keeps nothing.
     pub async fn browser_of(&self, subject: &str) -> Jar {
-        Jar::logged_in(self, subject).await
+        let browser = Jar::logged_in(self, subject).await;
+        // Invalidates what the node has read to begin the login.
+        log_in(&*self.leased, &self::subject(subject)).await;
+        self.users.reads.store(0, SeqCst);
+        browser
     }
 
     /// The status of a page for users.
