@@ -10,6 +10,7 @@
 //! 1. [Forms of your own](own_forms): passwords, and logins in several steps;
 //!    [passkeys and links](passkeys_and_links)
 //! 1. [Tokens for programs](tokens): a CLI, a script, an application on a phone
+//! 1. [Linking identities](linking): one user by a form and by providers
 //! 1. [Signing out and logging out](logging_out): here, or everywhere
 //! 1. [Your application's own sessions](application_sessions)
 //! 1. [Closing open connections](open_connections): WebSockets, streams and downloads
@@ -40,6 +41,7 @@ macro_rules! chapters {
             #[doc = "[guards]: crate::guide::guards"]
             #[doc = "[layers#deleting-expired-sessions]: crate::guide::layers#deleting-expired-sessions"]
             #[doc = "[layers#the-order-of-layers]: crate::guide::layers#the-order-of-layers"]
+            #[doc = "[linking]: crate::guide::linking"]
             #[doc = "[logging_out]: crate::guide::logging_out"]
             #[doc = "[logging_out#after-a-breach]: crate::guide::logging_out#after-a-breach"]
             #[doc = "[logout_endpoints]: crate::guide::logout_endpoints"]
@@ -90,6 +92,7 @@ chapters! {
     own_forms
     passkeys_and_links
     tokens
+    linking
     logging_out
     application_sessions
     open_connections

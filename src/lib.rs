@@ -153,7 +153,7 @@ pub use self::{
     sessions::{Login, SessionKey, Sessions},
     site::{Paths, PathsError},
     timestamp::Timestamp,
-    users::{IdentityStore, LoginCheck, LoginReference, User, UserStore},
+    users::{IdentityStore, LinkOutcome, LoginCheck, LoginReference, User, UserStore},
 };
 
 /// Any error of a store or a provider.

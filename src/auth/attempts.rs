@@ -67,6 +67,14 @@ pub(crate) enum ReturnedStage {
     Expired,
 }
 
+impl ReturnedAttempt {
+    /// Whether it links an identity instead of beginning a login.
+    pub(crate) fn links(&self) -> bool {
+        let expected = self.reauthentication.as_ref();
+        expected.is_some_and(Reauthentication::links)
+    }
+}
+
 impl Attempts {
     pub(crate) fn new(site: Site, lifetime: Duration, keys: Option<SessionKeys>) -> Self {
         Self {

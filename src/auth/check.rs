@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use cookie::Cookie;
 use http::HeaderMap;
 
-use super::{AuthState, CheckError, RejectionKind, Unanswered};
+use super::{AuthState, CheckError, MaxAge, RejectionKind, Unanswered};
 use crate::{
     BoxError, LoginReference, Timestamp,
     sessions::{LoginRecord, PresentedLogin, Renewal},
@@ -24,9 +24,18 @@ pub(crate) struct Authenticated {
     )]
     pub(crate) time_left: Duration,
     /// The clock of the user store at the check.
-    pub(crate) checked_at: Timestamp,
+    checked_at: Timestamp,
     /// The renewal of a sealed login, for the answer.
     pub(super) renewal: Option<Cookie<'static>>,
+}
+
+impl Authenticated {
+    /// Whether the credentials were proven within this time. A bearer token proves none, even if its
+    /// login did a moment ago.
+    pub(crate) fn is_recent(&self, max_age: MaxAge) -> bool {
+        let record = self.login.record();
+        !record.is_token() && max_age.allows(record.authenticated_at, self.checked_at)
+    }
 }
 
 /// A valid login, before its renewal.

@@ -7,7 +7,10 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
-use crate::Timestamp;
+use crate::{
+    Timestamp,
+    sessions::{LoginBinding, PresentedLogin},
+};
 
 /// The name of the parameter, at the start routes and at the login page.
 pub(crate) const MAX_AGE: &str = "max_age";
@@ -21,6 +24,9 @@ impl MaxAge {
     const SHORTEST: u32 = 60;
     /// A day.
     pub(crate) const LONGEST: Self = Self(24 * 60 * 60);
+
+    /// Ten minutes.
+    pub(crate) const OF_LINKS: Self = Self(10 * 60);
 
     /// From 1 to 1,440 minutes.
     pub(crate) const fn from_minutes(minutes: u32) -> Option<Self> {
@@ -70,8 +76,17 @@ impl MaxAge {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reauthentication {
     pub(crate) max_age: MaxAge,
-    /// `None` if it began unauthenticated: then any user may log in.
-    user: Option<UserDigest>,
+    expected: Expected,
+}
+
+/// What has to come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Expected {
+    /// Any user: it began unauthenticated.
+    Anyone,
+    User(UserDigest),
+    /// An identity, which is linked to the user of this login. No login begins.
+    Identity(LoginBinding),
 }
 
 /// The beginning of the SHA-256 of a user id, as an attempt has to be short.
@@ -79,34 +94,65 @@ type UserDigest = [u8; 16];
 
 impl Reauthentication {
     pub(crate) fn new(max_age: MaxAge, user_id: Option<&str>) -> Self {
-        let user = user_id.map(digest);
-        Self { max_age, user }
+        let expected = user_id.map_or(Expected::Anyone, |id| Expected::User(digest(id)));
+        Self { max_age, expected }
     }
 
-    /// Whether this user may complete it.
+    /// A proof of an identity, to link it to the user of this login.
+    pub(crate) fn linking(max_age: MaxAge, login: &PresentedLogin) -> Self {
+        let expected = Expected::Identity(login.binding());
+        Self { max_age, expected }
+    }
+
+    /// Whether it links an identity instead of beginning a login.
+    pub(crate) fn links(&self) -> bool {
+        matches!(self.expected, Expected::Identity(_))
+    }
+
+    /// Whether it links an identity to the user of this login.
+    pub(crate) fn links_to(&self, login: &PresentedLogin) -> bool {
+        match &self.expected {
+            Expected::Identity(binding) => binding.ct_eq(&login.binding()).into(),
+            _ => false,
+        }
+    }
+
+    /// Whether this user may complete it by a login.
     pub(super) fn is_for(&self, user_id: &str) -> bool {
-        let user = self.user.as_ref();
-        user.is_none_or(|user| user.ct_eq(&digest(user_id)).into())
+        match &self.expected {
+            Expected::Anyone => true,
+            Expected::User(user) => user.ct_eq(&digest(user_id)).into(),
+            Expected::Identity(_) => false,
+        }
     }
 
     /// As an attempt keeps it.
     pub(super) fn to_text(&self) -> String {
-        let user = self.user.map(|user| URL_SAFE_NO_PAD.encode(user));
-        let user = user.map(|user| format!(":{user}")).unwrap_or_default();
-        format!("{}{user}", self.max_age.0)
+        let age = self.max_age.0;
+        match self.expected {
+            Expected::Anyone => age.to_string(),
+            Expected::User(user) => format!("{age}:u{}", URL_SAFE_NO_PAD.encode(user)),
+            Expected::Identity(login) => format!("{age}:l{}", URL_SAFE_NO_PAD.encode(login)),
+        }
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let (max_age, user) = match text.split_once(':') {
-            Some((max_age, user)) => (max_age, Some(URL_SAFE_NO_PAD.decode(user).ok()?)),
+        let (max_age, expected) = match text.split_once(':') {
+            Some((max_age, expected)) => (max_age, Some(expected)),
             None => (text, None),
+        };
+        let digest = |text: &str| URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok();
+        let expected = match expected {
+            None => Expected::Anyone,
+            Some(expected) => match (expected.strip_prefix('u'), expected.strip_prefix('l')) {
+                (Some(user), _) => Expected::User(digest(user)?),
+                (_, Some(login)) => Expected::Identity(digest(login)?),
+                _ => return None,
+            },
         };
         Some(Self {
             max_age: MaxAge::parse(max_age)?,
-            user: match user {
-                Some(user) => Some(user.try_into().ok()?),
-                None => None,
-            },
+            expected,
         })
     }
 }
@@ -194,13 +240,17 @@ mod tests {
         }
         let long = Reauthentication::new(age, Some(&"x".repeat(10_000))).to_text();
         assert!(long.len() < 30, "{long}");
+        let another = long.replacen(":u", ":l", 1);
+        assert!(Reauthentication::parse(&another).unwrap().links());
+        let unknown = long.replacen(":u", ":x", 1);
         for text in [
             "",
             "x",
             "600:",
-            "600:AAAA",
-            "600:!",
-            "1:AAAA",
+            "600:u",
+            "600:lAAAA",
+            "600:u!",
+            &unknown,
             &(long + "A"),
         ] {
             assert_eq!(Reauthentication::parse(text), None, "{text}");

@@ -120,7 +120,7 @@ impl AuthState {
     }
 
     /// Whether the user store shows that a login has ended for good.
-    async fn has_ended(&self, record: &LoginRecord<'_>) -> Result<bool, BoxError> {
+    pub(crate) async fn has_ended(&self, record: &LoginRecord<'_>) -> Result<bool, BoxError> {
         let Some(check) = self.users.check_login(reference(record)).await? else {
             return Ok(false);
         };

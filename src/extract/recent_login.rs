@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
 use super::logged_in::authenticated;
-use crate::{LoggedInRejection, Login, Timestamp, auth::MaxAge, sessions::LoginRecord};
+use crate::{LoggedInRejection, Login, auth::MaxAge};
 
 /// A login whose user has proven their credentials within so many minutes: the guard of what is
 /// dangerous, such as deleting an account or adding a passkey.
@@ -60,11 +60,6 @@ impl<const MINUTES: u32> RecentLogin<MINUTES> {
         Some(max_age) => max_age,
         None => panic!("a recent login is one within 1 to 1,440 minutes"),
     };
-
-    /// A bearer token proves no credentials, even if its login did a moment ago.
-    fn is_recent(record: &LoginRecord<'_>, now: Timestamp) -> bool {
-        !record.is_token() && Self::MAX_AGE.allows(record.authenticated_at, now)
-    }
 }
 
 impl<const MINUTES: u32> Deref for RecentLogin<MINUTES> {
@@ -82,8 +77,8 @@ impl<S: Sync, const MINUTES: u32> FromRequestParts<S> for RecentLogin<MINUTES> {
         let authenticated = authenticated(parts).await?;
         let authenticated =
             authenticated.ok_or_else(|| LoggedInRejection::unauthenticated(parts))?;
-        let (record, now) = (authenticated.login.record(), authenticated.checked_at);
-        match Self::is_recent(record, now) {
+        let record = authenticated.login.record();
+        match authenticated.is_recent(Self::MAX_AGE) {
             true => Ok(Self(Login::from(record))),
             false => Err(LoggedInRejection::reauthentication_required(
                 record,
@@ -104,8 +99,7 @@ impl<S: Sync, const MINUTES: u32> OptionalFromRequestParts<S> for RecentLogin<MI
         let Some(authenticated) = authenticated(parts).await? else {
             return Ok(None);
         };
-        let (record, now) = (authenticated.login.record(), authenticated.checked_at);
-        let is_recent = Self::is_recent(record, now);
-        Ok(is_recent.then(|| Self(Login::from(record))))
+        let is_recent = authenticated.is_recent(Self::MAX_AGE);
+        Ok(is_recent.then(|| Self(Login::from(authenticated.login.record()))))
     }
 }

@@ -22,8 +22,8 @@ use super::{
     message::NewsMessage,
 };
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
-    Subject, Timestamp, User as _, UserStore,
+    BoxError, IdentityStore, LinkOutcome, LoginCheck, LoginReference, Profile, ProviderSession,
+    RevocationKey, Subject, Timestamp, User as _, UserStore,
     time_limit::within,
     users::{Leases, LogoutKey, LogoutNews, Sealed},
 };
@@ -426,6 +426,11 @@ impl<S: IdentityStore> IdentityStore for Leased<S> {
             .for_each(|key| self.generations().invalidate(key));
         self.wait_for_all_nodes(&keys, written_at).await;
         Ok(ids)
+    }
+
+    /// No login begins or ends with it, so the leases stay.
+    async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {
+        self.store.link(user_id, profile).await
     }
 
     fn notes_sessions(&self) -> bool {

@@ -114,6 +114,7 @@ impl ClefButton {
         let target = LoginTarget {
             next: self.next.clone(),
             max_age: self.max_age(),
+            links: false,
         };
         let start = target.start(site, mounted);
         let name = mounted.provider.name();

@@ -15,6 +15,7 @@ use super::{
     exchanges::{Claim, ProvenUser, Publisher},
     failure::{LoginFailureKind, Reason},
     failure_page::failure_response,
+    link,
     start::not_ahead_of_time,
     state::{EXCHANGE_LIMIT, LoginTarget, RouteState},
 };
@@ -26,6 +27,7 @@ use crate::{
     },
     provider::{CodeExchange, LoginSecret, ProviderLogin},
     revocation::AdmissionPermit,
+    sessions::PresentedLogin,
     time_limit::{STORE_LIMIT, answer, detached, within},
 };
 
@@ -83,6 +85,13 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
             return Err((reason, target));
         }
     };
+    let linked_to = match &attempt.reauthentication {
+        Some(linking) if linking.links() => {
+            let found = link::linked_login(request, parts, linking).await;
+            Some(found.map_err(|reason| (reason, target.clone()))?)
+        }
+        _ => None,
+    };
     let exchanges = &route.shared.exchanges;
     let (claim, permit) = match exchanges.join(state, &code) {
         Some(claim) => (claim, None),
@@ -106,6 +115,7 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
                         secret: &secret,
                         issuer: issuer.as_deref(),
                         reauthentication: reauthentication.as_ref(),
+                        linked_to: linked_to.as_deref(),
                     };
                     login.log_in(&route, &publisher, permit, &parts).await
                 }
@@ -125,9 +135,10 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
             drop(permit);
             let work = {
                 let (route, parts) = (route.clone(), parts.clone());
-                let expected = attempt.reauthentication.clone();
+                let (expected, links) = (attempt.reauthentication.clone(), attempt.links());
                 async move {
                     match exchange.outcome().await {
+                        Some(Ok(user)) if links => Ok((user.logged_in_at, Vec::new())),
                         Some(Ok(user)) => {
                             begin_login(&route, &user, expected.as_ref(), None, &parts).await
                         }
@@ -173,6 +184,7 @@ fn target_of(attempt: &ReturnedAttempt) -> LoginTarget {
             .reauthentication
             .as_ref()
             .map(|expected| expected.max_age),
+        links: attempt.links(),
     }
 }
 
@@ -187,6 +199,9 @@ async fn second_request(
     logged_in_at: Option<Timestamp>,
 ) -> Result<Response, Failure> {
     let target = target_of(attempt);
+    if target.links {
+        return Ok(Redirect::to(target.next.as_str()).into_response());
+    }
     if let Some(stamp) = logged_in_at {
         let authenticated = request.authenticated_if_any(&parts.headers).await;
         let authenticated =
@@ -207,6 +222,8 @@ struct CodeLogin<'a> {
     secret: &'a LoginSecret,
     issuer: Option<&'a str>,
     reauthentication: Option<&'a Reauthentication>,
+    /// The login whose user the identity is linked to, instead of a new login.
+    linked_to: Option<&'a PresentedLogin>,
 }
 
 impl CodeLogin<'_> {
@@ -225,6 +242,9 @@ impl CodeLogin<'_> {
             Ok((user, hint)) => {
                 let user = Arc::new(user);
                 publisher.publish(Ok(Arc::clone(&user)));
+                if self.linked_to.is_some() {
+                    return Ok((user.logged_in_at, Vec::new()));
+                }
                 begin_login(route, &user, self.reauthentication, hint.as_ref(), parts).await
             }
             Err(reason) => {
@@ -244,6 +264,12 @@ impl CodeLogin<'_> {
             .await
             .map_err(Reason::store)?;
         let mut proven = self.exchange(route).await?;
+        let names_sessions = route.mounted.provider.names_sessions();
+        if let (Some(login), Some(linking)) = (self.linked_to, self.reauthentication) {
+            let user_id = link::link(route, login, linking, &proven, logged_in_at).await?;
+            let user = ProvenUser::new(user_id, logged_in_at, proven, names_sessions);
+            return Ok((user, None));
+        }
         let identities = &route.mounted.identities;
         let user_id = within(STORE_LIMIT, identities.find_or_create(&proven.profile))
             .await
@@ -251,7 +277,6 @@ impl CodeLogin<'_> {
             .ok_or_else(|| Reason::from(LoginError::TurnedAway))?;
         note_session(route, &proven, &user_id, logged_in_at).await?;
         let hint = proven.sign_out_hint.take();
-        let names_sessions = route.mounted.provider.names_sessions();
         let user = ProvenUser::new(user_id, logged_in_at, proven, names_sessions);
         Ok((user, hint))
     }

@@ -23,6 +23,8 @@ pub struct LoginFailure {
     pub(super) retry_url: String,
     /// Whether `retry_url` is a page with several providers.
     pub(super) offers_choice: bool,
+    /// Whether an identity was to be linked: `retry_url` is the page that offers it.
+    pub(super) links: bool,
     pub(super) sign_out_path: String,
     pub(super) front_path: String,
 }
@@ -46,6 +48,8 @@ pub enum LoginFailureKind {
     /// Another user than the logged-in one completed a login for a
     /// [`RecentLogin`](crate::RecentLogin): 403. The earlier login stays.
     OtherUser,
+    /// The identity at the provider belongs to another user already, so it was not linked: 403.
+    LinkedToOtherUser,
     /// The provider did not show that the user proved their credentials again, which a
     /// [`RecentLogin`](crate::RecentLogin) needs: 403. The earlier login stays.
     NotReauthenticated,
@@ -99,6 +103,7 @@ impl LoginFailureKind {
             | Self::LoggedOutMeanwhile
             | Self::OtherUser
             | Self::NotReauthenticated
+            | Self::LinkedToOtherUser
             | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::ProviderUnavailable => StatusCode::BAD_GATEWAY,
             Self::Overloaded
@@ -229,6 +234,9 @@ impl LoginFailure {
                 "You were logged out during the login".to_owned()
             }
             LoginFailureKind::OtherUser => "This is another account".to_owned(),
+            LoginFailureKind::LinkedToOtherUser => {
+                format!("This account at {provider} is not free")
+            }
             LoginFailureKind::NotReauthenticated => {
                 format!("{provider} did not ask who you are")
             }
@@ -276,6 +284,9 @@ impl LoginFailure {
                      account."
                 )
             }
+            LoginFailureKind::LinkedToOtherUser => {
+                "It belongs to another user of this site. Nothing has changed.".to_owned()
+            }
             LoginFailureKind::NotReauthenticated => {
                 format!("Nothing has changed. Sign out at {provider}, then log in again.")
             }
@@ -312,7 +323,8 @@ impl LoginFailure {
     }
 
     /// The absolute URL to start again: the start route of the same provider, or the
-    /// [`login_page`](crate::ClefLayerBuilder::login_page).
+    /// [`login_page`](crate::ClefLayerBuilder::login_page). If an identity was to be linked, it is the
+    /// page to come back to.
     ///
     /// It has the origin of the site, even if the user came from another name of the host.
     pub fn retry_url(&self) -> &str {

@@ -46,13 +46,17 @@ fn respond(
 ) -> Response {
     let site = shared.site();
     let target = target.cloned().unwrap_or_else(|| LoginTarget::front(site));
-    let retry = target.login_path(&shared.auth, mounted);
+    let retry = match target.links {
+        true => target.next.as_str().to_owned(),
+        false => target.login_path(&shared.auth, mounted),
+    };
     let failure = LoginFailure {
         kind,
         source,
         provider: mounted.map(|mounted| mounted.provider.name().to_owned()),
         retry_url: format!("{}{retry}", site.origin()),
         offers_choice: shared.auth.login_page().is_some(),
+        links: target.links,
         sign_out_path: site.path(&shared.settings.sign_out_path),
         front_path: site.path("/"),
     };
@@ -103,6 +107,8 @@ fn failure_page(failure: &LoginFailure) -> Response {
                 button { "Sign out" }
                 a class="quiet" href=(failure.front_path()) { "Go to the front page" }
             }
+        } @else if failure.links {
+            a href=(failure.retry_url()) { "Go back" }
         } @else {
             a href=(failure.retry_url()) {
                 "Log in"

@@ -56,6 +56,7 @@ impl Script {
         let target = LoginTarget {
             next: back.unwrap_or_else(|| ReturnPath::front(site)),
             max_age: None,
+            links: false,
         };
         let again = target.login_path(auth, None);
         let arguments = serde_json::json!([site.path(&paths.events), again]);

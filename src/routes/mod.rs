@@ -10,6 +10,7 @@ mod client_address;
 mod exchanges;
 mod failure;
 mod failure_page;
+mod link;
 #[cfg(feature = "live")]
 mod live;
 #[cfg(feature = "live")]

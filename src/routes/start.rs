@@ -16,7 +16,11 @@ use super::{
     state::{EXCHANGE_LIMIT, LoginTarget, RouteState},
 };
 use crate::{
-    auth::{MaxAge, is_by_person, is_scripted, is_speculative, problem, referring_page},
+    LoggedInRejection,
+    auth::{
+        MaxAge, Reauthentication, RequestAuth, is_by_person, is_scripted, is_speculative, problem,
+        referring_page,
+    },
     extract::is_cross_origin,
     page::redirect_page,
     provider::LoginRequest,
@@ -28,6 +32,8 @@ use crate::{
 pub(super) struct Start {
     next: Option<String>,
     max_age: Option<String>,
+    #[serde(default)]
+    link: bool,
 }
 
 pub(super) async fn start(
@@ -39,6 +45,9 @@ pub(super) async fn start(
         return response;
     }
     let target = match query {
+        Ok(Query(start)) if start.link => Err(Reason::bad_request(
+            "an identity is linked by a form, which posts `link`",
+        )),
         Ok(Query(start)) => target_of(&route, start),
         Err(error) => Err(Reason::bad_request(error.body_text())),
     };
@@ -48,7 +57,8 @@ pub(super) async fn start(
     }
 }
 
-/// Starts a login by a form, with `next` and `max_age` in its body.
+/// Starts a login by a form, with `next` and `max_age` in its body. With `link=true`, the identity
+/// that is proven is linked to the logged-in user.
 pub(super) async fn start_by_form(State(route): State<RouteState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if let Some(response) = not_by_a_person(&route, &parts) {
@@ -83,6 +93,7 @@ fn not_by_a_person(route: &RouteState, parts: &Parts) -> Option<Response> {
         let target = LoginTarget {
             next: page.unwrap_or_else(|| ReturnPath::front(route.site())),
             max_age: MaxAge::in_query(parts.uri.query()),
+            links: false,
         };
         let login = target.start(route.site(), &route.mounted);
         let detail = format!("A script cannot log in. Open {login} in the browser.");
@@ -97,12 +108,18 @@ pub(super) fn not_ahead_of_time() -> Response {
 }
 
 /// Where the login leads, and what it has to prove.
-fn target_of(route: &RouteState, Start { next, max_age }: Start) -> Result<LoginTarget, Reason> {
+fn target_of(route: &RouteState, start: Start) -> Result<LoginTarget, Reason> {
+    let Start {
+        next,
+        max_age,
+        link: links,
+    } = start;
     let site = route.site();
     let max_age = match max_age {
         Some(max_age) => Some(MaxAge::parse(&max_age).ok_or_else(|| {
             Reason::bad_request("`max_age` is not a number of seconds from a minute to a day")
         })?),
+        None if links => Some(MaxAge::OF_LINKS),
         None => None,
     };
     let next = match next {
@@ -114,7 +131,11 @@ fn target_of(route: &RouteState, Start { next, max_age }: Start) -> Result<Login
         true => ReturnPath::front(site),
         false => next,
     };
-    Ok(LoginTarget { next, max_age })
+    Ok(LoginTarget {
+        next,
+        max_age,
+        links,
+    })
 }
 
 /// Begins a login, and returns the URL of the provider.
@@ -124,19 +145,47 @@ async fn begun(
     parts: &Parts,
 ) -> Result<Url, Response> {
     let target = target.map_err(|reason| failure_response(route, reason, None))?;
-    let begun = begin(route, &target, parts).await;
-    begun.map_err(|reason| failure_response(route, reason, Some(&target)))
-}
-
-async fn begin(route: &RouteState, target: &LoginTarget, parts: &Parts) -> Result<Url, Reason> {
-    let auth = route.request_auth(parts)?;
+    let failed = |reason| failure_response(route, reason, Some(&target));
+    let auth = route.request_auth(parts).map_err(failed)?;
     let reauthentication = match target.max_age {
+        Some(max_age) if target.links => Some(linking(auth, max_age, parts).await?),
         Some(max_age) => {
             let found = auth.reauthentication(&parts.headers, max_age).await;
-            Some(found.map_err(|error| Reason::store(error.into()))?)
+            Some(found.map_err(|error| failed(Reason::store(error.into())))?)
         }
         None => None,
     };
+    let begun = begin(route, auth, &target, reauthentication, parts).await;
+    begun.map_err(failed)
+}
+
+/// The linking of an identity to the logged-in user, who has proven their credentials recently.
+async fn linking(
+    auth: &RequestAuth,
+    max_age: MaxAge,
+    parts: &Parts,
+) -> Result<Reauthentication, Response> {
+    let rejection = match auth.authenticated(&parts.headers).await {
+        Ok(Some(authenticated)) if authenticated.is_recent(max_age) => {
+            return Ok(Reauthentication::linking(max_age, &authenticated.login));
+        }
+        Ok(Some(authenticated)) => {
+            let record = authenticated.login.record();
+            LoggedInRejection::reauthentication_required(record, max_age, parts)
+        }
+        Ok(None) => LoggedInRejection::unauthenticated(parts),
+        Err(error) => LoggedInRejection::of(error, parts),
+    };
+    Err(rejection.into_response())
+}
+
+async fn begin(
+    route: &RouteState,
+    auth: &RequestAuth,
+    target: &LoginTarget,
+    reauthentication: Option<Reauthentication>,
+    parts: &Parts,
+) -> Result<Url, Reason> {
     let admitted = route.admit_redirect(parts).await;
     let _permit = admitted.ok_or_else(Reason::overloaded)?;
     let callback_url = route.callback_url();

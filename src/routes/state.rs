@@ -208,6 +208,8 @@ impl RouteState {
 pub(super) struct LoginTarget {
     pub(super) next: ReturnPath,
     pub(super) max_age: Option<MaxAge>,
+    /// Whether an identity is linked instead: no login begins.
+    pub(super) links: bool,
 }
 
 impl LoginTarget {
@@ -216,6 +218,7 @@ impl LoginTarget {
         Self {
             next: ReturnPath::front(site),
             max_age: None,
+            links: false,
         }
     }
 

@@ -25,7 +25,7 @@ pub(crate) use self::stored_state::{SessionHandle, StoredState};
 pub(crate) use self::{
     backend::{Renewal, SessionBackend},
     cookie::{LONGEST_COOKIE, LoginCookie},
-    presented::PresentedLogin,
+    presented::{LoginBinding, PresentedLogin},
     record::{LoginDetails, LoginRecord},
     seal::SessionKeys,
     sealed::BeginError,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
 use tower_sessions::session::Record;
 use yoke::Yoke;
 
@@ -12,6 +13,9 @@ use crate::Timestamp;
 /// The sign-out hint for the provider, in the data of a session record. It is kept beside the
 /// login, as most requests do not read it.
 pub(super) const HINT: &str = "axum-clef.hint";
+
+/// The beginning of a SHA-256.
+pub(crate) type LoginBinding = [u8; 16];
 
 /// A login that the cookies of a request name, before it is compared with any logout.
 pub(crate) struct PresentedLogin {
@@ -56,6 +60,22 @@ impl PresentedLogin {
     /// The record as JSON, with the fields of later releases.
     pub(super) fn text(&self) -> &str {
         self.record.backing_cart()
+    }
+
+    /// A digest that names this login to its own browser. An attempt that is not sealed can be made
+    /// up, but not with this: it depends on the cookie's secret. A sealed login has none, and its
+    /// attempts are sealed too.
+    pub(crate) fn binding(&self) -> LoginBinding {
+        let record = self.record();
+        let mut digest = Sha256::new();
+        // Id and secret have a fixed length.
+        digest.update(format!("login {} ", record.id));
+        digest.update(record.secret.as_bytes());
+        digest.update(record.user_id.as_bytes());
+        let digest: [u8; 32] = digest.finalize().into();
+        let mut beginning = LoginBinding::default();
+        beginning.copy_from_slice(&digest[..16]);
+        beginning
     }
 
     /// The hint that the provider receives at the sign-out.

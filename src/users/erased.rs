@@ -12,7 +12,9 @@ use tokio::sync::broadcast::Receiver;
 
 #[cfg(feature = "live")]
 use super::LogoutNews;
-use super::{IdentityStore, Leases, LoginCheck, LoginReference, Sealed, User, UserStore};
+use super::{
+    IdentityStore, Leases, LinkOutcome, LoginCheck, LoginReference, Sealed, User, UserStore,
+};
 use crate::{BoxError, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
 
 /// A user of any type, so that the layer, the routes and the check need no type parameter.
@@ -60,6 +62,7 @@ pub(crate) trait AnyIdentityStore: Send + Sync + 'static {
     /// The id of the user.
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<String>, BoxError>;
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError>;
+    async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError>;
     fn notes_sessions(&self) -> bool;
     async fn note_session(
         &self,
@@ -127,6 +130,10 @@ impl<S: IdentityStore> AnyIdentityStore for S {
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
         IdentityStore::log_out_subject(self, subject).await
+    }
+
+    async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {
+        IdentityStore::link(self, user_id, profile).await
     }
 
     fn notes_sessions(&self) -> bool {

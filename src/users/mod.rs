@@ -2,6 +2,7 @@
 
 mod comparison;
 mod erased;
+mod link_outcome;
 mod login_check;
 mod store;
 
@@ -15,6 +16,7 @@ pub(crate) use self::{
     erased::{AnyIdentityStore, AnyUser, AnyUserStore},
 };
 pub use self::{
+    link_outcome::LinkOutcome,
     login_check::{LoginCheck, LoginReference},
     store::{IdentityStore, UserStore},
 };

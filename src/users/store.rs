@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use super::{Leases, LoginCheck, LoginReference, Sealed, User};
+use super::{Leases, LinkOutcome, LoginCheck, LoginReference, Sealed, User};
 use crate::{BoxError, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
 
 /// Where an application keeps its users.
@@ -276,6 +276,26 @@ pub trait IdentityStore: UserStore {
         subject: &Subject,
     ) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send;
 
+    /// Links an identity at a provider to the user with this id, so that both log in the same user.
+    /// Defaults to [`NotSupported`](LinkOutcome::NotSupported).
+    ///
+    /// It is called for a user who is logged in, has proven their credentials recently, and has just
+    /// proven this identity too. Write it in one atomic statement or transaction that locks the row
+    /// of the subject, as [`log_out_subject`](Self::log_out_subject) does. An identity of another
+    /// user stays theirs: [`OtherUser`](LinkOutcome::OtherUser).
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. The user sees a page with 503.
+    fn link(
+        &self,
+        user_id: &str,
+        profile: &Profile,
+    ) -> impl Future<Output = Result<LinkOutcome, BoxError>> + Send {
+        let _ = (user_id, profile);
+        async { Ok(LinkOutcome::NotSupported) }
+    }
+
     /// Whether this store notes whose session at a provider it is. Defaults to `false`.
     ///
     /// With `true`, implement [`note_session`](Self::note_session) and
@@ -368,6 +388,10 @@ impl<S: IdentityStore> IdentityStore for Arc<S> {
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
         IdentityStore::log_out_subject(&**self, subject).await
+    }
+
+    async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {
+        IdentityStore::link(&**self, user_id, profile).await
     }
 
     fn notes_sessions(&self) -> bool {

@@ -20,10 +20,10 @@ use axum::{
 };
 use axum_clef::{
     AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, IdentityStore as _,
-    LoggedInRejection, Login, LoginCheck, LoginId, LoginReference, NewLogin, NewToken, Paths,
-    Profile, ProviderKey, ProviderSession, ProviderTokens, RecentLogin, RevocationKey, SameOrigin,
-    SameOriginRejection, SessionKey, SessionStore, Sessions, SignOut, Subject, SuspendedLogin,
-    Timestamp, User as _,
+    LinkOutcome, LoggedInRejection, Login, LoginCheck, LoginId, LoginReference, NewLogin, NewToken,
+    Paths, Profile, ProviderKey, ProviderSession, ProviderTokens, RecentLogin, RevocationKey,
+    SameOrigin, SameOriginRejection, SessionKey, SessionStore, Sessions, SignOut, Subject,
+    SuspendedLogin, Timestamp, User as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     leased::{
         Leased, LogoutBus, LogoutKey, LogoutListener, LogoutNews, PostgresLogoutBus, Reach,
@@ -171,6 +171,7 @@ fn plain_values(said: &Said) {
     said.by(&Timestamp::now());
     said.by(&AdmissionLimits::default());
     said.by(&LoginCheck::new("a user", Timestamp::now()));
+    said.by(&LinkOutcome::Linked);
     said.by_error(&"no id".parse::<LoginId>().unwrap_err());
     said.by_error(&BuildError::NoLogin);
     said.by(&(ButtonColor::Blue));

@@ -15,6 +15,7 @@ mod hang_ups;
 mod idle;
 mod late;
 mod leased;
+mod links;
 mod lost_logouts;
 mod mixing;
 mod navigations;

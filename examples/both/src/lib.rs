@@ -1,0 +1,150 @@
+//! A site where one member logs in by a form and at an OpenID provider: linking an identity,
+//! unlinking it, and logging in either way. `cargo run -p both` serves it at <http://127.0.0.1:3000>,
+//! with a provider for this machine at <http://127.0.0.1:3100>.
+//!
+//! `store.rs` has the tables, `pages.rs` the HTML, `local_provider.rs` the provider. What a form with
+//! passwords needs beside it, such as limits on attempts, is in `examples/password`.
+
+pub mod local_provider;
+mod pages;
+mod store;
+
+use std::sync::Arc;
+
+use axum::{
+    Form, Router,
+    extract::{DefaultBodyLimit, RawQuery, State},
+    http::StatusCode,
+    response::{Html, IntoResponse as _, Redirect, Response},
+    routing::{get, post},
+};
+use axum_clef::{
+    BoxError, ClefLayer, LoggedIn, NewLogin, RecentLogin, SameOrigin, Subject, oidc::Oidc,
+    secrecy::SecretString,
+};
+use password::{Passwords, Problem};
+use serde::Deserialize;
+use tower_sessions_sqlx_store::SqliteStore;
+
+pub use self::store::{Member, Members};
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Site {
+    members: Members,
+    passwords: Arc<Passwords>,
+}
+
+/// The whole site. `address` is how browsers reach it, such as `https://example.com`.
+///
+/// # Errors
+///
+/// When the table of logins cannot be created, or a setting is wrong.
+pub async fn application(
+    address: &str,
+    members: Members,
+    provider: Oidc,
+) -> Result<Router, BoxError> {
+    let logins = SqliteStore::new(members.pool().clone());
+    logins.migrate().await?;
+    let auth = ClefLayer::builder(address, members.clone(), logins)
+        .provider(provider)
+        .login_page("/log-in") // the form, and a link to the provider
+        .build()?;
+    let passwords = Arc::new(Passwords::new().await.map_err(|_| "no random numbers")?);
+    Ok(Router::new()
+        .route("/", get(home))
+        .route("/sign-up", post(sign_up))
+        .route("/log-in", get(log_in_page).post(log_in))
+        .route("/account", get(account))
+        .route("/account/unlink", post(unlink))
+        .layer(DefaultBodyLimit::max(4 * 1024))
+        .with_state(Site { members, passwords })
+        .merge(auth.routes())
+        .layer(auth))
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    name: String,
+    password: SecretString,
+}
+
+/// The identity to unlink.
+#[derive(Deserialize)]
+struct Identity {
+    issuer: String,
+    subject: String,
+}
+
+async fn home(member: Option<LoggedIn<Member>>) -> Html<String> {
+    pages::home(member.as_deref())
+}
+
+/// The query has `next`, and `max_age` for a member who has to log in again. It goes to both ways to
+/// log in: along with the form, and with the link to the provider.
+async fn log_in_page(RawQuery(query): RawQuery) -> Html<String> {
+    pages::log_in(&query.unwrap_or_default())
+}
+
+async fn log_in(
+    login: NewLogin,
+    State(site): State<Site>,
+    Form(form): Form<Credentials>,
+) -> Result<Redirect, Problem> {
+    let stored = site.members.password(&name(&form.name)).await?;
+    let hash = stored.as_ref().map(|(_, hash)| hash.as_str());
+    let is_right = site.passwords.verify(&form.password, hash).await?;
+    match stored.filter(|_| is_right) {
+        Some((id, _)) => Ok(login.begin(&id).await?),
+        None => Ok(login.try_again()),
+    }
+}
+
+async fn sign_up(
+    login: NewLogin,
+    State(site): State<Site>,
+    Form(form): Form<Credentials>,
+) -> Result<Response, Problem> {
+    let hash = site.passwords.hash(&form.password).await?;
+    match site.members.sign_up(&name(&form.name), &hash).await? {
+        Some(id) => Ok(login.next("/account").begin(&id).await?.into_response()),
+        None => Ok((StatusCode::CONFLICT, pages::says("This name is taken.")).into_response()),
+    }
+}
+
+/// Names differ in more than capitals and spaces.
+fn name(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// The page with the forms that link and unlink. Both need a recent login, so it does too.
+async fn account(
+    _: RecentLogin<10>,
+    LoggedIn(member): LoggedIn<Member>,
+    State(site): State<Site>,
+) -> Result<Html<String>, Problem> {
+    let identities = site.members.identities(&member).await?;
+    Ok(pages::account(&member, &identities))
+}
+
+/// Unlinks an identity, which logs the member out everywhere.
+///
+/// Linking has no handler: its form posts `link=true` to the start route of the provider, and the
+/// callback calls [`IdentityStore::link`](axum_clef::IdentityStore::link).
+async fn unlink(
+    _: SameOrigin,
+    _: RecentLogin<10>,
+    LoggedIn(member): LoggedIn<Member>,
+    State(site): State<Site>,
+    Form(form): Form<Identity>,
+) -> Result<Response, Problem> {
+    let identity = Subject::new(form.issuer, form.subject);
+    match site.members.unlink(&member, &identity).await? {
+        true => Ok(Redirect::to("/").into_response()),
+        false => {
+            let page = pages::says("This is your only way to log in.");
+            Ok((StatusCode::CONFLICT, page).into_response())
+        }
+    }
+}

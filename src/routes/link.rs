@@ -1,0 +1,79 @@
+//! Linking an identity at a provider to the logged-in user: the end of an attempt that began with
+//! `link=true`.
+
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+
+use super::{
+    failure::{LoginFailureKind, Reason},
+    state::RouteState,
+};
+use crate::{
+    LinkOutcome, Timestamp,
+    auth::{LoginError, Reauthentication, RequestAuth},
+    provider::ProviderLogin,
+    sessions::PresentedLogin,
+    time_limit::{STORE_LIMIT, within},
+};
+
+/// The login of the request, if it is the one that began this.
+///
+/// So a user's browser that is led to the callback of another links nothing to its user.
+pub(super) async fn linked_login(
+    request: &RequestAuth,
+    parts: &Parts,
+    linking: &Reauthentication,
+) -> Result<Arc<PresentedLogin>, Reason> {
+    let authenticated = request.authenticated(&parts.headers).await;
+    let authenticated = authenticated.map_err(|error| Reason::store(error.into()))?;
+    let login = authenticated.map(|authenticated| &authenticated.login);
+    let login = login.filter(|login| linking.links_to(login));
+    login.cloned().ok_or_else(|| {
+        Reason::new(
+            LoginFailureKind::StateMismatch,
+            "the request does not come with the login that the identity was to be linked to",
+        )
+    })
+}
+
+/// Links an identity that was just proven, and returns the id of its user.
+pub(super) async fn link(
+    route: &RouteState,
+    login: &PresentedLogin,
+    linking: &Reauthentication,
+    proven: &ProviderLogin,
+    logged_in_at: Timestamp,
+) -> Result<String, Reason> {
+    let authenticated_at = proven.authentication.at(logged_in_at);
+    if !linking.max_age.allows(authenticated_at, logged_in_at) {
+        return Err(Reason::from(LoginError::NotReauthenticated));
+    }
+    let record = login.record();
+    // Again: the exchange of the code takes a while.
+    let ended = within(STORE_LIMIT, route.auth().has_ended(record)).await;
+    if ended.map_err(Reason::store)? || route.auth().has_pending_logout(record) {
+        return Err(Reason::from(LoginError::LoggedOutMeanwhile));
+    }
+    let identities = &route.mounted.identities;
+    let linked = within(
+        STORE_LIMIT,
+        identities.link(&record.user_id, &proven.profile),
+    )
+    .await;
+    match linked.map_err(Reason::store)? {
+        LinkOutcome::Linked => {
+            tracing::info!(user = ?record.user_id, "an identity was linked");
+            Ok(record.user_id.to_string())
+        }
+        LinkOutcome::OtherUser => Err(Reason::new(
+            LoginFailureKind::LinkedToOtherUser,
+            "the identity belongs to another user",
+        )),
+        LinkOutcome::TurnedAway => Err(Reason::from(LoginError::TurnedAway)),
+        LinkOutcome::NotSupported => Err(Reason::new(
+            LoginFailureKind::Misconfigured,
+            "the user store links no identities; implement `IdentityStore::link`",
+        )),
+    }
+}

@@ -1,0 +1,442 @@
+//! Linking an identity at a provider to the logged-in user: both proven recently, and nothing that
+//! another site or another user could bring about.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, Response, header},
+    routing::post,
+};
+use axum_clef::{
+    BoxError, ClefLayer, IdentityStore, LinkOutcome, LoginCheck, LoginReference, NewToken,
+    NewTokenError, Paths, Profile, RevocationKey, Sessions, Subject, Timestamp, UserStore,
+    leased::Leased, secrecy::ExposeSecret as _, stores::Account,
+};
+use tower::ServiceExt as _;
+
+use crate::support::{
+    Jar, ScriptedProvider, TestUsers, World,
+    browser::state_in,
+    clock::MINUTE,
+    jar::{location, text},
+    provider::{ISSUER, OTHER_ISSUER},
+};
+
+/// Users with identities that were linked to them.
+#[derive(Clone)]
+struct Linking {
+    users: TestUsers,
+    links: Arc<Mutex<HashMap<Subject, String>>>,
+}
+
+impl Linking {
+    fn user_of(&self, subject: &Subject) -> Option<String> {
+        self.links.lock().unwrap().get(subject).cloned()
+    }
+}
+
+impl UserStore for Linking {
+    type User = Account;
+
+    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.users.load(id).await
+    }
+
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.users.log_in(id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.users.log_out(id).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, BoxError> {
+        self.users.now().await
+    }
+
+    async fn check_login(
+        &self,
+        login: LoginReference<'_>,
+    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
+        self.users.check_login(login).await
+    }
+
+    fn keeps_revocations(&self) -> bool {
+        true
+    }
+
+    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
+        self.users.revoke(keys, keep_until).await
+    }
+
+    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
+        self.users.revoked_at(key).await
+    }
+}
+
+impl IdentityStore for Linking {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        match self.user_of(&profile.subject) {
+            Some(id) => self.users.load(&id).await,
+            None => self.users.find_or_create(profile).await,
+        }
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        match self.user_of(subject) {
+            Some(id) => Ok(self
+                .users
+                .log_out(&id)
+                .await?
+                .then_some(id)
+                .into_iter()
+                .collect()),
+            None => self.users.log_out_subject(subject).await,
+        }
+    }
+
+    async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {
+        let mut links = self.links.lock().unwrap();
+        let user = links
+            .entry(profile.subject.clone())
+            .or_insert_with(|| user_id.to_owned());
+        Ok(match user == user_id {
+            true => LinkOutcome::Linked,
+            false => LinkOutcome::OtherUser,
+        })
+    }
+}
+
+struct Site {
+    world: World,
+    users: Linking,
+    other: ScriptedProvider,
+    app: Router,
+}
+
+/// A user logs in at the first provider, and links identities at the other.
+fn site(sessions: impl Fn(&World) -> Sessions, leased: bool) -> Site {
+    let world = World::new();
+    let users = Linking {
+        users: world.users.clone(),
+        links: Arc::default(),
+    };
+    let other = ScriptedProvider::other();
+    let under = Paths::under("/other").unwrap();
+    let sessions = sessions(&world);
+    let layer = match leased {
+        true => {
+            let users = Leased::new(users.clone(), std::time::Duration::from_millis(50));
+            ClefLayer::builder(World::SITE, users, sessions)
+                .provider(world.provider.clone())
+                .provider_at(under, other.clone())
+                .build()
+        }
+        false => ClefLayer::builder(World::SITE, users.clone(), sessions)
+            .provider(world.provider.clone())
+            .provider_at(under, other.clone())
+            .bearer_tokens([World::key()])
+            .build(),
+    };
+    let layer = layer.unwrap();
+    let app = world
+        .pages(layer.routes())
+        .route("/token", post(token))
+        .layer(layer);
+    Site {
+        world,
+        users,
+        other,
+        app,
+    }
+}
+
+async fn token(token: NewToken<10>) -> Result<String, NewTokenError> {
+    let token = token.mint("a program").await?;
+    Ok(token.secret().expose_secret().to_owned())
+}
+
+impl Site {
+    fn identity(id: &str) -> Subject {
+        Subject::new(OTHER_ISSUER, id)
+    }
+
+    /// Posts the form that links, with these headers.
+    async fn post(&self, jar: &mut Jar, form: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        let mut request = jar.request(Method::POST, "/other/login");
+        let form_type = (header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        request
+            .headers_mut()
+            .insert(form_type.0, form_type.1.parse().unwrap());
+        for (name, value) in [("accept", "text/html")].iter().chain(headers) {
+            let name: header::HeaderName = name.parse().unwrap();
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        *request.body_mut() = Body::from(form.to_owned());
+        let response = self.app.clone().oneshot(request).await.unwrap();
+        jar.take(response.headers());
+        response
+    }
+
+    /// Begins to link: the state.
+    async fn begin(&self, jar: &mut Jar) -> String {
+        let response = self.post(jar, "link=true&next=/account", &[]).await;
+        assert_eq!(response.status(), 200, "a page that redirects");
+        let page = text(response).await;
+        let (_, url) = page.split_once("https://other.test/").unwrap();
+        let url = url
+            .split(['"', ' ', '\''])
+            .next()
+            .unwrap()
+            .replace("&amp;", "&");
+        assert!(url.contains("max_age=600"), "{url}");
+        state_in(&format!("https://other.test/{url}"))
+    }
+
+    async fn come_back(&self, jar: &mut Jar, id: &str, state: &str) -> Response<Body> {
+        let path = format!("/other/callback?code=code:{id}&state={state}");
+        jar.open(&self.app, &path).await
+    }
+}
+
+#[tokio::test]
+async fn an_identity_is_linked_and_logs_the_same_user_in() {
+    for leased in [false, true] {
+        for sessions in [World::stored, World::sealed] {
+            let site = site(sessions, leased);
+            let mut jar = Jar::logged_in(&site.app, "12345").await;
+            let before = jar.clone();
+            let state = site.begin(&mut jar).await;
+            let response = site.come_back(&mut jar, "abc", &state).await;
+            assert_eq!(location(&response), "/account", "{leased}");
+            // The login is the one from before.
+            let of_login = |jar: &Jar| jar.cookies.get("auth-9").cloned();
+            assert_eq!(of_login(&jar), of_login(&before), "{leased}");
+            assert!(jar.is_in(&site.app).await, "{leased}");
+
+            let mut elsewhere = Jar::default();
+            elsewhere.log_in_at(&site.app, "/other", "abc").await;
+            assert_eq!(elsewhere.user(&site.app).await.as_deref(), Some("12345"));
+            // A reload changes nothing, and leads on.
+            let exchanges = site.other.exchanges.load(SeqCst);
+            let response = site.come_back(&mut jar, "abc", &state).await;
+            assert_eq!(location(&response), "/account", "{leased}");
+            assert_eq!(site.other.exchanges.load(SeqCst), exchanges, "{leased}");
+            // Once more: it is linked already.
+            let state = site.begin(&mut jar).await;
+            let response = site.come_back(&mut jar, "abc", &state).await;
+            assert_eq!(location(&response), "/account", "{leased}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_identity_of_another_user_stays_theirs() {
+    let site = site(World::stored, false);
+    for (person, links) in [("12345", true), ("67890", false), ("12345", true)] {
+        let mut jar = Jar::logged_in(&site.app, person).await;
+        let state = site.begin(&mut jar).await;
+        let response = site.come_back(&mut jar, "abc", &state).await;
+        if links {
+            assert_eq!(location(&response), "/account", "{person}");
+            continue;
+        }
+        assert_eq!(response.status(), 403);
+        let page = text(response).await;
+        assert!(page.contains("belongs to another user"), "{page}");
+        assert!(
+            page.contains("href=\"http://127.0.0.1:9/account\""),
+            "{page}"
+        );
+        assert_eq!(jar.user(&site.app).await.as_deref(), Some("67890"));
+    }
+}
+
+#[tokio::test]
+async fn both_are_proven_recently() {
+    for sessions in [World::stored, World::sealed] {
+        let site = site(sessions, false);
+        let now = site.world.clock.next();
+        let mut jar = Jar::logged_in(&site.app, "12345").await;
+        for id in [
+            "abc:silent".to_owned(),
+            format!("abc:proven:{}", now - 11 * MINUTE),
+        ] {
+            let state = site.begin(&mut jar).await;
+            let response = site.come_back(&mut jar, &id, &state).await;
+            assert_eq!(response.status(), 403, "{id}");
+            assert_eq!(site.users.user_of(&Site::identity("abc")), None, "{id}");
+        }
+        site.world.clock.advance(11 * MINUTE);
+        let referer = [("referer", "http://127.0.0.1:9/account")];
+        let response = site.post(&mut jar, "link=true", &referer).await;
+        assert_eq!(response.status(), 401);
+        let page = text(response).await;
+        let again = "/clef/login?max_age=600&amp;next=%2Faccount";
+        assert!(page.contains(again), "{page}");
+        // A request of nobody is one to log in.
+        let response = site.post(&mut Jar::default(), "link=true", &referer).await;
+        assert_eq!(response.status(), 401);
+        let page = text(response).await;
+        assert!(page.contains("/clef/login?next=%2Faccount"), "{page}");
+    }
+}
+
+/// An attacker has an identity at the provider, and makes the browser of a victim send requests.
+#[tokio::test]
+async fn another_site_links_nothing() {
+    for sessions in [World::stored, World::sealed] {
+        let site = site(sessions, false);
+        let mut victim = Jar::logged_in(&site.app, "12345").await;
+        let before = victim.clone();
+
+        // By a form of another site, a link, an image.
+        for headers in [
+            [("origin", "https://evil.example")],
+            [("sec-fetch-site", "cross-site")],
+            [("sec-fetch-site", "same-site")],
+            [("origin", "null")],
+        ] {
+            let response = site.post(&mut victim, "link=true", &headers).await;
+            assert_eq!(response.status(), 400, "{headers:?}");
+        }
+        let response = victim.open(&site.app, "/other/login?link=true").await;
+        assert_eq!(response.status(), 400);
+        assert_eq!(victim, before);
+
+        // By the attacker's own callback, in the victim's browser.
+        let mut attacker = Jar::logged_in(&site.app, "67890").await;
+        let state = site.begin(&mut attacker).await;
+        let response = site.come_back(&mut victim, "evil", &state).await;
+        assert_eq!(response.status(), 403);
+        // And with the attacker's attempt, as another host of the domain could set it.
+        for (name, value) in &attacker.cookies {
+            if name.contains("attempt") {
+                victim.cookies.insert(name.clone(), value.clone());
+            }
+        }
+        let exchanges = site.other.exchanges.load(SeqCst);
+        let response = site.come_back(&mut victim, "evil", &state).await;
+        assert_eq!(response.status(), 403);
+        assert_eq!(
+            site.other.exchanges.load(SeqCst),
+            exchanges,
+            "no code is spent"
+        );
+        assert_eq!(site.users.user_of(&Site::identity("evil")), None);
+        assert_eq!(victim.user(&site.app).await.as_deref(), Some("12345"));
+    }
+}
+
+#[tokio::test]
+async fn a_bearer_token_links_nothing() {
+    let site = site(World::stored, false);
+    let mut jar = Jar::logged_in(&site.app, "12345").await;
+    let token = text(jar.post(&site.app, "/token").await).await;
+    let bearer = format!("Bearer {token}");
+    let bearer = [("authorization", bearer.as_str())];
+    for mut jar in [Jar::default(), jar] {
+        let response = site.post(&mut jar, "link=true", &bearer).await;
+        assert_eq!(response.status(), 401);
+        assert!(!text(response).await.contains("other.test"));
+    }
+}
+
+/// Only the login that began it: not a newer one, not after a sign-out or a logout.
+#[tokio::test]
+async fn a_link_is_bound_to_the_login_that_began_it() {
+    for sessions in [World::stored, World::sealed] {
+        for meanwhile in ["sign-out", "logout", "another login", "another user"] {
+            let site = site(sessions, false);
+            let mut jar = Jar::logged_in(&site.app, "12345").await;
+            let state = site.begin(&mut jar).await;
+            match meanwhile {
+                "sign-out" => drop(jar.sign_out(&site.app).await),
+                "logout" => {
+                    let subject = Subject::new(ISSUER, "12345");
+                    site.users.log_out_subject(&subject).await.unwrap();
+                }
+                "another login" => jar.log_in(&site.app, "12345").await,
+                _ => jar.log_in(&site.app, "67890").await,
+            }
+            let response = site.come_back(&mut jar, "abc", &state).await;
+            assert_eq!(response.status(), 403, "{meanwhile}");
+            let linked = site.users.user_of(&Site::identity("abc"));
+            assert_eq!(linked, None, "{meanwhile}");
+        }
+    }
+}
+
+/// The user is logged out while the code is exchanged.
+#[tokio::test]
+async fn a_logout_during_the_exchange_wins() {
+    let site = site(World::stored, false);
+    let mut jar = Jar::logged_in(&site.app, "12345").await;
+    let state = site.begin(&mut jar).await;
+    let subject = Subject::new(ISSUER, "12345");
+    let (response, users) = site
+        .other
+        .during_exchange
+        .during(
+            site.come_back(&mut jar, "abc", &state),
+            site.users.log_out_subject(&subject),
+        )
+        .await;
+    assert_eq!(users.unwrap().len(), 1);
+    assert_eq!(response.status(), 403);
+    assert_eq!(site.users.user_of(&Site::identity("abc")), None);
+}
+
+#[tokio::test]
+async fn a_store_that_links_none_says_so() {
+    let world = World::new();
+    let app = world.app(&world.layer());
+    let mut jar = Jar::logged_in(&app, "12345").await;
+    let mut request = jar.request(Method::POST, "/clef/login");
+    request.headers_mut().insert(
+        header::CONTENT_TYPE,
+        "application/x-www-form-urlencoded".parse().unwrap(),
+    );
+    request
+        .headers_mut()
+        .insert(header::ACCEPT, "text/html".parse().unwrap());
+    *request.body_mut() = Body::from("link=true");
+    let response = app.clone().oneshot(request).await.unwrap();
+    jar.take(response.headers());
+    let page = text(response).await;
+    let (_, url) = page.split_once("https://clef.test/").unwrap();
+    let url = url
+        .split(['"', ' ', '\''])
+        .next()
+        .unwrap()
+        .replace("&amp;", "&");
+    let state = state_in(&format!("https://clef.test/{url}"));
+    let callback = format!("/clef/callback?code=code:abc&state={state}");
+    assert_eq!(jar.open(&app, &callback).await.status(), 500);
+    assert!(jar.is_in(&app).await);
+}
+
+#[tokio::test]
+async fn what_the_form_says_has_to_be_right() {
+    let site = site(World::stored, false);
+    let mut jar = Jar::logged_in(&site.app, "12345").await;
+    for form in [
+        "link=yes",
+        "link=1",
+        "link=",
+        "link=true&link=true",
+        "link=true&max_age=0",
+        "link=true&next=https://evil.example",
+    ] {
+        let response = site.post(&mut jar, form, &[]).await;
+        assert_eq!(response.status(), 400, "{form}");
+    }
+    let names = jar.names();
+    let attempts = names.iter().filter(|name| name.contains("attempt"));
+    assert_eq!(attempts.count(), 1, "that of the login");
+}
