@@ -140,8 +140,9 @@ pub use self::{
     auth::{LoggedInRejection, LogoutError, RejectionKind},
     extract::{
         AllOf, AnyOf, BearerToken, LogInError, LogInErrorKind, LoggedIn, Logouts, NewLogin,
-        NewToken, NewTokenError, Permission, Permitted, RecentLogin, SameOrigin,
-        SameOriginRejection, SignOut, SignOutError, SuspendedLogin, UserPermission,
+        NewToken, NewTokenError, OtherLogins, OtherLoginsError, OtherLoginsErrorKind,
+        OtherLoginsRejection, Permission, Permitted, RecentLogin, SameOrigin, SameOriginRejection,
+        SignOut, SignOutError, SuspendedLogin, UserPermission,
     },
     identity::{
         LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, ProviderTokens,

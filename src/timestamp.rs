@@ -79,9 +79,7 @@ impl Timestamp {
     /// 1)`.
     #[must_use]
     pub fn raised_above(self, previous: Option<Timestamp>) -> Timestamp {
-        previous.map_or(self, |previous| {
-            self.max(Timestamp(previous.0.saturating_add(1)))
-        })
+        previous.map_or(self, |previous| self.max(previous.next()))
     }
 
     /// Whether a login began more than five minutes after `now`: the clock stepped back, or the
@@ -95,9 +93,33 @@ impl Timestamp {
         Self(self.0.saturating_add(saturating_micros(duration)))
     }
 
+    /// The next timestamp, saturating at the latest one.
+    pub(crate) fn next(self) -> Timestamp {
+        Self(self.0.saturating_add(1))
+    }
+
     /// The time since `earlier`, or zero if it is later.
     pub(crate) fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
+    }
+}
+
+/// The times of a login, for the comparison.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LoginTimes {
+    /// When it began. Revocations and lifetimes are compared with it.
+    pub(crate) logged_in_at: Timestamp,
+    /// When its user last ended all others and kept this one. From then on, logouts of the user are
+    /// compared with it.
+    pub(crate) kept_at: Option<Timestamp>,
+    /// When it ends at the latest.
+    pub(crate) ends_at: Option<Timestamp>,
+}
+
+impl LoginTimes {
+    /// The stamp that logouts of the user are compared with.
+    pub(crate) fn latest(self) -> Timestamp {
+        self.kept_at.unwrap_or(self.logged_in_at)
     }
 }
 

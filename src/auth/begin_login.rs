@@ -138,6 +138,7 @@ impl AuthState {
             id: verified.id,
             user_id,
             logged_in_at,
+            kept_at: None,
             authenticated_at,
             ends_at: self
                 .longest_login(verified)
@@ -147,22 +148,39 @@ impl AuthState {
             provider_key: verified.provider_key,
             callback: verified.callback,
         };
-        // What came with the request, while the browser still has only that. A login that cannot be
-        // ended because it cannot be read would go on.
-        let earlier = within(STORE_LIMIT, self.sessions.find_all(&parts.headers)).await;
-        let earlier = earlier.map_err(LoginError::Store)?;
-        if let Some(hook) = &self.hooks.on_login {
-            let call = hook.call(parts, Login::from(&login));
-            within(STORE_LIMIT, call).await.map_err(LoginError::Store)?;
-        }
-        let cookies = write_record(&self.sessions, &login, verified.sign_out_hint).await?;
-        self.replace(earlier, login.id).await;
+        let cookies = self
+            .write_login(&login, verified.sign_out_hint, parts)
+            .await?;
         tracing::info!(user = ?user_id, login = %login.id, "logged in");
         Ok(cookies)
     }
 
+    /// Writes the record of a login, and ends the logins that came with the request. Returns the
+    /// cookies of the login, which counts once the browser has them.
+    pub(super) async fn write_login(
+        self: &Arc<Self>,
+        login: &LoginDetails<'_>,
+        sign_out_hint: Option<&SecretString>,
+        parts: &Parts,
+    ) -> Result<Vec<Cookie<'static>>, LoginError> {
+        // What came with the request, while the browser still has only that. A login that cannot be
+        // ended because it cannot be read would go on.
+        let earlier = within(STORE_LIMIT, self.sessions.find_all(&parts.headers)).await;
+        let earlier = earlier.map_err(LoginError::Store)?;
+        // A login that is kept is none that begins: it has its id already.
+        let hook = self.hooks.on_login.as_ref();
+        if let Some(hook) = hook.filter(|_| login.kept_at.is_none()) {
+            let call = hook.call(parts, Login::from(login));
+            within(STORE_LIMIT, call).await.map_err(LoginError::Store)?;
+        }
+        let cookies = write_record(&self.sessions, login, sign_out_hint).await?;
+        self.replace(earlier, login.id).await;
+        Ok(cookies)
+    }
+
     /// Ends the earlier logins of a browser, all at once. The new login stands whatever becomes of
-    /// them. One that was suspended may have begun before, under the same id.
+    /// them. One that was suspended may have begun before, under the same id, and one that is kept
+    /// has the id of the one before.
     async fn replace(self: &Arc<Self>, earlier: Vec<Arc<PresentedLogin>>, new: LoginId) {
         let mut ends = JoinSet::new();
         for login in earlier {

@@ -118,7 +118,7 @@ impl AuthState {
         let Some(check) = self.users.check_login(reference(record)).await? else {
             return Ok(refused(record, "there is no such user"));
         };
-        let left = check.compare(record.logged_in_at, record.ends_at, self.lifetime);
+        let left = check.compare(record.times(), self.lifetime);
         let left = match left {
             Ok(left) => left,
             Err(reason) => return Ok(refused(record, reason.as_str())),
@@ -181,7 +181,7 @@ pub(super) fn reference<'a>(record: &'a LoginRecord<'_>) -> LoginReference<'a> {
         .with_id(record.id)
         .with_provider_key(record.provider_key())
         .with_issuer(record.issuer())
-        .with_logged_in_at(record.logged_in_at)
+        .with_logged_in_at(record.times().latest())
 }
 
 fn refused(record: &LoginRecord<'_>, reason: &'static str) -> Option<ValidLogin> {

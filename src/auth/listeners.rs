@@ -13,6 +13,8 @@ pub(crate) struct Listeners;
 impl Listeners {
     pub(super) fn logged_out(&self, _: &LogoutKey) {}
 
+    pub(super) fn check(&self, _: &LogoutKey) {}
+
     pub(super) fn replaced(&self, _: LoginId) {}
 
     pub(super) fn signed_out(&self, _: LoginId) {}

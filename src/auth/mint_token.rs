@@ -38,7 +38,7 @@ impl AuthState {
         let check = check.map_err(LoginError::Store)?;
         let check = check.ok_or(LoginError::TurnedAway)?;
         check
-            .compare(login.logged_in_at, login.ends_at, self.lifetime)
+            .compare(login.times(), self.lifetime)
             .map_err(|_| LoginError::LoggedOutMeanwhile)?;
         let ends_at = check.now.after(lifetime.min(LONGEST_TOKEN));
         let end_of_layer = self
@@ -52,6 +52,7 @@ impl AuthState {
                 user_id: &login.user_id,
                 logged_in_at: login.logged_in_at,
                 authenticated_at: login.authenticated_at,
+                kept_at: login.times().kept_at,
                 ends_at: Some(ends_at),
                 remember: false,
                 subject: login.subject().as_ref(),

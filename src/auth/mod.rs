@@ -8,6 +8,7 @@ mod check;
 mod hooks;
 mod listeners;
 mod log_out;
+mod log_out_others;
 mod mint_token;
 mod navigation;
 mod problem;
@@ -25,6 +26,7 @@ pub(crate) use self::{
     check::Authenticated,
     hooks::{Hook, Hooks},
     listeners::Listeners,
+    log_out_others::LogOutOthersError,
     navigation::{is_by_person, is_scripted, is_speculative, navigates},
     problem::problem,
     reauthentication::{MAX_AGE, MaxAge, Reauthentication, login_url},

@@ -136,6 +136,7 @@ pub(crate) enum Unanswered {
     Permission,
     Renewal,
     SignOut,
+    LogOutOthers,
 }
 
 /// Why a check has no result, kept for all extractors of one request.

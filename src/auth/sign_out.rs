@@ -124,7 +124,7 @@ impl AuthState {
         let Some(check) = self.users.check_login(reference(record)).await? else {
             return Ok(false);
         };
-        let left = check.compare(record.logged_in_at, record.ends_at, self.lifetime);
+        let left = check.compare(record.times(), self.lifetime);
         Ok(matches!(
             left,
             Err(EndReason::LoggedOut | EndReason::SignedOut | EndReason::Revoked)

@@ -28,6 +28,7 @@ impl AuthState {
             user_id,
             logged_in_at,
             authenticated_at: Some(logged_in_at),
+            kept_at: None,
             ends_at: Some(logged_in_at.after(SUSPENDED_LOGIN)),
             remember: false,
             subject: None,

@@ -9,6 +9,7 @@ mod logouts;
 mod new_login;
 mod new_token;
 mod new_token_error;
+mod other_logins;
 mod permission;
 mod permitted;
 mod recent_login;
@@ -24,6 +25,7 @@ pub use self::{
     new_login::NewLogin,
     new_token::{BearerToken, NewToken},
     new_token_error::NewTokenError,
+    other_logins::{OtherLogins, OtherLoginsError, OtherLoginsErrorKind, OtherLoginsRejection},
     permission::{AllOf, AnyOf, Permission, UserPermission},
     permitted::Permitted,
     recent_login::RecentLogin,

@@ -105,7 +105,7 @@ impl<const MINUTES: u32> NewToken<MINUTES> {
         Ok(BearerToken {
             id: minted.id,
             secret: minted.secret,
-            logged_in_at: record.logged_in_at,
+            logged_in_at: record.times().latest(),
             ends_at: minted.ends_at,
         })
     }

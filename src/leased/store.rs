@@ -338,6 +338,16 @@ impl<S: UserStore> UserStore for Leased<S> {
         self.log_out_everywhere(&keys, self.store.log_out(id)).await
     }
 
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let keys = [LogoutKey::User(id.to_owned())];
+        let write = self.store.log_out_others(id, stamp);
+        self.log_out_everywhere(&keys, write).await
+    }
+
     async fn now(&self) -> Result<Timestamp, BoxError> {
         self.store.now().await
     }

@@ -60,9 +60,20 @@ impl Hub {
             let registry = Arc::clone(self) as Arc<dyn Unregister>;
             Arc::new(LiveLogin::new(checked, group, registry))
         };
-        let mut registry = self.registry();
-        let login = registry.register(checked, self.interval(), new);
-        (login, std::mem::replace(&mut registry.is_watched, true))
+        let (login, other, is_watched) = {
+            let mut registry = self.registry();
+            let (login, other) = registry.register(checked, self.interval(), new);
+            let is_watched = std::mem::replace(&mut registry.is_watched, true);
+            (login, other, is_watched)
+        };
+        // The login was kept meanwhile: only the later of the two goes on.
+        if let Some(other) = other {
+            match other.times.latest() > login.times.latest() {
+                true => login.signal(LogoutReason::SessionGone),
+                false => other.signal(LogoutReason::SessionGone),
+            }
+        }
+        (login, is_watched)
     }
 
     pub(super) fn registry(&self) -> MutexGuard<'_, Registry> {

@@ -10,7 +10,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{LoginId, ProviderKey, Subject, Timestamp, sessions::SessionHandle};
+use crate::{LoginId, ProviderKey, Subject, sessions::SessionHandle, timestamp::LoginTimes};
 
 /// Why a login ended, as [`LogoutSignal`](crate::LogoutSignal) reports it.
 ///
@@ -40,9 +40,7 @@ pub(crate) struct CheckedLogin<'a> {
     pub(crate) id: LoginId,
     pub(crate) subject: Option<Subject>,
     pub(crate) provider_key: Option<ProviderKey<'a>>,
-    pub(crate) logged_in_at: Timestamp,
-    /// When it ends at the latest, by the clock of the user store.
-    pub(crate) ends_at: Option<Timestamp>,
+    pub(crate) times: LoginTimes,
     /// Where it is stored; `None` for a sealed login.
     pub(crate) session: Option<SessionHandle>,
     /// When it expires, unless another request uses it.
@@ -62,8 +60,7 @@ pub(super) struct LiveLogin {
     /// The number of its group in the registry.
     pub(super) group: u64,
     pub(super) session: Option<SessionHandle>,
-    pub(super) logged_in_at: Timestamp,
-    pub(super) ends_at: Option<Timestamp>,
+    pub(super) times: LoginTimes,
     reason: OnceLock<LogoutReason>,
     ended: Arc<Notify>,
     state: Mutex<LoginState>,
@@ -94,8 +91,7 @@ impl LiveLogin {
             id: checked.id,
             group,
             session: checked.session,
-            logged_in_at: checked.logged_in_at,
-            ends_at: checked.ends_at,
+            times: checked.times,
             reason: OnceLock::new(),
             ended: Arc::default(),
             state: Mutex::new(LoginState {

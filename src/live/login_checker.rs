@@ -62,7 +62,7 @@ impl LoginChecker {
         if pending {
             return report_all(|| CheckResult::Ended(LogoutReason::LoggedOut));
         }
-        reference.logged_in_at = logins.iter().map(|login| login.logged_in_at).max();
+        reference.logged_in_at = logins.iter().map(|login| login.times.latest()).max();
         let is_alone = logins.len() == 1;
         if is_alone {
             reference.id = logins.first().map(|login| login.id);
@@ -91,7 +91,7 @@ impl LoginChecker {
         check: &LoginCheck<AnyUser>,
         includes_id: bool,
     ) -> CheckResult {
-        let left = match check.compare(login.logged_in_at, login.ends_at, self.lifetime) {
+        let left = match check.compare(login.times, self.lifetime) {
             Ok(left) => left,
             Err(EndReason::Expired) => return CheckResult::Ended(LogoutReason::Expired),
             Err(EndReason::SignedOut) => return CheckResult::Ended(LogoutReason::SessionGone),

@@ -56,11 +56,17 @@ impl LogoutSignals {
             }
             LogoutKey::Revocation(RevocationKey::Login(id)) => self.signed_out(*id),
             // Checked in the store, since a login may have started after the logout.
-            LogoutKey::Revocation(_) => self.0.receive(key),
+            LogoutKey::Revocation(_) => self.check(key),
         }
     }
 
-    /// Signals that a newer login of the same browser has replaced this one. Its pages reconnect.
+    /// Checks the logins that a logout affects in the store at once.
+    pub(crate) fn check(&self, key: &LogoutKey) {
+        self.0.receive(key);
+    }
+
+    /// Signals that a newer login of the same browser has replaced this one, or was made of it. Its
+    /// pages reconnect.
     pub(crate) fn replaced(&self, id: LoginId) {
         let login = self.0.registry().ended_with_id(id);
         self.0.end(login.as_slice(), LogoutReason::SessionGone);

@@ -64,13 +64,14 @@ impl Registry {
         self.groups.is_empty()
     }
 
-    /// The entry of a login, created by `new` for the first listener.
+    /// The entry of a login, created by `new` for the first listener. Also returns the entry that it
+    /// replaces or is replaced by, if the login was kept since one of them began to listen.
     pub(super) fn register(
         &mut self,
         checked: &CheckedLogin<'_>,
         interval: Duration,
         new: impl FnOnce(u64) -> Arc<LiveLogin>,
-    ) -> Arc<LiveLogin> {
+    ) -> (Arc<LiveLogin>, Option<Arc<LiveLogin>>) {
         // The stores have just answered the check of the request.
         self.unavailable_since = None;
         let group = self.group(checked, interval);
@@ -80,9 +81,17 @@ impl Registry {
         }
         let entry = self.groups.get_mut(&group);
         let known = entry.and_then(|entry| entry.logins.get(&checked.id));
-        if let Some(login) = known.and_then(Weak::upgrade) {
-            return login;
-        }
+        let known = known.and_then(Weak::upgrade);
+        let stamp = checked.times.latest();
+        let outdated = match known {
+            Some(login) if login.times.latest() == stamp => return (login, None),
+            Some(login) if login.times.latest() > stamp => {
+                let outdated = new(group);
+                // Moved out, since nothing is dropped here.
+                return (outdated, Some(login));
+            }
+            outdated => outdated,
+        };
         let login = new(group);
         if let Some(entry) = self.groups.get_mut(&group) {
             entry.logins.insert(checked.id, Arc::downgrade(&login));
@@ -91,7 +100,7 @@ impl Registry {
         if let Some(expires_at) = checked.expires_at {
             self.check_by(group, expires_at);
         }
-        login
+        (login, outdated)
     }
 
     /// The number of the login's group, which is created if it is new.

@@ -140,7 +140,7 @@ impl SessionBackend {
         let record = LoginRecord::new(login, self.cookie.login_context());
         let hint = hint.map(|hint| hint.expose_secret());
         let hint = hint.filter(|hint| hint.len() <= LONGEST_HINT);
-        let ends_in = login.ends_at.map(|end| end.since(login.logged_in_at));
+        let ends_in = login.ends_at.map(|end| end.since(login.written_at()));
         match &self.kind {
             Kind::Stored(store) => {
                 let kept_for = self.record_kept_for(ends_in);
@@ -150,7 +150,7 @@ impl SessionBackend {
             }
             Kind::Sealed(keys) => {
                 let value = sealed::seal(keys, &self.cookie, record, hint)?;
-                let activity = self.activity_cookie(login.id, login.logged_in_at);
+                let activity = self.activity_cookie(login.id, login.written_at());
                 let login = self.cookie.login(value, ends_in, login.remember);
                 Ok([login].into_iter().chain(activity).collect())
             }
@@ -164,7 +164,7 @@ impl SessionBackend {
         now: Timestamp,
     ) -> Option<Duration> {
         // A sealed login without its activity cookie counts as used when it began.
-        let began_at = self.is_sealed().then_some(login.record().logged_in_at);
+        let began_at = self.is_sealed().then(|| login.record().times().latest());
         self.idle_left(login.last_seen_at.or(began_at), now)
     }
 

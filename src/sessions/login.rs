@@ -30,6 +30,7 @@ pub struct Login {
     authenticated_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
     token_name: Option<String>,
+    is_remembered: bool,
 }
 
 impl Login {
@@ -66,6 +67,12 @@ impl Login {
         self.ends_at
     }
 
+    /// Whether the login outlives the browser's session, as
+    /// [`remember`](crate::NewLogin::remember) set it. `false` for a bearer token.
+    pub fn is_remembered(&self) -> bool {
+        self.is_remembered
+    }
+
     /// The name of the bearer token that the request came with; `None` for a login by cookie.
     ///
     /// The user chose it, so it may say something of them.
@@ -100,6 +107,7 @@ impl From<&LoginRecord<'_>> for Login {
             authenticated_at: record.authenticated_at,
             ends_at: record.ends_at,
             token_name: record.is_token().then(|| record.token_name.to_string()),
+            is_remembered: record.is_remembered(),
         }
     }
 }
@@ -114,6 +122,7 @@ impl From<&LoginDetails<'_>> for Login {
             authenticated_at: login.authenticated_at,
             ends_at: login.ends_at,
             token_name: None,
+            is_remembered: login.remember,
         }
     }
 }

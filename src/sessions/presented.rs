@@ -87,8 +87,13 @@ impl PresentedLogin {
         (!hint.is_empty()).then(|| SecretString::from(hint))
     }
 
+    /// The stamp that logouts of the user are compared with.
+    fn stamp(&self) -> Timestamp {
+        self.record().times().latest()
+    }
+
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.record().id == other.record().id
+        self.record().id == other.record().id && self.stamp() == other.stamp()
     }
 
     pub(super) fn is_of_user_of(&self, other: &Self) -> bool {
@@ -96,6 +101,6 @@ impl PresentedLogin {
     }
 
     pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
-        self.record().logged_in_at > other.record().logged_in_at
+        self.stamp() > other.stamp()
     }
 }

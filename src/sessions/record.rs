@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Serialize};
 use yoke::Yokeable;
 
-use crate::{LoginId, ProviderKey, Subject, Timestamp};
+use crate::{LoginId, ProviderKey, Subject, Timestamp, timestamp::LoginTimes};
 
 /// The version that this release writes, and the only one that it reads.
 const VERSION: u8 = 1;
@@ -30,8 +30,15 @@ pub(crate) struct LoginRecord<'a> {
     /// When the credentials were proven; absent if that is unknown.
     #[serde(rename = "auth_at", default, skip_serializing_if = "Option::is_none")]
     pub(crate) authenticated_at: Option<Timestamp>,
+    /// When the user last ended all other logins and kept this one.
+    #[serde(rename = "kept", default, skip_serializing_if = "Option::is_none")]
+    kept_at: Option<Timestamp>,
     #[serde(rename = "end", default, skip_serializing_if = "Option::is_none")]
     pub(crate) ends_at: Option<Timestamp>,
+    /// Whether the browser drops the cookie when it is closed. Records of earlier releases do not
+    /// say so.
+    #[serde(rename = "brief", default, skip_serializing_if = "std::ops::Not::not")]
+    ends_with_browser: bool,
     /// The subject at the provider, by issuer and id. Both are empty for a login without a
     /// provider.
     #[serde(rename = "iss", default, borrow, skip_serializing_if = "str::is_empty")]
@@ -75,6 +82,8 @@ pub(crate) struct LoginDetails<'a> {
     pub(crate) logged_in_at: Timestamp,
     /// When the credentials were proven; `None` if that is unknown.
     pub(crate) authenticated_at: Option<Timestamp>,
+    /// When the user last ended all other logins and kept this one.
+    pub(crate) kept_at: Option<Timestamp>,
     pub(crate) ends_at: Option<Timestamp>,
     /// Whether the cookie outlives the browser's session.
     pub(crate) remember: bool,
@@ -84,6 +93,13 @@ pub(crate) struct LoginDetails<'a> {
     pub(crate) provider_key: Option<ProviderKey<'a>>,
     /// The provider's callback path; empty for a login without a provider.
     pub(crate) callback: &'a str,
+}
+
+impl LoginDetails<'_> {
+    /// When the record is written, by the clock of the user store.
+    pub(super) fn written_at(&self) -> Timestamp {
+        self.kept_at.unwrap_or(self.logged_in_at)
+    }
 }
 
 impl<'a> LoginRecord<'a> {
@@ -101,7 +117,9 @@ impl<'a> LoginRecord<'a> {
             user_id: login.user_id.into(),
             logged_in_at: login.logged_in_at,
             authenticated_at: login.authenticated_at,
+            kept_at: login.kept_at,
             ends_at: login.ends_at,
+            ends_with_browser: !login.remember,
             issuer: subject.map_or("", Subject::issuer).into(),
             subject: subject.map_or("", Subject::id).into(),
             provider_session: provider_session.into(),
@@ -123,6 +141,20 @@ impl<'a> LoginRecord<'a> {
     /// Whether the record is for this purpose, site and cookie name.
     pub(super) fn is_for(&self, context: &str) -> bool {
         self.context == context
+    }
+
+    /// What logouts are compared with.
+    pub(crate) fn times(&self) -> LoginTimes {
+        LoginTimes {
+            logged_in_at: self.logged_in_at,
+            kept_at: self.kept_at,
+            ends_at: self.ends_at,
+        }
+    }
+
+    /// Whether the cookie outlives the browser's session.
+    pub(crate) fn is_remembered(&self) -> bool {
+        !self.ends_with_browser
     }
 
     /// Whether it is a bearer token.
@@ -195,6 +227,7 @@ mod tests {
             user_id,
             logged_in_at: Timestamp::from_micros(micros),
             authenticated_at: Some(Timestamp::from_micros(micros)),
+            kept_at: None,
             ends_at: None,
             remember: true,
             subject: Some(&subject),
@@ -252,6 +285,20 @@ mod tests {
         let record = LoginRecord::read(&renewed).unwrap();
         assert_eq!(record.last_seen_at, Some(Timestamp::from_micros(9)));
         assert_eq!(record.id, LoginRecord::read(&text).unwrap().id);
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_release_is_remembered_and_was_never_kept() {
+        let text = written("1", "12345", None, 7);
+        assert!(!text.contains("kept") && !text.contains("brief"), "{text}");
+        let record = LoginRecord::read(&text).unwrap();
+        assert!(record.is_remembered());
+        assert_eq!(record.times().latest(), Timestamp::from_micros(7));
+        let later = text.replace("{\"v\"", "{\"kept\":9,\"brief\":true,\"v\"");
+        let record = LoginRecord::read(&later).unwrap();
+        assert!(!record.is_remembered());
+        assert_eq!(record.times().latest(), Timestamp::from_micros(9));
+        assert_eq!(record.logged_in_at, Timestamp::from_micros(7));
     }
 
     #[test]

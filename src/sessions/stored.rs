@@ -85,7 +85,7 @@ pub(super) async fn create(
 ) -> Result<String, BoxError> {
     let secret = CookieSecret::random();
     login.secret = secret.digest().into();
-    login.last_seen_at = Some(login.logged_in_at);
+    login.last_seen_at = Some(login.times().latest());
     let mut record = Record {
         id: Id::default(),
         data: [(

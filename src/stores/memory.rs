@@ -124,6 +124,21 @@ impl UserStore for MemoryUserStore {
             .is_some())
     }
 
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let accounts = &mut *self.accounts();
+        let now = (self.clock)();
+        let Some(account) = accounts.by_id.get_mut(id) else {
+            return Ok(None);
+        };
+        let logged_out_at = account.log_out_others(stamp, now);
+        accounts.last_login_at = accounts.last_login_at.max(account.last_login_at);
+        Ok(logged_out_at)
+    }
+
     async fn now(&self) -> Result<Timestamp, BoxError> {
         Ok((self.clock)())
     }

@@ -48,6 +48,16 @@ impl Account {
         self.logged_out_at = Some(now.raised_above(previous));
     }
 
+    /// Ends every login but the one with this stamp, which goes on a microsecond after the logout.
+    fn log_out_others(&mut self, stamp: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        if !stamp.outlives(self.logged_out_at) {
+            return None;
+        }
+        self.log_out(now);
+        self.last_login_at = self.logged_out_at.map(Timestamp::next);
+        self.logged_out_at
+    }
+
     /// The latest profile from the provider. It is untrusted: escape it in HTML.
     pub fn profile(&self) -> &Profile {
         &self.profile

@@ -96,14 +96,20 @@ const LOG_IN: &str = "
 
 /// `Timestamp::raised_above`, also above the last login. The inner `min` avoids that SQLite
 /// converts the largest integer to a floating-point number.
+macro_rules! logged_out_at {
+    () => {
+        "max(?1, coalesce(min(max(
+            coalesce(logged_out_at, last_login_at), coalesce(last_login_at, logged_out_at)
+         ), 9223372036854775806) + 1, ?1))"
+    };
+}
+
 macro_rules! log_out {
     ($condition:literal) => {
         concat!(
-            "update clef_users
-             set logged_out_at = max(?1, coalesce(min(max(
-                coalesce(logged_out_at, last_login_at), coalesce(last_login_at, logged_out_at)
-             ), 9223372036854775806) + 1, ?1))
-             where ",
+            "update clef_users set logged_out_at = ",
+            logged_out_at!(),
+            " where ",
             $condition,
             " returning id"
         )
@@ -113,6 +119,17 @@ macro_rules! log_out {
 const LOG_OUT: &str = log_out!("id = ?2");
 
 const LOG_OUT_SUBJECT: &str = log_out!("issuer = ?2 and subject = ?3");
+
+/// Both columns are set from the row as it was.
+const LOG_OUT_OTHERS: &str = concat!(
+    "update clef_users set logged_out_at = ",
+    logged_out_at!(),
+    ", last_login_at = min(",
+    logged_out_at!(),
+    ", 9223372036854775806) + 1
+     where id = ?2 and coalesce(logged_out_at < ?3, true)
+     returning logged_out_at"
+);
 
 /// The user and every kind of revocation in one snapshot. Each is one look-up in the primary key.
 const CHECK_LOGIN: &str = "
@@ -332,6 +349,23 @@ impl UserStore for SqliteUserStore {
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
         let log_out = |now| sqlx::query(LOG_OUT).bind(now).bind(read_id(id));
         Ok(self.write(log_out).await?.is_some())
+    }
+
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let log_out = |now| {
+            sqlx::query(LOG_OUT_OTHERS)
+                .bind(now)
+                .bind(read_id(id))
+                .bind(stamp.as_micros())
+        };
+        match self.write(log_out).await? {
+            Some(row) => Ok(read_timestamp(&row, "logged_out_at")?),
+            None => Ok(None),
+        }
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {

@@ -46,6 +46,7 @@ pub(super) enum Method {
     LogIn,
     Load,
     LogOut,
+    LogOutOthers,
     Now,
     CheckLogin,
     Revoke,
@@ -63,6 +64,7 @@ impl Method {
             Self::LogIn => "log_in",
             Self::Load => "load",
             Self::LogOut => "log_out",
+            Self::LogOutOthers => "log_out_others",
             Self::Now => "now",
             Self::CheckLogin => "check_login",
             Self::Revoke => "revoke",
@@ -215,6 +217,10 @@ impl Calls {
             Method::LogIn => handle.log_in(&self.user_id).await.map(drop),
             Method::Load => handle.load(&self.user_id).await.map(drop),
             Method::LogOut => handle.log_out(&self.user_id).await.map(drop),
+            Method::LogOutOthers => {
+                let stamp = handle.now().await?;
+                handle.log_out_others(&self.user_id, stamp).await.map(drop)
+            }
             Method::Now => handle.now().await.map(drop),
             Method::CheckLogin => {
                 let login = LoginReference::new(&self.user_id)

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, ProviderSession, RevocationKey, Subject,
     Timestamp, User, UserStore,
-    users::{Leases, Sealed},
+    users::{Leases, LogOutOthersMissing, Sealed},
 };
 
 /// How long one call may take.
@@ -46,6 +46,9 @@ pub(super) trait AnyUsers: Send + Sync {
     async fn load(&self, id: &str) -> Result<Option<StoredUser>>;
     async fn find_to_log_in(&self, id: &str) -> Result<Option<StoredUser>>;
     async fn log_out(&self, id: &str) -> Result<bool>;
+    /// `None` if the store does not implement it.
+    async fn log_out_others(&self, id: &str, stamp: Timestamp)
+    -> Result<Option<Option<Timestamp>>>;
     async fn now(&self) -> Result<Timestamp>;
     async fn check_login(
         &self,
@@ -77,6 +80,20 @@ impl<S: UserStore> AnyUsers for S {
 
     async fn log_out(&self, id: &str) -> Result<bool> {
         answered("log_out", UserStore::log_out(self, id)).await
+    }
+
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Option<Timestamp>>> {
+        let call = async {
+            match UserStore::log_out_others(self, id, stamp).await {
+                Err(error) if error.is::<LogOutOthersMissing>() => Ok(None),
+                answer => answer.map(Some),
+            }
+        };
+        answered("log_out_others", call).await
     }
 
     async fn now(&self) -> Result<Timestamp> {

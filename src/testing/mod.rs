@@ -82,6 +82,7 @@
 mod dropped_calls;
 mod handle;
 mod log_out;
+mod log_out_others;
 mod revocations;
 mod rule;
 mod samples;
@@ -99,6 +100,7 @@ use self::{
         check_every_handle_sees_log_out, check_log_out, check_log_out_ends_one_user,
         check_log_outs_at_once, check_login_keeps_log_out, check_logins_that_a_log_out_finds,
     },
+    log_out_others::{check_log_out_others, check_log_outs_of_others_at_once, logs_out_others},
     revocations::{
         check_any_key, check_every_key, check_revocation_ends_one_key, check_revocation_is_kept,
         check_revocations_kept_or_not, check_unknown_keys,
@@ -217,6 +219,10 @@ async fn check_users(
     check_every_handle_sees_log_out(handles, &open, &target).await?;
     check_log_outs_at_once(handles, target).await?;
     check_logins_that_a_log_out_finds(handles, &noor).await?;
+    if logs_out_others(handles).await? {
+        check_log_out_others(handles, &noor, &alex).await?;
+        check_log_outs_of_others_at_once(handles, &noor).await?;
+    }
     check_revocations_kept_or_not(handles).await?;
     let sam = new_user().await?;
     check_check_login(handles, &sam).await?;
@@ -283,6 +289,9 @@ async fn drop_user_calls(handles: &Handles, user_id: &str) -> Result {
     ];
     if handles.keep_revocations() {
         methods.extend([Method::Revoke, Method::RevokedAt]);
+    }
+    if logs_out_others(handles).await? {
+        methods.push(Method::LogOutOthers);
     }
     for method in methods {
         check_dropped_calls(handles, method, user_id).await?;

@@ -191,6 +191,14 @@ rules! {
         "a logout ends the logins that are made while it waits for its turn, too",
         "Read the clock in `log_out` only once nothing else can write: after the lock is acquired, \
          or in the statement itself. And let `log_in` write.";
+    LogOutOthersKeepsOne:
+        "`log_out_others` ends every login of a user but the one with the stamp, or changes nothing",
+        "Change the row only where `logged_out_at` is null or earlier than the stamp, note a login one \
+         microsecond after the logout, and return what was written. Or leave it to its default.";
+    LogOutOthersAtOnce:
+        "of logins that end all others at once, one stays",
+        "Compare the stamp and write in one atomic step: one `update` statement, or one lock around \
+         both.";
     RevocationsKeptOrNot:
         "a store keeps revocations, or answers `keeps_revocations` with `false` and returns none",
         "Write all of `keeps_revocations`, `revoke` and `revoked_at`, or none of them.";

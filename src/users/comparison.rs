@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{AnyUser, LoginCheck};
-use crate::Timestamp;
+use crate::timestamp::LoginTimes;
 
 /// Why a login has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl EndReason {
 }
 
 impl LoginCheck<AnyUser> {
-    /// Compares a login with this stamp, end and `lifetime` with every logout: the time left, or
+    /// Compares a login with every logout, with its own end and with `lifetime`: the time left, or
     /// `None` if it has no end.
     ///
     /// # Errors
@@ -37,11 +37,15 @@ impl LoginCheck<AnyUser> {
     /// When the login has ended.
     pub(crate) fn compare(
         &self,
-        logged_in_at: Timestamp,
-        ends_at: Option<Timestamp>,
+        times: LoginTimes,
         lifetime: Option<Duration>,
     ) -> Result<Option<Duration>, EndReason> {
-        if !logged_in_at.outlives(self.user.logged_out_at) {
+        let LoginTimes {
+            logged_in_at,
+            ends_at,
+            ..
+        } = times;
+        if !times.latest().outlives(self.user.logged_out_at) {
             return Err(EndReason::LoggedOut);
         }
         if self.revoked {
@@ -50,7 +54,7 @@ impl LoginCheck<AnyUser> {
         if !logged_in_at.outlives(self.revoked_at) {
             return Err(EndReason::Revoked);
         }
-        if logged_in_at.is_too_far_ahead_of(self.now) {
+        if times.latest().is_too_far_ahead_of(self.now) {
             return Err(EndReason::InTheFuture);
         }
         let age = self.now.since(logged_in_at);

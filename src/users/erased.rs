@@ -41,6 +41,11 @@ pub(crate) trait AnyUserStore: Send + Sync + 'static {
     fn user_type(&self) -> TypeId;
     async fn log_in(&self, id: &str) -> Result<Option<AnyUser>, BoxError>;
     async fn log_out(&self, id: &str) -> Result<bool, BoxError>;
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError>;
     async fn now(&self) -> Result<Timestamp, BoxError>;
     async fn check_login(
         &self,
@@ -85,6 +90,14 @@ impl<S: UserStore> AnyUserStore for S {
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
         UserStore::log_out(self, id).await
+    }
+
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        UserStore::log_out_others(self, id, stamp).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {

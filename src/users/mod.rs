@@ -14,6 +14,7 @@ use tokio::sync::broadcast::Receiver;
 pub(crate) use self::{
     comparison::EndReason,
     erased::{AnyIdentityStore, AnyUser, AnyUserStore},
+    store::LogOutOthersMissing,
 };
 pub use self::{
     link_outcome::LinkOutcome,

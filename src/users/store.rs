@@ -5,6 +5,11 @@ use std::{future::Future, sync::Arc};
 use super::{Leases, LinkOutcome, LoginCheck, LoginReference, Sealed, User};
 use crate::{BoxError, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
 
+/// The error of a store that ends either all logins of a user or none.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("this user store cannot keep one login of a user; implement `UserStore::log_out_others`")]
+pub(crate) struct LogOutOthersMissing;
+
 /// Where an application keeps its users.
 ///
 /// Three required methods; `now` has a default.
@@ -15,7 +20,8 @@ use crate::{BoxError, Profile, ProviderSession, RevocationKey, Subject, Timestam
 ///
 /// # What every store must keep
 ///
-/// - [`log_in`](Self::log_in) and [`log_out`](Self::log_out) each are one atomic statement.
+/// - [`log_in`](Self::log_in), [`log_out`](Self::log_out) and
+///   [`log_out_others`](Self::log_out_others) each are one atomic statement.
 /// - `log_out` reads the clock once nothing else can write the row, and raises `logged_out_at` to
 ///   `max(now, previous + 1, last login + 1)`, so that it ends every login that it finds.
 /// - Once `log_out` has returned, every later `load` on any node returns the new stamp. Put no
@@ -107,6 +113,26 @@ pub trait UserStore: Send + Sync + 'static {
     ///
     /// When the store cannot answer. The logout is queued and tried again until it is written.
     fn log_out(&self, id: &str) -> impl Future<Output = Result<bool, BoxError>> + Send;
+
+    /// Ends every login of this user but the one with this stamp, in one atomic step.
+    ///
+    /// Only where `logged_out_at` is null or earlier than `stamp`: raises `logged_out_at` to
+    /// `T = max(now, previous + 1, last login + 1)`, notes a login of `T + 1`, and returns `T`. The
+    /// login goes on with the stamp `T + 1`, so the next logout is later. Otherwise it changes
+    /// nothing and returns `None`, also if there is no such user. [`OtherLogins`](crate::OtherLogins)
+    /// calls it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. The default always fails, and says what to implement.
+    fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> impl Future<Output = Result<Option<Timestamp>, BoxError>> + Send {
+        let _ = (id, stamp);
+        async { Err(LogOutOthersMissing.into()) }
+    }
 
     /// The clock of this store, by which logins and logouts are stamped. Defaults to
     /// [`Timestamp::now`]. A store that several nodes share returns the clock of its database.
@@ -351,6 +377,14 @@ impl<S: UserStore> UserStore for Arc<S> {
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
         UserStore::log_out(&**self, id).await
+    }
+
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        UserStore::log_out_others(&**self, id, stamp).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {

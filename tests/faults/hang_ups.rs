@@ -43,6 +43,7 @@ fn writes(call: Call) -> bool {
         | Call::LogIn
         | Call::LogOut
         | Call::LogOutSubject
+        | Call::LogOutOthers
         | Call::Revoke
         | Call::Create
         | Call::Save

@@ -21,12 +21,24 @@ pub enum Verdict {
     Either(usize),
 }
 
+impl Verdict {
+    /// Whose it may be.
+    pub fn person(self) -> Option<usize> {
+        match self {
+            Self::Refuse(_) => None,
+            Self::Accept(person) | Self::Either(person) => Some(person),
+        }
+    }
+}
+
 /// The number of a login.
 pub type LoginNumber = usize;
 
 /// A login, from the callback on.
 #[derive(Debug, Clone)]
 struct Login {
+    /// The number that it began with: it has another one each time that it is kept.
+    began_as: LoginNumber,
     person: usize,
     /// By the site's own form, and not by the provider.
     by_form: bool,
@@ -79,9 +91,7 @@ pub struct Oracle {
 impl Oracle {
     /// Of a request with the cookie of a login.
     pub fn verdict(&self, number: Option<LoginNumber>, node: usize, reading: i64) -> Verdict {
-        let Some((number, login)) =
-            number.and_then(|number| Some((number, self.logins.get(&number)?)))
-        else {
+        let Some(login) = number.and_then(|number| self.logins.get(&number)) else {
             return Verdict::Refuse("no login");
         };
         if let Some(why) = login.ended {
@@ -90,14 +100,16 @@ impl Oracle {
         if !login.by_form && self.pending.contains(&(node, login.person)) {
             return Verdict::Refuse("a logout of the person is pending here");
         }
-        if self.pending_ends.contains(&(node, number)) {
+        let began_as = login.began_as;
+        if self.pending_ends.contains(&(node, began_as)) {
             return Verdict::Refuse("the end of the login is pending here");
         }
         if let Some(why) = self.pending_scope(login, Some(node)) {
             return Verdict::Refuse(why);
         }
         let too_far_ahead = login.latest > reading + MOST_AHEAD;
-        let elsewhere = self.pending_ends.iter().any(|(_, ended)| *ended == number);
+        let mut pending_ends = self.pending_ends.iter();
+        let elsewhere = pending_ends.any(|(_, ended)| *ended == began_as);
         let elsewhere = elsewhere || self.pending_scope(login, None).is_some();
         if login.in_doubt || too_far_ahead || elsewhere || self.is_pending(login.person) {
             return Verdict::Either(login.person);
@@ -155,6 +167,7 @@ impl Oracle {
         let of_all = of_all.filter(|(scope, _)| scope.includes(by_form));
         let written = of_all.map(|(_, at)| at).chain(self.written.get(&person));
         let login = Login {
+            began_as: number,
             person,
             by_form,
             node,
@@ -231,10 +244,64 @@ impl Oracle {
     }
 
     fn end(&mut self, number: LoginNumber, node: usize, why: &'static str, written: bool) {
+        let Some(began_as) = self.logins.get(&number).map(|login| login.began_as) else {
+            return;
+        };
         if !written {
-            self.pending_ends.push((node, number));
-        } else if let Some(login) = self.logins.get_mut(&number) {
+            self.pending_ends.push((node, began_as));
+            return;
+        }
+        // However often it was kept.
+        let logins = self.logins.values_mut();
+        for login in logins.filter(|login| login.began_as == began_as) {
             login.ended = login.ended.or(Some(why));
+        }
+    }
+
+    /// Whether the login of a browser may be too far ahead, once it is kept.
+    pub fn may_be_too_far_ahead(&self, browser: usize, reading: i64) -> bool {
+        let login = self.browsers[browser].and_then(|number| self.logins.get(&number));
+        let written = login.and_then(|login| self.written.get(&login.person));
+        written.is_some_and(|written| written + 2 > reading + MOST_AHEAD)
+    }
+
+    /// Perhaps all logins of a browser's person have ended.
+    pub fn ends_in_doubt(&mut self, browser: usize, latest: i64) {
+        let login = self.browsers[browser].and_then(|number| self.logins.get(&number));
+        let Some(person) = login.map(|login| login.person) else {
+            return;
+        };
+        let all = self.logins.values_mut().chain(self.in_flight.values_mut());
+        for login in all.filter(|login| login.person == person) {
+            login.in_doubt = true;
+        }
+        let written = self.written.entry(person).or_insert(i64::MIN);
+        *written = latest.max(written.saturating_add(1)) + 1;
+        self.latest_login = self.latest_login.max(Some(*written));
+    }
+
+    /// All other logins of a browser's person have ended, by a clock that showed something from
+    /// `earliest` to `latest`. Its own goes on with this number, if it was kept.
+    pub fn others_have_ended(
+        &mut self,
+        browser: usize,
+        kept_as: Option<LoginNumber>,
+        (earliest, latest): (i64, i64),
+    ) {
+        let kept = self.browsers[browser].and_then(|number| self.logins.get(&number).cloned());
+        let Some(mut kept) = kept else {
+            return;
+        };
+        let person = kept.person;
+        self.logout_is_written(person, (earliest, latest));
+        // The login that is kept is noted a microsecond later.
+        let written = self.written.entry(person).or_insert(i64::MIN);
+        *written += 1;
+        self.latest_login = self.latest_login.max(Some(*written));
+        if let Some(number) = kept_as {
+            kept.latest = *written;
+            self.logins.insert(number, kept);
+            self.browsers[browser] = Some(number);
         }
     }
 
@@ -250,8 +317,8 @@ impl Oracle {
     pub fn nothing_is_pending(&mut self) {
         self.pending.clear();
         self.pending_scopes.clear();
-        for (node, number) in std::mem::take(&mut self.pending_ends) {
-            self.end(number, node, "its end was written later", true);
+        for (node, began_as) in std::mem::take(&mut self.pending_ends) {
+            self.end(began_as, node, "its end was written later", true);
         }
     }
 

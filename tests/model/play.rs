@@ -161,6 +161,7 @@ impl Play {
                 None => Ok(()),
             },
             Step::SignOut { browser, node } => self.sign_out(browser, node).await,
+            Step::LogOutOthers { browser, node } => self.log_out_others(browser, node).await,
             Step::Notice { person, node, held } => {
                 let text = format!("token:{person}:{}", self.name());
                 self.tokens.push(Token { text, person });
@@ -493,6 +494,47 @@ impl Play {
             }
         }
         Ok(())
+    }
+
+    async fn log_out_others(&mut self, browser: usize, node: usize) -> Outcome {
+        let login = self.oracle.login(browser);
+        let earliest = self.world.nodes[node].reading();
+        let verdict = self.oracle.verdict(login, node, earliest);
+        let fails = self.world.logouts_fail.load(SeqCst);
+        let request = self.people[browser]
+            .browser
+            .request(Method::POST, "/others");
+        let answer = self.spawn(node, request);
+        self.settle_logout(&answer, fails).await;
+        let answer = answer.await.unwrap();
+        self.people[browser].browser.take(&answer.headers);
+        let latest = self.world.nodes[node].reading() - 1;
+        let may_be_ahead = self.oracle.may_be_too_far_ahead(browser, earliest);
+        match (answer.status, verdict) {
+            (401, Verdict::Refuse(_) | Verdict::Either(_)) => return Ok(()),
+            (503, Verdict::Accept(_) | Verdict::Either(_)) if fails => return Ok(()),
+            (200, Verdict::Accept(_) | Verdict::Either(_)) if !fails => {
+                let number = self.name();
+                self.oracle
+                    .others_have_ended(browser, Some(number), (earliest, latest));
+                self.people[browser].epoch += 1;
+                self.tally.kept += 1;
+            }
+            // By what is written, or by the clock: then all have ended.
+            (403, Verdict::Either(_)) if !fails => {
+                self.oracle.ends_in_doubt(browser, latest);
+            }
+            (403, Verdict::Accept(_)) if may_be_ahead => {
+                self.oracle
+                    .others_have_ended(browser, None, (earliest, latest));
+            }
+            (status, verdict) => {
+                return Err(format!(
+                    "the logout of the others is answered {status}, should be {verdict:?}"
+                ));
+            }
+        }
+        self.ask_everywhere(verdict.person()).await
     }
 
     async fn notice(&mut self, token: usize, node: usize, held: bool) -> Outcome {

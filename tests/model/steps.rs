@@ -81,6 +81,11 @@ pub enum Step {
         browser: usize,
         node: usize,
     },
+    /// A browser ends every other login of its person.
+    LogOutOthers {
+        browser: usize,
+        node: usize,
+    },
     /// The provider says that a person has logged out. `held`: it takes its time for the token.
     Notice {
         person: usize,
@@ -164,7 +169,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..BROWSERS).prop_map(|browser| Step::Copy { browser }),
         4 => (which.clone(), node.clone())
             .prop_map(|(which, node)| Step::AskWithCopy { which, node }),
-        3 => at.prop_map(|(browser, node)| Step::SignOut { browser, node }),
+        3 => at.clone().prop_map(|(browser, node)| Step::SignOut { browser, node }),
+        3 => at.prop_map(|(browser, node)| Step::LogOutOthers { browser, node }),
         6 => (person, node.clone(), prop::bool::weighted(0.4))
             .prop_map(|(person, node, held)| Step::Notice { person, node, held }),
         4 => (which.clone(), node.clone())

@@ -21,6 +21,7 @@ pub struct Tally {
     pub replays: usize,
     pub old_answers: usize,
     pub ends_of_all: usize,
+    pub kept: usize,
 }
 
 impl Tally {
@@ -50,7 +51,7 @@ impl Tally {
         } += 1;
     }
 
-    fn counts(self) -> [(&'static str, usize); 15] {
+    fn counts(self) -> [(&'static str, usize); 16] {
         [
             ("steps", self.steps),
             ("requests that had to get in", self.accepted),
@@ -67,6 +68,7 @@ impl Tally {
             ("replays", self.replays),
             ("old answers", self.old_answers),
             ("ends of all logins", self.ends_of_all),
+            ("logins that were kept", self.kept),
         ]
     }
 
@@ -95,6 +97,7 @@ impl AddAssign for Tally {
         self.replays += other.replays;
         self.old_answers += other.old_answers;
         self.ends_of_all += other.ends_of_all;
+        self.kept += other.kept;
     }
 }
 

@@ -16,8 +16,8 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, IdentityStore, LogInError, LoggedIn, Logouts, NewLogin, Profile, SessionKey,
-    Sessions, Subject, Timestamp, User as _,
+    ClefLayer, IdentityStore, LogInError, LoggedIn, Logouts, NewLogin, OtherLogins, Profile,
+    SessionKey, Sessions, Subject, Timestamp, User as _,
     leased::Leased,
     stores::{Account, SqliteUserStore},
 };
@@ -200,6 +200,10 @@ impl World {
         let router = Router::new()
             .route("/form", post(form))
             .route(
+                "/others",
+                post(|others: OtherLogins| async move { others.log_out().await }),
+            )
+            .route(
                 "/account",
                 get(|LoggedIn(user): LoggedIn<Account>| async move { id(&user) }),
             )
@@ -275,7 +279,10 @@ struct LogoutsFail(Flag);
 
 impl Hook for LogoutsFail {
     async fn around<T: Send>(&self, call: Call, _: About<'_>, work: impl Work<T>) -> Done<T> {
-        let logs_out = matches!(call, Call::LogOut | Call::LogOutSubject | Call::Revoke);
+        let logs_out = matches!(
+            call,
+            Call::LogOut | Call::LogOutSubject | Call::LogOutOthers | Call::Revoke
+        );
         match logs_out && self.0.load(SeqCst) {
             true => Err(StoreError::down("the store accepts no logouts")),
             false => work.await,

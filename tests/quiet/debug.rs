@@ -21,9 +21,9 @@ use axum::{
 use axum_clef::{
     AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, IdentityStore as _,
     LinkOutcome, LoggedInRejection, Login, LoginCheck, LoginId, LoginReference, NewLogin, NewToken,
-    Paths, Profile, ProviderKey, ProviderSession, ProviderTokens, RecentLogin, RevocationKey,
-    SameOrigin, SameOriginRejection, SessionKey, SessionStore, Sessions, SignOut, Subject,
-    SuspendedLogin, Timestamp, User as _,
+    OtherLogins, OtherLoginsError, Paths, Profile, ProviderKey, ProviderSession, ProviderTokens,
+    RecentLogin, RevocationKey, SameOrigin, SameOriginRejection, SessionKey, SessionStore,
+    Sessions, SignOut, Subject, SuspendedLogin, Timestamp, User as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     leased::{
         Leased, LogoutBus, LogoutKey, LogoutListener, LogoutNews, PostgresLogoutBus, Reach,
@@ -535,6 +535,11 @@ async fn rejections(said: &Said, layer: ClefLayer) {
     let form = async move |mut parts: Parts| {
         let rejection = SameOrigin::from_request_parts(&mut parts, &()).await;
         refused.by_error(&rejection.unwrap_err());
+        let rejection = OtherLogins::from_request_parts(&mut parts, &()).await;
+        refused.by_error(&rejection.unwrap_err());
+        let error = OtherLoginsError::from(BoxError::from("no connection"));
+        refused.by(&error.kind());
+        refused.by_error(&error);
     };
     let app: Router = Router::new()
         .route("/leave", post(leave))

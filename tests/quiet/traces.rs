@@ -75,6 +75,9 @@ async fn a_whole_life(mut world: World, log: &Log) {
 
     // A login of somebody else, a token, good and bad requests with it, its end, and a sign-out.
     world.log_in(1).await;
+    world.note_cookies();
+    let others = world.client.post(format!("{}/others", world.site));
+    assert_eq!(others.send().await.unwrap().status(), 200);
     let token = world.client.post(format!("{}/new-token", world.site));
     let token = token.send().await.unwrap().text().await.unwrap();
     assert!(token.starts_with("clef_"));

@@ -9,8 +9,8 @@ use axum::{
 };
 use axum_clef::{
     ClefButton, ClefLayer, LoggedIn, LoggedInRejection, Login, LoginFailure, LogoutSignal, Logouts,
-    NewToken, NewTokenError, Permitted, RecentLogin, SameOrigin, SessionKey, Sessions, SignOut,
-    UserPermission,
+    NewToken, NewTokenError, OtherLogins, Permitted, RecentLogin, SameOrigin, SessionKey, Sessions,
+    SignOut, UserPermission,
     clef::Clef,
     secrecy::ExposeSecret as _,
     stores::{Account, SqliteUserStore},
@@ -108,10 +108,12 @@ impl World {
                                      logouts: Logouts,
                                      end: LogoutSignal,
                                      sign_out: SignOut,
+                                     others: OtherLogins,
                                      button: ClefButton| {
             let html = button.html();
             asked.by(&login.id());
             asked.by(&sign_out);
+            asked.by(&others);
             asked.by(&user);
             asked.by(&permitted);
             asked.by(&login);
@@ -126,6 +128,10 @@ impl World {
         let app = Router::new()
             .route("/account", get(|_: LoggedIn<Account>| async {}))
             .route("/extractors", get(extractors))
+            .route(
+                "/others",
+                post(async |others: OtherLogins| others.log_out().await),
+            )
             .route(
                 "/new-token",
                 post(async |token: NewToken| {

@@ -13,6 +13,7 @@ mod gates;
 mod listeners;
 mod logins;
 mod logouts;
+mod other_logins;
 mod sign_outs;
 mod tokens;
 mod world;

@@ -9,8 +9,8 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, LoggedIn, LoginId, LogoutSignal, Logouts, NewToken, NewTokenError, RevocationKey,
-    SessionKey, Sessions, secrecy::ExposeSecret as _, stores::Account,
+    ClefLayer, LoggedIn, LoginId, LogoutSignal, Logouts, NewToken, NewTokenError, OtherLogins,
+    RevocationKey, SessionKey, Sessions, secrecy::ExposeSecret as _, stores::Account,
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use test_support::{
@@ -94,6 +94,10 @@ impl Scene {
         let listening = Arc::clone(&listeners);
         let router = Router::new()
             .route("/account", get(|_: LoggedIn<Account>| async {}))
+            .route(
+                "/others",
+                post(|others: OtherLogins| async move { others.log_out().await }),
+            )
             .route(
                 "/work",
                 post(|_: Option<LoggedIn<Account>>| async move {
@@ -190,6 +194,11 @@ impl Scene {
             scene.statuses.lock().unwrap().push(status);
         }
         .boxed()
+    }
+
+    /// Ends every login of the user but this browser's.
+    pub fn log_out_others(&self, browser: &Browser) -> Actor {
+        self.request(browser, Method::POST, "/others")
     }
 
     pub fn sign_out(&self, browser: &Browser) -> Actor {
@@ -355,6 +364,7 @@ impl Hook for Gated {
             (Call::Revoke, About::Keys([RevocationKey::UnknownSubject(_)], _)) => {
                 "the note of an unknown subject"
             }
+            (Call::LogOutOthers, _) => "the logout of all others",
             (Call::Revoke | Call::LogOut | Call::LogOutSubject, _) => "the logout",
             (Call::Create, _) => return self.before("the record is created", work).await,
             (Call::Save, _) => return self.before("the record is saved", work).await,

@@ -22,6 +22,7 @@ mod navigations;
 mod no_effect;
 mod no_provider;
 mod notices;
+mod other_logins;
 mod own_logins;
 mod own_sessions;
 mod permissions;

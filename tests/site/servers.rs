@@ -7,9 +7,9 @@
 use std::{env, sync::Arc, time::Duration};
 
 use axum_clef::{
-    ClefLayer, Sessions,
+    ClefLayer, IdentityStore, Sessions,
     leased::{Leased, PostgresLogoutBus},
-    stores::PostgresUserStore,
+    stores::{Account, PostgresUserStore},
 };
 use tokio::net::TcpListener;
 use tower_sessions_redis_store::{
@@ -21,7 +21,7 @@ use test_support::Database;
 
 use crate::{
     everybody::{self, Site},
-    revoked,
+    other_logins, revoked,
     support::{Browser, Node, TestSessions, World},
 };
 
@@ -123,10 +123,10 @@ async fn a_server_that_is_not_there_is_503_and_the_login_is_left_alone() {
     assert!(browser.is_in(&here).await);
 }
 
-/// One node that reads the users anew each time, and two that keep them for a lease.
+/// Nodes that read the users anew each time, and nodes that keep them for a lease.
 #[tokio::test]
 #[ignore = "needs PostgreSQL at POSTGRES_URL and Redis at REDIS_URL; .ci/run runs it"]
-async fn every_login_ends_at_nodes_with_and_without_a_lease() {
+async fn logins_end_at_three_nodes_with_and_without_a_lease() {
     for kind in 0..2 {
         let (world, database) = (World::new(), Database::create().await);
         let stored = RedisStore::new(redis().await);
@@ -134,16 +134,25 @@ async fn every_login_ends_at_nodes_with_and_without_a_lease() {
             0 => Sessions::from(stored),
             _ => world.sealed(),
         };
+        let plain = async || database.open().await;
+        ends_at_three_nodes(&world, &sessions, plain).await;
         let leased = async || {
             let users = database.open().await;
             let bus = PostgresLogoutBus::new(users.pool().clone());
             Leased::new(users, Duration::from_secs(1)).bus(bus)
         };
-        let nodes = [
-            Site::new(&world, database.open().await, sessions.clone()),
-            Site::new(&world, leased().await, sessions.clone()),
-            Site::new(&world, leased().await, sessions.clone()),
-        ];
-        everybody::every_login_ends_on_every_node(&world, &nodes).await;
+        ends_at_three_nodes(&world, &sessions, leased).await;
     }
+}
+
+async fn ends_at_three_nodes<S: IdentityStore<User = Account>>(
+    world: &World,
+    sessions: &Sessions,
+    users: impl AsyncFn() -> S,
+) {
+    let site = async || Site::new(world, users().await, sessions.clone());
+    let nodes = [site().await, site().await, site().await];
+    everybody::every_login_ends_on_every_node(world, &nodes).await;
+    let node = async || other_logins::node(world, users().await, sessions.clone());
+    other_logins::one_browser_stays(&[node().await, node().await, node().await]).await;
 }

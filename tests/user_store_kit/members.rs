@@ -284,6 +284,50 @@ impl UserStore for Members {
         }
     }
 
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let _lock = self.lock(&[Fault::LogOutOthersKeepsTheLock]).await;
+        let id = self.read(id)?;
+        let stays = |member: &Member| {
+            self.is(Fault::LogOutOthersOverlooksTheStamp) || stamp.outlives(member.logged_out_at)
+        };
+        let find = |members: &[Member]| {
+            let mut members = members.iter();
+            members.position(|member| member.id() == id && stays(member))
+        };
+        if self.is(Fault::ComparesAndThenLogsOutOthers) {
+            if find(&self.shared.members.lock().unwrap()).is_none() {
+                return Ok(None);
+            }
+            for _ in 0..5 {
+                yield_now().await;
+            }
+        }
+        let mut members = self.shared.members.lock().unwrap();
+        let found = match self.is(Fault::ComparesAndThenLogsOutOthers) {
+            true => members.iter().position(|member| member.id() == id),
+            false => find(&members),
+        };
+        let Some(member) = found.map(|found| &mut members[found]) else {
+            return Ok(None);
+        };
+        let previous = member.logged_out_at.max(member.last_login_at);
+        let logged_out_at = self.time().raised_above(previous);
+        let kept_at = Timestamp::from_micros(logged_out_at.as_micros() + 1);
+        if self.is(Fault::LogOutOthersIsForgotten) {
+            return Ok(Some(logged_out_at));
+        }
+        member.logged_out_at = Some(logged_out_at);
+        member.last_login_at = Some(kept_at);
+        match self.is(Fault::LogOutOthersReturnsTheLogin) {
+            true => Ok(Some(kept_at)),
+            false => Ok(Some(logged_out_at)),
+        }
+    }
+
     async fn now(&self) -> Result<Timestamp, BoxError> {
         let _lock = self.lock(&[Fault::NowKeepsTheLock]).await;
         Ok(self.time())

@@ -43,6 +43,7 @@ macro_rules! all_checks {
             a_revocation_is_later_than_every_login
             a_login_is_checked_by_its_id_and_every_key_it_falls_under
             the_end_of_every_login_is_kept_for_good
+            one_login_stays_a_microsecond_after_the_logout_of_all_others
             a_revocation_is_kept_until_its_time_and_then_removed
             the_time_that_a_revocation_is_kept_only_rises
         }
@@ -284,6 +285,39 @@ pub async fn a_login_is_checked_by_its_id_and_every_key_it_falls_under(store: &R
     assert_eq!(check(at_provider).await, (false, Some(12)));
     store.revoke(&[RevocationKey::Everyone], i64::MAX).await;
     assert_eq!(check(login).await, (false, Some(12)));
+}
+
+pub async fn one_login_stays_a_microsecond_after_the_logout_of_all_others(store: &Ready) {
+    let log_out_others = async |id: &str, stamp| {
+        let stamp = Timestamp::from_micros(stamp);
+        let written = store.users.log_out_others(id, stamp).await.unwrap();
+        written.map(Timestamp::as_micros)
+    };
+    store.set_clock(10).await;
+    let (id, other) = (store.log_in("12345").await, store.log_in("67890").await);
+    assert_eq!(log_out_others(&id, 10).await, Some(11));
+    assert_eq!(store.logged_out_at(&id).await, Some(11));
+    assert_eq!(store.logged_out_at(&other).await, None);
+    // Whatever ends it is later than its stamp of 12, though no clock has shown that yet.
+    store.revoke(&[session("abc")], DAY).await;
+    assert_eq!(store.revoked_at(&session("abc")).await, Some(13));
+    for ended in [10, 11] {
+        assert_eq!(log_out_others(&id, ended).await, None);
+    }
+    assert_eq!(store.logged_out_at(&id).await, Some(11));
+    assert_eq!(log_out_others(&id, 12).await, Some(13));
+    assert!(store.users.log_out(&id).await.unwrap());
+    assert_eq!(store.logged_out_at(&id).await, Some(15));
+    assert_eq!(log_out_others(&id, 14).await, None);
+    // By a clock that has gone on, or has stepped back.
+    store.set_clock(100).await;
+    assert_eq!(log_out_others(&id, 16).await, Some(100));
+    store.set_clock(50).await;
+    assert_eq!(log_out_others(&id, 101).await, Some(102));
+    assert_eq!(log_out_others("1234567890", 101).await, None);
+    assert_eq!(log_out_others("", 101).await, None);
+    store.set_clock(i64::MAX).await;
+    assert_eq!(log_out_others(&other, 10).await, Some(i64::MAX));
 }
 
 /// Later than every login that is noted, by a clock that has stepped back too.

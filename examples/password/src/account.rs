@@ -1,14 +1,13 @@
 //! What a member does with their account.
 
 use axum::{
-    Form, RequestPartsExt as _,
+    Form,
     extract::{Query, State},
-    http::{StatusCode, request::Parts},
+    http::StatusCode,
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use axum_clef::{
-    LoggedIn, Login, Logouts, NewLogin, RecentLogin, SameOrigin, SignOut, User as _,
-    secrecy::SecretString,
+    LoggedIn, Login, Logouts, OtherLogins, RecentLogin, SameOrigin, SignOut, secrecy::SecretString,
 };
 use serde::Deserialize;
 
@@ -28,8 +27,6 @@ pub struct AccountQuery {
 pub struct PasswordChange {
     current: SecretString,
     new: SecretString,
-    /// There if the box is ticked: the new login is not remembered because the one before was.
-    remember: Option<String>,
 }
 
 /// Guarded: the extractor is the guard.
@@ -46,22 +43,16 @@ pub async fn password_page(LoggedIn(member): LoggedIn<Member>) -> Html<String> {
     pages::password(&member, None)
 }
 
-/// Changes the password, ends every login of the member, and begins a new one in this browser.
+/// Changes the password, and ends every login of the member but that of this browser.
 ///
-/// The order is what makes it safe:
-///
-/// 1. The password is written first. After the logout, the old one begins no login.
-/// 2. The logout ends every login, this one and each that is under way with the old password.
-/// 3. The new login is like any other: its time is read, then the *new* password is verified. So a
-///    logout or another change of the password that comes in between wins, and this browser is out.
-///    If this step fails, this browser is out too, and logs in with the new password.
+/// The order is what makes it safe: the password is written first. So after the logout the old one
+/// begins no login, and the logout ends each that is under way with it. A logout or another change of
+/// the password that comes in between wins, and this browser is out.
 pub async fn change_password(
-    _: SameOrigin,
+    others: OtherLogins,
     LoggedIn(member): LoggedIn<Member>,
     _: Attempt,
-    logouts: Logouts,
     State(site): State<Site>,
-    mut parts: Parts,
     Form(form): Form<PasswordChange>,
 ) -> Result<Response, Problem> {
     let refuse = |fault: &str| {
@@ -76,26 +67,17 @@ pub async fn change_password(
     };
     let hash = site.passwords.hash(&form.new).await?;
 
-    let (id, members) = (member.id(), site.members.clone());
+    let members = site.members.clone();
     let changed = to_the_end(async move {
         let changed = members.change_password(&current, &hash).await?;
         if changed {
-            logouts.log_out_user(&id).await?;
+            others.log_out().await?;
         }
         Ok(changed)
     });
-    if !changed.await? {
-        return refuse(WRONG_PASSWORD); // it was changed a moment ago
-    }
-
-    let login: NewLogin = parts.extract().await?;
-    match site.verify(member.name(), &form.new).await? {
-        Some(stored) => {
-            let login = login.remember(form.remember.is_some());
-            let login = login.next("/account?changed=true");
-            Ok(login.begin(&stored.member_id()).await?.into_response())
-        }
-        None => Ok(login.try_again().into_response()),
+    match changed.await? {
+        true => Ok(Redirect::to("/account?changed=true").into_response()),
+        false => refuse(WRONG_PASSWORD), // it was changed a moment ago
     }
 }
 

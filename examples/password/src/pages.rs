@@ -136,7 +136,6 @@ pub fn password(member: &Member, fault: Option<&str>) -> Html<String> {
                 (fault_line(fault))
                 (password_field("current", "Current password", "current-password"))
                 (password_field("new", "New password", "new-password"))
-                (remember_field())
                 button type="submit" { "Change the password" }
             }
             p.hint { "It has " (SHORTEST) " characters or more. " a href="/account" { "Back" } }

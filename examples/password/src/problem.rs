@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
-use axum_clef::{BoxError, LogInError, LogoutError};
+use axum_clef::{BoxError, LogInError, LogoutError, OtherLoginsError};
 
 use crate::{HashError, pages};
 
@@ -23,12 +23,15 @@ pub enum Problem {
     LogIn(LogInError),
     /// The logout is accepted and not yet written: 503. This site refuses the logins meanwhile.
     LogOut(LogoutError),
+    /// The other logins have not ended, or this one has too: by the page of axum-clef.
+    OtherLogins(OtherLoginsError),
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, seconds, sentence) = match self {
             Self::LogIn(error) => return error.into_response(),
+            Self::OtherLogins(error) => return error.into_response(),
             Self::Failed(error) => {
                 tracing::error!(error, "a form was not handled");
                 let sentence = "This is not possible right now. Please try again in a few minutes.";
@@ -77,5 +80,11 @@ impl From<LogInError> for Problem {
 impl From<LogoutError> for Problem {
     fn from(error: LogoutError) -> Self {
         Self::LogOut(error)
+    }
+}
+
+impl From<OtherLoginsError> for Problem {
+    fn from(error: OtherLoginsError) -> Self {
+        Self::OtherLogins(error)
     }
 }

@@ -194,6 +194,19 @@ impl UserStore for PostgresUserStore {
         Ok(written.rows_affected() > 0)
     }
 
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let micros: Option<i64> = sqlx::query_scalar(statements::LOG_OUT_OTHERS)
+            .bind(read_id(id))
+            .bind(stamp.as_micros())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(micros.map(Timestamp::from_micros))
+    }
+
     /// The clock of the server. Only concurrent calls can return the same time.
     async fn now(&self) -> Result<Timestamp, BoxError> {
         let micros = sqlx::query_scalar(statements::NOW)

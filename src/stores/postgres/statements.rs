@@ -76,6 +76,25 @@ pub(super) const LOG_OUT: &str = log_out!("id = $1");
 
 pub(super) const LOG_OUT_SUBJECT: &str = log_out!("issuer = $1 and subject = $2");
 
+/// A logout, if the stamp of the login that stays is still later than the one before. One reading of
+/// the clock, once the row is locked, gives both columns.
+pub(super) const LOG_OUT_OTHERS: &str = "
+    with locked as materialized (
+        select id, logged_out_at, last_login_at from clef_users
+        where id = $1 and coalesce(logged_out_at < $2, true)
+        for no key update
+    ),
+    stamped as materialized (
+        select id, greatest(
+            clef_now(), clef_after(greatest(logged_out_at, last_login_at))
+        ) as stamp
+        from locked
+    )
+    update clef_users set logged_out_at = stamp, last_login_at = clef_after(stamp)
+    from stamped where clef_users.id = stamped.id
+    returning clef_users.logged_out_at
+";
+
 /// Like a logout of a user, but above the latest login of all users. Existing rows are locked
 /// before the clock is read. It is read again for a row that another transaction has just written.
 ///

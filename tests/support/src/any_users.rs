@@ -11,6 +11,11 @@ pub trait AnyUsers: Send + Sync + 'static {
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError>;
     async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError>;
     async fn log_out(&self, id: &str) -> Result<bool, BoxError>;
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError>;
     async fn now(&self) -> Result<Timestamp, BoxError>;
     async fn check_login(
         &self,
@@ -35,6 +40,14 @@ impl<S: IdentityStore<User = Account>> AnyUsers for S {
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
         UserStore::log_out(self, id).await
+    }
+
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        UserStore::log_out_others(self, id, stamp).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {

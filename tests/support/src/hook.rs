@@ -18,6 +18,7 @@ pub enum Call {
     CheckLogin,
     LogOut,
     LogOutSubject,
+    LogOutOthers,
     Revoke,
     RevokedAt,
     Now,
@@ -29,13 +30,14 @@ pub enum Call {
 
 impl Call {
     /// Every call.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::FindOrCreate,
         Self::LogIn,
         Self::LoadUser,
         Self::CheckLogin,
         Self::LogOut,
         Self::LogOutSubject,
+        Self::LogOutOthers,
         Self::Revoke,
         Self::RevokedAt,
         Self::Now,

@@ -23,6 +23,14 @@ impl<H: Hook> UserStore for InParts<H> {
         self.0.log_out(id).await
     }
 
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        self.0.log_out_others(id, stamp).await
+    }
+
     async fn now(&self) -> Result<Timestamp, BoxError> {
         self.0.now().await
     }

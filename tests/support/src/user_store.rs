@@ -85,6 +85,15 @@ impl<H: Hook> UserStore for HookedUsers<H> {
         self.call(Call::LogOut, About::User(id), work).await
     }
 
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let work = self.inner.log_out_others(id, stamp);
+        self.call(Call::LogOutOthers, About::User(id), work).await
+    }
+
     async fn now(&self) -> Result<Timestamp, BoxError> {
         let work = self.inner.now();
         self.call(Call::Now, About::Nothing, work).await
@@ -199,7 +208,10 @@ impl Hook for UserFlags {
         if let About::Profile(profile) = about {
             *self.last_profile.lock().unwrap() = Some(profile.clone());
         }
-        let logs_out = matches!(call, Call::LogOut | Call::LogOutSubject);
+        let logs_out = matches!(
+            call,
+            Call::LogOut | Call::LogOutSubject | Call::LogOutOthers
+        );
         if logs_out {
             self.log_outs.fetch_add(1, SeqCst);
             assert!(!self.log_out_panics.load(SeqCst), "the user store panics");
@@ -213,7 +225,7 @@ impl Hook for UserFlags {
         }
         let (broken, pause) = match call {
             Call::CheckLogin | Call::Now => (Some(&self.clock_failing), None),
-            Call::LogOut | Call::LogOutSubject => {
+            Call::LogOut | Call::LogOutSubject | Call::LogOutOthers => {
                 (Some(&self.log_out_fails), Some(&self.before_log_out))
             }
             Call::Revoke => (Some(&self.revoke_fails), Some(&self.before_revoke)),

@@ -1,0 +1,184 @@
+//! A browser ends every other login of its user, while others do something too.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use axum::http::Method;
+use futures_util::FutureExt as _;
+
+use crate::{
+    explorer::explore,
+    world::{Browser, Kind, Scene},
+};
+
+/// The statuses in order of their size, as answers come in any order.
+fn statuses(scene: &Scene) -> Vec<u16> {
+    let mut statuses = scene.statuses();
+    statuses.sort_unstable();
+    statuses
+}
+
+/// Which of these browsers are served.
+async fn served(scene: &Scene, browsers: [&Browser; 2]) -> usize {
+    let mut served = 0;
+    for browser in browsers {
+        served += usize::from(scene.serves(browser).await);
+    }
+    served
+}
+
+#[test]
+fn of_two_browsers_that_end_all_others_at_once_one_stays() {
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex").await;
+        scene.other.log_in(scene, "alex").await;
+        vec![
+            scene.log_out_others(&scene.browser),
+            scene.log_out_others(&scene.other),
+        ]
+    };
+    explore(Kind::ALL, 11, prepare, async |scene| {
+        let answers = statuses(scene);
+        let served = served(scene, [&scene.browser, &scene.other]).await;
+        // Each logs the other one out, or the second finds that it is out already: 401.
+        assert!(
+            [[200, 401], [200, 403]].contains(&[answers[0], answers[1]]),
+            "{answers:?}"
+        );
+        assert_eq!(served, 1);
+        assert!(
+            !scene.serves(&scene.copy).await,
+            "no copy of a cookie stays"
+        );
+        scene.assert_new_login_works("alex").await;
+    });
+}
+
+/// The browser and a thief with a copy of its cookie.
+#[test]
+fn of_two_copies_of_a_cookie_one_stays() {
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex").await;
+        vec![
+            scene.log_out_others(&scene.browser),
+            scene.log_out_others(&scene.copy),
+        ]
+    };
+    explore(Kind::ALL, 11, prepare, async |scene| {
+        assert_eq!(statuses(scene)[0], 200);
+        assert_eq!(served(scene, [&scene.browser, &scene.copy]).await, 1);
+    });
+}
+
+/// What ends this login wins, wherever it comes: before or after the other logins end.
+#[test]
+fn another_logout_in_between_wins() {
+    for (code, token) in [
+        ("alex", "alex"),
+        ("alex:home", "alex:home"),
+        ("alex", "everyone"),
+        ("alex:home", "issuer"),
+    ] {
+        for failures in [0, 2] {
+            let prepare = async |scene: &mut Scene| {
+                scene.log_in(code).await;
+                scene.failures.store(failures, SeqCst);
+                vec![scene.log_out_others(&scene.browser), scene.notice(token)]
+            };
+            explore(Kind::ALL, 2, prepare, async |scene| {
+                let answers = statuses(scene);
+                assert!(answers.contains(&200), "{token}: {answers:?}");
+                assert!(!scene.serves(&scene.browser).await, "{token}");
+                assert!(!scene.serves(&scene.copy).await, "{token}");
+                scene.assert_new_login_works(code).await;
+            });
+        }
+    }
+}
+
+#[test]
+fn a_sign_out_in_between_wins() {
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex").await;
+        vec![
+            scene.log_out_others(&scene.browser),
+            scene.sign_out(&scene.copy),
+        ]
+    };
+    explore(Kind::ALL, 11, prepare, async |scene| {
+        assert!(!scene.serves(&scene.copy).await);
+        let answers = scene.statuses();
+        let order = "the store answers the end of a login";
+        // A sign-out with a cookie that has ended already ends nothing.
+        if scene.gates.times(order) > 0 {
+            assert!(!scene.serves(&scene.browser).await, "{answers:?}");
+        }
+        scene.assert_new_login_works("alex").await;
+    });
+}
+
+/// The login takes its stamp before its code is exchanged.
+#[test]
+fn a_login_that_is_under_way_ends_if_it_began_before() {
+    const LOGIN: &str = "the login has begun";
+    const LOGOUT: &str = "the logout of all others reaches the store";
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex").await;
+        let callback = scene.other.start(scene, "alex").await;
+        let login = {
+            let scene = scene.clone();
+            async move {
+                scene.gates.pass(LOGIN).await;
+                scene.other.send(&scene, Method::GET, &callback).await;
+            }
+        };
+        vec![login.boxed(), scene.log_out_others(&scene.browser)]
+    };
+    explore(&[Kind::Sealed], 101, prepare, async |scene| {
+        assert_eq!(scene.statuses(), [200]);
+        assert!(scene.serves(&scene.browser).await);
+        let served = scene.serves(&scene.other).await;
+        let began_before = scene.gates.in_order(LOGIN, LOGOUT);
+        assert!(!(began_before && served), "a login from before is served");
+    });
+}
+
+/// A renewal that is late saves the record of the login before.
+#[test]
+fn a_request_that_renews_the_login_leaves_the_kept_one_alone() {
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex").await;
+        vec![scene.work(), scene.log_out_others(&scene.browser)]
+    };
+    explore(Kind::ALL, 11, prepare, async |scene| {
+        assert_eq!(scene.statuses(), [200]);
+        assert!(scene.serves(&scene.browser).await);
+        assert!(!scene.serves(&scene.copy).await);
+    });
+}
+
+#[test]
+fn what_a_copy_listens_to_ends_and_what_the_kept_login_listens_to_does_not() {
+    let prepare = async |scene: &mut Scene| {
+        scene.log_in("alex").await;
+        let keeps = {
+            let scene = scene.clone();
+            async move {
+                scene.log_out_others(&scene.browser).await;
+                scene.gates.pass("the browser listens").await;
+                scene.listeners.lock().unwrap().clear();
+                scene.browser.send(&scene, Method::GET, "/listen").await;
+            }
+        };
+        vec![
+            keeps.boxed(),
+            scene.visit(&scene.copy, Method::GET, "/listen"),
+        ]
+    };
+    explore(Kind::STORED, 101, prepare, async |scene| {
+        assert!(scene.serves(&scene.browser).await);
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let listeners = scene.listeners.lock().unwrap();
+        let lasting = listeners.iter().filter(|end| end.reason().is_none());
+        assert_eq!(lasting.count(), 1);
+    });
+}
