@@ -5,7 +5,7 @@ use std::time::Duration;
 use passkey::MOST_PASSKEYS;
 use serde_json::Value;
 
-use crate::site::{Served, location};
+use crate::site::{Served, cookie, location};
 
 const ELEVEN_MINUTES: Duration = Duration::from_secs(11 * 60);
 
@@ -161,6 +161,10 @@ async fn the_last_passkey_and_those_of_others_stay() {
         assert_eq!(response.status(), 422, "{form:?}");
     }
     assert_eq!(other.passkeys().await.len(), 2);
+    // Nor does a member who has two remove the one of another.
+    let response = other.send("/account/remove", &[("number", "1")]).await;
+    assert_eq!(response.status(), 409);
+    assert_eq!(browser.passkeys().await, ["1"]);
     let anybody = site.browser(3);
     let response = anybody.send("/account/remove", &[("number", "1")]).await;
     assert_eq!(response.status(), 401);
@@ -192,16 +196,28 @@ async fn two_removals_at_once_leave_one_passkey() {
 async fn a_passkey_is_added_by_the_member_who_began() {
     let site = Served::start().await;
     let (browser, _) = site.member(1).await;
+    let form = [("name", "Key")];
+    let started = browser.fetch("/account/add/start", &form).await;
+    let ceremony = cookie(&started);
+    let credential = site.authenticator().create(&started.json().await.unwrap());
+
+    // With the login of another member, who would get a passkey of the first one's making.
     let (_, mut other) = site.member(2).await;
-    let options = browser
-        .challenge("/account/add/start", &[("name", "Key")])
-        .await;
+    let there = site.browser(3);
+    let login = cookie(&there.log_in(&mut other).await);
+    let planted = [login, ceremony].join("; ");
+    let form = [("credential", credential.as_str())];
+    let response = there.send_with(&planted, "/account/add", &form).await;
+    assert_eq!(response.status(), 403);
+    assert_eq!(browser.passkeys().await.len(), 1);
+    assert_eq!(there.passkeys().await.len(), 1);
+
+    // A login in the same browser replaces the ceremony.
+    let form = [("name", "Key")];
+    let options = browser.challenge("/account/add/start", &form).await;
     let credential = site.authenticator().create(&options);
-    // Another member logs in in the same browser meanwhile: the ceremony is gone.
     browser.log_in(&mut other).await;
-    assert_eq!(
-        browser.answer("/account/add", &credential).await.status(),
-        403
-    );
+    let response = browser.answer("/account/add", &credential).await;
+    assert_eq!(response.status(), 403);
     assert_eq!(browser.passkeys().await.len(), 1);
 }

@@ -119,6 +119,16 @@ impl Browser {
         request.form(form).send().await.unwrap()
     }
 
+    /// Sends a form of the site with these cookies and no others.
+    pub async fn send_with(&self, cookies: &str, path: &str, form: &[(&str, &str)]) -> Response {
+        let request = self.client.post(format!("{}{path}", self.site));
+        let request = request
+            .header(header::ACCEPT, "text/html")
+            .header(header::ORIGIN, &self.site)
+            .header(header::COOKIE, cookies);
+        request.form(form).send().await.unwrap()
+    }
+
     /// Fetches a challenge, as the script does.
     pub async fn fetch(&self, path: &str, form: &[(&str, &str)]) -> Response {
         let request = self.client.post(format!("{}{path}", self.site));
@@ -176,6 +186,12 @@ impl Browser {
             status => panic!("{status}"),
         }
     }
+}
+
+/// The cookie that an answer sets, as a browser sends it.
+pub fn cookie(response: &Response) -> String {
+    let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
+    cookie.split(';').next().unwrap().to_owned()
 }
 
 /// Where a redirect leads.
