@@ -88,6 +88,8 @@ mod extract;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod identity;
+#[cfg(feature = "oidc")]
+mod jose;
 mod layer;
 #[cfg(feature = "leased")]
 pub mod leased;

@@ -23,6 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sessions", &["timestamp", "identity", "cookies", "site"]),
     ("provider", &["timestamp", "identity"]),
     ("clef", &["identity", "address", "calls", "provider"]),
+    ("jose", &["address", "calls"]),
     ("token_request", &["identity", "calls", "provider"]),
     (
         "oauth2",
@@ -35,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "identity",
             "address",
             "calls",
+            "jose",
             "provider",
             "token_request",
         ],

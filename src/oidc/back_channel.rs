@@ -6,14 +6,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{
-    Oidc, OidcError, Settings, TokenError,
-    claims::Claims,
-    provider::now,
-    token::{Header, Token},
-};
+use super::{Oidc, OidcError, Settings, TokenError};
 use crate::{
     ProviderSession, Subject,
+    jose::{Claims, Header, Token, now},
     provider::{
         LogoutAnswer, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest,
         LogoutScope, ProviderError,
@@ -54,7 +50,13 @@ impl Oidc {
         let claims = &token.claims;
         let lifetime = (!settings.requires_logout_expiry).then_some(LIFETIME);
         let notice = claims
-            .check(issuer, &self.client_id, settings, lifetime, now)
+            .check(
+                issuer,
+                &self.client_id,
+                &settings.trusted_audiences,
+                lifetime,
+                now,
+            )
             .and_then(|()| read_token(&token.header, claims, issuer, settings, now));
         match notice {
             Ok(notice) => {

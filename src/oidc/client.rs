@@ -4,9 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
-use super::{ClientAuthentication, OidcError, Settings, SigningAlgorithm, remote::Remote};
+use super::{ClientAuthentication, OidcError, Settings, SigningAlgorithm, metadata::Metadata};
 use crate::{
-    AddressError, address, provider::ProviderErrorKind, token_request::RESERVED_PARAMETERS,
+    AddressError, address, jose::Remote, provider::ProviderErrorKind,
+    token_request::RESERVED_PARAMETERS,
 };
 
 /// An application at an OpenID provider, as a [`Provider`](crate::provider::Provider).
@@ -34,7 +35,7 @@ pub struct Oidc {
     pub(super) client_id: String,
     pub(super) client_secret: SecretString,
     pub(super) settings: Settings,
-    pub(super) remote: Arc<Remote>,
+    pub(super) remote: Arc<Remote<Metadata>>,
 }
 
 impl Oidc {
@@ -75,7 +76,7 @@ impl Oidc {
         let oidc = Self::new(issuer, client_id, client_secret)?;
         // The keys too: a provider that handles one request at a time could not answer for them
         // while its logout notice waits for us.
-        match oidc.remote.keys().await {
+        match oidc.remote.keys().await.map_err(OidcError::from) {
             Err(error) if error.kind() != ProviderErrorKind::Unavailable => return Err(error),
             Err(error) => tracing::warn!(
                 issuer = oidc.remote.issuer(),

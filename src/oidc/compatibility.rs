@@ -1,7 +1,7 @@
 //! Whether a provider, its settings and the site fit together.
 
-use super::{Oidc, OidcError, Settings, key_set::KeySet, metadata::Metadata};
-use crate::provider::ProviderSite;
+use super::{Oidc, OidcError, Settings, metadata::Metadata};
+use crate::{jose::KeySet, provider::ProviderSite};
 
 /// Checks the settings that no login can do without.
 ///

@@ -6,9 +6,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::{Oidc, OidcError, TokenError, provider::now, token::Token};
+use super::{Oidc, OidcError, TokenError};
 use crate::{
     Subject,
+    jose::{Claims, Token, now},
     provider::{
         LogoutAnswer, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest,
         LogoutScope, ProviderError,
@@ -55,11 +56,12 @@ impl Oidc {
         if token.header.kind()?.as_deref() != Some(TOKEN_TYPE) {
             return Err(TokenError::Type.into());
         }
-        claims.check(organization, url.as_str(), &self.settings, None, now)?;
+        let trusted = &self.settings.trusted_audiences;
+        claims.check(organization, url.as_str(), trusted, None, now)?;
         if claims.subject()? != Some(&*self.client_id) {
             return Err(TokenError::AuthorizedParty.into());
         }
-        if super::claims::Claims::is_older(claims.issued_at()?, LONGEST_AGE, now) {
+        if Claims::is_older(claims.issued_at()?, LONGEST_AGE, now) {
             return Err(TokenError::TooOld.into());
         }
         let id = claims.token_id()?.ok_or(TokenError::Missing("jti"))?;

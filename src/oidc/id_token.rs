@@ -5,11 +5,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq as _;
 
-use super::{
-    Settings, SigningAlgorithm, TokenError, claims::Claims, person_claims::PersonClaims,
-    token::Header,
+use super::{Settings, SigningAlgorithm, TokenError, person_claims::PersonClaims};
+use crate::{
+    Timestamp,
+    jose::{Claims, Header},
+    provider::Authentication,
 };
-use crate::{Timestamp, provider::Authentication};
 
 pub(super) struct IdToken {
     pub(super) subject: String,

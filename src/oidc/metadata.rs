@@ -1,10 +1,14 @@
 //! The metadata of a provider (OpenID Connect Discovery 1.0, section 3).
 
+use reqwest::Client;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{ClientAuthentication, OidcError, SigningAlgorithm, json};
-use crate::address;
+use super::{ClientAuthentication, SigningAlgorithm};
+use crate::{
+    address,
+    jose::{self, RemoteError, json},
+};
 
 pub(super) struct Metadata {
     pub(super) authorization_endpoint: Url,
@@ -24,24 +28,39 @@ pub(super) struct Metadata {
     pub(super) callbacks_name_issuer: bool,
 }
 
+impl jose::Metadata for Metadata {
+    async fn fetch(issuer: String, client: Client) -> Result<Self, RemoteError> {
+        let document = jose::fetch(client.get(address(&issuer)), "metadata").await?;
+        Self::parse(&issuer, &document)
+    }
+
+    fn jwks_uri(&self) -> &Url {
+        &self.jwks_uri
+    }
+}
+
 /// The URL of the metadata of an issuer (section 4), which `address::base_url` accepts.
-pub(super) fn address(issuer: &str) -> String {
+fn address(issuer: &str) -> String {
     let issuer = issuer.trim_end_matches('/');
     format!("{issuer}/.well-known/openid-configuration")
 }
 
 impl Metadata {
     /// Reads the document, whose issuer must be this one exactly (section 4.3).
-    pub(super) fn parse(issuer: &str, document: &[u8]) -> Result<Self, OidcError> {
-        let document = json::object(document).ok_or(OidcError::Unreadable { what: "metadata" })?;
+    pub(super) fn parse(issuer: &str, document: &[u8]) -> Result<Self, RemoteError> {
+        let document =
+            json::object(document).ok_or(RemoteError::Unreadable { what: "metadata" })?;
         match document.get("issuer") {
             Some(Value::String(named)) if named == issuer => {}
-            Some(Value::String(_)) => return Err(OidcError::OtherIssuer),
-            _ => return Err(OidcError::Metadata("issuer")),
+            Some(Value::String(_)) => return Err(RemoteError::OtherIssuer),
+            _ => return Err(RemoteError::Metadata("issuer")),
         }
-        let issuer = address::base_url(issuer)?;
-        let endpoint = |name| endpoint(&document, &issuer, name);
-        let required = |name| endpoint(name)?.ok_or(OidcError::Metadata(name));
+        let issuer = address::base_url(issuer).map_err(|reason| RemoteError::MetadataAddress {
+            name: "issuer",
+            reason,
+        })?;
+        let endpoint = |name| jose::endpoint(&document, &issuer, name);
+        let required = |name| endpoint(name)?.ok_or(RemoteError::Metadata(name));
         // A login needs neither of the others.
         let optional = |name| {
             endpoint(name).unwrap_or_else(|error| {
@@ -71,32 +90,6 @@ impl Metadata {
                 == Some(&Value::Bool(true)),
         })
     }
-}
-
-fn endpoint(
-    document: &Map<String, Value>,
-    issuer: &Url,
-    name: &'static str,
-) -> Result<Option<Url>, OidcError> {
-    let text = match document.get(name) {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) => text,
-        Some(_) => return Err(OidcError::Metadata(name)),
-    };
-    let url =
-        address::endpoint(text).map_err(|reason| OidcError::MetadataAddress { name, reason })?;
-    if is_less_safe(&url, issuer) {
-        return Err(OidcError::MetadataEndpoint(name));
-    }
-    Ok(Some(url))
-}
-
-/// Whether an endpoint is less safe than its issuer: unencrypted, or on loopback. Remote metadata
-/// must not make this machine call its own services.
-fn is_less_safe(endpoint: &Url, issuer: &Url) -> bool {
-    let unencrypted = endpoint.scheme() != "https" && issuer.scheme() == "https";
-    let local = address::leads_to_loopback(endpoint) && !address::leads_to_loopback(issuer);
-    unencrypted || local
 }
 
 /// The texts of a list; `None` if there is no list, or an empty one.
@@ -145,7 +138,7 @@ mod tests {
             Ok(metadata) if metadata.user_info_endpoint.is_none() => Some("userinfo_endpoint"),
             Ok(metadata) if metadata.end_session_endpoint.is_none() => Some("end_session_endpoint"),
             Ok(_) => None,
-            Err(OidcError::MetadataEndpoint(name)) => Some(name),
+            Err(RemoteError::MetadataEndpoint(name)) => Some(name),
             Err(error) => panic!("{issuer}, {odd}: {error}"),
         }
     }

@@ -11,7 +11,6 @@
 //! Start with [`Oidc::discover`].
 
 mod back_channel;
-mod cache;
 mod claims;
 mod client;
 mod compatibility;
@@ -19,25 +18,20 @@ mod error;
 mod front_channel;
 mod global_token_revocation;
 mod id_token;
-mod json;
-mod key_set;
 mod login;
 mod metadata;
 mod person_claims;
 mod provider;
-mod remote;
 mod settings;
 mod sign_out;
-mod token;
 mod user_info;
 
 use self::settings::Settings;
 pub use self::{
-    back_channel::BackChannelLogout,
-    client::Oidc,
-    error::{OidcError, TokenError},
-    front_channel::FrontChannelLogout,
-    global_token_revocation::GlobalTokenRevocation,
-    settings::SigningAlgorithm,
+    back_channel::BackChannelLogout, client::Oidc, error::OidcError,
+    front_channel::FrontChannelLogout, global_token_revocation::GlobalTokenRevocation,
 };
-pub use crate::token_request::ClientAuthentication;
+pub use crate::{
+    jose::{SigningAlgorithm, TokenError},
+    token_request::ClientAuthentication,
+};

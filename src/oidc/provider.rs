@@ -1,9 +1,6 @@
 //! The implementation of `Provider` for OpenID Connect.
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -12,23 +9,16 @@ use url::Url;
 use super::{
     Oidc, OidcError, TokenError, compatibility,
     id_token::{Expected, IdToken},
-    login, sign_out,
-    token::Token,
-    user_info,
+    login, sign_out, user_info,
 };
 use crate::{
     Profile, ProviderSession, Subject,
+    jose::{Token, now},
     provider::{
         CodeExchange, LoginRequest, LogoutEndpoint, Provider, ProviderError, ProviderLogin,
         ProviderSite, SignOutRequest,
     },
 };
-
-/// The system clock, in seconds since the Unix epoch.
-pub(super) fn now() -> f64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs_f64()
-}
 
 impl Oidc {
     /// Verifies the ID token of a login.
@@ -45,7 +35,7 @@ impl Oidc {
         claims.check(
             self.remote.issuer(),
             &self.client_id,
-            settings,
+            &settings.trusted_audiences,
             None,
             expected.now,
         )?;
@@ -146,7 +136,7 @@ impl Provider for Oidc {
     }
 
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
-        let metadata = self.remote.metadata().await?;
+        let metadata = self.remote.metadata().await.map_err(OidcError::from)?;
         let keys = self.remote.known_keys();
         compatibility::check(&metadata, keys.as_deref(), &self.settings)?;
         Ok(login::authorization_url(self, &metadata, login))
@@ -164,7 +154,7 @@ impl Provider for Oidc {
         &self,
         request: &SignOutRequest<'_>,
     ) -> Result<Option<Url>, ProviderError> {
-        let metadata = self.remote.metadata().await?;
+        let metadata = self.remote.metadata().await.map_err(OidcError::from)?;
         let endpoint = metadata.end_session_endpoint.as_ref();
         Ok(endpoint.map(|endpoint| sign_out::end_session_url(self, endpoint, request)))
     }

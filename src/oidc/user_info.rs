@@ -7,8 +7,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Oidc, OidcError, TokenError, json, person_claims::PersonClaims, remote, token::Token};
-use crate::calls;
+use super::{Oidc, OidcError, TokenError, person_claims::PersonClaims};
+use crate::{
+    calls,
+    jose::{LIMIT, Token, json},
+};
 
 /// How long the user info may take. A login succeeds without it.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
@@ -65,7 +68,7 @@ async fn claims(
         return Err(OidcError::Status { what, status });
     }
     let is_signed = is_jwt(response.headers());
-    let body = calls::read(response, remote::LIMIT).await?;
+    let body = calls::read(response, LIMIT).await?;
     if is_signed {
         let token = std::str::from_utf8(&body).map_err(|_| OidcError::Unreadable { what })?;
         return signed_claims(oidc, token.trim_ascii(), now).await;
@@ -94,9 +97,12 @@ async fn signed_claims(
         Some(_) => return Err(TokenError::Type.into()),
     }
     let issuer = oidc.remote.issuer();
-    token
-        .claims
-        .check_present(issuer, &oidc.client_id, &oidc.settings, now)?;
+    token.claims.check_present(
+        issuer,
+        &oidc.client_id,
+        &oidc.settings.trusted_audiences,
+        now,
+    )?;
     oidc.remote.verify(&token, algorithm).await?;
     Ok(token.claims.all().clone())
 }

@@ -1,4 +1,4 @@
-//! A cache for one document of a provider: fetched by one task at a time, and not too often.
+//! A cache for one document of an issuer: fetched by one task at a time, and not too often.
 
 use std::{
     future::Future,
@@ -8,13 +8,13 @@ use std::{
 
 use tokio::{sync::Mutex as Flight, time::Instant};
 
-use super::OidcError;
+use super::RemoteError;
 
 /// After this time a value is refreshed. It stays in use meanwhile, and if the refresh fails.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// Caches one value, such as the metadata or the keys of a provider.
-pub(super) struct Cache<T> {
+/// Caches one value, such as the metadata or the keys of an issuer.
+pub(crate) struct Cache<T> {
     /// The shortest time between the starts of two fetches, and after the end of a failed one.
     cooldown: Duration,
     state: Mutex<State<T>>,
@@ -26,17 +26,17 @@ struct State<T> {
     value: Option<Arc<T>>,
     fetched_at: Option<Instant>,
     tried_at: Option<Instant>,
-    failure: Option<OidcError>,
+    failure: Option<RemoteError>,
 }
 
 /// A value, and whether it was fetched for this caller.
-pub(super) struct CacheEntry<T> {
-    pub(super) value: Arc<T>,
-    pub(super) is_fresh: bool,
+pub(crate) struct CacheEntry<T> {
+    pub(crate) value: Arc<T>,
+    pub(crate) is_fresh: bool,
 }
 
 impl<T: Send + Sync + 'static> Cache<T> {
-    pub(super) fn new(cooldown: Duration) -> Arc<Self> {
+    pub(crate) fn new(cooldown: Duration) -> Arc<Self> {
         Arc::new(Self {
             cooldown,
             state: Mutex::new(State {
@@ -54,9 +54,9 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// # Errors
     ///
     /// The error of the fetch, if there is no value.
-    pub(super) async fn get<F>(self: &Arc<Self>, fetch: F) -> Result<CacheEntry<T>, OidcError>
+    pub(crate) async fn get<F>(self: &Arc<Self>, fetch: F) -> Result<CacheEntry<T>, RemoteError>
     where
-        F: Future<Output = Result<T, OidcError>> + Send + 'static,
+        F: Future<Output = Result<T, RemoteError>> + Send + 'static,
     {
         let (value, is_due) = {
             let state = self.state();
@@ -82,7 +82,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     }
 
     /// The cached value, however old. Fetches nothing.
-    pub(super) fn cached(&self) -> Option<Arc<T>> {
+    pub(crate) fn cached(&self) -> Option<Arc<T>> {
         self.state().value.clone()
     }
 
@@ -91,14 +91,14 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// # Errors
     ///
     /// The error of the fetch. During the cooldown, the error of the last fetch, or
-    /// [`OidcError::KeyNotKnownYet`].
-    pub(super) async fn newer_than<F>(
+    /// [`RemoteError::KeyNotKnownYet`].
+    pub(crate) async fn newer_than<F>(
         self: &Arc<Self>,
         seen: Option<&Arc<T>>,
         fetch: F,
-    ) -> Result<CacheEntry<T>, OidcError>
+    ) -> Result<CacheEntry<T>, RemoteError>
     where
-        F: Future<Output = Result<T, OidcError>> + Send + 'static,
+        F: Future<Output = Result<T, RemoteError>> + Send + 'static,
     {
         let flight = Arc::clone(&self.flight).lock_owned().await;
         {
@@ -114,7 +114,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
             }
             if self.is_cooling_down(&state) {
                 let failure = state.failure.clone();
-                return Err(failure.unwrap_or(OidcError::KeyNotKnownYet));
+                return Err(failure.unwrap_or(RemoteError::KeyNotKnownYet));
             }
             state.tried_at = Some(Instant::now());
         }
@@ -126,12 +126,12 @@ impl<T: Send + Sync + 'static> Cache<T> {
             drop(flight);
             stored
         });
-        let value = task.await.map_err(|_| OidcError::Stopped)??;
+        let value = task.await.map_err(|_| RemoteError::Stopped)??;
         let is_fresh = true;
         Ok(CacheEntry { value, is_fresh })
     }
 
-    fn store(&self, fetched: Result<T, OidcError>) -> Result<Arc<T>, OidcError> {
+    fn store(&self, fetched: Result<T, RemoteError>) -> Result<Arc<T>, RemoteError> {
         let mut state = self.state();
         state.failure = fetched.as_ref().err().cloned();
         if state.failure.is_some() {
@@ -167,10 +167,10 @@ mod tests {
     const COOLDOWN: Duration = Duration::from_secs(3);
     const HANGS: Duration = Duration::from_secs(5);
 
-    async fn hangs(fetches: Arc<AtomicUsize>) -> Result<u8, OidcError> {
+    async fn hangs(fetches: Arc<AtomicUsize>) -> Result<u8, RemoteError> {
         fetches.fetch_add(1, SeqCst);
         tokio::time::sleep(HANGS).await;
-        Err(OidcError::TimedOut)
+        Err(RemoteError::TimedOut)
     }
 
     #[tokio::test(start_paused = true)]

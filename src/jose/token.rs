@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 use super::{SigningAlgorithm, TokenError, claims::Claims, json, key_set::Signed};
 
 /// A token in its compact form (RFC 7515, section 7.1).
-pub(super) struct Token<'a> {
-    pub(super) header: Header,
-    pub(super) claims: Claims,
+pub(crate) struct Token<'a> {
+    pub(crate) header: Header,
+    pub(crate) claims: Claims,
     message: &'a [u8],
     signature: Vec<u8>,
 }
 
-pub(super) struct Header(Map<String, Value>);
+pub(crate) struct Header(Map<String, Value>);
 
 impl<'a> Token<'a> {
     /// Parses a token whose header names this algorithm.
-    pub(super) fn parse(text: &'a str, algorithm: SigningAlgorithm) -> Result<Self, TokenError> {
+    pub(crate) fn parse(text: &'a str, algorithm: SigningAlgorithm) -> Result<Self, TokenError> {
         let (message, signature) = text.rsplit_once('.').ok_or(TokenError::Shape)?;
         let (header, claims) = message.split_once('.').ok_or(TokenError::Shape)?;
         // A dot is not Base64, so the five parts of an encrypted token are rejected.
@@ -33,7 +33,7 @@ impl<'a> Token<'a> {
         })
     }
 
-    pub(super) fn signed(&self) -> Signed<'_> {
+    pub(crate) fn signed(&self) -> Signed<'_> {
         Signed {
             key_id: self.header.0.get("kid").and_then(Value::as_str),
             message: self.message,
@@ -61,7 +61,7 @@ impl Header {
     }
 
     /// The `typ`, in lower case and without the optional `application/` (RFC 7515, section 4.1.9).
-    pub(super) fn kind(&self) -> Result<Option<String>, TokenError> {
+    pub(crate) fn kind(&self) -> Result<Option<String>, TokenError> {
         match self.0.get("typ") {
             None => Ok(None),
             Some(Value::String(kind)) => {

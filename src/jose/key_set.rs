@@ -1,16 +1,16 @@
-//! The signing keys of a provider (RFC 7517).
+//! The signing keys of an issuer (RFC 7517).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, crypto::aws_lc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{OidcError, SigningAlgorithm};
+use super::{RemoteError, SigningAlgorithm};
 
 /// How many keys are tried for one token.
 const MOST_TRIED: usize = 16;
 
-pub(super) struct KeySet(Vec<Key>);
+pub(crate) struct KeySet(Vec<Key>);
 
 struct Key {
     kind: KeyKind,
@@ -29,15 +29,15 @@ enum KeyKind {
 }
 
 /// The signed part of a token, its signature, and the id of the key.
-pub(super) struct Signed<'a> {
-    pub(super) key_id: Option<&'a str>,
-    pub(super) message: &'a [u8],
-    pub(super) signature: Vec<u8>,
+pub(crate) struct Signed<'a> {
+    pub(crate) key_id: Option<&'a str>,
+    pub(crate) message: &'a [u8],
+    pub(crate) signature: Vec<u8>,
 }
 
 /// The result of verifying a signature.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verification {
+pub(crate) enum Verification {
     Valid,
     Invalid,
     /// A key that is not in this set may have made it.
@@ -46,25 +46,26 @@ pub(super) enum Verification {
 
 impl KeySet {
     /// Reads a key set, without the keys that are not supported (section 5).
-    pub(super) fn parse(document: &[u8]) -> Result<Self, OidcError> {
+    pub(crate) fn parse(document: &[u8]) -> Result<Self, RemoteError> {
         #[derive(Deserialize)]
         struct Document {
             keys: Vec<Value>,
         }
 
-        let document: Document =
-            serde_json::from_slice(document).map_err(|_| OidcError::Unreadable { what: "keys" })?;
+        let document: Document = serde_json::from_slice(document)
+            .map_err(|_| RemoteError::Unreadable { what: "keys" })?;
         Ok(Self(document.keys.iter().filter_map(Key::parse).collect()))
     }
 
     /// The algorithms for which there is a key.
-    pub(super) fn algorithms(&self) -> Vec<SigningAlgorithm> {
+    #[cfg(feature = "oidc")]
+    pub(crate) fn algorithms(&self) -> Vec<SigningAlgorithm> {
         let fits = |algorithm: &SigningAlgorithm| self.0.iter().any(|key| key.fits(*algorithm));
         SigningAlgorithm::ALL.into_iter().filter(fits).collect()
     }
 
     /// Verifies a signature with the named key, or with any key for the algorithm if none is named.
-    pub(super) fn verify(&self, signed: &Signed<'_>, algorithm: SigningAlgorithm) -> Verification {
+    pub(crate) fn verify(&self, signed: &Signed<'_>, algorithm: SigningAlgorithm) -> Verification {
         let mut keys = self
             .0
             .iter()

@@ -1,4 +1,4 @@
-//! The remote provider: its cached metadata and keys, and the calls to it.
+//! A remote issuer: its cached metadata and keys, and the calls to it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,29 +6,30 @@ use http::StatusCode;
 use reqwest::{Client, RequestBuilder};
 
 use super::{
-    OidcError, SigningAlgorithm, TokenError,
+    RemoteError, SigningAlgorithm, TokenError,
     cache::{Cache, CacheEntry},
     key_set::{KeySet, Verification},
-    metadata::{self, Metadata},
+    metadata::Metadata,
     token::Token,
 };
 use crate::calls::{self, LazyClient};
 
 /// The largest response, in bytes. Key sets with certificates are the largest.
-pub(super) const LIMIT: usize = 256 * 1024;
+pub(crate) const LIMIT: usize = 256 * 1024;
 const METADATA_COOLDOWN: Duration = Duration::from_secs(3);
 /// Bounds the fetches that tokens with unknown keys or invalid signatures cause.
 const KEYS_COOLDOWN: Duration = Duration::from_secs(30);
 
-pub(super) struct Remote {
+/// An issuer of signed tokens.
+pub(crate) struct Remote<M> {
     issuer: String,
     client: LazyClient,
-    metadata: Arc<Cache<Metadata>>,
+    metadata: Arc<Cache<M>>,
     keys: Arc<Cache<KeySet>>,
 }
 
-impl Remote {
-    pub(super) fn new(issuer: String) -> Self {
+impl<M: Metadata> Remote<M> {
+    pub(crate) fn new(issuer: String) -> Self {
         Self {
             issuer,
             client: LazyClient::default(),
@@ -37,51 +38,48 @@ impl Remote {
         }
     }
 
-    pub(super) fn issuer(&self) -> &str {
+    pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }
 
     /// The HTTP client.
-    pub(super) fn client(&self) -> Result<&Client, OidcError> {
+    pub(crate) fn client(&self) -> Result<&Client, RemoteError> {
         Ok(self.client.get(&self.issuer)?)
     }
 
-    pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, OidcError> {
-        let request = self.client()?.get(metadata::address(&self.issuer));
-        let issuer = self.issuer.clone();
-        let fetch = async move {
-            let document = fetch(request, "metadata").await?;
-            Metadata::parse(&issuer, &document)
-        };
+    pub(crate) async fn metadata(&self) -> Result<Arc<M>, RemoteError> {
+        let fetch = M::fetch(self.issuer.clone(), self.client()?.clone());
         Ok(self.metadata.get(fetch).await?.value)
     }
 
     /// The metadata if it was fetched before.
-    pub(super) fn known_metadata(&self) -> Option<Arc<Metadata>> {
+    #[cfg(feature = "oidc")]
+    pub(crate) fn known_metadata(&self) -> Option<Arc<M>> {
         self.metadata.cached()
     }
 
     /// The keys if they were fetched before.
-    pub(super) fn known_keys(&self) -> Option<Arc<KeySet>> {
+    #[cfg(feature = "oidc")]
+    pub(crate) fn known_keys(&self) -> Option<Arc<KeySet>> {
         self.keys.cached()
     }
 
-    pub(super) async fn keys(&self) -> Result<CacheEntry<KeySet>, OidcError> {
+    pub(crate) async fn keys(&self) -> Result<CacheEntry<KeySet>, RemoteError> {
         self.keys.get(self.fetch_keys().await?).await
     }
 
     /// Verifies the signature of a token. Fetches the keys again if none of them has made it: the
-    /// provider may have a new one, even under the id of an old one.
+    /// issuer may have a new one, even under the id of an old one.
     ///
     /// # Errors
     ///
-    /// A [`TokenError`] for an invalid signature: reject the token. [`OidcError::KeyNotKnownYet`]
+    /// A [`TokenError`] for an invalid signature: reject the token. [`RemoteError::KeyNotKnownYet`]
     /// during the cooldown, or an error of the fetch: try again later.
-    pub(super) async fn verify(
+    pub(crate) async fn verify(
         &self,
         token: &Token<'_>,
         algorithm: SigningAlgorithm,
-    ) -> Result<(), OidcError> {
+    ) -> Result<(), RemoteError> {
         let signed = token.signed();
         let mut keys = self.keys().await?;
         let mut verification = keys.value.verify(&signed, algorithm);
@@ -93,32 +91,37 @@ impl Remote {
         match verification {
             Verification::Valid => Ok(()),
             // Another task fetched the keys, perhaps before this one was published.
-            _ if !keys.is_fresh => Err(OidcError::KeyNotKnownYet),
+            _ if !keys.is_fresh => Err(RemoteError::KeyNotKnownYet),
             Verification::Invalid => Err(TokenError::Signature.into()),
             Verification::UnknownKey => Err(TokenError::NoSuchKey.into()),
         }
     }
 
     /// Whether a known key has made the signature of a token. Makes no call.
-    pub(super) fn has_signed(&self, token: &Token<'_>, algorithm: SigningAlgorithm) -> bool {
+    pub(crate) fn has_signed(&self, token: &Token<'_>, algorithm: SigningAlgorithm) -> bool {
         let keys = self.keys.cached();
         keys.is_some_and(|keys| keys.verify(&token.signed(), algorithm) == Verification::Valid)
     }
 
     async fn fetch_keys(
         &self,
-    ) -> Result<impl Future<Output = Result<KeySet, OidcError>> + Send + 'static, OidcError> {
-        let address = self.metadata().await?.jwks_uri.clone();
+    ) -> Result<impl Future<Output = Result<KeySet, RemoteError>> + Send + use<M>, RemoteError>
+    {
+        let address = self.metadata().await?.jwks_uri().clone();
         let request = self.client()?.get(address);
         Ok(async move { KeySet::parse(&fetch(request, "keys").await?) })
     }
 }
 
-async fn fetch(request: RequestBuilder, what: &'static str) -> Result<Vec<u8>, OidcError> {
+/// Fetches a document of at most [`LIMIT`] bytes.
+pub(crate) async fn fetch(
+    request: RequestBuilder,
+    what: &'static str,
+) -> Result<Vec<u8>, RemoteError> {
     let response = calls::send(request).await?;
     let status = response.status();
     if status != StatusCode::OK {
-        return Err(OidcError::Status { what, status });
+        return Err(RemoteError::Status { what, status });
     }
     Ok(calls::read(response, LIMIT).await?)
 }

@@ -1,0 +1,24 @@
+//! Signed tokens (RFC 7515, RFC 7519) and the keys of those who issue them.
+//!
+//! `oidc` and `security_events` build on it.
+
+mod algorithm;
+mod cache;
+mod claims;
+mod error;
+pub(crate) mod json;
+mod key_set;
+mod metadata;
+mod remote;
+mod token;
+mod token_error;
+
+#[cfg(feature = "oidc")]
+pub(crate) use self::key_set::KeySet;
+pub use self::{algorithm::SigningAlgorithm, error::RemoteError, token_error::TokenError};
+pub(crate) use self::{
+    claims::{Claims, LEEWAY, LONGEST_ID, now},
+    metadata::{Metadata, endpoint},
+    remote::{LIMIT, Remote, fetch},
+    token::{Header, Token},
+};
