@@ -79,6 +79,7 @@
 
 mod address;
 mod auth;
+mod bearer;
 #[cfg(any(feature = "clef", feature = "oidc", feature = "oauth2"))]
 mod calls;
 #[cfg(feature = "clef")]

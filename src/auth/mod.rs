@@ -2,7 +2,6 @@
 
 mod attempt;
 mod attempts;
-mod bearer;
 mod begin_login;
 mod check;
 mod hooks;
@@ -11,6 +10,7 @@ mod log_out;
 mod log_out_others;
 mod mint_token;
 mod navigation;
+mod presented_token;
 mod problem;
 mod reauthentication;
 mod rejected_request;

@@ -1,7 +1,7 @@
 //! Global token revocation: Okta's Universal Logout.
 
 use async_trait::async_trait;
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
@@ -108,8 +108,7 @@ impl LogoutEndpoint for GlobalTokenRevocation {
 
     fn read(&self, request: &LogoutRequest<'_>) -> Result<LogoutMessage, LogoutOutcome> {
         let rejected = |status, reason| LogoutOutcome::NotANotice(status, reason);
-        let token = bearer_token(request.headers)
-            .ok_or_else(|| rejected(StatusCode::UNAUTHORIZED, "Send one bearer token."))?;
+        let token = request.bearer_token()?;
         if !request.has_media_type("application/json") {
             let reason = "Send JSON: application/json.";
             return Err(rejected(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
@@ -170,15 +169,4 @@ impl LogoutEndpoint for GlobalTokenRevocation {
 fn subject_id(body: &str) -> Option<SubjectId> {
     let body: Body = serde_json::from_str(body).ok()?;
     Some(body.sub_id)
-}
-
-/// The token of the only `Authorization` header (RFC 6750, section 2.1).
-fn bearer_token(headers: &HeaderMap) -> Option<String> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (value, None) = (values.next()?, values.next()) else {
-        return None;
-    };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
 }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use url::{Url, form_urlencoded};
 
 use super::{LogoutAnswer, LogoutNotice, LogoutOutcome, ProviderError};
+use crate::bearer::{Bearer, bearer};
 
 /// An endpoint at which logout notices arrive, in one protocol: it reads a request, verifies it,
 /// and answers it.
@@ -166,6 +167,24 @@ impl<'a> LogoutRequest<'a> {
                 "Send each parameter once.",
             )),
         }
+    }
+
+    /// Returns the bearer token of the only `Authorization` header (RFC 6750, section 2.1).
+    ///
+    /// # Errors
+    ///
+    /// [`LogoutOutcome::NotANotice`] with the status 401 if there is not exactly one.
+    pub fn bearer_token(&self) -> Result<SecretString, LogoutOutcome> {
+        let token = match bearer(self.headers) {
+            Bearer::Token(token) => std::str::from_utf8(token).ok(),
+            Bearer::Absent | Bearer::Malformed => None,
+        };
+        token
+            .map(SecretString::from)
+            .ok_or(LogoutOutcome::NotANotice(
+                StatusCode::UNAUTHORIZED,
+                "Send one bearer token.",
+            ))
     }
 
     /// Whether the body is of this media type, which is in lower case (RFC 9110, section 8.3.1).
