@@ -47,13 +47,13 @@ pub struct OAuth2Endpoints<'a> {
 pub struct OAuth2 {
     pub(super) client_id: String,
     pub(super) client_secret: SecretString,
-    pub(super) settings: Settings,
+    pub(super) settings: OAuth2Settings,
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) read_profile: Arc<ReadProfile>,
 }
 
 #[derive(Clone)]
-pub(super) struct Settings {
+pub(super) struct OAuth2Settings {
     pub(super) name: String,
     pub(super) scopes: Vec<String>,
     pub(super) authentication: ClientAuthentication,
@@ -119,7 +119,7 @@ impl OAuth2 {
         let endpoint = |name, text| address(name, address::endpoint(text));
         let user_info = endpoints.user_info.iter();
         let user_info: Result<_, _> = user_info.map(|url| endpoint("user_info", url)).collect();
-        let settings = Settings {
+        let settings = OAuth2Settings {
             name: issuer.authority().to_owned(),
             scopes: Vec::new(),
             authentication: ClientAuthentication::Basic,
