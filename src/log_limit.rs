@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     hash::Hash,
     mem,
-    sync::{Mutex, PoisonError},
+    sync::{LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -42,6 +42,14 @@ impl<K: Eq + Hash> LogLimit<K> {
 impl<K> Default for LogLimit<K> {
     fn default() -> Self {
         Self(Mutex::default())
+    }
+}
+
+/// Logs a mistake in the program that any request can run into.
+pub(crate) fn log_mistake(mistake: &'static str) {
+    static LIMIT: LazyLock<LogLimit<&'static str>> = LazyLock::new(LogLimit::default);
+    if let Some(count) = LIMIT.count(mistake) {
+        tracing::error!(count, "{mistake}");
     }
 }
 

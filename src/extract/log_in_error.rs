@@ -9,7 +9,7 @@ use maud::html;
 use crate::{
     BoxError,
     auth::{AuthState, LoginError, MaxAge, Unanswered, login_url, navigates, problem},
-    log_limit::LogLimit,
+    log_limit::{LogLimit, log_mistake},
     page::{NO_SCRIPT, page},
 };
 
@@ -78,7 +78,7 @@ impl LogInError {
     }
 
     pub(super) fn layer_missing() -> Self {
-        tracing::error!("`NewLogin` is used outside of a ClefLayer");
+        log_mistake("`NewLogin` is used outside of a ClefLayer");
         Self::from(LogInErrorKind::LayerMissing)
     }
 

@@ -6,6 +6,7 @@ use http::{StatusCode, header, request::Parts};
 use crate::{
     BoxError, LoggedInRejection,
     auth::{LoginError, Unanswered, problem},
+    log_limit::log_mistake,
 };
 
 /// Why no bearer token was made: the rejection of [`NewToken`](crate::NewToken) and the error of
@@ -50,7 +51,7 @@ impl NewTokenError {
     }
 
     pub(super) fn not_accepted() -> Self {
-        tracing::error!("`NewToken` is used, and the layer has no `bearer_tokens`");
+        log_mistake("`NewToken` is used, and the layer has no `bearer_tokens`");
         Self::NotAccepted
     }
 

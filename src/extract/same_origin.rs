@@ -6,7 +6,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::auth::{AuthState, RequestAuth, problem};
+use crate::{
+    auth::{AuthState, RequestAuth, problem},
+    log_limit::log_mistake,
+};
 
 /// Runs the handler only if the request does not come from a page of another origin: protection
 /// against cross-site request forgery (CSRF) without a token in the form.
@@ -112,7 +115,7 @@ impl<S: Sync> FromRequestParts<S> for SameOrigin {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let Some(auth) = RequestAuth::of(parts) else {
-            tracing::error!("`SameOrigin` is used outside of a ClefLayer");
+            log_mistake("`SameOrigin` is used outside of a ClefLayer");
             return Err(SameOriginRejection::LayerMissing);
         };
         if is_forged(auth.state(), &parts.headers) {
