@@ -148,8 +148,8 @@ pub use self::{
         SignOut, SignOutError, SuspendedLogin, UserPermission,
     },
     identity::{
-        LoginId, LoginIdError, LogoutScope, Profile, ProviderKey, ProviderSession, ProviderTokens,
-        RevocationKey, Subject,
+        EventName, LoginId, LoginIdError, LogoutCause, LogoutScope, Profile, ProviderKey,
+        ProviderSession, ProviderTokens, RevocationKey, Subject,
     },
     layer::{BuildError, ClefLayer, ClefLayerBuilder, ClefService, ResponseFuture},
     revocation::AdmissionLimits,

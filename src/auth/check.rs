@@ -7,10 +7,10 @@ use http::HeaderMap;
 
 use super::{AuthState, CheckError, MaxAge, RejectionKind, Unanswered};
 use crate::{
-    BoxError, LoginReference, Timestamp,
+    BoxError, LoginReference, LogoutCause, Timestamp,
     sessions::{LoginRecord, PresentedLogin, Renewal},
     time_limit::{RENEWAL_LIMIT, STORE_LIMIT, detached, within},
-    users::{AnyUser, LoginCheck},
+    users::{AnyUser, EndReason, LoginCheck},
 };
 
 /// A user whose login is valid.
@@ -113,15 +113,20 @@ impl AuthState {
         let record = login.record();
         // Before the store is asked: once a pending logout is written, the store shows it.
         if self.has_pending_logout(record) {
-            return Ok(refused(record, "a logout of the user is being written"));
+            let reason = "a logout of the user is being written";
+            return Ok(refused(record, reason, None));
         }
         let Some(check) = self.users.check_login(reference(record)).await? else {
-            return Ok(refused(record, "there is no such user"));
+            return Ok(refused(record, "there is no such user", None));
         };
         let left = check.compare(record.times(), self.lifetime);
         let left = match left {
             Ok(left) => left,
-            Err(reason) => return Ok(refused(record, reason.as_str())),
+            Err(reason) => {
+                let is_logout = reason == EndReason::LoggedOut;
+                let cause = is_logout.then(|| check.user.logout_cause());
+                return Ok(refused(record, reason.as_str(), cause));
+            }
         };
         let LoginCheck { user, now, .. } = check;
         let idle = match record.is_token() {
@@ -129,7 +134,7 @@ impl AuthState {
             false => self.sessions.idle_time_left(&login, now),
         };
         let Some(idle) = idle else {
-            return Ok(refused(record, "it was not used for too long"));
+            return Ok(refused(record, "it was not used for too long", None));
         };
         let is_renewal_due = !record.is_token() && self.sessions.is_renewal_due(&login, now);
         Ok(Some(ValidLogin {
@@ -184,7 +189,12 @@ pub(super) fn reference<'a>(record: &'a LoginRecord<'_>) -> LoginReference<'a> {
         .with_logged_in_at(record.times().latest())
 }
 
-fn refused(record: &LoginRecord<'_>, reason: &'static str) -> Option<ValidLogin> {
-    tracing::debug!(user = ?record.user_id, reason, "a login is refused");
+fn refused(
+    record: &LoginRecord<'_>,
+    reason: &'static str,
+    cause: Option<LogoutCause>,
+) -> Option<ValidLogin> {
+    let cause = cause.map(tracing::field::display);
+    tracing::debug!(user = ?record.user_id, reason, cause, "a login is refused");
     None
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{AuthState, sign_out::END_MARGIN};
 use crate::{
-    BoxError, LoginId, ProviderSession, RevocationKey, Timestamp,
+    BoxError, LoginId, LogoutCause, ProviderSession, RevocationKey, Timestamp,
     revocation::{LoginPermit, Logout, Permit, Stores, WriteOutcome, patience},
     sessions::{LONGEST_COOKIE, LoginRecord},
     time_limit::{STORE_LIMIT, detached, within},
@@ -36,11 +36,17 @@ pub enum LogoutError {
 
 impl AuthState {
     /// Writes a logout, and signals the end of its logins to what is open on this node.
-    pub(crate) async fn write_logout(&self, permit: Permit, logout: &Logout) -> WriteOutcome {
+    pub(crate) async fn write_logout(
+        &self,
+        permit: Permit,
+        logout: &Logout,
+        cause: &LogoutCause,
+    ) -> WriteOutcome {
         let stores = Stores {
             users: Arc::clone(&self.users),
             identities: self.identities.clone(),
             unknown_subjects: self.unknown_subjects.clone(),
+            cause: cause.clone(),
         };
         let ended = |key: &_| self.listeners.logged_out(key);
         permit.write(&stores, logout, ended).await
@@ -51,21 +57,26 @@ impl AuthState {
     /// # Errors
     ///
     /// When the user store has not taken it in time, or too many others wait.
-    pub(crate) async fn log_out(self: &Arc<Self>, logout: Logout) -> Result<bool, LogoutError> {
+    pub(crate) async fn log_out(
+        self: &Arc<Self>,
+        logout: Logout,
+        cause: LogoutCause,
+    ) -> Result<bool, LogoutError> {
         let permit = self.queue.reserve().ok_or(LogoutError::QueueFull)?;
-        self.log_out_with(permit, logout).await
+        self.log_out_with(permit, logout, cause).await
     }
 
     async fn log_out_with(
         self: &Arc<Self>,
         permit: Permit,
         logout: Logout,
+        cause: LogoutCause,
     ) -> Result<bool, LogoutError> {
         let patience = patience(&*self.users);
         let state = Arc::clone(self);
         let written = detached(async move {
-            let written = state.write_logout(permit, &logout).await;
-            tracing::info!(?logout, ?written, "a logout by the application");
+            let written = state.write_logout(permit, &logout, &cause).await;
+            tracing::info!(?logout, ?written, %cause, "a logout by the application");
             written == WriteOutcome::LoggedOut
         });
         match tokio::time::timeout(patience, written).await {
@@ -96,13 +107,14 @@ impl AuthState {
     pub(crate) async fn log_out_key(
         self: &Arc<Self>,
         key: RevocationKey,
+        cause: LogoutCause,
     ) -> Result<(), LogoutError> {
         if !self.users.keeps_revocations() {
             return Err(LogoutError::RevocationsNotKept);
         }
         // A stored login without a lifetime goes on as long as a copy of its cookie is used.
         let keep_until = Timestamp::MAX;
-        self.log_out(Logout::Key { key, keep_until }).await?;
+        self.log_out(Logout::Key { key, keep_until }, cause).await?;
         Ok(())
     }
 
@@ -112,7 +124,11 @@ impl AuthState {
     /// # Errors
     ///
     /// As [`log_out`](Self::log_out), and over a user store that keeps no revocations.
-    pub(crate) async fn log_out_login(self: &Arc<Self>, id: LoginId) -> Result<(), LogoutError> {
+    pub(crate) async fn log_out_login(
+        self: &Arc<Self>,
+        id: LoginId,
+        cause: LogoutCause,
+    ) -> Result<(), LogoutError> {
         if !self.users.keeps_revocations() {
             return Err(LogoutError::RevocationsNotKept);
         }
@@ -124,7 +140,7 @@ impl AuthState {
                     key: RevocationKey::Login(id),
                     keep_until,
                 };
-                self.log_out_with(permit, logout).await.map(drop)
+                self.log_out_with(permit, logout, cause).await.map(drop)
             }
             LoginPermit::QueueFull => Err(LogoutError::QueueFull),
             LoginPermit::Pending => {

@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use super::{AuthState, LoginError, check::reference};
 use crate::{
-    BoxError, Timestamp,
+    BoxError, LogoutCause, Timestamp,
     sessions::{LoginDetails, PresentedLogin},
     time_limit::{STORE_LIMIT, within},
     timestamp::LoginTimes,
@@ -36,6 +36,7 @@ impl AuthState {
     pub(crate) async fn log_out_others(
         self: &Arc<Self>,
         login: &PresentedLogin,
+        cause: &LogoutCause,
         parts: &Parts,
     ) -> Result<Vec<Cookie<'static>>, LogOutOthersError> {
         let record = login.record();
@@ -44,7 +45,8 @@ impl AuthState {
         }
         let limit = STORE_LIMIT + self.users.log_out_wait();
         let stamp = record.times().latest();
-        let written = within(limit, self.users.log_out_others(&record.user_id, stamp));
+        let write = self.users.log_out_others(&record.user_id, stamp, cause);
+        let written = within(limit, write);
         let kept = match written.await {
             Ok(Some(logged_out_at)) => self.keep(login, logged_out_at.next(), parts).await,
             Ok(None) => Err(LogOutOthersError::LoggedOutMeanwhile),
@@ -56,6 +58,7 @@ impl AuthState {
             tracing::info!(
                 user = ?record.user_id,
                 login = %record.id,
+                %cause,
                 "all other logins of the user have ended"
             );
         }

@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use super::{AuthState, RequestAuth, check::reference};
 use crate::{
-    BoxError, Login, LoginId, LoginReference, RevocationKey, Timestamp,
+    BoxError, Login, LoginId, LoginReference, LogoutCause, RevocationKey, Timestamp,
     revocation::{LoginPermit, Logout, patience},
     sessions::{LONGEST_COOKIE, LoginRecord, PresentedLogin},
     time_limit::{STORE_LIMIT, within},
@@ -219,7 +219,8 @@ impl AuthState {
         let (revoked, is_revoked) = oneshot::channel();
         let work = async move {
             if let Some(permit) = permit {
-                state.write_logout(permit, &logout).await;
+                let cause = LogoutCause::User;
+                state.write_logout(permit, &logout, &cause).await;
             }
             let _ = revoked.send(());
             let deleted = within(STORE_LIMIT, state.sessions.delete(&login)).await;

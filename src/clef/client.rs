@@ -18,9 +18,9 @@ use crate::{
     AddressError, Profile, Subject, address,
     calls::{self, LazyClient},
     provider::{
-        Authentication, ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutEndpoint,
-        LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, Provider,
-        ProviderError, ProviderErrorKind, ProviderLogin,
+        Authentication, ButtonScript, CodeExchange, LoginRequest, LogoutAnswer, LogoutCause,
+        LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope,
+        Provider, ProviderError, ProviderErrorKind, ProviderLogin,
     },
 };
 
@@ -230,7 +230,9 @@ impl LogoutEndpoint for Clef {
         _: &Url,
     ) -> Result<LogoutNotice, ProviderError> {
         let subject = self.logout(message.proof()).await?;
-        Ok(LogoutNotice::new(LogoutScope::Person(subject)))
+        // On the phone: Clef has no other way.
+        let notice = LogoutNotice::new(LogoutScope::Person(subject));
+        Ok(notice.with_cause(LogoutCause::User))
     }
 
     fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use crate::{
-    LoggedInRejection, LoginId, LogoutError, LogoutScope, RevocationKey, Subject,
+    LoggedInRejection, LoginId, LogoutCause, LogoutError, LogoutScope, RevocationKey, Subject,
     auth::{AuthState, RequestAuth},
     revocation::Logout,
 };
@@ -22,7 +22,7 @@ use crate::{
 ///
 /// ```
 /// use axum::{http::StatusCode, response::Redirect};
-/// use axum_clef::{Login, Logouts, SameOrigin};
+/// use axum_clef::{Login, LogoutCause, Logouts, SameOrigin};
 ///
 /// /// "Log out on all devices", this one included.
 /// async fn everywhere(
@@ -30,6 +30,7 @@ use crate::{
 ///     login: Login,
 ///     logouts: Logouts,
 /// ) -> Result<Redirect, StatusCode> {
+///     let logouts = logouts.with_cause(LogoutCause::User);
 ///     match logouts.log_out_user(login.user_id()).await {
 ///         Ok(_) => Ok(Redirect::to("/")),
 ///         Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
@@ -39,11 +40,37 @@ use crate::{
 /// # assert_handler(everywhere);
 /// ```
 #[derive(Clone)]
-pub struct Logouts(Arc<AuthState>);
+pub struct Logouts {
+    auth: Arc<AuthState>,
+    cause: LogoutCause,
+}
 
 impl Logouts {
     pub(crate) fn new(state: Arc<AuthState>) -> Self {
-        Self(state)
+        Self {
+            auth: state,
+            cause: LogoutCause::Unknown,
+        }
+    }
+
+    /// Sets who or what causes the logouts, for the log and for what the user reads. Defaults to
+    /// [`LogoutCause::Unknown`].
+    ///
+    /// A user store that [keeps causes](crate::UserStore::log_out_with_cause) keeps it beside the
+    /// time of the logout of a user. With every other logout, it is only logged.
+    ///
+    /// ```
+    /// use axum_clef::{ClefLayer, LogoutCause, LogoutError};
+    ///
+    /// async fn lock_out(auth: &ClefLayer, user_id: &str) -> Result<bool, LogoutError> {
+    ///     let logouts = auth.logouts().with_cause(LogoutCause::Administrator);
+    ///     logouts.log_out_user(user_id).await
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_cause(mut self, cause: LogoutCause) -> Self {
+        self.cause = cause;
+        self
     }
 
     /// Ends every login of the user with this [`User::id`](crate::User::id). Once it has returned
@@ -57,7 +84,8 @@ impl Logouts {
     /// leased store waits for its leases;
     /// [`LogoutError::QueueFull`] when too many others wait. [`LogoutError::Aborted`] after a panic.
     pub async fn log_out_user(&self, id: &str) -> Result<bool, LogoutError> {
-        self.0.log_out(Logout::User(id.to_owned())).await
+        let logout = Logout::User(id.to_owned());
+        self.auth.log_out(logout, self.cause.clone()).await
     }
 
     /// Ends every login of the users whom this subject of a provider stands for; otherwise as
@@ -68,7 +96,8 @@ impl Logouts {
     /// As [`log_out_user`](Self::log_out_user).
     pub async fn log_out_subject(&self, subject: &Subject) -> Result<bool, LogoutError> {
         let scope = LogoutScope::Person(subject.clone());
-        self.0.log_out(Logout::Provider(scope)).await
+        let logout = Logout::Provider(scope);
+        self.auth.log_out(logout, self.cause.clone()).await
     }
 
     /// Ends every login of the site, also those that are under way: after a breach, or when a key or
@@ -92,7 +121,8 @@ impl Logouts {
     /// }
     /// ```
     pub async fn log_out_everyone(&self) -> Result<(), LogoutError> {
-        self.0.log_out_key(RevocationKey::Everyone).await
+        let key = RevocationKey::Everyone;
+        self.auth.log_out_key(key, self.cause.clone()).await
     }
 
     /// Ends every login that a provider vouched for, by the URL of its
@@ -105,7 +135,7 @@ impl Logouts {
     /// As [`log_out_everyone`](Self::log_out_everyone).
     pub async fn log_out_issuer(&self, issuer: &str) -> Result<(), LogoutError> {
         let key = RevocationKey::Issuer(issuer.to_owned());
-        self.0.log_out_key(key).await
+        self.auth.log_out_key(key, self.cause.clone()).await
     }
 
     /// Ends the one login or bearer token with this id: for a page that lists them. Once it has
@@ -145,7 +175,7 @@ impl Logouts {
     /// # assert_handler(end_token);
     /// ```
     pub async fn end_login(&self, id: LoginId) -> Result<(), LogoutError> {
-        self.0.log_out_login(id).await
+        self.auth.log_out_login(id, self.cause.clone()).await
     }
 }
 
@@ -154,7 +184,7 @@ impl<S: Sync> FromRequestParts<S> for Logouts {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, LoggedInRejection> {
         let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;
-        Ok(Self(Arc::clone(auth.state())))
+        Ok(Self::new(Arc::clone(auth.state())))
     }
 }
 
@@ -162,7 +192,8 @@ impl fmt::Debug for Logouts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Logouts")
-            .field("pending", &self.0.queue.len())
+            .field("pending", &self.auth.queue.len())
+            .field("cause", &self.cause)
             .finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@ use maud::html;
 
 use super::{SameOrigin, SameOriginRejection, logged_in::authenticated};
 use crate::{
-    BoxError, LoggedInRejection,
+    BoxError, LoggedInRejection, LogoutCause,
     auth::{AuthState, LogOutOthersError, RequestAuth, Unanswered, navigates, problem},
     page::{NO_SCRIPT, page},
     sessions::PresentedLogin,
@@ -33,7 +33,7 @@ use crate::{
 ///
 /// ```
 /// use axum::{Form, response::Redirect};
-/// use axum_clef::{BoxError, LoggedIn, OtherLogins, User as _, stores::Account};
+/// use axum_clef::{BoxError, LoggedIn, LogoutCause, OtherLogins, User as _, stores::Account};
 ///
 /// # #[derive(serde::Deserialize)]
 /// # struct Change { new: String }
@@ -47,7 +47,7 @@ use crate::{
 ///     // Verify the current password here, or ask for a recent login.
 ///     let change = async move {
 ///         set_password(&user.id(), &form.new).await?;
-///         others.log_out().await
+///         others.with_cause(LogoutCause::CredentialsChanged).log_out().await
 ///     };
 ///     tokio::spawn(change).await.map_err(BoxError::from)??;
 ///     Ok(Redirect::to("/account?changed=true"))
@@ -68,9 +68,18 @@ pub struct OtherLogins {
     auth: Arc<RequestAuth>,
     login: Arc<PresentedLogin>,
     parts: Parts,
+    cause: LogoutCause,
 }
 
 impl OtherLogins {
+    /// Sets what causes the logout, for the log and for what the user reads on the other devices.
+    /// Defaults to [`LogoutCause::User`]. After a change of the password, set
+    /// [`LogoutCause::CredentialsChanged`].
+    pub fn with_cause(mut self, cause: LogoutCause) -> Self {
+        self.cause = cause;
+        self
+    }
+
     /// Ends every other login of the user, on every node, before it returns. The layer adds the new
     /// cookie of this login to the response. It is done even if the future is dropped, and then this
     /// browser is logged out too.
@@ -85,10 +94,15 @@ impl OtherLogins {
     ///
     /// [`OtherLoginsError`], which is a response.
     pub async fn log_out(self) -> Result<(), OtherLoginsError> {
-        let Self { auth, login, parts } = self;
+        let Self {
+            auth,
+            login,
+            parts,
+            cause,
+        } = self;
         let (request, state) = (parts.clone(), Arc::clone(auth.state()));
         // In a task of its own, so that a client that hangs up does not abort a write.
-        let work = async move { state.log_out_others(&login, &request).await };
+        let work = async move { state.log_out_others(&login, &cause, &request).await };
         let kept = detached(work).await;
         let kept = kept.unwrap_or_else(|error| Err(LogOutOthersError::Store(error.into())));
         let kept = kept.map_err(|error| OtherLoginsError::new(error, auth.state(), &parts))?;
@@ -119,6 +133,7 @@ impl<S: Sync> FromRequestParts<S> for OtherLogins {
             auth: Arc::clone(auth),
             login,
             parts: parts.clone(),
+            cause: LogoutCause::User,
         })
     }
 }

@@ -1,12 +1,14 @@
 //! The identities of users, logins and provider sessions, and which logins a logout ends.
 
 mod login_id;
+mod logout_cause;
 mod profile;
 mod provider_tokens;
 mod revocation_key;
 
 pub use self::{
     login_id::{LoginId, LoginIdError},
+    logout_cause::{EventName, LogoutCause},
     profile::{Profile, Subject},
     provider_tokens::ProviderTokens,
     revocation_key::{LogoutScope, ProviderKey, ProviderSession, RevocationKey},

@@ -11,8 +11,8 @@ use crate::{
     ProviderSession, Subject,
     jose::{Claims, Header, Token, now},
     provider::{
-        LogoutAnswer, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest,
-        LogoutScope, ProviderError,
+        LogoutAnswer, LogoutCause, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome,
+        LogoutRequest, LogoutScope, ProviderError,
     },
 };
 
@@ -131,7 +131,8 @@ fn read_token(
         (person, Some(session)) => LogoutScope::session(session, person),
         (None, None) => return Err(TokenError::NoSubject),
     };
-    Ok(LogoutNotice::new(scope).with_id(token_id))
+    let cause = LogoutCause::provider("backchannel-logout");
+    Ok(LogoutNotice::new(scope).with_id(token_id).with_cause(cause))
 }
 
 /// The answer to the sender of a logout token (Back-Channel Logout, section 2.8).

@@ -9,8 +9,8 @@ use super::Oidc;
 use crate::{
     ProviderSession,
     provider::{
-        LogoutAnswer, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest,
-        LogoutScope, ProviderError, ProviderErrorKind,
+        LogoutAnswer, LogoutCause, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome,
+        LogoutRequest, LogoutScope, ProviderError, ProviderErrorKind,
     },
 };
 
@@ -85,7 +85,8 @@ impl LogoutEndpoint for FrontChannelLogout {
             return Err(ProviderError::new(ProviderErrorKind::Refused, error));
         }
         let session = ProviderSession::new(issuer, message.proof().expose_secret());
-        Ok(LogoutNotice::new(LogoutScope::NotedSession(session)))
+        let notice = LogoutNotice::new(LogoutScope::NotedSession(session));
+        Ok(notice.with_cause(LogoutCause::provider("frontchannel-logout")))
     }
 
     fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {

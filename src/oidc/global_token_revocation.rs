@@ -11,8 +11,8 @@ use crate::{
     Subject,
     jose::{Claims, Token, now},
     provider::{
-        LogoutAnswer, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest,
-        LogoutScope, ProviderError,
+        LogoutAnswer, LogoutCause, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome,
+        LogoutRequest, LogoutScope, ProviderError,
     },
 };
 
@@ -139,7 +139,8 @@ impl LogoutEndpoint for GlobalTokenRevocation {
         match subject_id(message.content()) {
             Some(SubjectId::IssSub { iss, sub }) if iss == issuer || iss == self.organization => {
                 let scope = LogoutScope::Person(Subject::new(issuer, sub));
-                Ok(LogoutNotice::new(scope).with_id(id))
+                let cause = LogoutCause::provider("global-token-revocation");
+                Ok(LogoutNotice::new(scope).with_id(id).with_cause(cause))
             }
             _ => Err(OidcError::from(TokenError::Issuer).into()),
         }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::OneTimeState;
-use crate::identity::LogoutScope;
+use crate::identity::{LogoutCause, LogoutScope};
 
 /// A logout notice with a valid token.
 #[derive(Clone)]
@@ -19,18 +19,31 @@ pub struct LogoutNotice {
     ///
     /// A replayed notice changes nothing. With `None`, replays are recognized by the token itself.
     pub id: Option<String>,
+    /// Who or what ended the logins. Defaults to [`LogoutCause::Provider`] without an event.
+    pub cause: LogoutCause,
 }
 
 impl LogoutNotice {
     /// Creates a notice that ends these logins.
     pub fn new(scope: LogoutScope) -> Self {
-        Self { scope, id: None }
+        Self {
+            scope,
+            id: None,
+            cause: LogoutCause::Provider(None),
+        }
     }
 
     /// Sets the id, which recognizes a replay in another token.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
+        self
+    }
+
+    /// Sets who or what ended the logins.
+    #[must_use]
+    pub fn with_cause(mut self, cause: LogoutCause) -> Self {
+        self.cause = cause;
         self
     }
 }
@@ -40,6 +53,7 @@ impl fmt::Debug for LogoutNotice {
         formatter
             .debug_struct("LogoutNotice")
             .field("scope", &self.scope)
+            .field("cause", &self.cause)
             .finish_non_exhaustive()
     }
 }

@@ -22,7 +22,7 @@ pub use self::{
     logout::{LogoutAnswer, LogoutNotice, LogoutOutcome, SignOutRequest},
     logout_endpoint::{LogoutEndpoint, LogoutMessage, LogoutRequest},
 };
-pub use crate::identity::LogoutScope;
+pub use crate::identity::{LogoutCause, LogoutScope};
 
 /// A service that users log in with. It may send notices when they log out.
 ///

@@ -12,7 +12,7 @@ use super::{
     write,
 };
 use crate::{
-    LogoutScope, ProviderSession, RevocationKey, Subject, Timestamp,
+    LogoutCause, LogoutScope, ProviderSession, RevocationKey, Subject, Timestamp,
     users::{AnyIdentityStore, AnyUserStore, LogoutKey},
 };
 
@@ -41,13 +41,14 @@ pub(crate) enum WriteOutcome {
     SessionsNotKept,
 }
 
-/// Where a logout is written to.
+/// Where a logout is written to, and the cause to keep with it.
 #[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) users: Arc<dyn AnyUserStore>,
     /// `None` for a site without a provider.
     pub(crate) identities: Option<Arc<dyn AnyIdentityStore>>,
     pub(crate) unknown_subjects: UnknownSubjects,
+    pub(crate) cause: LogoutCause,
 }
 
 impl Permit {
@@ -115,7 +116,12 @@ async fn log_out_user(
     let ticket = queue.enter(key.clone());
     ended(&key);
     match ticket
-        .write(write::user(queue.failures(), &stores.users, id))
+        .write(write::user(
+            queue.failures(),
+            &stores.users,
+            id,
+            &stores.cause,
+        ))
         .await
     {
         Some(false) => WriteOutcome::UnknownUser,
@@ -146,7 +152,8 @@ async fn log_out_subject(
         }
         WriteOutcome::LoggedOut
     };
-    let write = || write::subject(queue.failures(), &stores.users, identities, subject);
+    let Stores { users, cause, .. } = stores;
+    let write = || write::subject(queue.failures(), users, identities, subject, cause);
     let unknown_at = match ticket.write(write()).await {
         None => return WriteOutcome::LoggedOut,
         Some(Ok(users)) => return written(&users),
@@ -303,6 +310,7 @@ mod tests {
             users: Arc::clone(&store) as Arc<dyn AnyUserStore>,
             identities: Some(store as Arc<dyn AnyIdentityStore>),
             unknown_subjects: UnknownSubjects::default(),
+            cause: LogoutCause::Unknown,
         }
     }
 

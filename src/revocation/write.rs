@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use crate::{
-    BoxError, ProviderSession, RevocationKey, Subject, Timestamp,
+    BoxError, LogoutCause, ProviderSession, RevocationKey, Subject, Timestamp,
     log_limit::LogLimit,
     users::{AnyIdentityStore, AnyUserStore},
 };
@@ -18,10 +18,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Writes the logout of a user. `false` if there is no such user.
-pub(super) async fn user(failures: &LogLimit<()>, users: &Arc<dyn AnyUserStore>, id: &str) -> bool {
+pub(super) async fn user(
+    failures: &LogLimit<()>,
+    users: &Arc<dyn AnyUserStore>,
+    id: &str,
+    cause: &LogoutCause,
+) -> bool {
     until_written(failures, ATTEMPT_LIMIT + users.log_out_wait(), || {
-        let (users, id) = (Arc::clone(users), id.to_owned());
-        async move { users.log_out(&id).await }
+        let (users, id, cause) = (Arc::clone(users), id.to_owned(), cause.clone());
+        async move { users.log_out(&id, &cause).await }
     })
     .await
 }
@@ -32,12 +37,13 @@ pub(super) async fn subject(
     users: &Arc<dyn AnyUserStore>,
     identities: &Arc<dyn AnyIdentityStore>,
     subject: &Subject,
+    cause: &LogoutCause,
 ) -> Result<Vec<String>, Timestamp> {
     until_written(failures, ATTEMPT_LIMIT + users.log_out_wait(), || {
         let (users, identities) = (Arc::clone(users), Arc::clone(identities));
-        let subject = subject.clone();
+        let (subject, cause) = (subject.clone(), cause.clone());
         async move {
-            let ids = identities.log_out_subject(&subject).await?;
+            let ids = identities.log_out_subject(&subject, &cause).await?;
             if !ids.is_empty() {
                 return Ok(Ok(ids));
             }

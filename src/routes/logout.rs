@@ -191,15 +191,18 @@ impl Notice {
         handling.writing();
         let scope = &notice.scope;
         let logout = Logout::Provider(scope.clone());
-        let outcome = match shared.auth.write_logout(queue_permit, &logout).await {
+        let cause = &notice.cause;
+        let written = shared.auth.write_logout(queue_permit, &logout, cause);
+        let outcome = match written.await {
             WriteOutcome::LoggedOut => {
                 match scope {
                     LogoutScope::Person(subject) => {
-                        tracing::info!(?subject, "logged out everywhere");
+                        tracing::info!(?subject, %cause, "logged out everywhere");
                     }
                     LogoutScope::SessionUser(session) => {
                         tracing::info!(
                             ?session,
+                            %cause,
                             "the user of a session at the provider is logged out"
                         );
                     }
@@ -207,11 +210,11 @@ impl Notice {
                     LogoutScope::NotedSession(session) => {
                         if let Some(count) = shared.log_limit.count(ClientEvent::NotedSessionEnded)
                         {
-                            tracing::info!(?session, count, "a session at the provider has ended");
+                            tracing::info!(?session, %cause, count, "a session at the provider has ended");
                         }
                     }
                     LogoutScope::Session { session, person } => {
-                        tracing::info!(?session, ?person, "a session at the provider has ended");
+                        tracing::info!(?session, ?person, %cause, "a session at the provider has ended");
                     }
                 }
                 LogoutOutcome::LoggedOut

@@ -20,7 +20,7 @@ use super::{
     state::{ClientEvent, LoginAdmission, RouteState, RoutesState},
 };
 use crate::{
-    BoxError, LoggedInRejection,
+    BoxError, LoggedInRejection, LogoutCause,
     auth::{EndLoginError, MountedProvider, RequestAuth, is_scripted, is_speculative, navigates},
     extract::is_forged,
     page::redirect_page,
@@ -165,7 +165,7 @@ async fn log_out_everywhere(
     let authenticated = authenticated.map_err(Reason::not_signed_out)?;
     if let Some(record) = authenticated.map(|authenticated| authenticated.login.record()) {
         let logout = Logout::User(record.user_id.to_string());
-        let logged_out = state.log_out(logout).await;
+        let logged_out = state.log_out(logout, LogoutCause::User).await;
         return logged_out.map(drop).map_err(Reason::not_signed_out);
     }
     for record in logins.iter().map(|login| login.record()) {

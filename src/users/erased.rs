@@ -15,7 +15,7 @@ use super::LogoutNews;
 use super::{
     IdentityStore, Leases, LinkOutcome, LoginCheck, LoginReference, Sealed, User, UserStore,
 };
-use crate::{BoxError, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
+use crate::{BoxError, LogoutCause, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
 
 /// A user of any type, so that the layer, the routes and the check need no type parameter.
 #[derive(Clone)]
@@ -23,6 +23,7 @@ pub(crate) struct AnyUser {
     pub(crate) logged_out_at: Option<Timestamp>,
     /// The application's own user.
     pub(crate) user: Arc<dyn Any + Send + Sync>,
+    read_logout_cause: fn(&(dyn Any + Send + Sync)) -> LogoutCause,
 }
 
 impl AnyUser {
@@ -30,7 +31,16 @@ impl AnyUser {
         Self {
             logged_out_at: user.logged_out_at(),
             user: Arc::new(user),
+            read_logout_cause: |user| {
+                let user = user.downcast_ref::<U>();
+                user.map(User::logout_cause).unwrap_or_default()
+            },
         }
+    }
+
+    /// Who or what caused the latest logout. Read on demand, since a valid login needs none.
+    pub(crate) fn logout_cause(&self) -> LogoutCause {
+        (self.read_logout_cause)(&*self.user)
     }
 }
 
@@ -40,11 +50,12 @@ pub(crate) trait AnyUserStore: Send + Sync + 'static {
     /// The type behind [`AnyUser::user`].
     fn user_type(&self) -> TypeId;
     async fn log_in(&self, id: &str) -> Result<Option<AnyUser>, BoxError>;
-    async fn log_out(&self, id: &str) -> Result<bool, BoxError>;
+    async fn log_out(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError>;
     async fn log_out_others(
         &self,
         id: &str,
         stamp: Timestamp,
+        cause: &LogoutCause,
     ) -> Result<Option<Timestamp>, BoxError>;
     async fn now(&self) -> Result<Timestamp, BoxError>;
     async fn check_login(
@@ -66,7 +77,11 @@ pub(crate) trait AnyUserStore: Send + Sync + 'static {
 pub(crate) trait AnyIdentityStore: Send + Sync + 'static {
     /// The id of the user.
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<String>, BoxError>;
-    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError>;
+    async fn log_out_subject(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> Result<Vec<String>, BoxError>;
     async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError>;
     fn notes_sessions(&self) -> bool;
     async fn note_session(
@@ -88,16 +103,17 @@ impl<S: UserStore> AnyUserStore for S {
         Ok(UserStore::log_in(self, id).await?.map(AnyUser::new))
     }
 
-    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        UserStore::log_out(self, id).await
+    async fn log_out(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
+        self.log_out_with_cause(id, cause).await
     }
 
     async fn log_out_others(
         &self,
         id: &str,
         stamp: Timestamp,
+        cause: &LogoutCause,
     ) -> Result<Option<Timestamp>, BoxError> {
-        UserStore::log_out_others(self, id, stamp).await
+        self.log_out_others_with_cause(id, stamp, cause).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
@@ -141,8 +157,12 @@ impl<S: IdentityStore> AnyIdentityStore for S {
         Ok(user.map(|user| user.id()))
     }
 
-    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
-        IdentityStore::log_out_subject(self, subject).await
+    async fn log_out_subject(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> Result<Vec<String>, BoxError> {
+        self.log_out_subject_with_cause(subject, cause).await
     }
 
     async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {

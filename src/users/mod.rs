@@ -22,7 +22,7 @@ pub use self::{
     store::{IdentityStore, UserStore},
 };
 
-use crate::{RevocationKey, Subject, Timestamp};
+use crate::{LogoutCause, RevocationKey, Subject, Timestamp};
 
 /// The application's user type, which [`LoggedIn`](crate::LoggedIn) extracts.
 ///
@@ -57,6 +57,14 @@ pub trait User: Clone + Send + Sync + 'static {
 
     /// When this user was last logged out everywhere; `None` if never.
     fn logged_out_at(&self) -> Option<Timestamp>;
+
+    /// Who or what caused the latest logout, if the store
+    /// [keeps causes](UserStore::log_out_with_cause). Defaults to [`LogoutCause::Unknown`].
+    ///
+    /// It is asked for once a login has ended, for the log and for what the user reads.
+    fn logout_cause(&self) -> LogoutCause {
+        LogoutCause::Unknown
+    }
 }
 
 /// Which logins a logout ends.

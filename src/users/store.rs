@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use super::{Leases, LinkOutcome, LoginCheck, LoginReference, Sealed, User};
-use crate::{BoxError, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
+use crate::{BoxError, LogoutCause, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
 
 /// The error of a store that ends either all logins of a user or none.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -132,6 +132,41 @@ pub trait UserStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Timestamp>, BoxError>> + Send {
         let _ = (id, stamp);
         async { Err(LogOutOthersMissing.into()) }
+    }
+
+    /// Ends every login of this user as [`log_out`](Self::log_out) does, and keeps the cause, in one
+    /// atomic step. Every logout of a user calls it. Defaults to `log_out`, without the cause.
+    ///
+    /// A store that keeps causes returns them by [`User::logout_cause`]. A cause belongs to one
+    /// logout: after a later one without a cause, it is [`Unknown`](LogoutCause::Unknown) again.
+    ///
+    /// # Errors
+    ///
+    /// As [`log_out`](Self::log_out).
+    fn log_out_with_cause(
+        &self,
+        id: &str,
+        cause: &LogoutCause,
+    ) -> impl Future<Output = Result<bool, BoxError>> + Send {
+        let _ = cause;
+        self.log_out(id)
+    }
+
+    /// Ends every login of this user but one as [`log_out_others`](Self::log_out_others) does, and
+    /// keeps the cause as [`log_out_with_cause`](Self::log_out_with_cause) does. Defaults to
+    /// `log_out_others`, without the cause.
+    ///
+    /// # Errors
+    ///
+    /// As [`log_out_others`](Self::log_out_others).
+    fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
+    ) -> impl Future<Output = Result<Option<Timestamp>, BoxError>> + Send {
+        let _ = cause;
+        self.log_out_others(id, stamp)
     }
 
     /// The clock of this store, by which logins and logouts are stamped. Defaults to
@@ -302,6 +337,22 @@ pub trait IdentityStore: UserStore {
         subject: &Subject,
     ) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send;
 
+    /// Ends every login of the users of this subject as [`log_out_subject`](Self::log_out_subject)
+    /// does, and keeps the cause as [`log_out_with_cause`](UserStore::log_out_with_cause) does.
+    /// Defaults to `log_out_subject`, without the cause.
+    ///
+    /// # Errors
+    ///
+    /// As [`log_out`](UserStore::log_out).
+    fn log_out_subject_with_cause(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send {
+        let _ = cause;
+        self.log_out_subject(subject)
+    }
+
     /// Links an identity at a provider to the user with this id, so that both log in the same user.
     /// Defaults to [`NotSupported`](LinkOutcome::NotSupported).
     ///
@@ -387,6 +438,19 @@ impl<S: UserStore> UserStore for Arc<S> {
         UserStore::log_out_others(&**self, id, stamp).await
     }
 
+    async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
+        UserStore::log_out_with_cause(&**self, id, cause).await
+    }
+
+    async fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        UserStore::log_out_others_with_cause(&**self, id, stamp, cause).await
+    }
+
     async fn now(&self) -> Result<Timestamp, BoxError> {
         UserStore::now(&**self).await
     }
@@ -422,6 +486,14 @@ impl<S: IdentityStore> IdentityStore for Arc<S> {
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
         IdentityStore::log_out_subject(&**self, subject).await
+    }
+
+    async fn log_out_subject_with_cause(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> Result<Vec<String>, BoxError> {
+        IdentityStore::log_out_subject_with_cause(&**self, subject, cause).await
     }
 
     async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {

@@ -19,11 +19,11 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, IdentityStore as _,
-    LinkOutcome, LoggedInRejection, Login, LoginCheck, LoginId, LoginReference, NewLogin, NewToken,
-    OtherLogins, OtherLoginsError, Paths, Profile, ProviderKey, ProviderSession, ProviderTokens,
-    RecentLogin, RevocationKey, SameOrigin, SameOriginRejection, SessionKey, SessionStore,
-    Sessions, SignOut, Subject, SuspendedLogin, Timestamp, User as _,
+    AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, EventName, IdentityStore as _,
+    LinkOutcome, LoggedInRejection, Login, LoginCheck, LoginId, LoginReference, LogoutCause,
+    NewLogin, NewToken, OtherLogins, OtherLoginsError, Paths, Profile, ProviderKey,
+    ProviderSession, ProviderTokens, RecentLogin, RevocationKey, SameOrigin, SameOriginRejection,
+    SessionKey, SessionStore, Sessions, SignOut, Subject, SuspendedLogin, Timestamp, User as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     leased::{
         Leased, LogoutBus, LogoutKey, LogoutListener, LogoutNews, PostgresLogoutBus, Reach,
@@ -235,6 +235,8 @@ async fn providers(said: &Said) {
     let key = LogoutKey::Subject(profile.subject.clone());
     said.by(&LogoutNews::LoggedOut(key));
     said.by(&LogoutNotice::new(scope).with_id("SECRET-NOTICE"));
+    said.by(&LogoutCause::provider(EMAIL));
+    said.by(&EventName::new("session-revoked").unwrap());
     let hint = SecretString::from("SECRET-HINT");
     said.by(&ProviderSite::new(&url, &url));
     said.by(&SignOutRequest::new(&url, &state, Some(&hint)));
