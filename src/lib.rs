@@ -149,7 +149,7 @@ pub use self::{
     },
     identity::{
         EventName, LoginId, LoginIdError, LogoutCause, LogoutScope, Profile, ProviderKey,
-        ProviderSession, ProviderTokens, RevocationKey, Subject,
+        ProviderSession, ProviderTokens, RevocationKey, Subject, SubjectIdentifier,
     },
     layer::{BuildError, ClefLayer, ClefLayerBuilder, ClefService, ResponseFuture},
     revocation::AdmissionLimits,

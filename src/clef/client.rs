@@ -242,8 +242,10 @@ impl LogoutEndpoint for Clef {
             }
             LogoutOutcome::UnknownUser => (StatusCode::NOT_FOUND, "Unknown Clef id."),
             LogoutOutcome::BadToken => (StatusCode::BAD_REQUEST, "Invalid Logout Token."),
-            // Clef names no sessions, so this does not happen.
-            LogoutOutcome::SessionsNotKept => (StatusCode::BAD_REQUEST, "Clef has no sessions."),
+            // Clef names subjects only, so this does not happen.
+            LogoutOutcome::SessionsNotKept | LogoutOutcome::TooManyUsers => {
+                (StatusCode::BAD_REQUEST, "Clef names subjects.")
+            }
             LogoutOutcome::NotANotice(status, reason) => (status, reason),
             LogoutOutcome::TryAgain => (
                 StatusCode::SERVICE_UNAVAILABLE,

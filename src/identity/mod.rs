@@ -5,6 +5,7 @@ mod logout_cause;
 mod profile;
 mod provider_tokens;
 mod revocation_key;
+mod subject_identifier;
 
 pub use self::{
     login_id::{LoginId, LoginIdError},
@@ -12,4 +13,5 @@ pub use self::{
     profile::{Profile, Subject},
     provider_tokens::ProviderTokens,
     revocation_key::{LogoutScope, ProviderKey, ProviderSession, RevocationKey},
+    subject_identifier::SubjectIdentifier,
 };

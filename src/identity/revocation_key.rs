@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{LoginId, Subject};
+use super::{LoginId, Subject, SubjectIdentifier};
 
 /// A session of a user at a provider: the `sid` of OpenID Connect, and the issuer within which it
 /// is unique.
@@ -197,12 +197,33 @@ pub enum LogoutScope {
     /// [noted it](crate::IdentityStore::notes_sessions). An unknown session leaves nothing in the
     /// store: for notices that anyone can send.
     NotedSession(ProviderSession),
+    /// All logins of the users whom the user store [knows](crate::IdentityStore::users_of) by this
+    /// identifier.
+    #[non_exhaustive]
+    Identified {
+        /// The URL of the provider that names the person.
+        issuer: String,
+        /// How it names them.
+        identifier: SubjectIdentifier,
+    },
 }
 
 impl LogoutScope {
     /// The logins of one session, and its user if the notice names one.
     pub fn session(session: ProviderSession, person: Option<Subject>) -> Self {
         Self::Session { session, person }
+    }
+
+    /// All logins of the person whom the provider at `issuer` names so: a
+    /// [`Person`](Self::Person) where it names an issuer and a subject.
+    pub fn identified(issuer: impl Into<String>, identifier: SubjectIdentifier) -> Self {
+        match identifier {
+            SubjectIdentifier::IssSub(subject) => Self::Person(subject),
+            identifier => Self::Identified {
+                issuer: issuer.into(),
+                identifier,
+            },
+        }
     }
 
     /// The URL of the provider.
@@ -212,6 +233,7 @@ impl LogoutScope {
             Self::Session { session, .. }
             | Self::SessionUser(session)
             | Self::NotedSession(session) => session.issuer(),
+            Self::Identified { issuer, .. } => issuer,
         }
     }
 }

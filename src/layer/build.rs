@@ -192,17 +192,19 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         if self.client_address.is_some() && !receives_notices && self.providers.is_empty() {
             return Err(BuildError::NoLogoutEndpoint("client_address"));
         }
-        let notes_sessions = self
-            .identities
-            .as_ref()
-            .is_some_and(|identities| identities.notes_sessions());
-        let mut endpoints = self.logout_endpoints.iter();
-        match endpoints.find(|mounted| ends_noted_sessions(mounted)) {
-            Some(mounted) if !notes_sessions || !UserStore::keeps_revocations(&*self.users) => {
-                Err(BuildError::SessionsNotNoted(mounted.path.clone()))
+        let identities = self.identities.as_ref();
+        let notes_sessions = identities.is_some_and(|identities| identities.notes_sessions())
+            && UserStore::keeps_revocations(&*self.users);
+        let knows_identifiers = identities.is_some_and(|store| store.knows_identifiers());
+        for mounted in &self.logout_endpoints {
+            if ends_noted_sessions(mounted) && !notes_sessions {
+                return Err(BuildError::SessionsNotNoted(mounted.path.clone()));
             }
-            _ => Ok(()),
+            if mounted.endpoint.names_identifiers() && !knows_identifiers {
+                return Err(BuildError::IdentifiersNotKnown(mounted.path.clone()));
+            }
         }
+        Ok(())
     }
 
     fn check_sessions(&self) -> Result<(), BuildError> {

@@ -71,6 +71,12 @@ pub enum BuildError {
          `UserStore::revoke`"
     )]
     SessionsNotNoted(String),
+    /// An endpoint names persons by identifiers, and the user store finds no user by one.
+    #[error(
+        "the logout endpoint at {0:?} names persons by identifiers such as e-mail addresses, and the \
+         user store knows none; implement `IdentityStore::knows_identifiers` and `users_of`"
+    )]
+    IdentifiersNotKnown(String),
     /// A proxy that strips a base path, in front of a site that has none.
     #[error(
         "`base_path_stripped` has no effect: `site` has no base path; write it there, as in \

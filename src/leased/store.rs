@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     BoxError, IdentityStore, LinkOutcome, LoginCheck, LoginReference, Profile, ProviderSession,
-    RevocationKey, Subject, Timestamp, User as _, UserStore,
+    RevocationKey, Subject, SubjectIdentifier, Timestamp, User as _, UserStore,
     time_limit::within,
     users::{Leases, LogoutKey, LogoutNews, Sealed},
 };
@@ -458,6 +458,18 @@ impl<S: IdentityStore> IdentityStore for Leased<S> {
 
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
         self.store.session_user(session).await
+    }
+
+    fn knows_identifiers(&self) -> bool {
+        self.store.knows_identifiers()
+    }
+
+    async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError> {
+        self.store.users_of(issuer, identifier).await
     }
 }
 

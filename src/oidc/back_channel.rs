@@ -152,6 +152,12 @@ fn answer(outcome: LogoutOutcome, settings: &Settings) -> LogoutAnswer {
             "invalid_request",
             "This site does not track sessions of the provider. Send a sub.",
         ),
+        // Logout tokens name a subject or a session, so this does not happen.
+        LogoutOutcome::TooManyUsers => (
+            bad_request,
+            "invalid_request",
+            "The logout token names no single person.",
+        ),
         // The specification has one status for every malformed request.
         LogoutOutcome::NotANotice(_, reason) => (bad_request, "invalid_request", reason),
         LogoutOutcome::TryAgain => {

@@ -151,7 +151,9 @@ impl LogoutEndpoint for GlobalTokenRevocation {
             LogoutOutcome::LoggedOut => StatusCode::NO_CONTENT,
             LogoutOutcome::UnknownUser => StatusCode::NOT_FOUND,
             LogoutOutcome::BadToken => StatusCode::UNAUTHORIZED,
-            LogoutOutcome::SessionsNotKept => StatusCode::UNPROCESSABLE_ENTITY,
+            LogoutOutcome::SessionsNotKept | LogoutOutcome::TooManyUsers => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             LogoutOutcome::NotANotice(status, _) => status,
             LogoutOutcome::TryAgain => StatusCode::SERVICE_UNAVAILABLE,
         };

@@ -70,6 +70,8 @@ pub enum LogoutOutcome {
     BadToken,
     /// The notice ends a session and names no user, and the user store does not keep revocations.
     SessionsNotKept,
+    /// The notice names a person by an identifier that more than 100 users have. Nothing has ended.
+    TooManyUsers,
     /// The request is not a logout notice: the status and the reason.
     NotANotice(StatusCode, &'static str),
     /// The logout cannot be processed now. The sender must try again.
@@ -82,7 +84,7 @@ impl LogoutOutcome {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::LoggedOut | Self::UnknownUser => StatusCode::OK,
-            Self::BadToken | Self::SessionsNotKept => StatusCode::BAD_REQUEST,
+            Self::BadToken | Self::SessionsNotKept | Self::TooManyUsers => StatusCode::BAD_REQUEST,
             Self::NotANotice(status, _) => *status,
             Self::TryAgain => StatusCode::SERVICE_UNAVAILABLE,
         }

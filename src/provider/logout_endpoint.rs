@@ -91,6 +91,16 @@ pub trait LogoutEndpoint: Send + Sync + 'static {
         false
     }
 
+    /// Whether its notices name persons by identifiers beside issuer and subject, such as e-mail
+    /// addresses ([`LogoutScope::Identified`]). Defaults to `false`. With `true`, a user store that
+    /// [knows none](crate::IdentityStore::knows_identifiers) is an error of
+    /// [`build`](crate::ClefLayerBuilder::build).
+    ///
+    /// [`LogoutScope::Identified`]: super::LogoutScope::Identified
+    fn names_identifiers(&self) -> bool {
+        false
+    }
+
     /// Verifies a message, and returns which logins end. It may take 15 seconds, and is not called
     /// for a [replay](LogoutMessage).
     ///

@@ -1,7 +1,8 @@
 //! Writing one logout: which stores take it, and under which keys it waits for them.
 
 use std::{
-    future::{Future as _, poll_fn},
+    future::{Future, poll_fn},
+    pin::Pin,
     sync::Arc,
     task::Poll,
 };
@@ -12,9 +13,13 @@ use super::{
     write,
 };
 use crate::{
-    LogoutCause, LogoutScope, ProviderSession, RevocationKey, Subject, Timestamp,
+    LogoutCause, LogoutScope, ProviderSession, RevocationKey, Subject, SubjectIdentifier,
+    Timestamp,
     users::{AnyIdentityStore, AnyUserStore, LogoutKey},
 };
+
+/// How many users an identifier may have: it names one person.
+const MOST_USERS: usize = 100;
 
 /// A logout to write.
 #[derive(Debug, Clone)]
@@ -39,6 +44,8 @@ pub(crate) enum WriteOutcome {
     UnknownUser,
     /// The store keeps no revocations, and the notice does not name the user.
     SessionsNotKept,
+    /// The identifier has so many users that it names no person. Nothing has ended.
+    TooManyUsers,
 }
 
 /// Where a logout is written to, and the cause to keep with it.
@@ -81,6 +88,9 @@ impl Permit {
             }
             Logout::Provider(LogoutScope::SessionUser(session)) => {
                 log_out_session_user(queue, stores, session, ended).await
+            }
+            Logout::Provider(LogoutScope::Identified { issuer, identifier }) => {
+                log_out_identified(queue, stores, issuer, identifier, ended).await
             }
             Logout::Provider(LogoutScope::NotedSession(session)) => {
                 let key = RevocationKey::Session(session.clone());
@@ -202,6 +212,69 @@ async fn log_out_session_user(
     }
 }
 
+/// Ends all logins of the users with an identifier, all at once. Users who get it later keep theirs.
+async fn log_out_identified(
+    queue: &LogoutQueue,
+    stores: &Stores,
+    issuer: &str,
+    identifier: &SubjectIdentifier,
+    ended: impl Fn(&LogoutKey),
+) -> WriteOutcome {
+    let Some(identities) = &stores.identities else {
+        return WriteOutcome::UnknownUser;
+    };
+    let mut outcome = WriteOutcome::UnknownUser;
+    let mut ids = Vec::new();
+    for alias in identifier.aliases() {
+        match alias {
+            SubjectIdentifier::IssSub(subject) => {
+                let written = log_out_subject(queue, stores, subject, &ended).await;
+                if written == WriteOutcome::LoggedOut {
+                    outcome = written;
+                }
+            }
+            SubjectIdentifier::Unknown => {}
+            alias if identities.knows_identifiers() => {
+                ids.extend(write::users_of(queue.failures(), identities, issuer, alias).await);
+            }
+            _ => {}
+        }
+    }
+    ids.sort();
+    ids.dedup();
+    if ids.len() > MOST_USERS {
+        return WriteOutcome::TooManyUsers;
+    }
+    let logouts = ids
+        .iter()
+        .map(|id| Box::pin(log_out_user(queue, stores, id, &ended)));
+    let written = all(logouts.collect()).await;
+    match written.contains(&WriteOutcome::LoggedOut) {
+        true => WriteOutcome::LoggedOut,
+        false => outcome,
+    }
+}
+
+/// Runs all futures at once. Returns what they return, in the order of their ends.
+async fn all<T>(mut futures: Vec<Pin<Box<impl Future<Output = T>>>>) -> Vec<T> {
+    let mut outputs = Vec::new();
+    poll_fn(|context| {
+        futures.retain_mut(|future| match future.as_mut().poll(context) {
+            Poll::Ready(output) => {
+                outputs.push(output);
+                false
+            }
+            Poll::Pending => true,
+        });
+        match futures.is_empty() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    outputs
+}
+
 async fn revoke(
     queue: &LogoutQueue,
     stores: &Stores,
@@ -257,6 +330,8 @@ mod tests {
     struct HangsOnce {
         logouts: AtomicUsize,
         keeps_revocations: bool,
+        /// The users of any identifier.
+        identified: Vec<String>,
     }
 
     impl HangsOnce {
@@ -302,10 +377,18 @@ mod tests {
             self.write().await;
             Ok(vec!["1".to_owned()])
         }
+
+        fn knows_identifiers(&self) -> bool {
+            !self.identified.is_empty()
+        }
+
+        async fn users_of(&self, _: &str, _: &SubjectIdentifier) -> Result<Vec<String>, BoxError> {
+            Ok(self.identified.clone())
+        }
     }
 
-    fn stores(store: HangsOnce) -> Stores {
-        let store = Arc::new(store);
+    fn stores(store: impl Into<Arc<HangsOnce>>) -> Stores {
+        let store = store.into();
         Stores {
             users: Arc::clone(&store) as Arc<dyn AnyUserStore>,
             identities: Some(store as Arc<dyn AnyIdentityStore>),
@@ -397,6 +480,75 @@ mod tests {
         }));
         assert_eq!(logout.await.unwrap(), WriteOutcome::LoggedOut);
         assert_eq!(queue.len(), 0);
+    }
+
+    fn of_identifier(identifier: SubjectIdentifier) -> Logout {
+        Logout::Provider(LogoutScope::identified("https://clef.test", identifier))
+    }
+
+    fn email() -> SubjectIdentifier {
+        SubjectIdentifier::Email("alex@clef.test".to_owned())
+    }
+
+    /// An identifier has the users 1 to `count`, of which one twice.
+    fn identified(count: usize) -> Arc<HangsOnce> {
+        let ids = (1..=count).chain([count]).map(|id| id.to_string());
+        Arc::new(HangsOnce {
+            identified: ids.collect(),
+            ..HangsOnce::default()
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn users_of_an_identifier_do_not_wait_for_each_other() {
+        for identifier in [email(), SubjectIdentifier::Aliases(vec![email(), email()])] {
+            let (queue, store) = (LogoutQueue::new(1), identified(MOST_USERS));
+            let stores = stores(Arc::clone(&store));
+            let logout = write(&queue, &stores, of_identifier(identifier));
+            // One hangs. The others are written at once.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert_eq!(store.logouts.load(Ordering::SeqCst), MOST_USERS);
+            assert_eq!(queue.len(), 1);
+            assert_eq!(logout.await.unwrap(), WriteOutcome::LoggedOut);
+            assert_eq!(queue.len(), 0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_identifier_without_a_user_or_with_too_many_ends_nothing() {
+        let queue = LogoutQueue::new(1);
+        for (stores, identifier, expected) in [
+            (
+                stores(identified(MOST_USERS + 1)),
+                email(),
+                WriteOutcome::TooManyUsers,
+            ),
+            (
+                stores(HangsOnce::default()),
+                email(),
+                WriteOutcome::UnknownUser,
+            ),
+            (
+                stores(identified(1)),
+                SubjectIdentifier::Unknown,
+                WriteOutcome::UnknownUser,
+            ),
+        ] {
+            let logout = write(&queue, &stores, of_identifier(identifier));
+            assert_eq!(logout.await.unwrap(), expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_issuer_and_a_subject_need_no_store_that_knows_identifiers() {
+        let alex = SubjectIdentifier::IssSub(subject("12345"));
+        let scope = LogoutScope::identified("https://elsewhere.test", alex.clone());
+        assert_eq!(scope, LogoutScope::Person(subject("12345")));
+        let aliases = SubjectIdentifier::Aliases(vec![email(), alex]);
+        let queue = LogoutQueue::new(1);
+        let logout = of_identifier(aliases);
+        let logout = write(&queue, &stores(HangsOnce::default()), logout);
+        assert_eq!(logout.await.unwrap(), WriteOutcome::LoggedOut);
     }
 
     #[tokio::test(start_paused = true)]

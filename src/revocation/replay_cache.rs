@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use crate::{
-    LogoutScope, ProviderSession, Subject,
+    LogoutScope, ProviderSession, Subject, SubjectIdentifier,
     provider::{LogoutMessage, LogoutOutcome},
 };
 
@@ -133,20 +133,23 @@ impl NoticeGuard {
         let Some(id) = id else {
             return Some(self);
         };
-        let (person, session) = match scope {
-            LogoutScope::Person(person) => (Some(person), None),
-            LogoutScope::Session { session, person } => (person.as_ref(), Some(session)),
+        let (person, session, identifier) = match scope {
+            LogoutScope::Person(person) => (Some(person), None, None),
+            LogoutScope::Session { session, person } => (person.as_ref(), Some(session), None),
             LogoutScope::SessionUser(session) | LogoutScope::NotedSession(session) => {
-                (None, Some(session))
+                (None, Some(session), None)
             }
+            LogoutScope::Identified { identifier, .. } => (None, None, Some(identifier)),
         };
-        let name = digest(&[
+        let mut texts = vec![
             endpoint,
             scope.issuer(),
             person.map_or("", Subject::id),
             session.map_or("", ProviderSession::id),
             id,
-        ]);
+        ];
+        texts.extend(identifier.map(SubjectIdentifier::texts).unwrap_or_default());
+        let name = digest(&texts);
         let mut known = self.notices.known();
         if let Some(progress) = known.notices.get(&name).cloned() {
             drop(known);

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use crate::{
-    BoxError, LogoutCause, ProviderSession, RevocationKey, Subject, Timestamp,
+    BoxError, LogoutCause, ProviderSession, RevocationKey, Subject, SubjectIdentifier, Timestamp,
     log_limit::LogLimit,
     users::{AnyIdentityStore, AnyUserStore},
 };
@@ -63,6 +63,21 @@ pub(super) async fn session_user(
     until_written(failures, ATTEMPT_LIMIT, || {
         let (identities, session) = (Arc::clone(identities), session.clone());
         async move { identities.session_user(&session).await }
+    })
+    .await
+}
+
+/// Finds the users whom a provider names by an identifier.
+pub(super) async fn users_of(
+    failures: &LogLimit<()>,
+    identities: &Arc<dyn AnyIdentityStore>,
+    issuer: &str,
+    identifier: &SubjectIdentifier,
+) -> Vec<String> {
+    until_written(failures, ATTEMPT_LIMIT, || {
+        let (identities, identifier) = (Arc::clone(identities), identifier.clone());
+        let issuer = issuer.to_owned();
+        async move { identities.users_of(&issuer, &identifier).await }
     })
     .await
 }

@@ -213,6 +213,13 @@ impl Notice {
                             tracing::info!(?session, %cause, count, "a session at the provider has ended");
                         }
                     }
+                    LogoutScope::Identified { issuer, identifier } => {
+                        tracing::info!(
+                            ?issuer,
+                            ?identifier,
+                            "the users with an identifier are logged out everywhere"
+                        );
+                    }
                     LogoutScope::Session { session, person } => {
                         tracing::info!(?session, ?person, %cause, "a session at the provider has ended");
                     }
@@ -230,6 +237,14 @@ impl Notice {
                      keep revocations: see `UserStore::revoke`"
                 );
                 LogoutOutcome::SessionsNotKept
+            }
+            WriteOutcome::TooManyUsers => {
+                tracing::error!(
+                    ?scope,
+                    "a logout notice names a person by an identifier that more than 100 users have; \
+                     nothing has ended: see `IdentityStore::users_of`"
+                );
+                LogoutOutcome::TooManyUsers
             }
         };
         handling.finish(outcome);

@@ -9,7 +9,7 @@ use std::{
 use super::{Account, Clock};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
-    Subject, Timestamp, UserStore,
+    Subject, SubjectIdentifier, Timestamp, UserStore,
 };
 
 /// The fewest revocations or sessions at which old ones are removed.
@@ -244,6 +244,29 @@ impl IdentityStore for MemoryUserStore {
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
         let accounts = self.accounts();
         Ok(accounts.sessions.get(session).map(|(id, _)| id.clone()))
+    }
+
+    fn knows_identifiers(&self) -> bool {
+        true
+    }
+
+    async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError> {
+        let SubjectIdentifier::Email(email) = identifier else {
+            return Ok(Vec::new());
+        };
+        let accounts = self.accounts();
+        let users = accounts.by_id.iter().filter(|(_, account)| {
+            let profile = &account.profile;
+            let address = profile.email.as_deref().unwrap_or_default();
+            profile.subject.issuer() == issuer
+                && profile.email_verified == Some(true)
+                && address.eq_ignore_ascii_case(email)
+        });
+        Ok(users.map(|(id, _)| id.clone()).collect())
     }
 }
 

@@ -15,7 +15,10 @@ use super::LogoutNews;
 use super::{
     IdentityStore, Leases, LinkOutcome, LoginCheck, LoginReference, Sealed, User, UserStore,
 };
-use crate::{BoxError, LogoutCause, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
+use crate::{
+    BoxError, LogoutCause, Profile, ProviderSession, RevocationKey, Subject, SubjectIdentifier,
+    Timestamp,
+};
 
 /// A user of any type, so that the layer, the routes and the check need no type parameter.
 #[derive(Clone)]
@@ -91,6 +94,12 @@ pub(crate) trait AnyIdentityStore: Send + Sync + 'static {
         keep_until: Timestamp,
     ) -> Result<(), BoxError>;
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError>;
+    fn knows_identifiers(&self) -> bool;
+    async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError>;
 }
 
 #[async_trait]
@@ -184,5 +193,17 @@ impl<S: IdentityStore> AnyIdentityStore for S {
 
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
         IdentityStore::session_user(self, session).await
+    }
+
+    fn knows_identifiers(&self) -> bool {
+        IdentityStore::knows_identifiers(self)
+    }
+
+    async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError> {
+        IdentityStore::users_of(self, issuer, identifier).await
     }
 }

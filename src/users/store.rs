@@ -3,7 +3,10 @@
 use std::{future::Future, sync::Arc};
 
 use super::{Leases, LinkOutcome, LoginCheck, LoginReference, Sealed, User};
-use crate::{BoxError, LogoutCause, Profile, ProviderSession, RevocationKey, Subject, Timestamp};
+use crate::{
+    BoxError, LogoutCause, Profile, ProviderSession, RevocationKey, Subject, SubjectIdentifier,
+    Timestamp,
+};
 
 /// The error of a store that ends either all logins of a user or none.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -412,6 +415,35 @@ pub trait IdentityStore: UserStore {
         let _ = session;
         async { Ok(None) }
     }
+
+    /// Whether this store finds users by what a notice names them by, beside issuer and subject.
+    /// Defaults to `false`.
+    ///
+    /// With `true`, implement [`users_of`](Self::users_of).
+    fn knows_identifiers(&self) -> bool {
+        false
+    }
+
+    /// The ids of the users whom the provider at `issuer` names by `identifier`. Empty if none.
+    ///
+    /// All their logins end. Return only users for whom it is *verified* that the identifier is
+    /// theirs: an e-mail address that this site or that provider has verified for the user, and an
+    /// opaque id within its issuer. Compare addresses as your login form does. An issuer and a
+    /// subject come to [`log_out_subject`](Self::log_out_subject) instead.
+    ///
+    /// More than 100 ids are no person: nothing ends.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer. It is asked again, and the logout waits.
+    fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send {
+        let _ = (issuer, identifier);
+        async { Ok(Vec::new()) }
+    }
 }
 
 /// An application can keep one handle of a shared store and pass the other to the layer.
@@ -515,5 +547,17 @@ impl<S: IdentityStore> IdentityStore for Arc<S> {
 
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
         (**self).session_user(session).await
+    }
+
+    fn knows_identifiers(&self) -> bool {
+        (**self).knows_identifiers()
+    }
+
+    async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError> {
+        (**self).users_of(issuer, identifier).await
     }
 }

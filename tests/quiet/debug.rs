@@ -23,7 +23,8 @@ use axum_clef::{
     LinkOutcome, LoggedInRejection, Login, LoginCheck, LoginId, LoginReference, LogoutCause,
     NewLogin, NewToken, OtherLogins, OtherLoginsError, Paths, Profile, ProviderKey,
     ProviderSession, ProviderTokens, RecentLogin, RevocationKey, SameOrigin, SameOriginRejection,
-    SessionKey, SessionStore, Sessions, SignOut, Subject, SuspendedLogin, Timestamp, User as _,
+    SessionKey, SessionStore, Sessions, SignOut, Subject, SubjectIdentifier, SuspendedLogin,
+    Timestamp, User as _,
     clef::{ButtonColor, ButtonStyle, ButtonType, Clef, ClefError},
     leased::{
         Leased, LogoutBus, LogoutKey, LogoutListener, LogoutNews, PostgresLogoutBus, Reach,
@@ -232,6 +233,12 @@ async fn providers(said: &Said) {
     said.by(&profile);
     let scope = LogoutScope::session(session.clone(), Some(profile.subject.clone()));
     said.by(&scope);
+    let identifier = SubjectIdentifier::Email(EMAIL.to_owned());
+    said.by(&identifier);
+    said.by(&LogoutScope::identified(
+        "https://clef.example.com",
+        identifier,
+    ));
     let key = LogoutKey::Subject(profile.subject.clone());
     said.by(&LogoutNews::LoggedOut(key));
     said.by(&LogoutNotice::new(scope).with_id("SECRET-NOTICE"));
