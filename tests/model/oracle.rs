@@ -48,6 +48,8 @@ struct Login {
     /// Its stamp is no earlier than the one and no later than the other.
     earliest: i64,
     latest: i64,
+    /// When the credentials were proven: no earlier than the one and no later than the other.
+    proven: (i64, i64),
     /// Why it is over for good.
     ended: Option<&'static str>,
     /// Something later than its stamp is written already, because the clock has stepped back or
@@ -117,6 +119,49 @@ impl Oracle {
         Verdict::Accept(login.person)
     }
 
+    /// Of a request for what only a login may whose credentials were proven at most `longest`
+    /// microseconds ago, by a clock that shows something from `first` to `last`, or that a lease has
+    /// `held`.
+    pub fn recent_verdict(
+        &self,
+        number: Option<LoginNumber>,
+        node: usize,
+        (first, last): (i64, i64),
+        longest: i64,
+        held: bool,
+    ) -> Verdict {
+        let verdict = self.verdict(number, node, first);
+        let login = number.and_then(|number| self.logins.get(&number));
+        let (Some(login), Some(person)) = (login, verdict.person()) else {
+            return verdict;
+        };
+        let (earliest, latest) = login.proven;
+        if last - earliest <= longest {
+            verdict
+        } else if first - latest > longest && !held {
+            Verdict::Refuse("the credentials were proven too long ago")
+        } else {
+            Verdict::Either(person)
+        }
+    }
+
+    /// A token was made from a login. It ends as that one does, but for the sign-out.
+    pub fn token_is_made(&mut self, number: LoginNumber, from: LoginNumber) {
+        if let Some(login) = self.logins.get(&from) {
+            let began_as = number;
+            let token = Login {
+                began_as,
+                ..login.clone()
+            };
+            self.logins.insert(number, token);
+        }
+    }
+
+    /// A token was ended by its id, and that is `written` or pending.
+    pub fn token_ends(&mut self, number: LoginNumber, node: usize, written: bool) {
+        self.end(number, node, "the token was ended", written);
+    }
+
     /// The last login of a browser, until it signs out.
     pub fn login(&self, browser: usize) -> Option<LoginNumber> {
         self.browsers[browser]
@@ -174,6 +219,7 @@ impl Oracle {
             replaces,
             earliest,
             latest,
+            proven: (earliest, latest),
             ended: None,
             late: written.max().is_some_and(|at| *at >= earliest),
             in_doubt: false,

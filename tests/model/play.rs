@@ -6,8 +6,10 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
-use axum_clef::LogoutError;
-use test_support::{Answer, App as _, Hold, ISSUER, Jar, answer, notice_request, settle, state_in};
+use axum_clef::{LoginId, LogoutError};
+use test_support::{
+    Answer, App as _, Hold, ISSUER, Jar, MINUTE, answer, notice_request, settle, state_in,
+};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -26,6 +28,8 @@ const MOST_ATTEMPTS: usize = 4;
 const LONGEST_TIME: i64 = 20 * 60 * 60;
 /// How far the clock is ever behind the latest that it showed, in seconds.
 const FURTHEST_BACK: i64 = 240;
+/// How long ago the credentials of a recent login were proven at most.
+const LONGEST_AGE: i64 = 5 * MINUTE;
 /// Longer than a request waits for its logout.
 const PATIENCE: u64 = 3;
 /// Longer than the longest pause before the next attempt to write a logout.
@@ -38,6 +42,7 @@ struct Play {
     logins: Vec<HeldLogin>,
     works: Vec<HeldWork>,
     copies: Vec<(Jar, Option<LoginNumber>)>,
+    bearers: Vec<Bearer>,
     notices: Vec<HeldNotice>,
     tokens: Vec<Token>,
     /// What each node has done with each token: the status from now on.
@@ -64,6 +69,15 @@ struct Person {
     epoch: usize,
 }
 
+/// A token of a program.
+struct Bearer {
+    /// What the program sends.
+    header: String,
+    id: LoginId,
+    number: LoginNumber,
+}
+
+/// What a notice proves itself with.
 struct Token {
     text: String,
     person: usize,
@@ -100,6 +114,7 @@ pub async fn play(stores: Stores, run: &Run) -> Result<Tally, String> {
         logins: Vec::new(),
         works: Vec::new(),
         copies: Vec::new(),
+        bearers: Vec::new(),
         notices: Vec::new(),
         tokens: Vec::new(),
         applied: HashMap::new(),
@@ -162,6 +177,16 @@ impl Play {
             },
             Step::SignOut { browser, node } => self.sign_out(browser, node).await,
             Step::LogOutOthers { browser, node } => self.log_out_others(browser, node).await,
+            Step::AskRecent { browser, node } => self.ask_recent(browser, node).await,
+            Step::Mint { browser, node } => self.mint(browser, node).await,
+            Step::AskWithToken { which, node } => match which.checked_rem(self.bearers.len()) {
+                Some(which) => self.ask_with_token(which, node).await,
+                None => Ok(()),
+            },
+            Step::EndToken { which, node } => match which.checked_rem(self.bearers.len()) {
+                Some(which) => self.end_token(which, node).await,
+                None => Ok(()),
+            },
             Step::Notice { person, node, held } => {
                 let text = format!("token:{person}:{}", self.name());
                 self.tokens.push(Token { text, person });
@@ -393,6 +418,87 @@ impl Play {
         Ok(())
     }
 
+    async fn ask_recent(&mut self, browser: usize, node: usize) -> Outcome {
+        let first = self.world.nodes[node].reading();
+        let request = self.people[browser].browser.request(Method::GET, "/recent");
+        let answer = answer(&self.world.nodes[node], request).await;
+        expect(&answer, 200)?;
+        self.people[browser].browser.take(&answer.headers);
+        let readings = (first, self.world.nodes[node].reading());
+        let (login, held) = (self.oracle.login(browser), self.world.holds_clocks());
+        let verdict = self
+            .oracle
+            .recent_verdict(login, node, readings, LONGEST_AGE, held);
+        judge(&answer.text, verdict)
+            .map_err(|wrong| format!("browser {browser} at node {node}: {wrong}"))?;
+        self.tally.recent(verdict);
+        Ok(())
+    }
+
+    async fn mint(&mut self, browser: usize, node: usize) -> Outcome {
+        let reading = self.world.nodes[node].reading();
+        let login = self.oracle.login(browser);
+        let verdict = self.oracle.verdict(login, node, reading);
+        let request = self.people[browser].browser.request(Method::POST, "/token");
+        let answer = answer(&self.world.nodes[node], request).await;
+        self.people[browser].browser.take(&answer.headers);
+        match (answer.status, verdict) {
+            (401, Verdict::Refuse(_) | Verdict::Either(_)) => return Ok(()),
+            (200, Verdict::Accept(_) | Verdict::Either(_)) => {}
+            (status, verdict) => {
+                return Err(format!(
+                    "a new token is answered {status}, should be {verdict:?}"
+                ));
+            }
+        }
+        let (Some(login), Some((id, secret))) = (login, answer.text.split_once(' ')) else {
+            return Err(format!("a token of no login: {}", answer.text));
+        };
+        let number = self.name();
+        self.oracle.token_is_made(number, login);
+        self.bearers.push(Bearer {
+            header: format!("Bearer {secret}"),
+            id: id.parse().map_err(|error| format!("{id}: {error}"))?,
+            number,
+        });
+        self.tally.tokens += 1;
+        for node in 0..NODES {
+            self.ask_with_token(self.bearers.len() - 1, node).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask_with_token(&mut self, which: usize, node: usize) -> Outcome {
+        let reading = self.world.nodes[node].reading();
+        let Bearer { header, number, .. } = &self.bearers[which];
+        let verdict = self.oracle.verdict(Some(*number), node, reading);
+        let mut request = Jar::default().request(Method::GET, "/account");
+        let header = header.parse().map_err(|_| "a token is no header")?;
+        request.headers_mut().insert("authorization", header);
+        let who = who(&answer(&self.world.nodes[node], request).await)?;
+        judge(&who, verdict).map_err(|wrong| format!("token {which} at node {node}: {wrong}"))?;
+        self.tally.token(verdict);
+        Ok(())
+    }
+
+    async fn end_token(&mut self, which: usize, node: usize) -> Outcome {
+        let Bearer { id, number, .. } = self.bearers[which];
+        let logouts = self.world.nodes[node].logouts.clone();
+        let fails = self.world.logouts_fail.load(SeqCst);
+        let ended = tokio::spawn(async move { logouts.end_login(id).await });
+        self.settle_logout(&ended, fails).await;
+        match (ended.await.unwrap(), fails) {
+            (Ok(()), false) => self.oracle.token_ends(number, node, true),
+            (Err(LogoutError::Pending), true) => self.oracle.token_ends(number, node, false),
+            (ended, _) => return Err(format!("the end of a token is {ended:?}")),
+        }
+        self.tally.tokens_ended += 1;
+        for node in 0..NODES {
+            self.ask_with_token(which, node).await?;
+        }
+        Ok(())
+    }
+
     /// Every browser and every copy, or those of one person, at every node.
     async fn ask_everywhere(&mut self, person: Option<usize>) -> Outcome {
         let oracle = &self.oracle;
@@ -407,7 +513,15 @@ impl Play {
             .filter(|(_, (_, login))| concerns(*login))
             .map(|(which, _)| which)
             .collect();
+        let bearers = self.bearers.iter().enumerate();
+        let bearers: Vec<_> = bearers
+            .filter(|(_, bearer)| concerns(Some(bearer.number)))
+            .map(|(which, _)| which)
+            .collect();
         for node in 0..NODES {
+            for bearer in &bearers {
+                self.ask_with_token(*bearer, node).await?;
+            }
             for browser in &browsers {
                 self.ask(*browser, node).await?;
             }
@@ -679,8 +793,12 @@ async fn who_is(node: &Node, jar: &mut Jar) -> Result<String, String> {
     let request = jar.request(Method::GET, "/account");
     let answer = answer(node, request).await;
     jar.take(&answer.headers);
+    who(&answer)
+}
+
+fn who(answer: &Answer) -> Result<String, String> {
     match answer.status {
-        200 => Ok(answer.text),
+        200 => Ok(answer.text.clone()),
         401 => Ok("nobody".to_owned()),
         status => Err(format!("a request is answered {status}")),
     }

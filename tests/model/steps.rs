@@ -86,6 +86,26 @@ pub enum Step {
         browser: usize,
         node: usize,
     },
+    /// A browser asks for what only a recent login may.
+    AskRecent {
+        browser: usize,
+        node: usize,
+    },
+    /// A browser makes a token for a program.
+    Mint {
+        browser: usize,
+        node: usize,
+    },
+    /// A request with one of the tokens.
+    AskWithToken {
+        which: usize,
+        node: usize,
+    },
+    /// One of them is ended by its id.
+    EndToken {
+        which: usize,
+        node: usize,
+    },
     /// The provider says that a person has logged out. `held`: it takes its time for the token.
     Notice {
         person: usize,
@@ -170,7 +190,13 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (which.clone(), node.clone())
             .prop_map(|(which, node)| Step::AskWithCopy { which, node }),
         3 => at.clone().prop_map(|(browser, node)| Step::SignOut { browser, node }),
-        3 => at.prop_map(|(browser, node)| Step::LogOutOthers { browser, node }),
+        3 => at.clone().prop_map(|(browser, node)| Step::LogOutOthers { browser, node }),
+        3 => at.clone().prop_map(|(browser, node)| Step::AskRecent { browser, node }),
+        3 => at.prop_map(|(browser, node)| Step::Mint { browser, node }),
+        3 => (which.clone(), node.clone())
+            .prop_map(|(which, node)| Step::AskWithToken { which, node }),
+        1 => (which.clone(), node.clone())
+            .prop_map(|(which, node)| Step::EndToken { which, node }),
         6 => (person, node.clone(), prop::bool::weighted(0.4))
             .prop_map(|(person, node, held)| Step::Notice { person, node, held }),
         4 => (which.clone(), node.clone())

@@ -22,6 +22,12 @@ pub struct Tally {
     pub old_answers: usize,
     pub ends_of_all: usize,
     pub kept: usize,
+    pub recent: usize,
+    pub not_recent: usize,
+    pub tokens: usize,
+    pub tokens_accepted: usize,
+    pub tokens_refused: usize,
+    pub tokens_ended: usize,
 }
 
 impl Tally {
@@ -43,6 +49,23 @@ impl Tally {
         }
     }
 
+    pub fn recent(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Accept(_) => self.recent += 1,
+            Verdict::Refuse("no login") => {}
+            Verdict::Refuse(_) => self.not_recent += 1,
+            Verdict::Either(_) => self.either += 1,
+        }
+    }
+
+    pub fn token(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Accept(_) => self.tokens_accepted += 1,
+            Verdict::Refuse(_) => self.tokens_refused += 1,
+            Verdict::Either(_) => self.either += 1,
+        }
+    }
+
     pub fn login(&mut self, verdict: Verdict) {
         *match verdict {
             Verdict::Accept(_) => &mut self.logins_accepted,
@@ -51,7 +74,7 @@ impl Tally {
         } += 1;
     }
 
-    fn counts(self) -> [(&'static str, usize); 16] {
+    fn counts(self) -> [(&'static str, usize); 22] {
         [
             ("steps", self.steps),
             ("requests that had to get in", self.accepted),
@@ -69,6 +92,12 @@ impl Tally {
             ("old answers", self.old_answers),
             ("ends of all logins", self.ends_of_all),
             ("logins that were kept", self.kept),
+            ("logins that had to be recent", self.recent),
+            ("that had not to be", self.not_recent),
+            ("tokens", self.tokens),
+            ("tokens that had to get in", self.tokens_accepted),
+            ("that had to be refused", self.tokens_refused),
+            ("ended alone", self.tokens_ended),
         ]
     }
 
@@ -98,6 +127,12 @@ impl AddAssign for Tally {
         self.old_answers += other.old_answers;
         self.ends_of_all += other.ends_of_all;
         self.kept += other.kept;
+        self.recent += other.recent;
+        self.not_recent += other.not_recent;
+        self.tokens += other.tokens;
+        self.tokens_accepted += other.tokens_accepted;
+        self.tokens_refused += other.tokens_refused;
+        self.tokens_ended += other.tokens_ended;
     }
 }
 

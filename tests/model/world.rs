@@ -16,9 +16,10 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, IdentityStore, LogInError, LoggedIn, Logouts, NewLogin, OtherLogins, Profile,
-    SessionKey, Sessions, Subject, Timestamp, User as _,
+    ClefLayer, IdentityStore, LogInError, LoggedIn, Logouts, NewLogin, NewToken, NewTokenError,
+    OtherLogins, Profile, RecentLogin, SessionKey, Sessions, Subject, Timestamp, User as _,
     leased::Leased,
+    secrecy::ExposeSecret as _,
     stores::{Account, SqliteUserStore},
 };
 use tempfile::TempDir;
@@ -181,6 +182,7 @@ impl World {
         });
         let layer = ClefLayer::builder(AnySite::SITE, Arc::clone(&users), sessions)
             .provider(provider)
+            .bearer_tokens([SessionKey::from_bytes([8; 32])])
             .build()
             .unwrap();
         let holds = self.holds.clone();
@@ -207,6 +209,8 @@ impl World {
                 "/account",
                 get(|LoggedIn(user): LoggedIn<Account>| async move { id(&user) }),
             )
+            .route("/recent", get(recent))
+            .route("/token", post(token))
             .route("/work", post(work))
             .merge(layer.routes())
             .layer(layer.clone());
@@ -222,6 +226,11 @@ impl World {
 
     pub async fn advance_clock(&self, seconds: i64) {
         self.clock.advance(seconds * test_support::SECOND);
+    }
+
+    /// Whether a check may go by what the clock showed some time ago.
+    pub fn holds_clocks(&self) -> bool {
+        self.stores.lease().is_some()
     }
 
     /// Lets the time of timers pass, which is not the time of stamps.
@@ -250,6 +259,21 @@ impl World {
             }
         }
     }
+}
+
+/// Who has logged in within the last five minutes.
+async fn recent(recent: Option<RecentLogin<5>>, user: Option<LoggedIn<Account>>) -> String {
+    match (recent, user) {
+        (Some(_), Some(LoggedIn(user))) => id(&user),
+        _ => "nobody".to_owned(),
+    }
+}
+
+/// The id of a new token, and the token. No run lasts a day.
+async fn token(token: NewToken<1_440>) -> Result<String, NewTokenError> {
+    let token = token.mint("a program").await?;
+    let secret = token.secret().expose_secret();
+    Ok(format!("{} {secret}", token.id()))
 }
 
 impl Node {
