@@ -95,8 +95,8 @@ async fn log_out(clef: &Clef) -> Result<Subject, ProviderError> {
             &"https://site.example/clef/logout".parse().unwrap(),
         )
         .await?;
-    match notice.scope {
-        LogoutScope::Person(person) => Ok(person),
+    match notice.scopes.as_slice() {
+        [LogoutScope::Person(person)] => Ok(person.clone()),
         other => panic!("Clef logs people out, not {other:?}"),
     }
 }

@@ -237,7 +237,7 @@ impl LogoutEndpoint for Clef {
 
     fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
         let (status, error) = match outcome {
-            LogoutOutcome::LoggedOut => {
+            LogoutOutcome::LoggedOut | LogoutOutcome::NothingEnded => {
                 return LogoutAnswer::new(StatusCode::OK, Some(json!({ "success": true })));
             }
             LogoutOutcome::UnknownUser => (StatusCode::NOT_FOUND, "Unknown Clef id."),

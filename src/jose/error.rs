@@ -15,8 +15,7 @@ use crate::{
 /// It contains no token, and no text of the issuer. Its text includes the cause, so it has no
 /// `source`.
 #[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum RemoteError {
+pub(crate) enum RemoteError {
     /// The metadata names another issuer.
     #[error(
         "the metadata names another issuer; write the issuer exactly as it does, including the \

@@ -15,9 +15,10 @@ mod token_error;
 
 #[cfg(feature = "oidc")]
 pub(crate) use self::key_set::KeySet;
-pub use self::{algorithm::SigningAlgorithm, error::RemoteError, token_error::TokenError};
+pub use self::{algorithm::SigningAlgorithm, token_error::TokenError};
 pub(crate) use self::{
     claims::{Claims, LEEWAY, LONGEST_ID, now},
+    error::RemoteError,
     metadata::{Metadata, endpoint},
     remote::{LIMIT, Remote, fetch},
     token::{Header, Token},

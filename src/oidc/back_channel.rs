@@ -139,7 +139,7 @@ fn read_token(
 fn answer(outcome: LogoutOutcome, settings: &Settings) -> LogoutAnswer {
     let bad_request = StatusCode::BAD_REQUEST;
     let (status, error, description) = match outcome {
-        LogoutOutcome::LoggedOut | LogoutOutcome::UnknownUser => {
+        LogoutOutcome::LoggedOut | LogoutOutcome::NothingEnded | LogoutOutcome::UnknownUser => {
             return LogoutAnswer::new(StatusCode::OK, None);
         }
         LogoutOutcome::BadToken => (

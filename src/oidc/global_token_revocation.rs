@@ -148,7 +148,7 @@ impl LogoutEndpoint for GlobalTokenRevocation {
 
     fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
         let status = match outcome {
-            LogoutOutcome::LoggedOut => StatusCode::NO_CONTENT,
+            LogoutOutcome::LoggedOut | LogoutOutcome::NothingEnded => StatusCode::NO_CONTENT,
             LogoutOutcome::UnknownUser => StatusCode::NOT_FOUND,
             LogoutOutcome::BadToken => StatusCode::UNAUTHORIZED,
             LogoutOutcome::SessionsNotKept | LogoutOutcome::TooManyUsers => {

@@ -13,8 +13,8 @@ use crate::identity::{LogoutCause, LogoutScope};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LogoutNotice {
-    /// Which logins end.
-    pub scope: LogoutScope,
+    /// Which logins end; empty if none do.
+    pub scopes: Vec<LogoutScope>,
     /// The unique id of this notice at its provider, such as the `jti` of OpenID Connect.
     ///
     /// A replayed notice changes nothing. With `None`, replays are recognized by the token itself.
@@ -26,11 +26,24 @@ pub struct LogoutNotice {
 impl LogoutNotice {
     /// Creates a notice that ends these logins.
     pub fn new(scope: LogoutScope) -> Self {
+        Self::ends_nothing().and(scope)
+    }
+
+    /// Creates a notice that ends no login, such as one that only says that notices arrive. It is
+    /// acknowledged, and remembered against replays.
+    pub fn ends_nothing() -> Self {
         Self {
-            scope,
+            scopes: Vec::new(),
             id: None,
             cause: LogoutCause::Provider(None),
         }
+    }
+
+    /// Ends these logins too. The notice is acknowledged once all of them have ended.
+    #[must_use]
+    pub fn and(mut self, scope: LogoutScope) -> Self {
+        self.scopes.push(scope);
+        self
     }
 
     /// Sets the id, which recognizes a replay in another token.
@@ -52,7 +65,7 @@ impl fmt::Debug for LogoutNotice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("LogoutNotice")
-            .field("scope", &self.scope)
+            .field("scopes", &self.scopes)
             .field("cause", &self.cause)
             .finish_non_exhaustive()
     }
@@ -64,6 +77,8 @@ impl fmt::Debug for LogoutNotice {
 pub enum LogoutOutcome {
     /// The logins have ended.
     LoggedOut,
+    /// The notice is valid, and ends no login.
+    NothingEnded,
     /// The subject is not a user of this site.
     UnknownUser,
     /// The token is invalid.
@@ -83,7 +98,7 @@ impl LogoutOutcome {
     /// of a request that is not a notice, or 503.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::LoggedOut | Self::UnknownUser => StatusCode::OK,
+            Self::LoggedOut | Self::NothingEnded | Self::UnknownUser => StatusCode::OK,
             Self::BadToken | Self::SessionsNotKept | Self::TooManyUsers => StatusCode::BAD_REQUEST,
             Self::NotANotice(status, _) => *status,
             Self::TryAgain => StatusCode::SERVICE_UNAVAILABLE,

@@ -127,28 +127,29 @@ impl NoticeGuard {
     pub(crate) fn named(
         mut self,
         endpoint: &str,
-        scope: &LogoutScope,
+        scopes: &[LogoutScope],
         id: Option<&str>,
     ) -> Option<Self> {
         let Some(id) = id else {
             return Some(self);
         };
-        let (person, session, identifier) = match scope {
-            LogoutScope::Person(person) => (Some(person), None, None),
-            LogoutScope::Session { session, person } => (person.as_ref(), Some(session), None),
-            LogoutScope::SessionUser(session) | LogoutScope::NotedSession(session) => {
-                (None, Some(session), None)
-            }
-            LogoutScope::Identified { identifier, .. } => (None, None, Some(identifier)),
-        };
-        let mut texts = vec![
-            endpoint,
-            scope.issuer(),
-            person.map_or("", Subject::id),
-            session.map_or("", ProviderSession::id),
-            id,
-        ];
-        texts.extend(identifier.map(SubjectIdentifier::texts).unwrap_or_default());
+        let mut texts = vec![endpoint, id];
+        for scope in scopes {
+            let (person, session, identifier) = match scope {
+                LogoutScope::Person(person) => (Some(person), None, None),
+                LogoutScope::Session { session, person } => (person.as_ref(), Some(session), None),
+                LogoutScope::SessionUser(session) | LogoutScope::NotedSession(session) => {
+                    (None, Some(session), None)
+                }
+                LogoutScope::Identified { identifier, .. } => (None, None, Some(identifier)),
+            };
+            texts.extend([
+                scope.issuer(),
+                person.map_or("", Subject::id),
+                session.map_or("", ProviderSession::id),
+            ]);
+            texts.extend(identifier.map(SubjectIdentifier::texts).unwrap_or_default());
+        }
         let name = digest(&texts);
         let mut known = self.notices.known();
         if let Some(progress) = known.notices.get(&name).cloned() {
@@ -180,7 +181,7 @@ impl NoticeGuard {
     pub(crate) fn finish(mut self, outcome: LogoutOutcome) {
         self.applied = matches!(
             outcome,
-            LogoutOutcome::LoggedOut | LogoutOutcome::UnknownUser
+            LogoutOutcome::LoggedOut | LogoutOutcome::NothingEnded | LogoutOutcome::UnknownUser
         );
         let stage = self.stage.clone();
         // Before the outcome is seen: a sender that then tries again does not get it a second time.
@@ -279,7 +280,7 @@ mod tests {
                 panic!("{token} is known already");
             };
             let scope = LogoutScope::Person(Subject::new("https://clef.test", "12345"));
-            if let Some(named) = handling.named("/clef/logout", &scope, Some(&token)) {
+            if let Some(named) = handling.named("/clef/logout", &[scope], Some(&token)) {
                 named.writing();
             }
         }

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::any,
 };
+use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::{
@@ -17,6 +18,7 @@ use super::{
     state::{ClientEvent, EXCHANGE_LIMIT, MountedEndpoint, RoutesState},
 };
 use crate::{
+    LogoutCause,
     provider::{
         LogoutEndpoint, LogoutMessage, LogoutOutcome, LogoutRequest, LogoutScope, ProviderError,
         ProviderErrorKind,
@@ -170,84 +172,132 @@ impl Notice {
         if !self.message.is_unsigned() {
             shared.notice_admission.remember(self.sender);
         }
-        if let LogoutScope::NotedSession(session) = &notice.scope {
-            let outcome = match shared.auth.is_noted(session).await {
-                Ok(true) => None,
-                Ok(false) => Some(LogoutOutcome::UnknownUser),
-                Err(_) => Some(LogoutOutcome::TryAgain),
-            };
-            if let Some(outcome) = outcome {
-                return self.handling.finish(outcome);
+        let mut scopes = Vec::new();
+        let mut outcome = LogoutOutcome::NothingEnded;
+        for scope in notice.scopes {
+            if let LogoutScope::NotedSession(session) = &scope {
+                match shared.auth.is_noted(session).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        outcome = LogoutOutcome::UnknownUser;
+                        continue;
+                    }
+                    Err(_) => return self.handling.finish(LogoutOutcome::TryAgain),
+                }
             }
+            scopes.push(scope);
         }
         let id = notice.id.as_deref();
-        let Some(handling) = self.handling.named(&mounted.path, &notice.scope, id) else {
+        let Some(handling) = self.handling.named(&mounted.path, &scopes, id) else {
             tracing::info!(
                 sender = mounted.endpoint.name(),
                 "a logout notice was replayed"
             );
             return;
         };
+        // Each logout has a permit before the first of them is written.
+        let further = scopes.iter().skip(1).map(|_| shared.auth.queue.permit());
+        let Some(further) = further.collect::<Option<Vec<_>>>() else {
+            return handling.finish(LogoutOutcome::TryAgain);
+        };
         handling.writing();
-        let scope = &notice.scope;
-        let logout = Logout::Provider(scope.clone());
-        let cause = &notice.cause;
-        let written = shared.auth.write_logout(queue_permit, &logout, cause);
-        let outcome = match written.await {
-            WriteOutcome::LoggedOut => {
-                match scope {
-                    LogoutScope::Person(subject) => {
-                        tracing::info!(?subject, %cause, "logged out everywhere");
-                    }
-                    LogoutScope::SessionUser(session) => {
-                        tracing::info!(
-                            ?session,
-                            %cause,
-                            "the user of a session at the provider is logged out"
-                        );
-                    }
-                    // Anyone who knows it can end it again and again.
-                    LogoutScope::NotedSession(session) => {
-                        if let Some(count) = shared.log_limit.count(ClientEvent::NotedSessionEnded)
-                        {
-                            tracing::info!(?session, %cause, count, "a session at the provider has ended");
-                        }
-                    }
-                    LogoutScope::Identified { issuer, identifier } => {
-                        tracing::info!(
-                            ?issuer,
-                            ?identifier,
-                            "the users with an identifier are logged out everywhere"
-                        );
-                    }
-                    LogoutScope::Session { session, person } => {
-                        tracing::info!(?session, ?person, %cause, "a session at the provider has ended");
+        let permits = [queue_permit].into_iter().chain(further);
+        let mut writes = JoinSet::new();
+        for (scope, permit) in scopes.into_iter().zip(permits) {
+            let (shared, cause) = (Arc::clone(&shared), notice.cause.clone());
+            let write = async move { write(&shared, scope, &cause, permit).await };
+            writes.spawn(write.in_current_span());
+        }
+        if writes.is_empty() && outcome == LogoutOutcome::NothingEnded {
+            tracing::debug!(
+                sender = mounted.endpoint.name(),
+                "a logout notice ends no login"
+            );
+        }
+        while let Some(written) = writes.join_next().await {
+            outcome = combined(outcome, written.unwrap_or(LogoutOutcome::TryAgain));
+        }
+        handling.finish(outcome);
+    }
+}
+
+/// The outcome of a notice that ends several logins.
+fn combined(one: LogoutOutcome, other: LogoutOutcome) -> LogoutOutcome {
+    use LogoutOutcome::{LoggedOut, SessionsNotKept, TooManyUsers, TryAgain, UnknownUser};
+
+    let found = [
+        TryAgain,
+        TooManyUsers,
+        LoggedOut,
+        SessionsNotKept,
+        UnknownUser,
+    ]
+    .into_iter()
+    .find(|outcome| [one, other].contains(outcome));
+    found.unwrap_or(one)
+}
+
+/// Writes one logout of a notice.
+async fn write(
+    shared: &RoutesState,
+    scope: LogoutScope,
+    cause: &LogoutCause,
+    permit: Permit,
+) -> LogoutOutcome {
+    let logout = Logout::Provider(scope.clone());
+    match shared.auth.write_logout(permit, &logout, cause).await {
+        WriteOutcome::LoggedOut => {
+            match scope {
+                LogoutScope::Person(subject) => {
+                    tracing::info!(?subject, %cause, "logged out everywhere");
+                }
+                LogoutScope::SessionUser(session) => {
+                    tracing::info!(
+                        ?session,
+                        %cause,
+                        "the user of a session at the provider is logged out"
+                    );
+                }
+                // Anyone who knows it can end it again and again.
+                LogoutScope::NotedSession(session) => {
+                    if let Some(count) = shared.log_limit.count(ClientEvent::NotedSessionEnded) {
+                        tracing::info!(?session, %cause, count, "a session at the provider has ended");
                     }
                 }
-                LogoutOutcome::LoggedOut
+                LogoutScope::Identified { issuer, identifier } => {
+                    tracing::info!(
+                        ?issuer,
+                        ?identifier,
+                        %cause,
+                        "the users with an identifier are logged out everywhere"
+                    );
+                }
+                LogoutScope::Session { session, person } => {
+                    tracing::info!(?session, ?person, %cause, "a session at the provider has ended");
+                }
             }
-            WriteOutcome::UnknownUser => {
-                tracing::info!(?scope, "a logout notice is for an unknown user");
-                LogoutOutcome::UnknownUser
-            }
-            WriteOutcome::SessionsNotKept => {
-                tracing::error!(
-                    ?scope,
-                    "a logout notice names a session at the provider but no user; the user store must \
-                     keep revocations: see `UserStore::revoke`"
-                );
-                LogoutOutcome::SessionsNotKept
-            }
-            WriteOutcome::TooManyUsers => {
-                tracing::error!(
-                    ?scope,
-                    "a logout notice names a person by an identifier that more than 100 users have; \
-                     nothing has ended: see `IdentityStore::users_of`"
-                );
-                LogoutOutcome::TooManyUsers
-            }
-        };
-        handling.finish(outcome);
+            LogoutOutcome::LoggedOut
+        }
+        WriteOutcome::UnknownUser => {
+            tracing::info!(?scope, "a logout notice is for an unknown user");
+            LogoutOutcome::UnknownUser
+        }
+        WriteOutcome::SessionsNotKept => {
+            tracing::error!(
+                ?scope,
+                "a logout notice names a session at the provider but no user; the user store must \
+                 keep revocations: see `UserStore::revoke`"
+            );
+            LogoutOutcome::SessionsNotKept
+        }
+        WriteOutcome::TooManyUsers => {
+            tracing::error!(
+                ?scope,
+                "a logout notice names a person by an identifier that more than 100 users have; \
+                 nothing has ended: see `IdentityStore::users_of`"
+            );
+            LogoutOutcome::TooManyUsers
+        }
     }
 }
 

@@ -241,7 +241,9 @@ async fn providers(said: &Said) {
     ));
     let key = LogoutKey::Subject(profile.subject.clone());
     said.by(&LogoutNews::LoggedOut(key));
-    said.by(&LogoutNotice::new(scope).with_id("SECRET-NOTICE"));
+    said.by(&LogoutNotice::new(scope.clone())
+        .and(scope)
+        .with_id("SECRET-NOTICE"));
     said.by(&LogoutCause::provider(EMAIL));
     said.by(&EventName::new("session-revoked").unwrap());
     let hint = SecretString::from("SECRET-HINT");

@@ -154,3 +154,38 @@ async fn a_notice_needs_no_cookie_and_touches_no_session() {
     assert_eq!(world.sessions.calls.load(SeqCst), calls);
     assert_eq!(bystander.cookies(&node), cookies);
 }
+
+#[tokio::test]
+async fn a_notice_that_ends_nothing_is_acknowledged_and_remembered() {
+    let world = World::new();
+    let (node, bystander) = bystander(&world).await;
+    for _ in 0..2 {
+        assert_eq!(node.notice("nothing").await, 200);
+    }
+    assert_eq!(world.provider.notices.load(SeqCst), 1, "a replay");
+    world.users.fail_logouts(true);
+    assert_eq!(node.notice("nothing:more").await, 200, "nothing is written");
+    assert!(bystander.is_in(&node).await);
+}
+
+#[tokio::test]
+async fn a_notice_that_ends_several_logins_is_acknowledged_once_all_have_ended() {
+    let world = World::new();
+    let (node, bystander) = bystander(&world).await;
+    let browsers = [Browser::new(), Browser::new()];
+    browsers[0].log_in(&node, "1").await;
+    browsers[1].log_in(&node, "2").await;
+    world.users.fail_logouts(true);
+    let both = "token:1+token:2+token:unknown";
+    assert_eq!(node.notice(both).await, 503);
+    for browser in &browsers {
+        assert!(!browser.is_in(&node).await, "refused meanwhile");
+    }
+    world.users.fail_logouts(false);
+    assert_eq!(node.notice(both).await, 200);
+    for browser in &browsers {
+        assert!(!browser.is_in(&node).await);
+    }
+    assert!(bystander.is_in(&node).await);
+    assert_eq!(node.notice("token:unknown+nothing").await, 404);
+}

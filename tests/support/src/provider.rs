@@ -47,6 +47,7 @@ type Step = dyn Fn(Asked, String) -> Pin<Box<dyn Future<Output = Result<(), Prov
 /// The logout token `token:12345` or
 /// `token:12345:anything` logs the person out, `session:abc` the session, and
 /// `session:abc:of:12345` or `session:abc:of:12345:anything` the session and says whose it is.
+/// `nothing` or `nothing:anything` ends nothing, and tokens joined by `+` end what each names.
 /// Tokens do not expire, so that what stops a replay is the crate.
 #[derive(Clone, Default)]
 #[allow(missing_docs)] // Their names say it.
@@ -235,18 +236,24 @@ impl LogoutEndpoint for ScriptedProvider {
         assert!(!self.panicking.load(SeqCst), "the provider panics");
         let token = message.proof().expose_secret();
         self.begin(Asked::Notice, token).await?;
-        let scope = match token.strip_prefix("session:") {
-            None => LogoutScope::Person(self.subject(token, "token:")?),
-            Some(session) => {
-                let (sid, person) = match session.split_once(":of:") {
-                    Some((sid, person)) => (sid, Some(self.subject(person, "")?)),
-                    None => (session, None),
-                };
-                LogoutScope::session(ProviderSession::new(self.issuer(), sid), person)
-            }
-        };
+        let mut notice = LogoutNotice::ends_nothing();
+        for token in token
+            .split('+')
+            .filter(|token| !token.starts_with("nothing"))
+        {
+            notice = notice.and(match token.strip_prefix("session:") {
+                None => LogoutScope::Person(self.subject(token, "token:")?),
+                Some(session) => {
+                    let (sid, person) = match session.split_once(":of:") {
+                        Some((sid, person)) => (sid, Some(self.subject(person, "")?)),
+                        None => (session, None),
+                    };
+                    LogoutScope::session(ProviderSession::new(self.issuer(), sid), person)
+                }
+            });
+        }
         self.during_notice.here().await;
-        Ok(LogoutNotice::new(scope))
+        Ok(notice)
     }
 
     fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
