@@ -60,6 +60,14 @@ impl Browser {
     }
 }
 
+/// A request of a program, which has no cookies.
+pub async fn with_token(app: &Router, path: &str, token: &str) -> Answer {
+    let mut request = Jar::default().request(Method::GET, path);
+    let header = format!("Bearer {token}").parse().unwrap();
+    request.headers_mut().insert("authorization", header);
+    send(app, request).await
+}
+
 /// A logout notice, which has no cookies.
 pub async fn notice(app: &Router, token: &str) -> Answer {
     send(app, test_support::notice_request(token)).await

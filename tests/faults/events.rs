@@ -28,7 +28,11 @@ async fn what_goes_well_says_so_once() {
         log::listen();
         route.ask(&mut scene).await;
         let said: &[_] = match route {
-            route if route.is_login() => &[" INFO ", "logged in user="],
+            route if route.is_login() || route == Route::Form => &[" INFO ", "logged in user="],
+            Route::NewToken => &[" INFO ", "a token is made"],
+            Route::Others | Route::SealedOthers => {
+                &[" INFO ", "all other logins of the user have ended"]
+            }
             route if route.is_sign_out() => &[" INFO ", "signed out on this device"],
             Route::Notice => &[" INFO ", "logged out everywhere subject=", "12345"],
             Route::NoticeForASession => &[" INFO ", "a session at the provider has ended"],

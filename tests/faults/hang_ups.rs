@@ -80,7 +80,7 @@ async fn a_write_is_done_though_the_client_hangs_up() {
         written += 1;
         assert_works(scene, &case).await;
     }
-    assert_eq!(written, 31);
+    assert_eq!(written, 37);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use test_support::log;
 
 use crate::{
-    browser::{Answer, notice},
+    browser::{Answer, Browser, notice},
     fault::{Call, Fault, Lasting},
     routes::{ANOTHER, CODE, PERSON, Route, Scene},
 };
@@ -196,18 +196,8 @@ async fn a_login_stands_where_the_earlier_one_cannot_be_ended_yet() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_whose_store_fails_is_neither_the_users_nor_anonymous() {
-    let cases = cases(|route, call| {
-        let page = matches!(
-            route,
-            Route::Guarded
-                | Route::GuardedInParts
-                | Route::SealedGuarded
-                | Route::Renewal
-                | Route::Perhaps
-        );
-        page && call != Call::Save
-    });
-    assert_eq!(cases.len(), 12 * (2 + 6 + 1 + 2 + 2));
+    let cases = cases(|route, call| route.is_page() && call != Call::Save);
+    assert_eq!(cases.len(), 12 * (2 + 6 + 1 + 2 + 2 + 2 + 1 + 3));
     for case in cases {
         let (mut scene, answer) = case.ask().await;
         case.assert_unavailable(&answer);
@@ -215,6 +205,58 @@ async fn a_page_whose_store_fails_is_neither_the_users_nor_anonymous() {
         // The login is as it was.
         scene.site.faults.mend();
         let is = scene.browser.is(&scene.node.app).await;
+        assert_eq!(is.as_deref(), Some(PERSON), "{case:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_by_the_own_form_that_a_store_breaks_off_leaves_nothing_behind() {
+    let cases = cases(|route, _| route == Route::Form);
+    assert_eq!(cases.len(), 12 * 4);
+    for case in cases {
+        let (mut scene, answer) = case.ask().await;
+        case.assert_unavailable(&answer);
+        assert_eq!(answer.headers.get("set-cookie"), None, "{case:?}");
+        scene.site.faults.mend();
+        let is = scene.browser.is(&scene.node.app).await;
+        assert_eq!(is, None, "{case:?}");
+        assert_eq!(case.route.ask(&mut scene).await.status, 303, "{case:?}");
+        let is = scene.browser.is(&scene.node.app).await;
+        assert_eq!(is.as_deref(), Some(PERSON), "{case:?}");
+    }
+}
+
+/// Until the logout is tried all logins stay, and from then on none does.
+#[tokio::test(start_paused = true)]
+async fn a_logout_of_all_others_that_a_store_breaks_off_keeps_all_or_none() {
+    let cases = cases(|route, call| {
+        matches!(route, Route::Others | Route::SealedOthers) && call != Call::Delete
+    });
+    assert_eq!(cases.len(), 12 * (6 + 3));
+    for case in cases {
+        let mut scene = case.route.scene().await;
+        let app = scene.node.app.clone();
+        let (mut copy, mut other) = (scene.browser.clone(), Browser::default());
+        other.log_in(&app, CODE).await;
+        let faults = scene.site.faults.clone();
+        faults.break_at(case.at, case.fault, case.lasting);
+        log::listen();
+        let answer = case.route.ask(&mut scene).await;
+        case.assert_unavailable(&answer);
+        assert!(answer.took <= LIMIT, "{case:?} takes {:?}", answer.took);
+        assert_eq!(answer.headers.get("set-cookie"), None, "{case:?}");
+        faults.mend();
+        let done = scene.site.faults.done().contains(&Call::LogOutOthers);
+        for browser in [&mut scene.browser, &mut copy, &mut other] {
+            let stays = (!done).then_some(PERSON);
+            assert_eq!(browser.is(&app).await.as_deref(), stays, "{case:?}");
+        }
+        scene.browser.log_in(&app, CODE).await;
+        assert_eq!(case.route.ask(&mut scene).await.status, 200, "{case:?}");
+        for browser in [&mut copy, &mut other] {
+            assert_eq!(browser.is(&app).await, None, "{case:?}");
+        }
+        let is = scene.browser.is(&app).await;
         assert_eq!(is.as_deref(), Some(PERSON), "{case:?}");
     }
 }

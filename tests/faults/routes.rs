@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    browser::{Answer, Browser, notice},
+    browser::{Answer, Browser, notice, with_token},
     fault::Call,
     site::{Node, Site},
 };
@@ -46,6 +46,18 @@ pub enum Route {
     Perhaps,
     /// A button that is pressed by `Logouts`.
     Everywhere,
+    /// The site's own form, in a fresh browser.
+    Form,
+    /// A page with `RecentLogin`.
+    Recent,
+    /// A program's request for a page with `LoggedIn`.
+    WithToken,
+    /// A page that makes a token.
+    NewToken,
+    /// A button that ends all other logins.
+    Others,
+    /// The same, where logins are sealed.
+    SealedOthers,
 }
 
 /// A site, and a browser before the request.
@@ -55,6 +67,8 @@ pub struct Scene {
     pub browser: Browser,
     /// The way back from the provider, where a login is under way.
     pub callback: String,
+    /// The token of a program, where it sends one.
+    pub token: String,
 }
 
 pub const PERSON: &str = "12345";
@@ -66,7 +80,7 @@ const TOKEN_OF_A_SESSION: &str = "session:home:of:12345:once";
 const STRANGERS_TOKEN: &str = "token:77777:once";
 
 impl Route {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::Start,
         Self::FirstLogin,
         Self::LoginInASession,
@@ -85,12 +99,18 @@ impl Route {
         Self::Renewal,
         Self::Perhaps,
         Self::Everywhere,
+        Self::Form,
+        Self::Recent,
+        Self::WithToken,
+        Self::NewToken,
+        Self::Others,
+        Self::SealedOthers,
     ];
 
     /// The status of an answer when all is well.
     pub fn good(self) -> u16 {
         match self {
-            Self::Start | Self::SignOut | Self::SealedSignOut => 303,
+            Self::Start | Self::SignOut | Self::SealedSignOut | Self::Form => 303,
             route if route.is_login() => 303,
             Self::NoticeForAStranger => 404,
             _ => 200,
@@ -101,7 +121,7 @@ impl Route {
     pub fn calls(self) -> &'static [Call] {
         use Call::{
             CheckLogin, Create, Delete, FindOrCreate, LoadSession, LoadUser, LogIn, LogOut,
-            LogOutSubject, Now, Revoke, RevokedAt, Save,
+            LogOutOthers, LogOutSubject, Now, Revoke, RevokedAt, Save,
         };
         match self {
             Self::Start => &[],
@@ -130,6 +150,20 @@ impl Route {
             Self::SealedGuarded => &[CheckLogin],
             Self::Renewal => &[LoadSession, CheckLogin, Save],
             Self::Everywhere => &[LoadSession, CheckLogin, LogOut],
+            Self::Form => &[Now, LogIn, CheckLogin, Create],
+            Self::Recent => &[LoadSession, CheckLogin],
+            Self::WithToken => &[CheckLogin],
+            Self::NewToken => &[LoadSession, CheckLogin, CheckLogin],
+            Self::Others => &[
+                LoadSession,
+                CheckLogin,
+                LogOutOthers,
+                CheckLogin,
+                LoadSession,
+                Create,
+                Delete,
+            ],
+            Self::SealedOthers => &[CheckLogin, LogOutOthers, CheckLogin],
         }
     }
 
@@ -137,9 +171,10 @@ impl Route {
     pub fn node(self, site: &Site) -> Node {
         match self {
             Self::GuardedInParts => site.node_in_parts(),
-            Self::SealedLoginAgain | Self::SealedSignOut | Self::SealedGuarded => {
-                site.sealed_node()
-            }
+            Self::SealedLoginAgain
+            | Self::SealedSignOut
+            | Self::SealedGuarded
+            | Self::SealedOthers => site.sealed_node(),
             _ => site.node(),
         }
     }
@@ -151,6 +186,7 @@ impl Route {
         let mut callback = String::new();
         match self {
             Self::Start | Self::FirstLogin | Self::LoginInASession => {}
+            Self::Form => Browser::default().log_in(&node.app, CODE).await,
             Self::LoginOverAnother => browser.log_in(&node.app, "code:67890").await,
             Self::NoticeForASession => browser.log_in(&node.app, CODE_IN_A_SESSION).await,
             _ => browser.log_in(&node.app, CODE).await,
@@ -165,12 +201,17 @@ impl Route {
         if self == Self::Renewal {
             site.advance(Duration::from_secs(2 * 60 * 60));
         }
+        let mut token = String::new();
+        if self == Self::WithToken {
+            token = browser.post(&node.app, "/token").await.text;
+        }
         site.faults.listen();
         Scene {
             site,
             node,
             browser,
             callback,
+            token,
         }
     }
 
@@ -187,6 +228,21 @@ impl Route {
 
     pub fn is_sign_out(self) -> bool {
         matches!(self, Self::SignOut | Self::SealedSignOut | Self::Leave)
+    }
+
+    /// A page, or what a program reads.
+    pub fn is_page(self) -> bool {
+        matches!(
+            self,
+            Self::Guarded
+                | Self::GuardedInParts
+                | Self::SealedGuarded
+                | Self::Renewal
+                | Self::Perhaps
+                | Self::Recent
+                | Self::WithToken
+                | Self::NewToken
+        )
     }
 
     /// The logout token, where a notice is sent for a user.
@@ -211,6 +267,14 @@ impl Route {
             Self::Leave => browser.post(app, "/leave").await,
             Self::Perhaps => browser.get(app, "/").await,
             Self::Everywhere => browser.post(app, "/everywhere").await,
+            Self::Form => {
+                let known = scene.site.faults.returned.lock().unwrap()[0].clone();
+                browser.post(app, &format!("/form?user={known}")).await
+            }
+            Self::Recent => browser.get(app, "/recent").await,
+            Self::WithToken => with_token(app, "/account", &scene.token).await,
+            Self::NewToken => browser.post(app, "/token").await,
+            Self::Others | Self::SealedOthers => browser.post(app, "/others").await,
             route => match route.token() {
                 Some(token) => notice(app, token).await,
                 None => browser.get(app, "/account").await,

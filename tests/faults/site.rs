@@ -9,13 +9,17 @@ use std::{
 
 use axum::{
     Router,
+    extract::Query,
     http::{StatusCode, request::Parts},
+    response::Redirect,
     routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, IdentityStore, LoggedIn, Login, LogoutError, Logouts, SessionKey, Sessions, SignOut,
-    SignOutError,
+    ClefLayer, IdentityStore, LogInError, LoggedIn, Login, LogoutError, Logouts, NewLogin,
+    NewToken, NewTokenError, OtherLogins, OtherLoginsError, RecentLogin, SessionKey, Sessions,
+    SignOut, SignOutError,
     provider::{Provider, ProviderError, ProviderErrorKind},
+    secrecy::ExposeSecret as _,
     stores::Account,
 };
 use test_support::{
@@ -156,6 +160,7 @@ fn node(
     let layer = ClefLayer::builder(World::SITE, users, sessions)
         .provider(provider)
         .client_address(client_address)
+        .bearer_tokens([SessionKey::from_bytes([8; 32])])
         .build()
         .unwrap();
     Node {
@@ -175,6 +180,10 @@ pub fn pages(routes: Router) -> Router {
         .route("/account", get(account))
         .route("/everywhere", post(everywhere))
         .route("/leave", post(leave))
+        .route("/form", post(form))
+        .route("/recent", get(recent))
+        .route("/token", post(token))
+        .route("/others", post(others))
         .merge(routes)
 }
 
@@ -203,4 +212,26 @@ async fn everywhere(login: Login, logouts: Logouts) -> Result<(), StatusCode> {
 
 async fn leave(sign_out: SignOut) -> Result<(), SignOutError> {
     sign_out.end().await
+}
+
+#[derive(serde::Deserialize)]
+struct Form {
+    user: String,
+}
+
+async fn form(login: NewLogin, Query(form): Query<Form>) -> Result<Redirect, LogInError> {
+    login.begin(&form.user).await
+}
+
+async fn recent(_: RecentLogin<10>, user: LoggedIn<Account>) -> String {
+    id(user)
+}
+
+async fn token(token: NewToken<10>) -> Result<String, NewTokenError> {
+    let token = token.mint("a program").await?;
+    Ok(token.secret().expose_secret().to_owned())
+}
+
+async fn others(others: OtherLogins) -> Result<(), OtherLoginsError> {
+    others.log_out().await
 }
