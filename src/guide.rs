@@ -76,6 +76,7 @@ macro_rules! chapters {
             #[doc = "[user_store_contract]: crate::guide::user_store_contract"]
             #[doc = "[user_store_contract#revocations]: crate::guide::user_store_contract#revocations"]
             #[doc = "[user_store_contract#sessions-of-providers]: crate::guide::user_store_contract#sessions-of-providers"]
+            #[doc = "[user_store_contract#users-of-an-identifier]: crate::guide::user_store_contract#users-of-an-identifier"]
             #[doc = ""]
             #[doc = include_str!(concat!("../docs/", stringify!($name), ".md"))]
             pub mod $name {}

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Oidc, OidcError, TokenError};
 use crate::{
-    Subject,
+    Subject, SubjectIdentifier,
     jose::{Claims, Token, now},
     provider::{
         LogoutAnswer, LogoutCause, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome,
@@ -25,13 +25,17 @@ const LONGEST_AGE: f64 = 60.0 * 60.0;
 /// Universal Logout of Okta (Global Token Revocation, an Internet-Draft).
 ///
 /// Mount it with [`logout_endpoint`](crate::ClefLayerBuilder::logout_endpoint), and register its
-/// absolute URL at the provider. Choose the subject format "issuer and subject": an e-mail address
-/// is answered 422, since it does not identify a user safely.
+/// absolute URL at the provider. Choose the subject format "issuer and subject" there. An e-mail
+/// address is answered 422, unless [`accept_verified_emails`](Self::accept_verified_emails) is set.
+///
+/// A token signs no subject, so it is good for one request: with the same `jti`, another subject is
+/// answered 401.
 #[derive(Clone, Debug)]
 pub struct GlobalTokenRevocation {
     oidc: Oidc,
     /// The issuer of the token: the organisation.
     organization: String,
+    accepts_verified_emails: bool,
 }
 
 impl Oidc {
@@ -40,6 +44,7 @@ impl Oidc {
         GlobalTokenRevocation {
             organization: self.remote.issuer().to_owned(),
             oidc: self.clone(),
+            accepts_verified_emails: false,
         }
     }
 
@@ -79,25 +84,28 @@ impl GlobalTokenRevocation {
         self.organization = issuer.into();
         self
     }
+
+    /// Accepts subjects of the format `email` too, for senders that send no other. By default they
+    /// are answered 422.
+    ///
+    /// All logins end of the users whom the user store finds by the address:
+    /// [`IdentityStore::users_of`], which returns only users whose address is verified. A user store
+    /// that [knows no identifiers] is an error of [`build`](crate::ClefLayerBuilder::build).
+    ///
+    /// [`IdentityStore::users_of`]: crate::IdentityStore::users_of
+    /// [knows no identifiers]: crate::IdentityStore::knows_identifiers
+    #[must_use]
+    pub fn accept_verified_emails(mut self) -> Self {
+        self.accepts_verified_emails = true;
+        self
+    }
 }
 
 /// The body of a request. Older senders call the member `subject`.
 #[derive(Deserialize)]
 struct Body {
     #[serde(alias = "subject")]
-    sub_id: SubjectId,
-}
-
-/// A subject identifier (RFC 9493, section 3.2).
-#[derive(Deserialize)]
-#[serde(tag = "format", rename_all = "snake_case")]
-enum SubjectId {
-    IssSub {
-        iss: String,
-        sub: String,
-    },
-    #[serde(other)]
-    Unsupported,
+    sub_id: SubjectIdentifier,
 }
 
 #[async_trait]
@@ -115,16 +123,23 @@ impl LogoutEndpoint for GlobalTokenRevocation {
         }
         let body = std::str::from_utf8(request.body).ok();
         let subject = body.and_then(|body| Some((body, subject_id(body)?)));
-        match subject {
-            Some((body, SubjectId::IssSub { .. })) => {
-                Ok(LogoutMessage::new(token).with_content(body))
-            }
-            Some((_, SubjectId::Unsupported)) => Err(rejected(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "Send a subject of the format iss_sub.",
-            )),
-            None => Err(rejected(StatusCode::BAD_REQUEST, "Send one sub_id.")),
+        let Some((body, subject)) = subject else {
+            return Err(rejected(StatusCode::BAD_REQUEST, "Send one sub_id."));
+        };
+        let reason = match subject {
+            SubjectIdentifier::IssSub(_) => None,
+            SubjectIdentifier::Email(_) if self.accepts_verified_emails => None,
+            _ if self.accepts_verified_emails => Some("Send the format iss_sub or email."),
+            _ => Some("Send a subject of the format iss_sub."),
+        };
+        match reason {
+            None => Ok(LogoutMessage::new(token).with_content(body)),
+            Some(reason) => Err(rejected(StatusCode::UNPROCESSABLE_ENTITY, reason)),
         }
+    }
+
+    fn names_identifiers(&self) -> bool {
+        self.accepts_verified_emails
     }
 
     async fn verify(
@@ -136,14 +151,20 @@ impl LogoutEndpoint for GlobalTokenRevocation {
         let token = self.oidc.revocation_token(token, &self.organization, url);
         let id = token.await?;
         let issuer = self.oidc.remote.issuer();
-        match subject_id(message.content()) {
-            Some(SubjectId::IssSub { iss, sub }) if iss == issuer || iss == self.organization => {
-                let scope = LogoutScope::Person(Subject::new(issuer, sub));
-                let cause = LogoutCause::provider("global-token-revocation");
-                Ok(LogoutNotice::new(scope).with_id(id).with_cause(cause))
+        let identifier = match subject_id(message.content()) {
+            Some(SubjectIdentifier::IssSub(subject))
+                if [issuer, &self.organization].contains(&subject.issuer()) =>
+            {
+                SubjectIdentifier::IssSub(Subject::new(issuer, subject.id()))
             }
-            _ => Err(OidcError::from(TokenError::Issuer).into()),
-        }
+            Some(SubjectIdentifier::Email(email)) if self.accepts_verified_emails => {
+                SubjectIdentifier::Email(email)
+            }
+            _ => return Err(OidcError::from(TokenError::Issuer).into()),
+        };
+        let notice = LogoutNotice::new(LogoutScope::identified(issuer, identifier));
+        let cause = LogoutCause::provider("global-token-revocation");
+        Ok(notice.with_single_use_id(id).with_cause(cause))
     }
 
     fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
@@ -169,7 +190,7 @@ impl LogoutEndpoint for GlobalTokenRevocation {
     }
 }
 
-fn subject_id(body: &str) -> Option<SubjectId> {
+fn subject_id(body: &str) -> Option<SubjectIdentifier> {
     let body: Body = serde_json::from_str(body).ok()?;
     Some(body.sub_id)
 }

@@ -19,6 +19,9 @@ pub struct LogoutNotice {
     ///
     /// A replayed notice changes nothing. With `None`, replays are recognized by the token itself.
     pub id: Option<String>,
+    /// Whether the id proves this notice alone: a notice with the same id that ends other logins is
+    /// invalid. Defaults to `false`.
+    pub is_single_use: bool,
     /// Who or what ended the logins. Defaults to [`LogoutCause::Provider`] without an event.
     pub cause: LogoutCause,
 }
@@ -35,6 +38,7 @@ impl LogoutNotice {
         Self {
             scopes: Vec::new(),
             id: None,
+            is_single_use: false,
             cause: LogoutCause::Provider(None),
         }
     }
@@ -51,6 +55,14 @@ impl LogoutNotice {
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
         self
+    }
+
+    /// Sets the id of a token that does not sign which logins end. It is good for one notice: while
+    /// this node remembers it, the same id for other logins is refused.
+    #[must_use]
+    pub fn with_single_use_id(mut self, id: impl Into<String>) -> Self {
+        self.is_single_use = true;
+        self.with_id(id)
     }
 
     /// Sets who or what ended the logins.

@@ -15,6 +15,6 @@ pub(crate) use self::{
     logout::{Logout, Stores, WriteOutcome},
     notice_admission::NoticeAdmission,
     queue::{DEFAULT_QUEUE_CAPACITY, LoginPermit, LogoutQueue, Permit, patience},
-    replay_cache::{JoinResult, NoticeGuard, ReplayCache},
+    replay_cache::{JoinResult, NamedResult, NoticeGuard, ReplayCache},
     unknown_subjects::UnknownSubjects,
 };

@@ -67,6 +67,16 @@ pub(crate) enum JoinResult {
     Before(Progress),
 }
 
+/// Whether the provider's id of a notice was seen before.
+pub(crate) enum NamedResult {
+    /// It was not: handle the notice.
+    New(NoticeGuard),
+    /// It was: the notice takes the other's outcome.
+    Replay,
+    /// It was, for other logins, and is good for one notice.
+    Spent(NoticeGuard),
+}
+
 /// Watches a notice.
 #[derive(Clone)]
 pub(crate) struct Progress(watch::Receiver<Stage>);
@@ -119,19 +129,19 @@ impl NoticeGuard {
         Progress(self.stage.subscribe())
     }
 
-    /// Registers the provider's id of the notice. `None` if known: this notice then takes the
-    /// other's outcome.
+    /// Registers the provider's id of the notice.
     ///
     /// The name counts for one endpoint and for what the notice ends: a provider that gives it
-    /// twice does not keep the second from its effect.
+    /// twice does not keep the second from its effect, unless the id is for a single use.
     pub(crate) fn named(
         mut self,
         endpoint: &str,
         scopes: &[LogoutScope],
         id: Option<&str>,
-    ) -> Option<Self> {
+        is_single_use: bool,
+    ) -> NamedResult {
         let Some(id) = id else {
-            return Some(self);
+            return NamedResult::New(self);
         };
         let mut texts = vec![endpoint, id];
         for scope in scopes {
@@ -150,18 +160,25 @@ impl NoticeGuard {
             ]);
             texts.extend(identifier.map(SubjectIdentifier::texts).unwrap_or_default());
         }
-        let name = digest(&texts);
+        let mut names = vec![digest(&texts)];
+        // Of another number of texts than any other name.
+        names.extend(is_single_use.then(|| digest(&[endpoint, id, "", ""])));
         let mut known = self.notices.known();
-        if let Some(progress) = known.notices.get(&name).cloned() {
+        if let Some(progress) = known.notices.get(&names[0]).cloned() {
             drop(known);
             tokio::spawn(self.follow(progress));
-            return None;
+            return NamedResult::Replay;
         }
-        let progress = self.progress();
-        known.notices.insert(name, progress);
+        if names.iter().any(|name| known.notices.contains_key(name)) {
+            drop(known);
+            return NamedResult::Spent(self);
+        }
+        for name in &names {
+            known.notices.insert(*name, self.progress());
+        }
         drop(known);
-        self.known_by.push(name);
-        Some(self)
+        self.known_by.extend(names);
+        NamedResult::New(self)
     }
 
     /// Ends as another ends.
@@ -280,7 +297,8 @@ mod tests {
                 panic!("{token} is known already");
             };
             let scope = LogoutScope::Person(Subject::new("https://clef.test", "12345"));
-            if let Some(named) = handling.named("/clef/logout", &[scope], Some(&token)) {
+            let named = handling.named("/clef/logout", &[scope], Some(&token), true);
+            if let NamedResult::New(named) = named {
                 named.writing();
             }
         }

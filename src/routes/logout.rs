@@ -24,7 +24,8 @@ use crate::{
         ProviderErrorKind,
     },
     revocation::{
-        AdmissionPermit, JoinResult, Logout, NoticeGuard, Permit, WriteOutcome, patience,
+        AdmissionPermit, JoinResult, Logout, NamedResult, NoticeGuard, Permit, WriteOutcome,
+        patience,
     },
     time_limit,
 };
@@ -187,13 +188,26 @@ impl Notice {
             }
             scopes.push(scope);
         }
-        let id = notice.id.as_deref();
-        let Some(handling) = self.handling.named(&mounted.path, &scopes, id) else {
-            tracing::info!(
-                sender = mounted.endpoint.name(),
-                "a logout notice was replayed"
-            );
-            return;
+        let (id, is_single_use) = (notice.id.as_deref(), notice.is_single_use);
+        let named = self
+            .handling
+            .named(&mounted.path, &scopes, id, is_single_use);
+        let handling = match named {
+            NamedResult::New(handling) => handling,
+            NamedResult::Replay => {
+                tracing::info!(
+                    sender = mounted.endpoint.name(),
+                    "a logout notice was replayed"
+                );
+                return;
+            }
+            NamedResult::Spent(handling) => {
+                tracing::warn!(
+                    sender = mounted.endpoint.name(),
+                    "a logout notice was refused: its id was used before, for other logins"
+                );
+                return handling.finish(LogoutOutcome::BadToken);
+            }
         };
         // Each logout has a permit before the first of them is written.
         let further = scopes.iter().skip(1).map(|_| shared.auth.queue.permit());

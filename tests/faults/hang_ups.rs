@@ -48,9 +48,12 @@ fn writes(call: Call) -> bool {
         | Call::Create
         | Call::Save
         | Call::Delete => true,
-        Call::LoadUser | Call::CheckLogin | Call::RevokedAt | Call::Now | Call::LoadSession => {
-            false
-        }
+        Call::LoadUser
+        | Call::CheckLogin
+        | Call::UsersOf
+        | Call::RevokedAt
+        | Call::Now
+        | Call::LoadSession => false,
     }
 }
 

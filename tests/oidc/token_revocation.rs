@@ -1,9 +1,18 @@
 //! Global token revocation: Okta's Universal Logout.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
+use axum_clef::{
+    BoxError, BuildError, ClefLayer, IdentityStore, Profile, Subject, UserStore,
+    oidc::GlobalTokenRevocation,
+    stores::{Account, MemoryUserStore},
+};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
+use tower_sessions::MemoryStore;
 
 use crate::support::{ALEX, Browser, CLIENT_ID, Heard, Node, OTHER_RSA, Person, RSA, Site};
 
@@ -29,9 +38,24 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::with(|endpoint| endpoint).await
+    }
+
+    /// A site that takes e-mail addresses. Only that of Alex is verified.
+    async fn with_emails() -> Self {
+        Self::with(GlobalTokenRevocation::accept_verified_emails).await
+    }
+
+    async fn with(set: impl FnOnce(GlobalTokenRevocation) -> GlobalTokenRevocation) -> Self {
         let site = Site::start().await;
+        site.provider.script().id_token = Arc::new(|claims| {
+            let subject = claims["sub"].as_str().unwrap();
+            let is_alex = subject == ALEX.subject;
+            claims["email"] = format!("{subject}@example.com").into();
+            claims["email_verified"] = is_alex.into();
+        });
         let endpoint = site.provider.client().global_token_revocation();
-        let endpoint = endpoint.organization(ORGANIZATION);
+        let endpoint = set(endpoint.organization(ORGANIZATION));
         let node = site
             .node_of(|layer| {
                 let layer = layer.logout_endpoint(PATH, endpoint);
@@ -65,6 +89,19 @@ impl Scene {
         json!({ "format": "iss_sub", "iss": self.site.provider.issuer, "sub": ALEX.subject })
     }
 
+    /// Claims with another `jti`.
+    fn claims_of(&self, id: &str) -> Value {
+        let mut claims = self.claims();
+        claims["jti"] = id.into();
+        claims
+    }
+
+    fn subject_of(&self, person: Person) -> Value {
+        let mut subject = self.subject();
+        subject["sub"] = person.subject.into();
+        json!({ "sub_id": subject })
+    }
+
     fn request(&self, token: &str, body: &Value) -> RequestBuilder {
         let client = Client::builder().no_proxy().build().unwrap();
         let request = client.post(self.node.url(PATH));
@@ -78,6 +115,10 @@ impl Scene {
     async fn both_are_logged_in(&self) -> bool {
         self.alex.is(&self.node).await.is_some() && self.kim.is(&self.node).await.is_some()
     }
+}
+
+fn email(address: &str) -> Value {
+    json!({ "sub_id": { "format": "email", "email": address } })
 }
 
 fn header() -> Value {
@@ -241,4 +282,160 @@ async fn a_store_that_does_not_answer_is_503() {
     let body = json!({ "sub_id": scene.subject() });
     assert_eq!(scene.send(&sign(&scene.claims()), &body).await, 503);
     assert_eq!(scene.alex.is(&scene.node).await, None, "refused meanwhile");
+}
+
+/// The body is not signed, so a token that was caught must not end the logins of another subject.
+#[tokio::test]
+async fn a_token_is_good_for_one_subject() {
+    let scene = Scene::new().await;
+    let (of_alex, of_kim) = (scene.subject_of(ALEX), scene.subject_of(KIM));
+    let token = sign(&scene.claims());
+    assert_eq!(scene.send(&token, &of_alex).await, 204);
+    let again = sign(&scene.claims());
+    for (token, body, status) in [
+        (&token, &of_kim, 401),
+        (&again, &of_kim, 401),
+        (&token, &of_alex, 204),
+        (&again, &of_alex, 204),
+    ] {
+        let (alex, provider) = (&scene.alex, &scene.site.provider);
+        alex.log_in(&scene.node, provider, ALEX).await;
+        assert_eq!(scene.send(token, body).await, status);
+        assert!(scene.both_are_logged_in().await);
+    }
+    // Also while the first waits for the store, and after a subject without a user.
+    let token = sign(&scene.claims_of("two"));
+    scene.site.users.fail_logouts(true);
+    assert_eq!(scene.send(&token, &of_alex).await, 503);
+    assert_eq!(scene.send(&token, &of_kim).await, 401);
+    scene.site.users.fail_logouts(false);
+    assert!(scene.kim.is(&scene.node).await.is_some());
+    let token = sign(&scene.claims_of("three"));
+    let unknown = Person {
+        subject: "unknown",
+        session: "",
+    };
+    assert_eq!(scene.send(&token, &scene.subject_of(unknown)).await, 404);
+    assert_eq!(scene.send(&token, &of_kim).await, 401);
+    let token = sign(&scene.claims_of("four"));
+    assert_eq!(scene.send(&token, &of_kim).await, 204);
+    assert_eq!(scene.kim.is(&scene.node).await, None);
+}
+
+/// A request that was refused has not spent its token.
+#[tokio::test]
+async fn a_token_can_be_sent_again_with_a_body_that_is_understood() {
+    let scene = Scene::new().await;
+    let token = sign(&scene.claims());
+    assert_eq!(scene.send(&token, &json!({})).await, 400);
+    assert_eq!(scene.send(&token, &email("alex@example.com")).await, 422);
+    assert_eq!(scene.send(&token, &scene.subject_of(ALEX)).await, 204);
+    assert_eq!(scene.alex.is(&scene.node).await, None);
+}
+
+#[tokio::test]
+async fn an_address_ends_the_logins_of_the_user_who_verified_it() {
+    let scene = Scene::with_emails().await;
+    for (id, address, status) in [
+        ("one", "kim@example.com", 404),
+        ("two", "unknown@example.com", 404),
+        ("three", "alex@example.com.", 404),
+        ("four", "%@example.com", 404),
+        ("five", "", 400),
+    ] {
+        let token = sign(&scene.claims_of(id));
+        assert_eq!(scene.send(&token, &email(address)).await, status);
+        assert_eq!(scene.send("forged", &email(address)).await, status.min(401));
+        assert!(scene.both_are_logged_in().await, "{address}");
+    }
+    for format in ["opaque", "aliases", "account", "phone_number", "none"] {
+        let identifier = json!({
+            "format": format,
+            "id": "1",
+            "uri": "acct:alex@example.com",
+            "phone_number": "+12065550100",
+            "identifiers": [{ "format": "email", "email": "alex@example.com" }],
+        });
+        let body = json!({ "sub_id": identifier });
+        let token = sign(&scene.claims_of(format));
+        assert_eq!(scene.send(&token, &body).await, 422, "{format}");
+        assert!(scene.both_are_logged_in().await, "{format}");
+    }
+    assert_eq!(
+        scene.send("forged", &email("alex@example.com")).await,
+        401,
+        "as for an unknown address"
+    );
+    let (token, body) = (sign(&scene.claims_of("six")), email("Alex@Example.com"));
+    assert_eq!(scene.send(&token, &body).await, 204);
+    assert_eq!(scene.alex.is(&scene.node).await, None);
+    assert!(scene.kim.is(&scene.node).await.is_some());
+    // Sent again, it changes nothing.
+    let (alex, provider) = (&scene.alex, &scene.site.provider);
+    alex.log_in(&scene.node, provider, ALEX).await;
+    assert_eq!(scene.send(&token, &body).await, 204);
+    assert_eq!(scene.send(&token, &email("alex@example.com")).await, 401);
+    assert!(scene.both_are_logged_in().await);
+    let token = sign(&scene.claims_of("seven"));
+    assert_eq!(scene.send(&token, &scene.subject_of(KIM)).await, 204);
+    assert_eq!(scene.kim.is(&scene.node).await, None);
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_looked_up_is_503_and_looked_up_again() {
+    let scene = Scene::with_emails().await;
+    let (token, body) = (sign(&scene.claims()), email("alex@example.com"));
+    scene.site.users.failing.store(true, SeqCst);
+    assert_eq!(scene.send(&token, &body).await, 503);
+    scene.site.users.failing.store(false, SeqCst);
+    while scene.send(&token, &body).await == 503 {}
+    assert_eq!(scene.alex.is(&scene.node).await, None);
+    assert!(scene.kim.is(&scene.node).await.is_some());
+}
+
+/// A store that finds users by their subject alone.
+struct SubjectsAlone(MemoryUserStore);
+
+impl UserStore for SubjectsAlone {
+    type User = Account;
+
+    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.0.load(id).await
+    }
+
+    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.0.log_in(id).await
+    }
+
+    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.0.log_out(id).await
+    }
+}
+
+impl IdentityStore for SubjectsAlone {
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
+        self.0.find_or_create(profile).await
+    }
+
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.0.log_out_subject(subject).await
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_knows_no_addresses_is_an_error_of_build() {
+    let client = Site::start().await.provider.client();
+    let build = |endpoint| {
+        let users = SubjectsAlone(MemoryUserStore::new());
+        ClefLayer::builder(Site::ADDRESS, users, MemoryStore::default())
+            .provider(client.clone())
+            .logout_endpoint(PATH, endpoint)
+            .build()
+            .map(drop)
+    };
+    let endpoint = client.global_token_revocation();
+    assert_eq!(build(endpoint.clone()), Ok(()));
+    let error = build(endpoint.accept_verified_emails()).unwrap_err();
+    assert_eq!(error, BuildError::IdentifiersNotKnown(PATH.to_owned()));
+    assert!(error.to_string().contains("users_of"), "{error}");
 }

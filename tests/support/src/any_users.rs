@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use axum_clef::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
-    Timestamp, UserStore, stores::Account,
+    SubjectIdentifier, Timestamp, UserStore, stores::Account,
 };
 
 /// Any store with an [`Account`], as an object.
@@ -26,6 +26,12 @@ pub trait AnyUsers: Send + Sync + 'static {
     async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError>;
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError>;
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError>;
+    fn knows_identifiers(&self) -> bool;
+    async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError>;
 }
 
 #[async_trait]
@@ -79,5 +85,17 @@ impl<S: IdentityStore<User = Account>> AnyUsers for S {
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
         IdentityStore::log_out_subject(self, subject).await
+    }
+
+    fn knows_identifiers(&self) -> bool {
+        IdentityStore::knows_identifiers(self)
+    }
+
+    async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError> {
+        IdentityStore::users_of(self, issuer, identifier).await
     }
 }

@@ -19,6 +19,7 @@ pub enum Call {
     LogOut,
     LogOutSubject,
     LogOutOthers,
+    UsersOf,
     Revoke,
     RevokedAt,
     Now,
@@ -30,7 +31,7 @@ pub enum Call {
 
 impl Call {
     /// Every call.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::FindOrCreate,
         Self::LogIn,
         Self::LoadUser,
@@ -38,6 +39,7 @@ impl Call {
         Self::LogOut,
         Self::LogOutSubject,
         Self::LogOutOthers,
+        Self::UsersOf,
         Self::Revoke,
         Self::RevokedAt,
         Self::Now,

@@ -5,7 +5,7 @@ use std::{
 
 use axum_clef::{
     BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
-    Timestamp, UserStore,
+    SubjectIdentifier, Timestamp, UserStore,
     stores::{Account, MemoryUserStore},
 };
 
@@ -151,6 +151,19 @@ impl<H: Hook> IdentityStore for HookedUsers<H> {
         let work = self.inner.log_out_subject(&known);
         let about = About::Subject(subject);
         self.call(Call::LogOutSubject, about, work).await
+    }
+
+    fn knows_identifiers(&self) -> bool {
+        self.inner.knows_identifiers()
+    }
+
+    async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError> {
+        let work = self.inner.users_of(issuer, identifier);
+        self.call(Call::UsersOf, About::Nothing, work).await
     }
 }
 
