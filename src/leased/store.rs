@@ -22,8 +22,8 @@ use super::{
     message::NewsMessage,
 };
 use crate::{
-    BoxError, IdentityStore, LinkOutcome, LoginCheck, LoginReference, Profile, ProviderSession,
-    RevocationKey, Subject, SubjectIdentifier, Timestamp, User as _, UserStore,
+    BoxError, IdentityStore, LinkOutcome, LoginCheck, LoginReference, LogoutCause, Profile,
+    ProviderSession, RevocationKey, Subject, SubjectIdentifier, Timestamp, User as _, UserStore,
     time_limit::within,
     users::{Leases, LogoutKey, LogoutNews, Sealed},
 };
@@ -334,8 +334,13 @@ impl<S: UserStore> UserStore for Leased<S> {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.log_out_with_cause(id, &LogoutCause::Unknown).await
+    }
+
+    async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
         let keys = [LogoutKey::User(id.to_owned())];
-        self.log_out_everywhere(&keys, self.store.log_out(id)).await
+        let write = self.store.log_out_with_cause(id, cause);
+        self.log_out_everywhere(&keys, write).await
     }
 
     async fn log_out_others(
@@ -343,8 +348,18 @@ impl<S: UserStore> UserStore for Leased<S> {
         id: &str,
         stamp: Timestamp,
     ) -> Result<Option<Timestamp>, BoxError> {
+        self.log_out_others_with_cause(id, stamp, &LogoutCause::Unknown)
+            .await
+    }
+
+    async fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
+    ) -> Result<Option<Timestamp>, BoxError> {
         let keys = [LogoutKey::User(id.to_owned())];
-        let write = self.store.log_out_others(id, stamp);
+        let write = self.store.log_out_others_with_cause(id, stamp, cause);
         self.log_out_everywhere(&keys, write).await
     }
 
@@ -422,11 +437,21 @@ impl<S: IdentityStore> IdentityStore for Leased<S> {
         Ok(user)
     }
 
+    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.log_out_subject_with_cause(subject, &LogoutCause::Unknown)
+            .await
+    }
+
     /// The users are known only after the write. If a call fails or is dropped after it has
     /// written, the logout takes effect after at most one lease.
-    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+    async fn log_out_subject_with_cause(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> Result<Vec<String>, BoxError> {
         self.listen();
-        let ids = self.store.log_out_subject(subject).await?;
+        let write = self.store.log_out_subject_with_cause(subject, cause);
+        let ids = write.await?;
         let written_at = Instant::now();
         let mut keys: Vec<_> = ids.iter().cloned().map(LogoutKey::User).collect();
         if keys.is_empty() {

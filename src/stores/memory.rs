@@ -8,8 +8,8 @@ use std::{
 
 use super::{Account, Clock};
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
-    Subject, SubjectIdentifier, Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
+    RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore,
 };
 
 /// The fewest revocations or sessions at which old ones are removed.
@@ -116,11 +116,15 @@ impl UserStore for MemoryUserStore {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.log_out_with_cause(id, &LogoutCause::Unknown).await
+    }
+
+    async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
         // The clock is read under the lock, so that no login comes in between.
         let mut accounts = self.accounts();
         let account = accounts.by_id.get_mut(id);
         Ok(account
-            .map(|account| account.log_out((self.clock)()))
+            .map(|account| account.log_out((self.clock)(), cause))
             .is_some())
     }
 
@@ -129,12 +133,22 @@ impl UserStore for MemoryUserStore {
         id: &str,
         stamp: Timestamp,
     ) -> Result<Option<Timestamp>, BoxError> {
+        self.log_out_others_with_cause(id, stamp, &LogoutCause::Unknown)
+            .await
+    }
+
+    async fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
+    ) -> Result<Option<Timestamp>, BoxError> {
         let accounts = &mut *self.accounts();
         let now = (self.clock)();
         let Some(account) = accounts.by_id.get_mut(id) else {
             return Ok(None);
         };
-        let logged_out_at = account.log_out_others(stamp, now);
+        let logged_out_at = account.log_out_others(stamp, now, cause);
         accounts.last_login_at = accounts.last_login_at.max(account.last_login_at);
         Ok(logged_out_at)
     }
@@ -205,18 +219,28 @@ impl IdentityStore for MemoryUserStore {
             profile: Arc::clone(&profile),
             last_login_at: None,
             logged_out_at: None,
+            logout_cause: LogoutCause::Unknown,
         });
         account.profile = profile;
         Ok(Some(account.clone()))
     }
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.log_out_subject_with_cause(subject, &LogoutCause::Unknown)
+            .await
+    }
+
+    async fn log_out_subject_with_cause(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> Result<Vec<String>, BoxError> {
         let id = self.accounts().ids.get(subject).cloned();
         // A user keeps the id, so the lock need not be held meanwhile.
         let Some(id) = id else {
             return Ok(Vec::new());
         };
-        self.log_out(&id).await?;
+        self.log_out_with_cause(&id, cause).await?;
         Ok(vec![id])
     }
 

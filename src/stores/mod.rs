@@ -10,6 +10,8 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlite")]
+mod sqlite_logout_causes;
+#[cfg(feature = "sqlite")]
 mod sqlite_sessions;
 
 use std::{fmt, sync::Arc};
@@ -24,7 +26,7 @@ pub use self::postgres::PostgresUserStore;
 pub use self::sqlite::SqliteUserStore;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::Subject;
-use crate::{Profile, Timestamp, User};
+use crate::{LogoutCause, Profile, Timestamp, User};
 
 /// A clock that tests can replace.
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -39,21 +41,29 @@ pub struct Account {
     /// never outlives a logout, even if the clock steps back.
     last_login_at: Option<Timestamp>,
     logged_out_at: Option<Timestamp>,
+    /// Who or what caused that logout.
+    logout_cause: LogoutCause,
 }
 
 impl Account {
     /// Ends every login that began until now.
-    fn log_out(&mut self, now: Timestamp) {
+    fn log_out(&mut self, now: Timestamp, cause: &LogoutCause) {
         let previous = self.logged_out_at.max(self.last_login_at);
         self.logged_out_at = Some(now.raised_above(previous));
+        self.logout_cause = cause.clone();
     }
 
     /// Ends every login but the one with this stamp, which goes on a microsecond after the logout.
-    fn log_out_others(&mut self, stamp: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    fn log_out_others(
+        &mut self,
+        stamp: Timestamp,
+        now: Timestamp,
+        cause: &LogoutCause,
+    ) -> Option<Timestamp> {
         if !stamp.outlives(self.logged_out_at) {
             return None;
         }
-        self.log_out(now);
+        self.log_out(now, cause);
         self.last_login_at = self.logged_out_at.map(Timestamp::next);
         self.logged_out_at
     }
@@ -72,6 +82,10 @@ impl User for Account {
     fn logged_out_at(&self) -> Option<Timestamp> {
         self.logged_out_at
     }
+
+    fn logout_cause(&self) -> LogoutCause {
+        self.logout_cause.clone()
+    }
 }
 
 impl fmt::Debug for Account {
@@ -81,6 +95,7 @@ impl fmt::Debug for Account {
             .field("id", &self.id)
             .field("profile", &self.profile)
             .field("logged_out_at", &self.logged_out_at)
+            .field("logout_cause", &self.logout_cause)
             .finish()
     }
 }
@@ -111,12 +126,20 @@ where
     profile.last_name = text("last_name")?;
     profile.email = text("email")?;
     profile.phone_number = text("phone_number")?;
+    let cause = text("logout_cause")?;
     Ok(Account {
         id: row.try_get("id")?,
         profile: profile.into(),
         last_login_at: read_timestamp(row, "last_login_at")?,
         logged_out_at: read_timestamp(row, "logged_out_at")?,
+        logout_cause: cause.as_deref().map(LogoutCause::from).unwrap_or_default(),
     })
+}
+
+/// The text of a cause for its column; `None` if it is unknown.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn cause_column(cause: &LogoutCause) -> Option<String> {
+    (*cause != LogoutCause::Unknown).then(|| cause.to_string())
 }
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

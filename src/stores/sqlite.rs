@@ -24,10 +24,14 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Account, Clock, read_account, read_id, read_timestamp, sqlite_sessions};
+use super::{
+    Account, Clock, read_account, read_id, read_timestamp,
+    sqlite_logout_causes::{self, user_columns},
+    sqlite_sessions,
+};
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
-    Subject, Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
+    RevocationKey, Subject, Timestamp, UserStore,
 };
 
 /// How long to wait for a connection from the pool.
@@ -75,7 +79,8 @@ const INDEXES: [&str; 2] = [
 
 /// One statement, so that two concurrent first logins create one user. Fields that the provider
 /// omits are kept.
-const FIND_OR_CREATE: &str = "
+const FIND_OR_CREATE: &str = concat!(
+    "
     insert into clef_users (issuer, subject, first_name, last_name, email, phone_number)
     values (?, ?, ?, ?, ?, ?)
     on conflict (issuer, subject) do update set
@@ -83,16 +88,18 @@ const FIND_OR_CREATE: &str = "
         last_name    = coalesce(excluded.last_name, last_name),
         email        = coalesce(excluded.email, email),
         phone_number = coalesce(excluded.phone_number, phone_number)
-    returning *
-";
+    returning ",
+    user_columns!()
+);
 
-const LOAD: &str = "select * from clef_users where id = ?";
+const LOAD: &str = concat!("select ", user_columns!(), " from clef_users where id = ?");
 
-const LOG_IN: &str = "
-    update clef_users set last_login_at = max(?1, coalesce(last_login_at, ?1))
-    where id = ?2
-    returning *
-";
+const LOG_IN: &str = concat!(
+    "update clef_users set last_login_at = max(?1, coalesce(last_login_at, ?1))
+     where id = ?2
+     returning ",
+    user_columns!()
+);
 
 /// `Timestamp::raised_above`, also above the last login. The inner `min` avoids that SQLite
 /// converts the largest integer to a floating-point number.
@@ -111,7 +118,7 @@ macro_rules! log_out {
             logged_out_at!(),
             " where ",
             $condition,
-            " returning id"
+            " returning id, logged_out_at"
         )
     };
 }
@@ -128,12 +135,14 @@ const LOG_OUT_OTHERS: &str = concat!(
     logged_out_at!(),
     ", 9223372036854775806) + 1
      where id = ?2 and coalesce(logged_out_at < ?3, true)
-     returning logged_out_at"
+     returning id, logged_out_at"
 );
 
 /// The user and every kind of revocation in one snapshot. Each is one look-up in the primary key.
-const CHECK_LOGIN: &str = "
-    select clef_users.*,
+const CHECK_LOGIN: &str = concat!(
+    "select ",
+    user_columns!(),
+    ",
         exists (
             select 1 from clef_revocations where kind = 'login' and issuer = '' and id = ?2
         ) as revoked,
@@ -149,8 +158,8 @@ const CHECK_LOGIN: &str = "
                 where kind = 'everyone' and issuer = '' and id = ''
             )
         ) as revoked_at
-    from clef_users where id = ?1
-";
+    from clef_users where id = ?1"
+);
 
 /// Like a logout of a user, but above the latest login of all users.
 const REVOKE: &str = "
@@ -261,6 +270,7 @@ impl SqliteUserStore {
             .into_iter()
             .chain(INDEXES)
             .chain(sqlite_sessions::TABLE)
+            .chain([sqlite_logout_causes::TABLE])
         {
             sqlx::query(statement).execute(&pool).await?;
         }
@@ -322,6 +332,31 @@ impl SqliteUserStore {
         Ok(row)
     }
 
+    /// Runs a logout as [`write`](Self::write) does, and keeps its cause in the same transaction.
+    /// Returns the id of the user and the stamp.
+    async fn write_logout<'q>(
+        &self,
+        statement: impl FnOnce(i64) -> Query<'q, Sqlite, SqliteArguments<'q>>,
+        cause: &LogoutCause,
+    ) -> Result<Option<(i64, Timestamp)>, sqlx::Error> {
+        let (_guard, mut transaction) = self.begin_write().await?;
+        let statement = statement(self.time().as_micros());
+        let row = statement.fetch_optional(&mut *transaction).await?;
+        let mut logged_out = None;
+        if let Some(row) = row {
+            let (id, stamp) = (row.try_get("id")?, row.try_get("logged_out_at")?);
+            let kept = sqlite_logout_causes::keep(&mut transaction, id, stamp, cause).await;
+            if let Err(error) = kept {
+                // The logout is written without it.
+                let error = error.to_string();
+                tracing::warn!(?error, "the cause of a logout could not be kept");
+            }
+            logged_out = Some((id, Timestamp::from_micros(stamp)));
+        }
+        transaction.commit().await?;
+        Ok(logged_out)
+    }
+
     /// The connection pool, for sessions or other tables in the same database.
     pub fn pool(&self) -> &SqlitePool {
         &self.pool
@@ -347,8 +382,12 @@ impl UserStore for SqliteUserStore {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.log_out_with_cause(id, &LogoutCause::Unknown).await
+    }
+
+    async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
         let log_out = |now| sqlx::query(LOG_OUT).bind(now).bind(read_id(id));
-        Ok(self.write(log_out).await?.is_some())
+        Ok(self.write_logout(log_out, cause).await?.is_some())
     }
 
     async fn log_out_others(
@@ -356,16 +395,24 @@ impl UserStore for SqliteUserStore {
         id: &str,
         stamp: Timestamp,
     ) -> Result<Option<Timestamp>, BoxError> {
+        self.log_out_others_with_cause(id, stamp, &LogoutCause::Unknown)
+            .await
+    }
+
+    async fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
+    ) -> Result<Option<Timestamp>, BoxError> {
         let log_out = |now| {
             sqlx::query(LOG_OUT_OTHERS)
                 .bind(now)
                 .bind(read_id(id))
                 .bind(stamp.as_micros())
         };
-        match self.write(log_out).await? {
-            Some(row) => Ok(read_timestamp(&row, "logged_out_at")?),
-            None => Ok(None),
-        }
+        let logged_out = self.write_logout(log_out, cause).await?;
+        Ok(logged_out.map(|(_, stamp)| stamp))
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
@@ -448,15 +495,23 @@ impl IdentityStore for SqliteUserStore {
     }
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.log_out_subject_with_cause(subject, &LogoutCause::Unknown)
+            .await
+    }
+
+    async fn log_out_subject_with_cause(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> Result<Vec<String>, BoxError> {
         let log_out = |now| {
             sqlx::query(LOG_OUT_SUBJECT)
                 .bind(now)
                 .bind(subject.issuer())
                 .bind(subject.id())
         };
-        let row = self.write(log_out).await?;
-        let id: Option<i64> = row.map(|row| row.try_get("id")).transpose()?;
-        Ok(id.iter().map(i64::to_string).collect())
+        let logged_out = self.write_logout(log_out, cause).await?;
+        Ok(logged_out.iter().map(|(id, _)| id.to_string()).collect())
     }
 
     fn notes_sessions(&self) -> bool {

@@ -10,8 +10,8 @@ use super::{
     samples::profile,
 };
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, ProviderSession, RevocationKey, Subject,
-    Timestamp, User, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, ProviderSession,
+    RevocationKey, Subject, Timestamp, User, UserStore,
     users::{Leases, LogOutOthersMissing, Sealed},
 };
 
@@ -21,12 +21,15 @@ const CALL_LIMIT: Duration = Duration::from_secs(60);
 pub(super) const LATE: &str = "no answer in time";
 /// How long the revocations of the kit are kept.
 const REVOCATION_TIME: Duration = Duration::from_secs(60 * 60);
+/// The cause of logouts that no check gives another: the layer calls the methods that take one.
+pub(super) const KIT_CAUSE: LogoutCause = LogoutCause::Policy;
 
 /// A user of the store, as the checks compare it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StoredUser {
     pub(super) id: String,
     pub(super) logged_out_at: Option<Timestamp>,
+    pub(super) logout_cause: LogoutCause,
 }
 
 impl StoredUser {
@@ -34,6 +37,7 @@ impl StoredUser {
         Self {
             id: user.id(),
             logged_out_at: user.logged_out_at(),
+            logout_cause: user.logout_cause(),
         }
     }
 }
@@ -45,7 +49,8 @@ pub(super) trait AnyUsers: Send + Sync {
     fn log_out_wait(&self) -> Duration;
     async fn load(&self, id: &str) -> Result<Option<StoredUser>>;
     async fn find_to_log_in(&self, id: &str) -> Result<Option<StoredUser>>;
-    async fn log_out(&self, id: &str) -> Result<bool>;
+    async fn log_out_by(&self, id: &str, cause: &LogoutCause) -> Result<bool>;
+    async fn log_out_without_cause(&self, id: &str) -> Result<bool>;
     /// `None` if the store does not implement it.
     async fn log_out_others(&self, id: &str, stamp: Timestamp)
     -> Result<Option<Option<Timestamp>>>;
@@ -78,7 +83,11 @@ impl<S: UserStore> AnyUsers for S {
         Ok(user.map(StoredUser::new))
     }
 
-    async fn log_out(&self, id: &str) -> Result<bool> {
+    async fn log_out_by(&self, id: &str, cause: &LogoutCause) -> Result<bool> {
+        answered("log_out", self.log_out_with_cause(id, cause)).await
+    }
+
+    async fn log_out_without_cause(&self, id: &str) -> Result<bool> {
         answered("log_out", UserStore::log_out(self, id)).await
     }
 
@@ -88,7 +97,7 @@ impl<S: UserStore> AnyUsers for S {
         stamp: Timestamp,
     ) -> Result<Option<Option<Timestamp>>> {
         let call = async {
-            match UserStore::log_out_others(self, id, stamp).await {
+            match self.log_out_others_with_cause(id, stamp, &KIT_CAUSE).await {
                 Err(error) if error.is::<LogOutOthersMissing>() => Ok(None),
                 answer => answer.map(Some),
             }
@@ -141,7 +150,7 @@ impl<S: IdentityStore> AnyIdentities for S {
     }
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>> {
-        let users = IdentityStore::log_out_subject(self, subject);
+        let users = self.log_out_subject_with_cause(subject, &KIT_CAUSE);
         answered("log_out_subject", users).await
     }
 
@@ -213,6 +222,10 @@ impl Handle {
             users: store.clone(),
             identities: Some(store),
         }
+    }
+
+    pub(super) async fn log_out(&self, id: &str) -> Result<bool> {
+        self.log_out_by(id, &KIT_CAUSE).await
     }
 
     /// The stamp of a user who exists.

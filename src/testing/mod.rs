@@ -83,6 +83,7 @@ mod dropped_calls;
 mod handle;
 mod log_out;
 mod log_out_others;
+mod logout_causes;
 mod revocations;
 mod rule;
 mod samples;
@@ -101,6 +102,7 @@ use self::{
         check_log_outs_at_once, check_login_keeps_log_out, check_logins_that_a_log_out_finds,
     },
     log_out_others::{check_log_out_others, check_log_outs_of_others_at_once, logs_out_others},
+    logout_causes::{check_logout_causes, check_subject_logout_cause},
     revocations::{
         check_any_key, check_every_key, check_revocation_ends_one_key, check_revocation_is_kept,
         check_revocations_kept_or_not, check_unknown_keys,
@@ -219,10 +221,12 @@ async fn check_users(
     check_every_handle_sees_log_out(handles, &open, &target).await?;
     check_log_outs_at_once(handles, target).await?;
     check_logins_that_a_log_out_finds(handles, &noor).await?;
-    if logs_out_others(handles).await? {
+    let logs_out_others = logs_out_others(handles).await?;
+    if logs_out_others {
         check_log_out_others(handles, &noor, &alex).await?;
         check_log_outs_of_others_at_once(handles, &noor).await?;
     }
+    check_logout_causes(handles, &noor, &alex, logs_out_others).await?;
     check_revocations_kept_or_not(handles).await?;
     let sam = new_user().await?;
     check_check_login(handles, &sam).await?;
@@ -256,6 +260,7 @@ async fn check_subject_logouts(
     open: impl AsyncFn() -> Result<Handle>,
 ) -> Result {
     check_log_out_subject(handles).await?;
+    check_subject_logout_cause(handles).await?;
     let subject = random_subject();
     let user_id = handles.one.find_or_create(&subject).await?.id;
     let mut others = Vec::new();

@@ -199,6 +199,10 @@ rules! {
         "of logins that end all others at once, one stays",
         "Compare the stamp and write in one atomic step: one `update` statement, or one lock around \
          both.";
+    LogOutKeepsCause:
+        "a store returns the cause of the latest logout, whichever method has written it, or never any",
+        "Write the cause beside `logged_out_at` in every method that takes one, and null in the others. \
+         Or leave the methods that take one to their defaults.";
     RevocationsKeptOrNot:
         "a store keeps revocations, or answers `keeps_revocations` with `false` and returns none",
         "Write all of `keeps_revocations`, `revoke` and `revoked_at`, or none of them.";

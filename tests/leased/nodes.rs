@@ -4,8 +4,8 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::http::Method;
 use axum_clef::{
-    IdentityStore as _, LoginId, LoginReference, ProviderSession, RevocationKey, Timestamp,
-    UserStore as _, leased::Leased,
+    IdentityStore as _, LoginId, LoginReference, LogoutCause, ProviderSession, RevocationKey,
+    Timestamp, User as _, UserStore as _, leased::Leased,
 };
 use test_support::Wire;
 use tokio::time::Instant;
@@ -340,4 +340,40 @@ async fn a_logout_by_subject_is_not_answered_before_its_write() {
     logout.abort();
     pass(LEASE).await;
     assert!(logged_out_at().await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_node_knows_the_cause_of_a_logout() {
+    let wire = Wire::default();
+    let (_world, [here, there], _) = two_nodes_on(&wire).await;
+    here.browser_of("1").await;
+    let id = log_in(&*here.leased, &subject("1")).await;
+    let cause = async || {
+        let check = there.leased.check_login(LoginReference::new(&id)).await;
+        check.unwrap().unwrap().user.logout_cause()
+    };
+    assert_eq!(cause().await, LogoutCause::Unknown);
+    let changed = LogoutCause::CredentialsChanged;
+    for expected in [LogoutCause::User, LogoutCause::Policy, changed] {
+        // What the node keeps of the user goes with the logout.
+        match &expected {
+            LogoutCause::User => {
+                let written = here.leased.log_out_with_cause(&id, &expected);
+                assert!(written.await.unwrap());
+            }
+            LogoutCause::Policy => {
+                let subject = subject("1");
+                let users = here.leased.log_out_subject_with_cause(&subject, &expected);
+                assert_eq!(users.await.unwrap(), [&*id]);
+            }
+            _ => {
+                let stamp = here.leased.now().await.unwrap();
+                let written = here.leased.log_out_others_with_cause(&id, stamp, &expected);
+                assert!(written.await.unwrap().is_some());
+            }
+        }
+        assert_eq!(cause().await, expected);
+    }
+    assert!(here.leased.log_out(&id).await.unwrap());
+    assert_eq!(cause().await, LogoutCause::Unknown);
 }

@@ -1,6 +1,10 @@
 //! The tables, however they come.
 
-use axum_clef::{IdentityStore as _, Profile, Subject, stores::PostgresUserStore};
+use axum_clef::{
+    IdentityStore as _, LogoutCause, Profile, Subject, User as _, UserStore as _,
+    stores::PostgresUserStore,
+};
+use sqlx::Connection as _;
 use test_support::Database;
 use tokio::task::JoinSet;
 
@@ -57,4 +61,47 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
     out_of_the_way.execute(store.pool()).await.unwrap();
     store.migrate().await.unwrap();
     works(&store).await;
+}
+
+/// A row and a logout as a node of an earlier version writes them, before and after the columns of
+/// causes are there.
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_node_of_an_earlier_version_goes_on_and_its_logout_has_no_earlier_cause() {
+    let database = Database::create().await;
+    let store = without_tables(&database).await;
+    let file = include_str!("../../migrations/postgres/0001_users.sql");
+    sqlx::raw_sql(file).execute(store.pool()).await.unwrap();
+    let mut earlier = sqlx::PgConnection::connect(database.url().as_str())
+        .await
+        .unwrap();
+    let insert = "insert into clef_users (issuer, subject) values ('https://clef.test', '12345')
+        returning id";
+    let id: i64 = sqlx::query_scalar(insert)
+        .fetch_one(&mut earlier)
+        .await
+        .unwrap();
+    let mut log_out = async || {
+        let log_out = "update clef_users set logged_out_at = clef_now() where id = $1 returning id";
+        let log_out = sqlx::query_scalar(log_out).bind(id).fetch_one(&mut earlier);
+        let logged_out: i64 = log_out.await.unwrap();
+        assert_eq!(logged_out, id);
+    };
+    log_out().await;
+    store.migrate().await.unwrap();
+    let user = async || store.load(&id.to_string()).await.unwrap().unwrap();
+    assert!(user().await.logged_out_at().is_some());
+    assert_eq!(user().await.logout_cause(), LogoutCause::Unknown);
+
+    let cause = LogoutCause::provider("session-revoked");
+    store
+        .log_out_with_cause(&id.to_string(), &cause)
+        .await
+        .unwrap();
+    let ours = user().await;
+    assert_eq!(ours.logout_cause(), cause);
+    log_out().await;
+    let theirs = user().await;
+    assert!(theirs.logged_out_at() > ours.logged_out_at());
+    assert_eq!(theirs.logout_cause(), LogoutCause::Unknown);
 }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use axum_clef::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
-    Subject, Timestamp, User, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
+    RevocationKey, Subject, Timestamp, User, UserStore,
 };
 use tokio::task::yield_now;
 
@@ -23,6 +23,7 @@ pub struct Member {
     pub subject: Subject,
     last_login_at: Option<Timestamp>,
     pub logged_out_at: Option<Timestamp>,
+    pub logout_cause: LogoutCause,
 }
 
 impl User for Member {
@@ -32,6 +33,10 @@ impl User for Member {
 
     fn logged_out_at(&self) -> Option<Timestamp> {
         self.logged_out_at
+    }
+
+    fn logout_cause(&self) -> LogoutCause {
+        self.logout_cause.clone()
     }
 }
 
@@ -98,6 +103,7 @@ impl Members {
             subject: self.key(subject),
             last_login_at: None,
             logged_out_at,
+            logout_cause: LogoutCause::Unknown,
         });
         members[members.len() - 1].clone()
     }
@@ -176,6 +182,40 @@ impl Members {
         };
         yield_now().await;
         self.shared.unfinished.lock().unwrap().remove(&number);
+    }
+
+    /// Keeps the cause of the logout of this member.
+    fn keep_cause(&self, id: Option<&str>, cause: &LogoutCause) {
+        for member in self.shared.members.lock().unwrap().iter_mut() {
+            let is_first = member.logout_cause == LogoutCause::Unknown;
+            if id == Some(&member.id()) || self.is(Fault::CauseOfAllUsers) {
+                if is_first || !self.is(Fault::FirstCauseStays) {
+                    member.logout_cause = cause.clone();
+                }
+            }
+        }
+    }
+
+    /// A logout by id, and its cause unless that of an earlier one stays.
+    async fn end_logins(&self, id: &str, cause: Option<&LogoutCause>) -> Result<bool, BoxError> {
+        if self.is(Fault::LogOutHangs) {
+            future::pending::<()>().await;
+        }
+        let leaks = [Fault::LogOutKeepsTheLock, Fault::LogOutLosesAConnection];
+        let _lock = self.lock(&leaks).await;
+        let id = self.read(id)?;
+        let find = |members: &[Member]| members.iter().position(|member| member.id() == id);
+        let found = self.log_out_at(find).await;
+        cause
+            .iter()
+            .for_each(|cause| self.keep_cause(found.as_deref(), cause));
+        if self.is(Fault::LogOutOfKeys) {
+            self.revoke_all();
+        }
+        match found {
+            Some(_) => Ok(!self.is(Fault::LogOutIsNeverTrue)),
+            None => Ok(self.is(Fault::LogOutOfUnknownIdIsTrue)),
+        }
     }
 
     /// A logout of the member at this place, and of those that the fault takes along.
@@ -260,6 +300,9 @@ impl UserStore for Members {
             member.logged_out_at = None;
         }
         let mut member = member.clone();
+        if self.is(Fault::LoginHidesCause) {
+            member.logout_cause = LogoutCause::Unknown;
+        }
         if self.is(Fault::LoginHidesLogOut) {
             member.logged_out_at = None;
         }
@@ -267,27 +310,30 @@ impl UserStore for Members {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        if self.is(Fault::LogOutHangs) {
-            future::pending::<()>().await;
+        match self.is(Fault::LogOutLeavesTheCause) {
+            true => self.end_logins(id, None).await,
+            false => self.end_logins(id, Some(&LogoutCause::Unknown)).await,
         }
-        let leaks = [Fault::LogOutKeepsTheLock, Fault::LogOutLosesAConnection];
-        let _lock = self.lock(&leaks).await;
-        let id = self.read(id)?;
-        let find = |members: &[Member]| members.iter().position(|member| member.id() == id);
-        let found = self.log_out_at(find).await;
-        if self.is(Fault::LogOutOfKeys) {
-            self.revoke_all();
-        }
-        match found {
-            Some(_) => Ok(!self.is(Fault::LogOutIsNeverTrue)),
-            None => Ok(self.is(Fault::LogOutOfUnknownIdIsTrue)),
-        }
+    }
+
+    async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
+        self.end_logins(id, Some(cause)).await
     }
 
     async fn log_out_others(
         &self,
         id: &str,
         stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let cause = LogoutCause::Unknown;
+        self.log_out_others_with_cause(id, stamp, &cause).await
+    }
+
+    async fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
     ) -> Result<Option<Timestamp>, BoxError> {
         let _lock = self.lock(&[Fault::LogOutOthersKeepsTheLock]).await;
         let id = self.read(id)?;
@@ -322,6 +368,9 @@ impl UserStore for Members {
         }
         member.logged_out_at = Some(logged_out_at);
         member.last_login_at = Some(kept_at);
+        if !self.is(Fault::LogOutOthersForgetsTheCause) {
+            member.logout_cause = cause.clone();
+        }
         match self.is(Fault::LogOutOthersReturnsTheLogin) {
             true => Ok(Some(kept_at)),
             false => Ok(Some(logged_out_at)),
@@ -397,9 +446,21 @@ impl IdentityStore for Members {
     }
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        let cause = LogoutCause::Unknown;
+        self.log_out_subject_with_cause(subject, &cause).await
+    }
+
+    async fn log_out_subject_with_cause(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> Result<Vec<String>, BoxError> {
         let _lock = self.lock(&[Fault::LogOutSubjectKeepsTheLock]).await;
         let found = self.log_out_at(|members| self.position(members, subject));
         let found = found.await;
+        if !self.is(Fault::SubjectLogOutForgetsTheCause) {
+            self.keep_cause(found.as_deref(), cause);
+        }
         match self.fault {
             Fault::SubjectLogOutCreates if found.is_none() => {
                 self.create(&mut self.shared.members.lock().unwrap(), subject);

@@ -6,7 +6,8 @@ use std::{
 };
 
 use axum_clef::{
-    BoxError, LoginCheck, LoginReference, ProviderSession, RevocationKey, Subject, Timestamp,
+    BoxError, LoginCheck, LoginReference, LogoutCause, ProviderSession, RevocationKey, Subject,
+    Timestamp,
 };
 use tokio::task::yield_now;
 
@@ -221,6 +222,7 @@ impl Members {
         let mut now = self.time();
         match self.fault {
             Fault::CheckHidesLogOut => member.logged_out_at = None,
+            Fault::CheckHidesCause => member.logout_cause = LogoutCause::Unknown,
             Fault::CheckHidesRevokedLogin => revoked = false,
             Fault::CheckHasAnotherClock => {
                 now = Timestamp::from_micros(now.as_micros() - 1_000_000);

@@ -6,10 +6,11 @@ use std::sync::{
 };
 
 use axum_clef::{
-    IdentityStore as _, Profile, Timestamp, User as _, UserStore as _,
+    IdentityStore as _, LogoutCause, Profile, Timestamp, User as _, UserStore as _,
     stores::{Account, SqliteUserStore},
 };
 
+use sqlx::{Row as _, SqlitePool};
 use tempfile::TempDir;
 
 use crate::checks::{session, subject};
@@ -246,4 +247,93 @@ async fn a_file_that_is_no_database_is_an_error() {
             .await
             .is_err()
     );
+}
+
+/// The table as earlier versions created it.
+const EARLIER_USERS: &str = "
+    create table clef_users (
+        id            integer primary key autoincrement,
+        issuer        text not null,
+        subject       text not null,
+        first_name    text,
+        last_name     text,
+        email         text,
+        phone_number  text,
+        last_login_at integer,
+        logged_out_at integer,
+        unique (issuer, subject)
+    ) strict
+";
+
+/// The check of a login by earlier versions, and their logout.
+const EARLIER_CHECK: &str = "select clef_users.*, false as revoked from clef_users where id = 1";
+const EARLIER_LOG_OUT: &str =
+    "update clef_users set logged_out_at = logged_out_at + 1 where id = 1 returning id";
+
+#[tokio::test]
+async fn a_process_of_an_earlier_version_goes_on_and_its_logout_has_no_earlier_cause() {
+    let (_directory, url) = new_file();
+    let earlier = SqlitePool::connect(&format!("{url}?mode=rwc"))
+        .await
+        .unwrap();
+    sqlx::query(EARLIER_USERS).execute(&earlier).await.unwrap();
+    let check = async || {
+        let row = sqlx::query(EARLIER_CHECK)
+            .fetch_one(&earlier)
+            .await
+            .unwrap();
+        assert!(!row.get::<bool, _>("revoked"));
+        row.get::<Option<i64>, _>("logged_out_at")
+    };
+    let insert = "insert into clef_users (issuer, subject) values ('https://clef.test', '12345')";
+    sqlx::query(insert).execute(&earlier).await.unwrap();
+    assert_eq!(check().await, None);
+
+    let store = SqliteUserStore::connect(&url).await.unwrap();
+    let user = async || store.load("1").await.unwrap().unwrap();
+    assert_eq!(check().await, None);
+    let cause = LogoutCause::provider("session-revoked");
+    assert!(store.log_out_with_cause("1", &cause).await.unwrap());
+    let ours = user().await;
+    assert_eq!(ours.logout_cause(), cause);
+    assert_eq!(
+        check().await,
+        ours.logged_out_at().map(Timestamp::as_micros)
+    );
+
+    sqlx::query(EARLIER_LOG_OUT)
+        .fetch_one(&earlier)
+        .await
+        .unwrap();
+    let theirs = user().await;
+    assert!(theirs.logged_out_at() > ours.logged_out_at());
+    assert_eq!(theirs.logout_cause(), LogoutCause::Unknown);
+}
+
+#[tokio::test]
+async fn a_cause_that_cannot_be_kept_or_read_loses_no_logout() {
+    let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
+    let user = new_user(&store).await;
+    let spoil = sqlx::query("update clef_logout_causes set cause = 'of a later version'");
+    store
+        .log_out_with_cause(&user.id(), &LogoutCause::User)
+        .await
+        .unwrap();
+    spoil.execute(store.pool()).await.unwrap();
+    let first = store.load(&user.id()).await.unwrap().unwrap();
+    assert_eq!(first.logout_cause(), LogoutCause::Unknown);
+    assert!(first.logged_out_at().is_some());
+
+    let refuse = "create trigger refuse before update on clef_logout_causes
+        begin select raise(abort, 'no'); end";
+    sqlx::query(refuse).execute(store.pool()).await.unwrap();
+    assert!(
+        store
+            .log_out_with_cause(&user.id(), &LogoutCause::User)
+            .await
+            .unwrap()
+    );
+    let second = store.load(&user.id()).await.unwrap().unwrap();
+    assert!(second.logged_out_at() > first.logged_out_at());
+    assert_eq!(second.logout_cause(), LogoutCause::Unknown);
 }

@@ -11,10 +11,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{Account, read_account, read_id, read_timestamp};
+use super::{Account, cause_column, read_account, read_id, read_timestamp};
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, ProviderSession, RevocationKey,
-    Subject, Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
+    RevocationKey, Subject, Timestamp, UserStore,
 };
 
 /// Together with `STATEMENT_LIMIT`, less than the five seconds that an attempt to write a logout
@@ -29,7 +29,7 @@ const LONGEST_ID: usize = 1_024;
 ///
 /// Not the migrator of sqlx: it has one table of versions per database and rejects unknown entries,
 /// so an application could not use it beside this store.
-const MIGRATIONS: [(i32, &str); 4] = [
+const MIGRATIONS: [(i32, &str); 5] = [
     (
         1,
         include_str!("../../../migrations/postgres/0001_users.sql"),
@@ -45,6 +45,10 @@ const MIGRATIONS: [(i32, &str); 4] = [
     (
         4,
         include_str!("../../../migrations/postgres/0004_sessions.sql"),
+    ),
+    (
+        5,
+        include_str!("../../../migrations/postgres/0005_logout_causes.sql"),
     ),
 ];
 
@@ -187,8 +191,13 @@ impl UserStore for PostgresUserStore {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.log_out_with_cause(id, &LogoutCause::Unknown).await
+    }
+
+    async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
         let written = sqlx::query(statements::LOG_OUT)
             .bind(read_id(id))
+            .bind(cause_column(cause))
             .execute(&self.pool)
             .await?;
         Ok(written.rows_affected() > 0)
@@ -199,9 +208,20 @@ impl UserStore for PostgresUserStore {
         id: &str,
         stamp: Timestamp,
     ) -> Result<Option<Timestamp>, BoxError> {
+        self.log_out_others_with_cause(id, stamp, &LogoutCause::Unknown)
+            .await
+    }
+
+    async fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
+    ) -> Result<Option<Timestamp>, BoxError> {
         let micros: Option<i64> = sqlx::query_scalar(statements::LOG_OUT_OTHERS)
             .bind(read_id(id))
             .bind(stamp.as_micros())
+            .bind(cause_column(cause))
             .fetch_optional(&self.pool)
             .await?;
         Ok(micros.map(Timestamp::from_micros))
@@ -292,12 +312,22 @@ impl IdentityStore for PostgresUserStore {
     }
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        self.log_out_subject_with_cause(subject, &LogoutCause::Unknown)
+            .await
+    }
+
+    async fn log_out_subject_with_cause(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> Result<Vec<String>, BoxError> {
         if !can_store_subject(subject) {
             return Ok(Vec::new());
         }
         let ids: Vec<i64> = sqlx::query_scalar(statements::LOG_OUT_SUBJECT)
             .bind(subject.issuer())
             .bind(subject.id())
+            .bind(cause_column(cause))
             .fetch_all(&self.pool)
             .await?;
         Ok(ids.iter().map(i64::to_string).collect())

@@ -2,11 +2,17 @@
 //! `clef_now()`, the clock of the server.
 
 /// Listed, since a prepared `select *` fails when a migration adds a column.
+///
+/// A cause counts only for the logout with its stamp. A node of an earlier version, or a statement by
+/// hand, leaves the cause of an earlier one.
 macro_rules! columns {
     () => {
         "clef_users.id, clef_users.issuer, clef_users.subject, clef_users.first_name,
          clef_users.last_name, clef_users.email, clef_users.phone_number,
-         clef_users.last_login_at, clef_users.logged_out_at"
+         clef_users.last_login_at, clef_users.logged_out_at,
+         case when clef_users.logout_cause_at = clef_users.logged_out_at
+            then clef_users.logout_cause
+         end as logout_cause"
     };
 }
 
@@ -53,47 +59,54 @@ pub(super) const CHECK_LOGIN: &str = concat!(
 
 /// `Timestamp::raised_above`, also above the last login.
 ///
-/// The row is locked before the clock is read. A plain `update` reads it before it waits for the
-/// lock, and again only if the row has changed.
-macro_rules! log_out {
+/// The row is locked before the clock is read, and one reading is the stamp of the logout and of its
+/// cause. A plain `update` reads the clock before it waits for the lock, and again only if the row has
+/// changed.
+macro_rules! stamped {
     ($condition:literal) => {
         concat!(
             "with locked as materialized (
-                select id from clef_users where ",
+                select id, logged_out_at, last_login_at from clef_users where ",
             $condition,
             " for no key update
-             )
-             update clef_users set logged_out_at = greatest(
-                clef_now(), clef_after(greatest(logged_out_at, last_login_at))
-             )
-             from locked where clef_users.id = locked.id
+             ),
+             stamped as materialized (
+                select id, greatest(
+                    clef_now(), clef_after(greatest(logged_out_at, last_login_at))
+                ) as stamp
+                from locked
+             ) "
+        )
+    };
+}
+
+macro_rules! log_out {
+    ($condition:literal, $cause:literal) => {
+        concat!(
+            stamped!($condition),
+            "update clef_users
+             set logged_out_at = stamp, logout_cause = ",
+            $cause,
+            ", logout_cause_at = stamp
+             from stamped where clef_users.id = stamped.id
              returning clef_users.id"
         )
     };
 }
 
-pub(super) const LOG_OUT: &str = log_out!("id = $1");
+pub(super) const LOG_OUT: &str = log_out!("id = $1", "$2");
 
-pub(super) const LOG_OUT_SUBJECT: &str = log_out!("issuer = $1 and subject = $2");
+pub(super) const LOG_OUT_SUBJECT: &str = log_out!("issuer = $1 and subject = $2", "$3");
 
-/// A logout, if the stamp of the login that stays is still later than the one before. One reading of
-/// the clock, once the row is locked, gives both columns.
-pub(super) const LOG_OUT_OTHERS: &str = "
-    with locked as materialized (
-        select id, logged_out_at, last_login_at from clef_users
-        where id = $1 and coalesce(logged_out_at < $2, true)
-        for no key update
-    ),
-    stamped as materialized (
-        select id, greatest(
-            clef_now(), clef_after(greatest(logged_out_at, last_login_at))
-        ) as stamp
-        from locked
-    )
-    update clef_users set logged_out_at = stamp, last_login_at = clef_after(stamp)
-    from stamped where clef_users.id = stamped.id
-    returning clef_users.logged_out_at
-";
+/// A logout, if the stamp of the login that stays is still later than the one before.
+pub(super) const LOG_OUT_OTHERS: &str = concat!(
+    stamped!("id = $1 and coalesce(logged_out_at < $2, true)"),
+    "update clef_users
+     set logged_out_at = stamp, last_login_at = clef_after(stamp),
+        logout_cause = $3, logout_cause_at = stamp
+     from stamped where clef_users.id = stamped.id
+     returning clef_users.logged_out_at"
+);
 
 /// Like a logout of a user, but above the latest login of all users. Existing rows are locked
 /// before the clock is read. It is read again for a row that another transaction has just written.

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use axum_clef::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
-    SubjectIdentifier, Timestamp, UserStore, stores::Account,
+    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, RevocationKey,
+    Subject, SubjectIdentifier, Timestamp, UserStore, stores::Account,
 };
 
 /// Any store with an [`Account`], as an object.
@@ -15,6 +15,13 @@ pub trait AnyUsers: Send + Sync + 'static {
         &self,
         id: &str,
         stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError>;
+    async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError>;
+    async fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
     ) -> Result<Option<Timestamp>, BoxError>;
     async fn now(&self) -> Result<Timestamp, BoxError>;
     async fn check_login(
@@ -31,6 +38,11 @@ pub trait AnyUsers: Send + Sync + 'static {
         &self,
         issuer: &str,
         identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError>;
+    async fn log_out_subject_with_cause(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
     ) -> Result<Vec<String>, BoxError>;
 }
 
@@ -54,6 +66,19 @@ impl<S: IdentityStore<User = Account>> AnyUsers for S {
         stamp: Timestamp,
     ) -> Result<Option<Timestamp>, BoxError> {
         UserStore::log_out_others(self, id, stamp).await
+    }
+
+    async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
+        UserStore::log_out_with_cause(self, id, cause).await
+    }
+
+    async fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        UserStore::log_out_others_with_cause(self, id, stamp, cause).await
     }
 
     async fn now(&self) -> Result<Timestamp, BoxError> {
@@ -97,5 +122,13 @@ impl<S: IdentityStore<User = Account>> AnyUsers for S {
         identifier: &SubjectIdentifier,
     ) -> Result<Vec<String>, BoxError> {
         IdentityStore::users_of(self, issuer, identifier).await
+    }
+
+    async fn log_out_subject_with_cause(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> Result<Vec<String>, BoxError> {
+        IdentityStore::log_out_subject_with_cause(self, subject, cause).await
     }
 }

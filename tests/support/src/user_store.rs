@@ -4,8 +4,8 @@ use std::{
 };
 
 use axum_clef::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, Profile, RevocationKey, Subject,
-    SubjectIdentifier, Timestamp, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, RevocationKey,
+    Subject, SubjectIdentifier, Timestamp, UserStore,
     stores::{Account, MemoryUserStore},
 };
 
@@ -81,7 +81,11 @@ impl<H: Hook> UserStore for HookedUsers<H> {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        let work = self.inner.log_out(id);
+        UserStore::log_out_with_cause(self, id, &LogoutCause::Unknown).await
+    }
+
+    async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
+        let work = self.inner.log_out_with_cause(id, cause);
         self.call(Call::LogOut, About::User(id), work).await
     }
 
@@ -90,7 +94,17 @@ impl<H: Hook> UserStore for HookedUsers<H> {
         id: &str,
         stamp: Timestamp,
     ) -> Result<Option<Timestamp>, BoxError> {
-        let work = self.inner.log_out_others(id, stamp);
+        let cause = LogoutCause::Unknown;
+        UserStore::log_out_others_with_cause(self, id, stamp, &cause).await
+    }
+
+    async fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let work = self.inner.log_out_others_with_cause(id, stamp, cause);
         self.call(Call::LogOutOthers, About::User(id), work).await
     }
 
@@ -147,8 +161,17 @@ impl<H: Hook> IdentityStore for HookedUsers<H> {
     }
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
+        let cause = LogoutCause::Unknown;
+        IdentityStore::log_out_subject_with_cause(self, subject, &cause).await
+    }
+
+    async fn log_out_subject_with_cause(
+        &self,
+        subject: &Subject,
+        cause: &LogoutCause,
+    ) -> Result<Vec<String>, BoxError> {
         let known = self.subject(subject);
-        let work = self.inner.log_out_subject(&known);
+        let work = self.inner.log_out_subject_with_cause(&known, cause);
         let about = About::Subject(subject);
         self.call(Call::LogOutSubject, about, work).await
     }
