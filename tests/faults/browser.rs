@@ -31,6 +31,11 @@ impl Browser {
         format!("/clef/callback?code={code}&state={state}")
     }
 
+    /// Begins to link an identity: the way back from the provider.
+    pub async fn begin_link(&mut self, app: &Router, person: &str) -> String {
+        self.0.begin_link(app, person).await
+    }
+
     /// A whole login.
     pub async fn log_in(&mut self, app: &Router, code: &str) {
         let callback = self.begin(app, code).await;

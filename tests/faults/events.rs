@@ -29,6 +29,7 @@ async fn what_goes_well_says_so_once() {
         route.ask(&mut scene).await;
         let said: &[_] = match route {
             route if route.is_login() || route == Route::Form => &[" INFO ", "logged in user="],
+            Route::Link => &[" INFO ", "an identity was linked"],
             Route::NewToken => &[" INFO ", "a token is made"],
             Route::Others | Route::SealedOthers => {
                 &[" INFO ", "all other logins of the user have ended"]

@@ -226,6 +226,30 @@ async fn a_login_by_the_own_form_that_a_store_breaks_off_leaves_nothing_behind()
     }
 }
 
+/// The login stays, and the user can begin again.
+#[tokio::test(start_paused = true)]
+async fn a_link_that_a_store_breaks_off_leaves_the_login_as_it_was() {
+    let cases = cases(|route, _| route == Route::Link);
+    assert_eq!(cases.len(), 12 * 5);
+    for case in cases {
+        let (mut scene, answer) = case.ask().await;
+        assert_eq!(answer.status, 503, "{case:?}: {}", answer.text);
+        assert_eq!(answer.header("cache-control"), "no-store", "{case:?}");
+        assert!(log::text().contains(&case.reason()), "{case:?}");
+        scene.site.faults.mend();
+        let app = scene.node.app.clone();
+        let is = scene.browser.is(&app).await;
+        assert_eq!(is.as_deref(), Some(PERSON), "{case:?}");
+        let callback = scene.browser.begin_link(&app, ANOTHER).await;
+        let answer = scene.browser.get(&app, &callback).await;
+        assert_eq!(answer.status, 303, "{case:?}: {}", answer.text);
+        let mut elsewhere = Browser::default();
+        elsewhere.log_in(&app, "code:67890").await;
+        let is = elsewhere.is(&app).await;
+        assert_eq!(is.as_deref(), Some(PERSON), "{case:?}: the same user");
+    }
+}
+
 /// Until the logout is tried all logins stay, and from then on none does.
 #[tokio::test(start_paused = true)]
 async fn a_logout_of_all_others_that_a_store_breaks_off_keeps_all_or_none() {

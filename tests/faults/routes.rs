@@ -58,6 +58,8 @@ pub enum Route {
     Others,
     /// The same, where logins are sealed.
     SealedOthers,
+    /// `GET /clef/callback` of a user who links an identity.
+    Link,
 }
 
 /// A site, and a browser before the request.
@@ -80,7 +82,7 @@ const TOKEN_OF_A_SESSION: &str = "session:home:of:12345:once";
 const STRANGERS_TOKEN: &str = "token:77777:once";
 
 impl Route {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Start,
         Self::FirstLogin,
         Self::LoginInASession,
@@ -105,12 +107,13 @@ impl Route {
         Self::NewToken,
         Self::Others,
         Self::SealedOthers,
+        Self::Link,
     ];
 
     /// The status of an answer when all is well.
     pub fn good(self) -> u16 {
         match self {
-            Self::Start | Self::SignOut | Self::SealedSignOut | Self::Form => 303,
+            Self::Start | Self::SignOut | Self::SealedSignOut | Self::Form | Self::Link => 303,
             route if route.is_login() => 303,
             Self::NoticeForAStranger => 404,
             _ => 200,
@@ -120,7 +123,7 @@ impl Route {
     /// What it asks of the stores when all is well.
     pub fn calls(self) -> &'static [Call] {
         use Call::{
-            CheckLogin, Create, Delete, FindOrCreate, LoadSession, LoadUser, LogIn, LogOut,
+            CheckLogin, Create, Delete, FindOrCreate, Link, LoadSession, LoadUser, LogIn, LogOut,
             LogOutOthers, LogOutSubject, Now, Revoke, RevokedAt, Save,
         };
         match self {
@@ -164,6 +167,7 @@ impl Route {
                 Delete,
             ],
             Self::SealedOthers => &[CheckLogin, LogOutOthers, CheckLogin],
+            Self::Link => &[LoadSession, CheckLogin, Now, CheckLogin, Link],
         }
     }
 
@@ -200,6 +204,9 @@ impl Route {
         }
         if self == Self::Renewal {
             site.advance(Duration::from_secs(2 * 60 * 60));
+        }
+        if self == Self::Link {
+            callback = browser.begin_link(&node.app, ANOTHER).await;
         }
         let mut token = String::new();
         if self == Self::WithToken {
@@ -257,7 +264,7 @@ impl Route {
     /// Makes the request.
     pub async fn ask(self, scene: &mut Scene) -> Answer {
         let (app, browser) = (&scene.node.app, &mut scene.browser);
-        if self.is_login() {
+        if self.is_login() || self == Self::Link {
             return browser.get(app, &scene.callback).await;
         }
         match self {

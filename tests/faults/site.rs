@@ -23,8 +23,8 @@ use axum_clef::{
     stores::Account,
 };
 use test_support::{
-    Asked, HookedSessions, HookedUsers, InParts, ScriptedProvider, TestClock, World, hook::Flag,
-    record::login_in, refused,
+    Asked, HookedSessions, HookedUsers, InParts, LinkedUsers, ScriptedProvider, TestClock, World,
+    hook::Flag, record::login_in, refused,
 };
 use tower_sessions::MemoryStore;
 
@@ -52,7 +52,7 @@ impl Site {
         let (faults, clock) = (Faults::default(), TestClock::new());
         let provider_panics = Flag::default();
         Self {
-            users: HookedUsers::with(clock.users(), faults.clone()),
+            users: HookedUsers::with(LinkedUsers::new(clock.users()), faults.clone()),
             sessions: HookedSessions::with(MemoryStore::default(), faults.clone()),
             provider: provider(&provider_panics),
             provider_panics,

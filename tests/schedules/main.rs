@@ -10,6 +10,7 @@
 
 mod explorer;
 mod gates;
+mod links;
 mod listeners;
 mod logins;
 mod logouts;

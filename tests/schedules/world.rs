@@ -10,11 +10,13 @@ use axum::{
 };
 use axum_clef::{
     ClefLayer, LoggedIn, LoginId, LogoutSignal, Logouts, NewToken, NewTokenError, OtherLogins,
-    RevocationKey, SessionKey, Sessions, secrecy::ExposeSecret as _, stores::Account,
+    RevocationKey, SessionKey, Sessions,
+    secrecy::ExposeSecret as _,
+    stores::{Account, MemoryUserStore},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use test_support::{
-    About, App, Asked, Call, Hook, HookedSessions, HookedUsers, ISSUER, Jar, MINUTE,
+    About, App, Asked, Call, Hook, HookedSessions, HookedUsers, ISSUER, Jar, LinkedUsers, MINUTE,
     ScriptedProvider, TestClock, World,
     hook::{Count, Done, StoreError, Work},
     notice,
@@ -53,6 +55,8 @@ pub struct Scene {
     /// Of the requests of `/listen`.
     pub listeners: Arc<Mutex<Vec<LogoutSignal>>>,
     clock: TestClock,
+    /// What identities are linked to.
+    pub linked: LinkedUsers<MemoryUserStore>,
     pub browser: Browser,
     /// Has the cookies that the browser had after its login.
     pub copy: Browser,
@@ -77,7 +81,8 @@ impl Scene {
             logouts: Count::default(),
             failures: Count::default(),
         };
-        let users = HookedUsers::with(clock.users(), gated.clone());
+        let linked = LinkedUsers::new(clock.users());
+        let users = HookedUsers::with(linked.clone(), gated.clone());
         let sessions = match kind {
             Kind::Stored => HookedSessions::with(MemoryStore::default(), gated.clone()).into(),
             Kind::Sealed => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
@@ -133,6 +138,7 @@ impl Scene {
             application,
             listeners,
             clock,
+            linked,
             browser: Browser::default(),
             copy: Browser::default(),
             other: Browser::default(),
@@ -335,6 +341,14 @@ impl Browser {
         callback
     }
 
+    /// Begins to link an identity of this person. Returns the callback.
+    pub async fn start_link(&self, scene: &Scene, person: &str) -> String {
+        let mut jar = self.0.lock().unwrap().clone();
+        let callback = jar.begin_link(scene, person).await;
+        *self.0.lock().unwrap() = jar;
+        callback
+    }
+
     pub async fn log_in(&self, scene: &Scene, person: &str) {
         let callback = self.start(scene, person).await;
         assert_eq!(self.send(scene, Method::GET, &callback).await, 303);
@@ -366,6 +380,7 @@ impl Hook for Gated {
             }
             (Call::LogOutOthers, _) => "the logout of all others",
             (Call::Revoke | Call::LogOut | Call::LogOutSubject, _) => "the logout",
+            (Call::Link, _) => return self.before("the identity is linked", work).await,
             (Call::Create, _) => return self.before("the record is created", work).await,
             (Call::Save, _) => return self.before("the record is saved", work).await,
             (Call::Delete, _) => return self.before("the record is deleted", work).await,
@@ -375,6 +390,7 @@ impl Hook for Gated {
             (Call::CheckLogin, _) => return self.after(work, "the store answers the check").await,
             (Call::RevokedAt, _) => return self.after(work, "a revocation is looked up").await,
             (Call::FindOrCreate, _) => return self.after(work, "the store finds the user").await,
+            (Call::UsersOf, _) => return self.after(work, "the store names the users").await,
             (Call::Now, _) => return work.await,
         };
         // Before the effect of a logout, or its failure; after it, its answer is still to come.

@@ -1,10 +1,7 @@
 //! Linking an identity at a provider to the logged-in user: both proven recently, and nothing that
 //! another site or another user could bring about.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
-};
+use std::sync::atomic::Ordering::SeqCst;
 
 use axum::{
     Router,
@@ -13,10 +10,10 @@ use axum::{
     routing::post,
 };
 use axum_clef::{
-    BoxError, ClefLayer, IdentityStore, LinkOutcome, LoginCheck, LoginReference, NewToken,
-    NewTokenError, Paths, Profile, RevocationKey, Sessions, Subject, Timestamp, UserStore,
-    leased::Leased, secrecy::ExposeSecret as _, stores::Account,
+    ClefLayer, IdentityStore as _, NewToken, NewTokenError, Paths, Sessions, Subject,
+    leased::Leased, secrecy::ExposeSecret as _,
 };
+use test_support::{LinkedUsers, linking_url};
 use tower::ServiceExt as _;
 
 use crate::support::{
@@ -27,94 +24,9 @@ use crate::support::{
     provider::{ISSUER, OTHER_ISSUER},
 };
 
-/// Users with identities that were linked to them.
-#[derive(Clone)]
-struct Linking {
-    users: TestUsers,
-    links: Arc<Mutex<HashMap<Subject, String>>>,
-}
-
-impl Linking {
-    fn user_of(&self, subject: &Subject) -> Option<String> {
-        self.links.lock().unwrap().get(subject).cloned()
-    }
-}
-
-impl UserStore for Linking {
-    type User = Account;
-
-    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.users.load(id).await
-    }
-
-    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.users.log_in(id).await
-    }
-
-    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        self.users.log_out(id).await
-    }
-
-    async fn now(&self) -> Result<Timestamp, BoxError> {
-        self.users.now().await
-    }
-
-    async fn check_login(
-        &self,
-        login: LoginReference<'_>,
-    ) -> Result<Option<LoginCheck<Account>>, BoxError> {
-        self.users.check_login(login).await
-    }
-
-    fn keeps_revocations(&self) -> bool {
-        true
-    }
-
-    async fn revoke(&self, keys: &[RevocationKey], keep_until: Timestamp) -> Result<(), BoxError> {
-        self.users.revoke(keys, keep_until).await
-    }
-
-    async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
-        self.users.revoked_at(key).await
-    }
-}
-
-impl IdentityStore for Linking {
-    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        match self.user_of(&profile.subject) {
-            Some(id) => self.users.load(&id).await,
-            None => self.users.find_or_create(profile).await,
-        }
-    }
-
-    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
-        match self.user_of(subject) {
-            Some(id) => Ok(self
-                .users
-                .log_out(&id)
-                .await?
-                .then_some(id)
-                .into_iter()
-                .collect()),
-            None => self.users.log_out_subject(subject).await,
-        }
-    }
-
-    async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {
-        let mut links = self.links.lock().unwrap();
-        let user = links
-            .entry(profile.subject.clone())
-            .or_insert_with(|| user_id.to_owned());
-        Ok(match user == user_id {
-            true => LinkOutcome::Linked,
-            false => LinkOutcome::OtherUser,
-        })
-    }
-}
-
 struct Site {
     world: World,
-    users: Linking,
+    users: LinkedUsers<TestUsers>,
     other: ScriptedProvider,
     app: Router,
 }
@@ -122,10 +34,7 @@ struct Site {
 /// A user logs in at the first provider, and links identities at the other.
 fn site(sessions: impl Fn(&World) -> Sessions, leased: bool) -> Site {
     let world = World::new();
-    let users = Linking {
-        users: world.users.clone(),
-        links: Arc::default(),
-    };
+    let users = LinkedUsers::new(world.users.clone());
     let other = ScriptedProvider::other();
     let under = Paths::under("/other").unwrap();
     let sessions = sessions(&world);
@@ -186,16 +95,9 @@ impl Site {
     /// Begins to link: the state.
     async fn begin(&self, jar: &mut Jar) -> String {
         let response = self.post(jar, "link=true&next=/account", &[]).await;
-        assert_eq!(response.status(), 200, "a page that redirects");
-        let page = text(response).await;
-        let (_, url) = page.split_once("https://other.test/").unwrap();
-        let url = url
-            .split(['"', ' ', '\''])
-            .next()
-            .unwrap()
-            .replace("&amp;", "&");
+        let url = linking_url(response).await;
         assert!(url.contains("max_age=600"), "{url}");
-        state_in(&format!("https://other.test/{url}"))
+        state_in(&url)
     }
 
     async fn come_back(&self, jar: &mut Jar, id: &str, state: &str) -> Response<Body> {
@@ -408,14 +310,7 @@ async fn a_store_that_links_none_says_so() {
     *request.body_mut() = Body::from("link=true");
     let response = app.clone().oneshot(request).await.unwrap();
     jar.take(response.headers());
-    let page = text(response).await;
-    let (_, url) = page.split_once("https://clef.test/").unwrap();
-    let url = url
-        .split(['"', ' ', '\''])
-        .next()
-        .unwrap()
-        .replace("&amp;", "&");
-    let state = state_in(&format!("https://clef.test/{url}"));
+    let state = state_in(&linking_url(response).await);
     let callback = format!("/clef/callback?code=code:abc&state={state}");
     assert_eq!(jar.open(&app, &callback).await.status(), 500);
     assert!(jar.is_in(&app).await);

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use axum_clef::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, RevocationKey,
-    Subject, SubjectIdentifier, Timestamp, UserStore, stores::Account,
+    BoxError, IdentityStore, LinkOutcome, LoginCheck, LoginReference, LogoutCause, Profile,
+    RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore, stores::Account,
 };
 
 /// Any store with an [`Account`], as an object.
@@ -44,6 +44,7 @@ pub trait AnyUsers: Send + Sync + 'static {
         subject: &Subject,
         cause: &LogoutCause,
     ) -> Result<Vec<String>, BoxError>;
+    async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError>;
 }
 
 #[async_trait]
@@ -130,5 +131,9 @@ impl<S: IdentityStore<User = Account>> AnyUsers for S {
         cause: &LogoutCause,
     ) -> Result<Vec<String>, BoxError> {
         IdentityStore::log_out_subject_with_cause(self, subject, cause).await
+    }
+
+    async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {
+        IdentityStore::link(self, user_id, profile).await
     }
 }

@@ -20,6 +20,7 @@ pub enum Call {
     LogOutSubject,
     LogOutOthers,
     UsersOf,
+    Link,
     Revoke,
     RevokedAt,
     Now,
@@ -31,7 +32,7 @@ pub enum Call {
 
 impl Call {
     /// Every call.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::FindOrCreate,
         Self::LogIn,
         Self::LoadUser,
@@ -40,6 +41,7 @@ impl Call {
         Self::LogOutSubject,
         Self::LogOutOthers,
         Self::UsersOf,
+        Self::Link,
         Self::Revoke,
         Self::RevokedAt,
         Self::Now,

@@ -105,6 +105,20 @@ impl Jar {
         self.begin_at(app, "/clef", person).await
     }
 
+    /// Begins to link an identity of this person to the logged-in user.
+    pub async fn begin_link(&mut self, app: &impl App, person: &str) -> String {
+        let mut request = self.request(Method::POST, "/clef/login");
+        let headers = request.headers_mut();
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(header::CONTENT_TYPE, form);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/html"));
+        *request.body_mut() = Body::from("link=true&next=/account");
+        let response = app.app().oneshot(request).await.unwrap();
+        self.take(response.headers());
+        let state = state_in(&linking_url(response).await);
+        format!("/clef/callback?code=code:{person}&state={state}")
+    }
+
     /// A whole login.
     pub async fn log_in(&mut self, app: &impl App, person: &str) {
         self.log_in_at(app, "/clef", person).await;
@@ -173,4 +187,13 @@ impl Jar {
             }
         }
     }
+}
+
+/// The address at the provider that the page leads to which a form with `link=true` is answered with.
+pub async fn linking_url(response: Response<Body>) -> String {
+    assert_eq!(response.status(), 200, "a page that redirects");
+    let page = text(response).await;
+    let refresh = page.split_once("url=").map(|(_, url)| url);
+    let url = refresh.and_then(|url| url.split(['"', ' ', '\'']).next());
+    url.unwrap_or_default().replace("&amp;", "&")
 }

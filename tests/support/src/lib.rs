@@ -11,6 +11,7 @@ mod gauge;
 pub mod hook;
 mod in_parts;
 mod jar;
+mod linked_users;
 mod live_page;
 pub mod log;
 mod node;
@@ -34,7 +35,8 @@ pub use self::{
     gauge::{Entered, Gauge},
     hook::{About, Call, Hook},
     in_parts::InParts,
-    jar::Jar,
+    jar::{Jar, linking_url},
+    linked_users::LinkedUsers,
     live_page::LivePage,
     node::{Node, World},
     pause::{Hold, Holds, Pause, settle},

@@ -4,8 +4,8 @@ use std::{
 };
 
 use axum_clef::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, RevocationKey,
-    Subject, SubjectIdentifier, Timestamp, UserStore,
+    BoxError, IdentityStore, LinkOutcome, LoginCheck, LoginReference, LogoutCause, Profile,
+    RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore,
     stores::{Account, MemoryUserStore},
 };
 
@@ -187,6 +187,11 @@ impl<H: Hook> IdentityStore for HookedUsers<H> {
     ) -> Result<Vec<String>, BoxError> {
         let work = self.inner.users_of(issuer, identifier);
         self.call(Call::UsersOf, About::Nothing, work).await
+    }
+
+    async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {
+        let work = self.inner.link(user_id, profile);
+        self.call(Call::Link, About::User(user_id), work).await
     }
 }
 
