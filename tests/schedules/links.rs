@@ -34,7 +34,7 @@ fn statuses(scene: &Scene) -> (u16, u16) {
 #[test]
 fn a_logout_of_the_user_while_an_identity_is_linked_is_not_undone() {
     let prepare = async |scene: &mut Scene| vec![link(scene).await, scene.notice("alex")];
-    explore(Kind::ALL, 26, prepare, async |scene| {
+    explore(Kind::ALL, 23, prepare, async |scene| {
         let (link, notice) = statuses(scene);
         assert_eq!(notice, 200);
         assert_eq!(is_linked(scene), link == 303);
@@ -54,7 +54,7 @@ fn a_logout_of_the_user_while_an_identity_is_linked_is_not_undone() {
 #[test]
 fn a_logout_of_the_identity_ends_the_login_of_the_user_that_it_finds() {
     let prepare = async |scene: &mut Scene| vec![link(scene).await, scene.notice("blair")];
-    explore(Kind::ALL, 792, prepare, async |scene| {
+    explore(Kind::ALL, 330, prepare, async |scene| {
         let (link, notice) = statuses(scene);
         assert_eq!(link, 303);
         assert!(is_linked(scene));
@@ -76,7 +76,7 @@ fn a_sign_out_while_an_identity_is_linked_is_not_undone() {
             scene.visit(&scene.copy, Method::POST, "/auth/sign-out"),
         ]
     };
-    explore(Kind::ALL, 126, prepare, async |scene| {
+    explore(Kind::ALL, 23, prepare, async |scene| {
         assert_eq!(is_linked(scene), scene.statuses() == [303]);
         assert!(!scene.serves(&scene.browser).await);
         assert!(!scene.serves(&scene.copy).await);
