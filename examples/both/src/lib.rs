@@ -2,14 +2,16 @@
 //! unlinking it, and logging in either way. `cargo run -p both` serves it at <http://127.0.0.1:3000>,
 //! with a provider for this machine at <http://127.0.0.1:3100>.
 //!
-//! `store.rs` has the tables, `pages.rs` the HTML, `local_provider.rs` the provider. What a form with
-//! passwords needs beside it, such as limits on attempts, is in `examples/password`.
+//! `store.rs` has the tables, `pages.rs` the HTML, `local_provider.rs` the provider. Passwords are
+//! hashed, and attempts limited, as in the example `password`.
 
+#[path = "../../password/src/attempts.rs"]
+mod attempts;
 pub mod local_provider;
 mod pages;
 mod store;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     Form, Router,
@@ -22,20 +24,35 @@ use axum_clef::{
     BoxError, ClefLayer, LoggedIn, NewLogin, RecentLogin, SameOrigin, Subject, oidc::Oidc,
     secrecy::SecretString,
 };
-use password::{Passwords, Problem};
+use password::Passwords;
+pub use password::Problem;
 use serde::Deserialize;
 use tower_sessions_sqlx_store::SqliteStore;
 
-pub use self::store::{Member, Members};
+use self::attempts::Attempt;
+pub use self::{
+    attempts::{Attempts, MOST_ATTEMPTS},
+    store::{Member, Members},
+};
 
 /// What the handlers share.
 #[derive(Clone)]
-struct Site {
+pub struct Site {
     members: Members,
     passwords: Arc<Passwords>,
+    attempts: Arc<Attempts>,
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Site").finish_non_exhaustive()
+    }
 }
 
 /// The whole site. `address` is how browsers reach it, such as `https://example.com`.
+///
+/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: attempts are counted per
+/// client.
 ///
 /// # Errors
 ///
@@ -52,6 +69,11 @@ pub async fn application(
         .login_page("/log-in") // the form, and a link to the provider
         .build()?;
     let passwords = Arc::new(Passwords::new().await.map_err(|_| "no random numbers")?);
+    let site = Site {
+        members,
+        passwords,
+        attempts: Arc::default(),
+    };
     Ok(Router::new()
         .route("/", get(home))
         .route("/sign-up", post(sign_up))
@@ -59,7 +81,7 @@ pub async fn application(
         .route("/account", get(account))
         .route("/account/unlink", post(unlink))
         .layer(DefaultBodyLimit::max(4 * 1024))
-        .with_state(Site { members, passwords })
+        .with_state(site)
         .merge(auth.routes())
         .layer(auth))
 }
@@ -89,6 +111,7 @@ async fn log_in_page(RawQuery(query): RawQuery) -> Html<String> {
 
 async fn log_in(
     login: NewLogin,
+    _: Attempt,
     State(site): State<Site>,
     Form(form): Form<Credentials>,
 ) -> Result<Redirect, Problem> {
@@ -103,6 +126,7 @@ async fn log_in(
 
 async fn sign_up(
     login: NewLogin,
+    _: Attempt,
     State(site): State<Site>,
     Form(form): Form<Credentials>,
 ) -> Result<Response, Problem> {

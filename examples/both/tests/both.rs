@@ -8,7 +8,7 @@ use axum_clef::{
     testing::check_identity_store,
 };
 use both::{
-    Members, application,
+    MOST_ATTEMPTS, Members, application,
     local_provider::{self, CLIENT_ID, CLIENT_SECRET},
 };
 use reqwest::{Client, Response, header, redirect::Policy};
@@ -233,6 +233,28 @@ async fn a_page_of_another_site_links_and_unlinks_nothing() {
     let form = [("link", "true"), ("next", "/account")];
     let response = site.browser().send("/clef/login", &form).await;
     assert_eq!(response.status(), 401);
+}
+
+#[tokio::test]
+async fn too_many_attempts_of_a_client_are_429() {
+    let site = Served::start().await;
+    let browser = site.member("alex").await;
+    let mut statuses = Vec::new();
+    // More than the limit, as a slow machine gives one back every six seconds.
+    for _ in 0..10 * MOST_ATTEMPTS.get() {
+        let form = [("name", "alex"), ("password", "not the sentence")];
+        let response = site.browser().send("/log-in", &form).await;
+        statuses.push(response.status().as_u16());
+        if statuses.ends_with(&[429]) {
+            break;
+        }
+    }
+    assert_eq!(statuses.pop(), Some(429));
+    assert!(statuses.iter().all(|status| *status == 303), "{statuses:?}");
+    assert_eq!(browser.greeting().await.as_deref(), Some("alex"));
+    let elsewhere = site.browser();
+    elsewhere.log_in_at_provider("mira").await;
+    assert!(elsewhere.greeting().await.is_some(), "the provider counts");
 }
 
 #[tokio::test(flavor = "multi_thread")]
