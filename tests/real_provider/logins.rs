@@ -6,9 +6,10 @@ use axum_clef::oidc::{ClientAuthentication, SigningAlgorithm};
 use serde_json::json;
 
 use crate::{
+    browser::BrowserAtProvider,
     provider::{Claims, RealProvider},
     site::Site,
-    visitor::Visitor,
+    visitor::{Visitor, sent_to},
 };
 
 const MIRA: &str = "mira-7c41";
@@ -154,4 +155,39 @@ async fn a_provider_that_comes_up_after_the_site_is_found() {
     tokio::time::advance(Duration::from_secs(3)).await;
     tokio::time::resume();
     visitor.log_in(&site, MIRA).await;
+}
+
+/// The provider goes by `max_age`, and the site by `auth_time`: a silent round trip proves nothing.
+#[tokio::test]
+#[ignore = "needs node: run npm ci in tests/real_provider/provider first; .ci/run does"]
+async fn a_page_for_recent_logins_makes_the_provider_ask_again() {
+    let mut provider = RealProvider::start(Claims::InIdToken).await;
+    let site = Site::start(&provider).await;
+    provider.register(site.metadata()).await;
+    let visitor = Visitor::new(&provider);
+    visitor.log_in(&site, MIRA).await;
+    // This provider says when the user authenticated only where `max_age` asks for it.
+    let authorization = visitor.open_recent(&site).await.unwrap();
+    let callback = visitor.at_provider.open(&authorization).await.elsewhere();
+    assert_eq!(sent_to(&visitor.open(callback).await), "/recent");
+    assert_eq!(visitor.open_recent(&site).await, None);
+
+    provider.age_sessions(11 * 60).await;
+    visitor.log_in_again(&site, MIRA).await;
+    let elsewhere = BrowserAtProvider::new(provider.issuer());
+    for (person, at_provider, status) in [
+        ("tomas-02be", &elsewhere, 403),
+        (MIRA, &visitor.at_provider, 303),
+    ] {
+        let authorization = visitor.open_recent(&site).await.unwrap();
+        assert!(authorization.contains("max_age=600"), "{authorization}");
+        let callback = at_provider.log_in(&authorization, person).await;
+        let response = visitor.open(callback).await;
+        assert_eq!(response.status(), status, "{person}");
+        assert_eq!(visitor.account(&site).await["sub"], MIRA);
+        if status == 303 {
+            assert_eq!(sent_to(&response), "/recent");
+        }
+    }
+    assert_eq!(visitor.open_recent(&site).await, None);
 }

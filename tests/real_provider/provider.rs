@@ -108,6 +108,13 @@ impl RealProvider {
             .await;
     }
 
+    /// From now on all sessions are so many seconds older.
+    pub async fn age_sessions(&mut self, seconds: u64) {
+        self.process
+            .ask("age_sessions", &json!({ "seconds": seconds }))
+            .await;
+    }
+
     /// The notices that were sent since the last time. A page that logs out has been answered
     /// only after all of its notices were.
     pub async fn take_notices(&mut self) -> Vec<Notice> {

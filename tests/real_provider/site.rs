@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use axum::{Json, Router, routing::get};
 use axum_clef::{
-    ClefLayer, ClefLayerBuilder, LoggedIn,
+    ClefLayer, ClefLayerBuilder, LoggedIn, RecentLogin,
     oidc::Oidc,
     stores::{Account, MemoryUserStore},
 };
@@ -113,6 +113,7 @@ impl Node {
         let app = Router::new()
             .route("/", get(async || "the front page"))
             .route("/account", get(account))
+            .route("/recent", get(async |_: RecentLogin<10>| "recent"))
             .merge(layer.routes())
             .layer(layer);
         let address = listener.local_addr().unwrap();

@@ -52,6 +52,18 @@ impl Visitor {
         self.come_in(site, callback, person).await;
     }
 
+    /// Opens the page for recent logins: `None` if it is shown, or else where the browser is sent at
+    /// the provider.
+    pub async fn open_recent(&self, site: &Site) -> Option<String> {
+        let [first, _] = site.at_each_node("/recent");
+        let response = self.open(first).await;
+        if response.status() == 200 {
+            return None;
+        }
+        let login = format!("{}{}", site.url, sent_to(&response));
+        Some(sent_to(&self.open(login).await))
+    }
+
     async fn come_in(&self, site: &Site, callback: Url, person: &str) {
         let response = self.get(callback).await;
         assert_eq!(response.status(), 303, "the login of {person}");

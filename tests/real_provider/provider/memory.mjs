@@ -38,6 +38,11 @@ class Model {
     return undefined;
   }
 
+  // What is remembered, to be changed.
+  all() {
+    return [...this.#entries.values()].map(({ payload }) => payload);
+  }
+
   async consume(id) {
     const payload = await this.find(id);
     if (payload) {
