@@ -10,11 +10,11 @@ pub(crate) mod json;
 mod key_set;
 mod metadata;
 mod remote;
+#[cfg(feature = "oidc")]
+mod signing_key;
 mod token;
 mod token_error;
 
-#[cfg(feature = "oidc")]
-pub(crate) use self::key_set::KeySet;
 pub use self::{algorithm::SigningAlgorithm, token_error::TokenError};
 pub(crate) use self::{
     claims::{Claims, LEEWAY, LONGEST_ID, now},
@@ -23,3 +23,5 @@ pub(crate) use self::{
     remote::{LIMIT, Remote, fetch},
     token::{Header, Token},
 };
+#[cfg(feature = "oidc")]
+pub(crate) use self::{key_set::KeySet, signing_key::SigningKey};

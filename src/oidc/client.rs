@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
-use super::{ClientAuthentication, OidcError, Settings, SigningAlgorithm, metadata::Metadata};
+use super::{
+    ClientAuthentication, OidcError, Settings, SigningAlgorithm, client_secret::ClientSecret,
+    metadata::Metadata,
+};
 use crate::{
     AddressError, address, jose::Remote, provider::ProviderErrorKind,
     token_request::RESERVED_PARAMETERS,
@@ -33,7 +36,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Oidc {
     pub(super) client_id: String,
-    pub(super) client_secret: SecretString,
+    pub(super) client_secret: ClientSecret,
     pub(super) settings: Settings,
     pub(super) remote: Arc<Remote<Metadata>>,
 }
@@ -105,16 +108,19 @@ impl Oidc {
     ) -> Result<Self, AddressError> {
         let issuer = issuer.into();
         let url = address::base_url(&issuer)?;
-        let settings = Settings {
-            name: url.authority().to_owned(),
-            ..Settings::default()
-        };
-        Ok(Self {
-            client_id: client_id.into(),
-            client_secret: client_secret.into(),
-            settings,
+        let client_secret = ClientSecret::Fixed(client_secret.into());
+        let oidc = Self::at(issuer, client_id.into(), client_secret);
+        Ok(oidc.display_name(url.authority()))
+    }
+
+    /// An application at an issuer that is a valid URL.
+    pub(super) fn at(issuer: String, client_id: String, client_secret: ClientSecret) -> Self {
+        Self {
+            client_id,
+            client_secret,
+            settings: Settings::default(),
             remote: Arc::new(Remote::new(issuer)),
-        })
+        }
     }
 
     /// The name of the provider on links and pages: "Log in with …". Defaults to the issuer's host.
@@ -151,6 +157,17 @@ impl Oidc {
     #[must_use]
     pub fn client_authentication(mut self, authentication: ClientAuthentication) -> Self {
         self.settings.authentication = Some(authentication);
+        self
+    }
+
+    /// Asks the provider to send the callback as a form (`response_mode=form_post`, OAuth 2.0 Form
+    /// Post Response Mode 1.0). Defaults to a redirect.
+    ///
+    /// A page of the provider then posts to `/clef/callback`, so that path must be outside of CSRF
+    /// checks. The answer redirects to the same path, and the login goes on there.
+    #[must_use]
+    pub fn form_post(mut self) -> Self {
+        self.settings.uses_form_post = true;
         self
     }
 

@@ -72,6 +72,12 @@ pub enum OidcError {
     /// The authorization parameter is set by this crate.
     #[error("the authorization parameter is set by axum-clef and cannot be replaced")]
     ParameterTaken,
+    /// The private key of [`AppleKey`](super::AppleKey) is no key on the curve P-256, as PKCS#8 in PEM.
+    #[error(
+        "the private key is not PKCS#8 in PEM, or not on the curve P-256; pass the text of the whole \
+         `.p8` file, with its first and last line"
+    )]
+    PrivateKey,
     /// The `iss` of the callback is another issuer, or is missing although this provider sends it
     /// (RFC 9207).
     #[error("the callback does not come from this provider")]
@@ -176,6 +182,7 @@ impl OidcError {
             | Self::MetadataAddress { .. }
             | Self::MetadataEndpoint(_)
             | Self::ParameterTaken
+            | Self::PrivateKey
             | Self::ClientRefused
             | Self::RequestRefused(_)
             // `Oidc::trusted_audiences` is missing, or the id is of another application.

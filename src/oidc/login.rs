@@ -5,6 +5,7 @@ use url::Url;
 
 use super::{ClientAuthentication, Oidc, OidcError, metadata::Metadata};
 use crate::{
+    jose::now,
     provider::{CodeExchange, LoginRequest},
     token_request::{TokenRequest, TokenResponse, code_challenge},
 };
@@ -34,6 +35,9 @@ pub(super) fn authorization_url(oidc: &Oidc, metadata: &Metadata, login: &LoginR
     if let Some(max_age) = asked_for.into_iter().chain(oidc.settings.max_age).min() {
         query.append_pair("max_age", &max_age.to_string());
     }
+    if oidc.settings.uses_form_post {
+        query.append_pair("response_mode", "form_post");
+    }
     query.extend_pairs(&oidc.settings.parameters);
     drop(query);
     url
@@ -51,11 +55,13 @@ pub(super) async fn exchange(
     code: &CodeExchange<'_>,
 ) -> Result<TokenResponse, OidcError> {
     let authentication = oidc.settings.authentication.or(metadata.authentication);
+    let issuer = oidc.remote.issuer();
+    let client_secret = oidc.client_secret.at(issuer, &oidc.client_id, now())?;
     let request = TokenRequest {
         client: oidc.remote.client()?,
         endpoint: &metadata.token_endpoint,
         client_id: &oidc.client_id,
-        client_secret: &oidc.client_secret,
+        client_secret: &client_secret,
         authentication: authentication.unwrap_or(ClientAuthentication::Basic),
     };
     Ok(request.send(code).await?)

@@ -10,9 +10,11 @@
 //!
 //! Start with [`Oidc::discover`].
 
+mod apple;
 mod back_channel;
 mod claims;
 mod client;
+mod client_secret;
 mod compatibility;
 mod error;
 mod front_channel;
@@ -28,7 +30,7 @@ mod user_info;
 
 use self::settings::Settings;
 pub use self::{
-    back_channel::BackChannelLogout, client::Oidc, error::OidcError,
+    back_channel::BackChannelLogout, client::Oidc, client_secret::AppleKey, error::OidcError,
     front_channel::FrontChannelLogout, global_token_revocation::GlobalTokenRevocation,
 };
 pub use crate::{

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{
-    Oidc, OidcError, TokenError, compatibility,
+    Oidc, OidcError, TokenError, apple, compatibility,
     id_token::{Expected, IdToken},
     login, sign_out, user_info,
 };
@@ -95,6 +95,9 @@ impl Oidc {
             person = person.merge(user_info);
         }
         let mut profile = person.into_profile(Profile::new(Subject::new(issuer, subject)));
+        if let Some(user) = code.user {
+            apple::add_name(&mut profile, user);
+        }
         if self.settings.passes_tokens {
             profile = profile.with_tokens(tokens.tokens());
         }
@@ -133,6 +136,10 @@ impl Provider for Oidc {
             tracing::warn!(issuer = self.remote.issuer(), "{advice}");
         }
         Ok(())
+    }
+
+    fn uses_form_post(&self) -> bool {
+        self.settings.uses_form_post
     }
 
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {

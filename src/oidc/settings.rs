@@ -14,6 +14,7 @@ pub(super) struct Settings {
     /// In seconds.
     pub(super) max_age: Option<u64>,
     pub(super) parameters: Vec<(String, String)>,
+    pub(super) uses_form_post: bool,
     pub(super) keeps_id_token: bool,
     pub(super) passes_tokens: bool,
     pub(super) logs_out_all_sessions: bool,
@@ -32,6 +33,7 @@ impl Default for Settings {
             trusted_audiences: Vec::new(),
             max_age: None,
             parameters: Vec::new(),
+            uses_form_post: false,
             keeps_id_token: true,
             passes_tokens: false,
             logs_out_all_sessions: false,

@@ -125,6 +125,9 @@ pub struct CodeExchange<'a> {
     pub secret: &'a LoginSecret,
     /// The unverified `iss` parameter of the callback (RFC 9207).
     pub issuer: Option<&'a str>,
+    /// The `user` field of a callback [as a form](super::Provider::uses_form_post), of at most 1,024
+    /// bytes: Apple's describes the user as JSON. No provider has signed it.
+    pub user: Option<&'a SecretString>,
 }
 
 impl<'a> CodeExchange<'a> {
@@ -141,6 +144,7 @@ impl<'a> CodeExchange<'a> {
             logout_url,
             secret,
             issuer: None,
+            user: None,
         }
     }
 
@@ -148,6 +152,13 @@ impl<'a> CodeExchange<'a> {
     #[must_use]
     pub fn with_issuer(mut self, issuer: Option<&'a str>) -> Self {
         self.issuer = issuer;
+        self
+    }
+
+    /// Sets the `user` field of a callback as a form.
+    #[must_use]
+    pub fn with_user(mut self, user: Option<&'a SecretString>) -> Self {
+        self.user = user;
         self
     }
 }

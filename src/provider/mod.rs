@@ -94,6 +94,12 @@ pub trait Provider: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether the provider sends the callback as a form (OAuth 2.0 Form Post Response Mode 1.0).
+    /// Defaults to `false`. With `true`, the callback takes `POST` too, and redirects it to itself.
+    fn uses_form_post(&self) -> bool {
+        false
+    }
+
     /// Returns the URL to redirect the browser to for a login.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use cookie::Cookie;
 use secrecy::SecretString;
 
 use super::{
+    callback_form,
     callback_query::CallbackQuery,
     exchanges::{Claim, ProvenUser, Publisher},
     failure::{LoginFailureKind, Reason},
@@ -35,9 +36,25 @@ pub(super) async fn callback(State(route): State<RouteState>, parts: Parts) -> R
     if is_speculative(&parts.headers) {
         return not_ahead_of_time();
     }
-    match complete(&route, &parts).await {
+    let completed = complete(&route, &parts).await;
+    let repeatable = |(reason, _): &Failure| reason.kind.can_be_repeated();
+    if !completed.as_ref().is_err_and(repeatable) {
+        forget_user(&route, &parts);
+    }
+    match completed {
         Ok(response) => response,
         Err((reason, target)) => failure_response(&route, reason, target.as_ref()),
+    }
+}
+
+/// Removes what a form has said of the user.
+fn forget_user(route: &RouteState, parts: &Parts) {
+    if let Ok(request) = route.request_auth(parts) {
+        let query = CallbackQuery::parse(parts.uri.query());
+        let cookies = request.cookies(&parts.headers);
+        for state in query.states() {
+            callback_form::forget_user(route, cookies, state);
+        }
     }
 }
 
@@ -107,6 +124,7 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
         Claim::First(publisher) => {
             let work = {
                 let issuer = query.issuer().map(str::to_owned);
+                let user = callback_form::user(route, cookies, state);
                 let (route, parts) = (route.clone(), parts.clone());
                 let reauthentication = attempt.reauthentication.clone();
                 async move {
@@ -114,6 +132,7 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
                         code: &code,
                         secret: &secret,
                         issuer: issuer.as_deref(),
+                        user: user.as_ref(),
                         reauthentication: reauthentication.as_ref(),
                         linked_to: linked_to.as_deref(),
                     };
@@ -221,6 +240,8 @@ struct CodeLogin<'a> {
     code: &'a SecretString,
     secret: &'a LoginSecret,
     issuer: Option<&'a str>,
+    /// What a form has said of the user, unsigned.
+    user: Option<&'a SecretString>,
     reauthentication: Option<&'a Reauthentication>,
     /// The login whose user the identity is linked to, instead of a new login.
     linked_to: Option<&'a PresentedLogin>,
@@ -284,7 +305,8 @@ impl CodeLogin<'_> {
     async fn exchange(&self, route: &RouteState) -> Result<ProviderLogin, Reason> {
         let (callback_url, logout_url) = (route.callback_url(), route.logout_url());
         let exchange = CodeExchange::new(self.code, &callback_url, &logout_url, self.secret)
-            .with_issuer(self.issuer);
+            .with_issuer(self.issuer)
+            .with_user(self.user);
         let exchange = route.mounted.provider.exchange(&exchange);
         let proven = answer(EXCHANGE_LIMIT, exchange)
             .await

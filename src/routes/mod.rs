@@ -5,6 +5,7 @@ mod authorization_error;
 #[cfg(feature = "clef")]
 mod button;
 mod callback;
+mod callback_form;
 mod callback_query;
 mod client_address;
 mod exchanges;
@@ -42,7 +43,7 @@ pub(crate) use self::{
 };
 use self::{failure_page::no_store, state::RouteState};
 
-/// The largest form that starts a login, in bytes.
+/// The largest form that starts or completes a login, in bytes.
 const LONGEST_FORM: usize = 16 * 1024;
 
 /// All routes, for a router of any state.
@@ -65,9 +66,17 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>
                 .head(get_or_post_only)
                 .layer(DefaultBodyLimit::max(LONGEST_FORM));
             let paths = &mounted.paths;
+            let callback = get(callback::callback);
+            let callback = match mounted.provider.uses_form_post() {
+                false => callback.head(get_only),
+                true => callback
+                    .post(callback_form::callback_by_form)
+                    .head(get_or_post_only)
+                    .layer(DefaultBodyLimit::max(LONGEST_FORM)),
+            };
             Router::new()
                 .route(paths.start(), start)
-                .route(paths.callback(), get(callback::callback).head(get_only))
+                .route(paths.callback(), callback)
                 .route(paths.signed_out(), get(sign_out::signed_out))
                 .layer(map_response(async |response| no_store(response)))
                 .with_state(RouteState {

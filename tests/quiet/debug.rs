@@ -11,6 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use axum::{
     Router,
     body::Body,
@@ -31,7 +32,7 @@ use axum_clef::{
         RedisLogoutBus,
     },
     oauth2::{OAuth2, OAuth2Endpoints, OAuth2Error},
-    oidc::{ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
+    oidc::{AppleKey, ClientAuthentication, Oidc, OidcError, SigningAlgorithm, TokenError},
     provider::{
         Authentication, CodeExchange, LoginRequest, LoginSecret, LogoutEndpoint as _,
         LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, OneTimeState,
@@ -40,6 +41,7 @@ use axum_clef::{
     stores::{MemoryUserStore, PostgresUserStore, SqliteUserStore},
     testing::{Rule, check_identity_store},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clef_dev::{Application, ClefService, Fault, PEOPLE, Person, TEST_APPLICATIONS};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::PgPool;
@@ -202,7 +204,8 @@ async fn providers(said: &Said) {
     let exchange = CodeExchange::new(&code, &url, &url, &secret);
     said.by(&state);
     said.by(&login);
-    said.by(&exchange);
+    let user = SecretString::from("SECRET-NAME");
+    said.by(&exchange.with_user(Some(&user)));
     said.by(&secret);
     let session = ProviderSession::new("https://clef.example.com", "SECRET-SESSION");
     said.by(&session);
@@ -298,6 +301,15 @@ async fn open_id_providers(said: &Said) {
     let cause = error.source().unwrap().downcast_ref::<OidcError>().unwrap();
     said.by_error(cause);
     said.by_error(&TokenError::Missing("sub"));
+    let pem =
+        |text: &str| format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----");
+    said.by_error(&AppleKey::new("the team", "the key", pem("SECRET")).unwrap_err());
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let text = STANDARD.encode(key.to_pkcs8v1().unwrap().as_ref());
+    let key = AppleKey::new("the team", "the key", pem(&text)).unwrap();
+    said.by(&key);
+    assert!(!format!("{key:?}").contains(&text));
+    said.by(&Oidc::apple("the id", key));
     said.by(&ClientAuthentication::Basic);
     said.by(&SigningAlgorithm::Es256);
 }

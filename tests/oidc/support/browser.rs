@@ -1,6 +1,9 @@
 use std::collections::HashMap;
 
-use reqwest::{Response, header::LOCATION};
+use reqwest::{
+    Response,
+    header::{LOCATION, SET_COOKIE},
+};
 use url::Url;
 
 use super::{Node, OpenIdProvider, Person};
@@ -44,6 +47,36 @@ impl Browser {
     pub async fn come_back(&self, node: &Node, parameters: &[(&str, &str)]) -> Response {
         let request = self.0.get(&**node, "/clef/callback");
         request.query(parameters).send().await.unwrap()
+    }
+
+    /// Comes back from a page of the provider that posts a form: the browser adds no `SameSite=Lax`
+    /// cookie to it, and keeps those of the answer.
+    pub async fn come_back_by_form(&self, node: &Node, fields: &[(&str, &str)]) -> Response {
+        let without_cookies = Browser::new();
+        let request = without_cookies.0.post(&**node, "/clef/callback");
+        let response = request.form(fields).send().await.unwrap();
+        for cookie in response.headers().get_all(SET_COOKIE) {
+            let cookie = cookie.to_str().unwrap();
+            assert!(cookie.contains("SameSite=Lax") && cookie.contains("HttpOnly"));
+            self.0.set_cookie(&**node, cookie);
+        }
+        response
+    }
+
+    /// Follows a redirect.
+    pub async fn follow(&self, node: &Node, response: Response) -> Response {
+        assert_eq!(response.status(), 303);
+        self.get(node, &location(&response)).await
+    }
+
+    /// Sets a cookie, as an attacker would.
+    pub fn set_cookie(&self, node: &Node, cookie: &str) {
+        self.0.set_cookie(&**node, cookie);
+    }
+
+    /// The cookies that this browser would send.
+    pub fn cookies(&self, node: &Node) -> String {
+        self.0.cookies(&**node)
     }
 
     /// The last step of a login: the answer to the callback.

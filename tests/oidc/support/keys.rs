@@ -6,11 +6,14 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::{KeyPair as RsaKeyPair, KeySize},
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-        RSA_PKCS1_SHA256,
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+        KeyPair as _, RSA_PKCS1_SHA256, UnparsedPublicKey,
     },
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 
 /// The key that providers sign with.
@@ -112,6 +115,32 @@ impl SigningKey {
             Key::Ed(key) => key.sign(message.as_bytes()).as_ref().to_vec(),
         };
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// The private half of an EC key as PKCS#8 in PEM.
+    pub fn pem(&self) -> String {
+        let Key::Ec(key) = &self.key else {
+            panic!("only for EC");
+        };
+        let der = key.to_pkcs8v1().unwrap();
+        let text = STANDARD.encode(der.as_ref());
+        let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy);
+        let lines = lines.collect::<Vec<_>>().join("\n");
+        format!("-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n")
+    }
+
+    /// The header and the claims of a token that this EC key has signed.
+    pub fn verify(&self, token: &str) -> Option<(Value, Value)> {
+        let Key::Ec(key) = &self.key else {
+            panic!("only for EC");
+        };
+        let (message, signature) = token.rsplit_once('.')?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public_key().as_ref());
+        public.verify(message.as_bytes(), &signature).ok()?;
+        let (header, claims) = message.split_once('.')?;
+        let read = |part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
+        Some((read(header)?, read(claims)?))
     }
 
     /// The token of somebody who knows the public key alone and calls it a MAC's secret.

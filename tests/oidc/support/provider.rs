@@ -24,6 +24,8 @@ use url::Url;
 
 use super::{RSA, SigningKey};
 
+pub const TEAM_ID: &str = "TEAM123456";
+pub const KEY_ID: &str = "KEY1234567";
 pub const CLIENT_ID: &str = "the site:1";
 /// With all that a form encodes.
 pub const CLIENT_SECRET: &str = "se cret:+%/&é";
@@ -61,6 +63,8 @@ pub struct Script {
     pub keys_down: bool,
     pub user_info_status: u16,
     pub user_info_type: &'static str,
+    /// The key that signs the client secrets, where it is not a fixed one.
+    pub client_key: Option<&'static SigningKey>,
     /// What is changed in the metadata.
     pub metadata: Value,
     pub keys: Value,
@@ -104,6 +108,7 @@ impl OpenIdProvider {
                 keys_down: false,
                 user_info_status: 200,
                 user_info_type: "application/json",
+                client_key: None,
                 metadata: json!({}),
                 keys: json!([RSA.jwk()]),
                 signs_with: &RSA,
@@ -286,7 +291,11 @@ async fn token(
         let status = StatusCode::from_u16(status).unwrap();
         (status, Json(json!({ "error": error }))).into_response()
     };
-    if !knows_client(authorization.as_deref(), &form) {
+    let is_known = match script.client_key {
+        Some(key) => authorization.is_none() && knows_apple_client(&provider.issuer, key, &form),
+        None => knows_client(authorization.as_deref(), &form),
+    };
+    if !is_known {
         return refuse(401, "invalid_client");
     }
     let Some((asked, person)) = script.codes.remove(&form["code"]) else {
@@ -337,6 +346,26 @@ fn knows_client(authorization: Option<&str>, form: &HashMap<String, String>) -> 
         Some(authorization) => authorization == basic && secret.is_none(),
         None => id == Some(CLIENT_ID) && secret == Some(CLIENT_SECRET),
     }
+}
+
+/// Whether the client secret is one that Apple takes.
+fn knows_apple_client(issuer: &str, key: &SigningKey, form: &HashMap<String, String>) -> bool {
+    let Some((header, claims)) = form
+        .get("client_secret")
+        .and_then(|secret| key.verify(secret))
+    else {
+        return false;
+    };
+    let seconds = |name: &str| claims[name].as_u64().unwrap();
+    let (issued_at, expires_at) = (seconds("iat"), seconds("exp"));
+    header == json!({ "alg": "ES256", "kid": KEY_ID })
+        && claims["iss"] == TEAM_ID
+        && claims["aud"] == issuer
+        && claims["sub"] == CLIENT_ID
+        && form["client_id"] == CLIENT_ID
+        && issued_at <= now()
+        && expires_at > now()
+        && expires_at - issued_at <= 600
 }
 
 async fn user_info(State(provider): State<OpenIdProvider>, headers: HeaderMap) -> Response {
