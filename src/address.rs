@@ -1,6 +1,6 @@
 //! URLs that are safe for logins and secrets.
 
-#[cfg(feature = "oidc")]
+#[cfg(any(feature = "oidc", feature = "security-events"))]
 use std::net::IpAddr;
 
 use url::{Host, Url};
@@ -75,7 +75,7 @@ pub(crate) fn is_localhost(name: &str) -> bool {
 /// Whether a connection to the host stays on this machine. Includes addresses that only some
 /// systems route to loopback, such as `0.0.0.0` or `::ffff:127.0.0.1`, since it is used to reject
 /// URLs.
-#[cfg(feature = "oidc")]
+#[cfg(any(feature = "oidc", feature = "security-events"))]
 pub(crate) fn leads_to_loopback(url: &Url) -> bool {
     let stays = |address: IpAddr| {
         let address = address.to_canonical();

@@ -70,6 +70,7 @@
 //! | `clef` | `clef::Clef`, a client of Clef's API, and `ClefButton` |
 //! | `oidc` | `oidc::Oidc`: OpenID Connect with back-channel logout |
 //! | `oauth2` | `oauth2::OAuth2`: logins at OAuth 2.0 providers without OpenID Connect, such as GitHub |
+//! | `security-events` | `security_events::EventReceiver`: security events of other services (SSF, CAEP, RISC) |
 //! | `testing` | `testing::check_user_store` and `check_identity_store`, for tests of your own store |
 //!
 //! All are off by default.
@@ -80,7 +81,12 @@
 mod address;
 mod auth;
 mod bearer;
-#[cfg(any(feature = "clef", feature = "oidc", feature = "oauth2"))]
+#[cfg(any(
+    feature = "clef",
+    feature = "oidc",
+    feature = "oauth2",
+    feature = "security-events"
+))]
 mod calls;
 #[cfg(feature = "clef")]
 pub mod clef;
@@ -89,7 +95,7 @@ mod extract;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod identity;
-#[cfg(feature = "oidc")]
+#[cfg(any(feature = "oidc", feature = "security-events"))]
 mod jose;
 mod layer;
 #[cfg(feature = "leased")]
@@ -105,6 +111,8 @@ mod page;
 pub mod provider;
 mod revocation;
 mod routes;
+#[cfg(feature = "security-events")]
+pub mod security_events;
 mod sessions;
 mod site;
 pub mod stores;

@@ -43,6 +43,17 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "security_events",
+        &[
+            "timestamp",
+            "identity",
+            "address",
+            "calls",
+            "jose",
+            "provider",
+        ],
+    ),
+    (
         "revocation",
         &["timestamp", "identity", "log_limit", "users", "provider"],
     ),

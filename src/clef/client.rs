@@ -241,7 +241,9 @@ impl LogoutEndpoint for Clef {
                 return LogoutAnswer::new(StatusCode::OK, Some(json!({ "success": true })));
             }
             LogoutOutcome::UnknownUser => (StatusCode::NOT_FOUND, "Unknown Clef id."),
-            LogoutOutcome::BadToken => (StatusCode::BAD_REQUEST, "Invalid Logout Token."),
+            LogoutOutcome::BadToken | LogoutOutcome::Rejected(_) => {
+                (StatusCode::BAD_REQUEST, "Invalid Logout Token.")
+            }
             // Clef names subjects only, so this does not happen.
             LogoutOutcome::SessionsNotKept | LogoutOutcome::TooManyUsers => {
                 (StatusCode::BAD_REQUEST, "Clef names subjects.")

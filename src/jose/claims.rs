@@ -40,6 +40,7 @@ impl Claims {
         at > now + LEEWAY
     }
 
+    #[cfg(feature = "oidc")]
     pub(crate) fn all(&self) -> &Map<String, Value> {
         &self.0
     }

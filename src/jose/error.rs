@@ -15,7 +15,8 @@ use crate::{
 /// It contains no token, and no text of the issuer. Its text includes the cause, so it has no
 /// `source`.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum RemoteError {
+#[non_exhaustive]
+pub enum RemoteError {
     /// The metadata names another issuer.
     #[error(
         "the metadata names another issuer; write the issuer exactly as it does, including the \
@@ -80,6 +81,20 @@ pub(crate) enum RemoteError {
     /// The request was aborted, as when the program shuts down.
     #[error("the request was aborted")]
     Stopped,
+}
+
+impl RemoteError {
+    /// Whether trying again later changes nothing: a setting or the metadata is wrong.
+    #[cfg(feature = "security-events")]
+    pub(crate) fn is_permanent(&self) -> bool {
+        matches!(
+            self,
+            Self::OtherIssuer
+                | Self::Metadata(_)
+                | Self::MetadataAddress { .. }
+                | Self::MetadataEndpoint(_)
+        )
+    }
 }
 
 impl From<CallError> for RemoteError {

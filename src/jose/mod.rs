@@ -15,13 +15,17 @@ mod signing_key;
 mod token;
 mod token_error;
 
-pub use self::{algorithm::SigningAlgorithm, token_error::TokenError};
+pub use self::{algorithm::SigningAlgorithm, error::RemoteError, token_error::TokenError};
 pub(crate) use self::{
-    claims::{Claims, LEEWAY, LONGEST_ID, now},
-    error::RemoteError,
+    claims::{Claims, now},
     metadata::{Metadata, endpoint},
-    remote::{LIMIT, Remote, fetch},
+    remote::{Remote, fetch},
     token::{Header, Token},
 };
 #[cfg(feature = "oidc")]
-pub(crate) use self::{key_set::KeySet, signing_key::SigningKey};
+pub(crate) use self::{
+    claims::{LEEWAY, LONGEST_ID},
+    key_set::KeySet,
+    remote::LIMIT,
+    signing_key::SigningKey,
+};

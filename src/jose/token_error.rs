@@ -55,9 +55,12 @@ pub enum TokenError {
     /// `iat` or `nbf` is in the future.
     #[error("it is not valid yet; compare the clocks")]
     NotYet,
-    /// A logout token was issued more than a day ago.
-    #[error("it is more than a day old")]
+    /// It was issued longer ago than its receiver accepts: a logout token more than a day ago.
+    #[error("it was issued too long ago")]
     TooOld,
+    /// It has a claim that only other kinds of tokens have.
+    #[error("it has the claim {0:?}, so it is another kind of token")]
+    Unexpected(&'static str),
     /// `nonce` belongs to another login.
     #[error("it belongs to another login")]
     Nonce,

@@ -142,7 +142,7 @@ fn answer(outcome: LogoutOutcome, settings: &Settings) -> LogoutAnswer {
         LogoutOutcome::LoggedOut | LogoutOutcome::NothingEnded | LogoutOutcome::UnknownUser => {
             return LogoutAnswer::new(StatusCode::OK, None);
         }
-        LogoutOutcome::BadToken => (
+        LogoutOutcome::BadToken | LogoutOutcome::Rejected(_) => (
             bad_request,
             "invalid_request",
             "The logout token is invalid.",

@@ -171,7 +171,7 @@ impl LogoutEndpoint for GlobalTokenRevocation {
         let status = match outcome {
             LogoutOutcome::LoggedOut | LogoutOutcome::NothingEnded => StatusCode::NO_CONTENT,
             LogoutOutcome::UnknownUser => StatusCode::NOT_FOUND,
-            LogoutOutcome::BadToken => StatusCode::UNAUTHORIZED,
+            LogoutOutcome::BadToken | LogoutOutcome::Rejected(_) => StatusCode::UNAUTHORIZED,
             LogoutOutcome::SessionsNotKept | LogoutOutcome::TooManyUsers => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

@@ -13,6 +13,7 @@ pub struct ProviderError {
     kind: ProviderErrorKind,
     source: Arc<dyn Error + Send + Sync>,
     is_signed: bool,
+    code: Option<&'static str>,
 }
 
 impl ProviderError {
@@ -22,6 +23,7 @@ impl ProviderError {
             kind,
             source: Arc::from(source.into()),
             is_signed: false,
+            code: None,
         }
     }
 
@@ -37,6 +39,19 @@ impl ProviderError {
     /// Whether the provider has signed the invalid token.
     pub fn is_signed(&self) -> bool {
         self.is_signed
+    }
+
+    /// Sets the code by which the protocol names the error of a refused logout notice: its
+    /// endpoint answers [`LogoutOutcome::Rejected`](super::LogoutOutcome::Rejected).
+    #[must_use]
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// The code by which the protocol names the error of a refused logout notice.
+    pub fn code(&self) -> Option<&'static str> {
+        self.code
     }
 
     /// The kind, which says what to do.

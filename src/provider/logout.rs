@@ -95,6 +95,8 @@ pub enum LogoutOutcome {
     UnknownUser,
     /// The token is invalid.
     BadToken,
+    /// The token is invalid, and the protocol has this code for the reason.
+    Rejected(&'static str),
     /// The notice ends a session and names no user, and the user store does not keep revocations.
     SessionsNotKept,
     /// The notice names a person by an identifier that more than 100 users have. Nothing has ended.
@@ -111,7 +113,9 @@ impl LogoutOutcome {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::LoggedOut | Self::NothingEnded | Self::UnknownUser => StatusCode::OK,
-            Self::BadToken | Self::SessionsNotKept | Self::TooManyUsers => StatusCode::BAD_REQUEST,
+            Self::BadToken | Self::Rejected(_) | Self::SessionsNotKept | Self::TooManyUsers => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NotANotice(status, _) => *status,
             Self::TryAgain => StatusCode::SERVICE_UNAVAILABLE,
         }

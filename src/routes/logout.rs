@@ -320,7 +320,8 @@ fn failed(state: &EndpointState, sender: Option<IpAddr>, error: &ProviderError) 
     match error.kind() {
         ProviderErrorKind::Refused => {
             log_rejected(state, sender, error.is_signed(), &cause);
-            LogoutOutcome::BadToken
+            let code = error.code();
+            code.map_or(LogoutOutcome::BadToken, LogoutOutcome::Rejected)
         }
         _ => {
             log_unchecked(state, sender, &cause);

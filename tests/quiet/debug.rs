@@ -38,6 +38,10 @@ use axum_clef::{
         LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest, LogoutScope, OneTimeState,
         Provider as _, ProviderErrorKind, ProviderLogin, ProviderSite, SignOutRequest,
     },
+    security_events::{
+        AppleNotices, EventReceiver, EventSubject, Initiator, RemoteError, SecurityEvent,
+        SecurityEventError, SecurityEventKind,
+    },
     stores::{MemoryUserStore, PostgresUserStore, SqliteUserStore},
     testing::{Rule, check_identity_store},
 };
@@ -137,6 +141,7 @@ async fn nothing_secret_is_said_by_any_public_type() {
     plain_values(&said);
     providers(&said).await;
     open_id_providers(&said).await;
+    security_events(&said).await;
     oauth2_providers(&said).await;
     stores(&said).await;
     leased(&said).await;
@@ -312,6 +317,43 @@ async fn open_id_providers(said: &Said) {
     said.by(&Oidc::apple("the id", key));
     said.by(&ClientAuthentication::Basic);
     said.by(&SigningAlgorithm::Es256);
+}
+
+/// Those of security events.
+async fn security_events(said: &Said) {
+    let receiver = EventReceiver::new("http://127.0.0.1:1", "the audience").unwrap();
+    let receiver = receiver.authorization("SECRET-AUTHORIZATION");
+    receiver.expect_state("SECRET-STATE");
+    said.by(&receiver);
+    let token = "SECRET-HEADER.SECRET-CLAIMS.SECRET-SIGNATURE";
+    let message = LogoutMessage::new(token);
+    let url = "https://site.example/".parse().unwrap();
+    let error = receiver.verify(&message, &url).await.unwrap_err();
+    let cause = error.source().unwrap().downcast_ref::<SecurityEventError>();
+    said.by_error(cause.unwrap());
+    said.by_error(&RemoteError::Unreadable { what: "keys" });
+    said.by(&AppleNotices::new(["the app"]).unwrap());
+    let members = serde_json::json!({
+        "state": "SECRET-STATE", "reason_user": EMAIL, "credential_type": "password",
+        "change_type": "create", "subject": { "format": "email", "email": EMAIL },
+    });
+    let members = members.as_object().unwrap();
+    let caep = "https://schemas.openid.net/secevent/caep/event-type/credential-change";
+    let ssf = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+    for uri in [caep, ssf, EMAIL] {
+        let mut event = SecurityEvent::new("https://id.example", "SECRET-ID", uri, members);
+        let mut subject = EventSubject::default();
+        subject.user = serde_json::from_value(members["subject"].clone()).ok();
+        said.by(&subject);
+        event.subject = Some(subject);
+        said.by(&event);
+        said.by(&event.kind);
+        if let SecurityEventKind::CredentialChange(change) = &event.kind {
+            said.by(change);
+            said.by(&change.change);
+        }
+    }
+    said.by(&Initiator::Administrator);
 }
 
 /// Those of OAuth 2.0, with an API that says more than it should.

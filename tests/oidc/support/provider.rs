@@ -135,6 +135,8 @@ impl OpenIdProvider {
                 get(metadata),
             )
             .route("/keys", get(keys))
+            // Where Apple has them.
+            .route("/auth/keys", get(keys))
             .route("/token", post(token))
             .route("/user-info", get(user_info))
             .layer(from_fn_with_state(provider.clone(), unless_down))

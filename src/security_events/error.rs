@@ -1,0 +1,104 @@
+//! The errors of security events.
+
+use std::{error::Error, sync::Arc};
+
+use super::answer::code;
+use crate::{
+    BoxError,
+    calls::innermost,
+    jose::{RemoteError, TokenError},
+    provider::{ProviderError, ProviderErrorKind},
+};
+
+/// Why a security event is not received, as the `source` of a
+/// [`ProviderError`](crate::provider::ProviderError).
+///
+/// It contains no token and nothing of the subject. Its text includes the cause, so it has no
+/// `source`.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecurityEventError {
+    /// The token is invalid.
+    #[error("the token is invalid: {0}")]
+    Token(TokenError),
+    /// The event ends logins, and names nobody.
+    #[error("the event names no subject")]
+    NoSubject,
+    /// The subject is malformed, or the token and the event name two subjects.
+    #[error("the subject of the event is malformed, or there are two")]
+    Subject,
+    /// The subject belongs to an issuer that this receiver does not accept.
+    #[error(
+        "the subject of the event is of another issuer; set `EventReceiver::subject_issuers` to the \
+         issuers of your OpenID providers"
+    )]
+    SubjectIssuer,
+    /// The event ends logins of a subject in a format that this receiver does not accept.
+    #[error(
+        "the event names its subject by {0}; for e-mail addresses, set \
+         `EventReceiver::accept_verified_emails`"
+    )]
+    SubjectFormat(&'static str),
+    /// The state of a verification event is not the expected one.
+    #[error("the state of the verification event is not the expected one")]
+    State,
+    /// The hook of the application has failed. The sender is asked to send the event again.
+    #[error("the hook `on_event` has failed: {}", innermost(&**.0))]
+    Hook(Arc<dyn Error + Send + Sync>),
+    /// A call to the sender has failed, or its metadata or keys are invalid.
+    #[error("the sender's keys could not be used: {0}")]
+    Remote(RemoteError),
+}
+
+impl SecurityEventError {
+    pub(super) fn hook(error: BoxError) -> Self {
+        Self::Hook(Arc::from(error))
+    }
+
+    /// This error for the sender of the event.
+    pub(super) fn for_sender(self, is_signed: bool) -> ProviderError {
+        let (kind, code) = match &self {
+            Self::Token(error) => (ProviderErrorKind::Refused, token_code(error)),
+            Self::State => (ProviderErrorKind::Refused, code::INVALID_STATE),
+            Self::NoSubject | Self::Subject | Self::SubjectIssuer | Self::SubjectFormat(_) => {
+                (ProviderErrorKind::Refused, code::INVALID_REQUEST)
+            }
+            // The sender repeats what is refused, so only what can never work is.
+            Self::Hook(_) | Self::Remote(_) => (ProviderErrorKind::Unavailable, ""),
+        };
+        let is_refused = kind == ProviderErrorKind::Refused;
+        let mut error = ProviderError::new(kind, self);
+        if is_refused {
+            error = error.with_code(code);
+        }
+        match is_signed {
+            true => error.signed(),
+            false => error,
+        }
+    }
+}
+
+fn token_code(error: &TokenError) -> &'static str {
+    match error {
+        TokenError::Issuer => code::INVALID_ISSUER,
+        TokenError::Audience => code::INVALID_AUDIENCE,
+        TokenError::NoSuchKey | TokenError::Algorithm(_) => code::INVALID_KEY,
+        TokenError::Signature => code::AUTHENTICATION_FAILED,
+        _ => code::INVALID_REQUEST,
+    }
+}
+
+impl From<TokenError> for SecurityEventError {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl From<RemoteError> for SecurityEventError {
+    fn from(error: RemoteError) -> Self {
+        match error {
+            RemoteError::Token(error) => Self::Token(error),
+            error => Self::Remote(error),
+        }
+    }
+}

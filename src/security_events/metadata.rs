@@ -1,0 +1,115 @@
+//! The metadata of a sender (SSF 1.0, section 7).
+
+use http::StatusCode;
+use reqwest::Client;
+use serde_json::Value;
+use url::Url;
+
+use crate::{
+    address,
+    jose::{self, RemoteError, json},
+};
+
+/// The names of the document, the latest first.
+const NAMES: [&str; 3] = [
+    "ssf-configuration",
+    "sse-configuration",
+    "risc-configuration",
+];
+
+/// What a sender says about itself.
+pub(super) struct TransmitterMetadata {
+    pub(super) jwks_uri: Url,
+}
+
+/// Where the document may be: between host and path of the issuer (section 7.2.1), or behind the
+/// path, where some senders have it.
+fn addresses(issuer: &Url) -> Vec<Url> {
+    let path = issuer.path().trim_end_matches('/');
+    let between = NAMES.map(|name| format!("/.well-known/{name}{path}"));
+    let behind = (!path.is_empty()).then(|| format!("{path}/.well-known/{}", NAMES[0]));
+    between
+        .into_iter()
+        .chain(behind)
+        .map(|path| {
+            let mut address = issuer.clone();
+            address.set_path(&path);
+            address
+        })
+        .collect()
+}
+
+impl jose::Metadata for TransmitterMetadata {
+    async fn fetch(issuer: String, client: Client) -> Result<Self, RemoteError> {
+        let url = base(&issuer)?;
+        let mut missing = None;
+        for address in addresses(&url) {
+            match jose::fetch(client.get(address), "metadata").await {
+                Ok(document) => return Self::parse(&issuer, &url, &document),
+                Err(error @ RemoteError::Status { status, .. })
+                    if status == StatusCode::NOT_FOUND =>
+                {
+                    missing.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(missing.unwrap_or(RemoteError::Metadata("issuer")))
+    }
+
+    fn jwks_uri(&self) -> &Url {
+        &self.jwks_uri
+    }
+}
+
+/// The URL of an issuer, which the constructors have checked.
+fn base(issuer: &str) -> Result<Url, RemoteError> {
+    address::base_url(issuer).map_err(|reason| RemoteError::MetadataAddress {
+        name: "issuer",
+        reason,
+    })
+}
+
+impl TransmitterMetadata {
+    /// Reads the document, whose issuer must be this one (section 7.2.4). A trailing slash may
+    /// differ, since Google's does from that of its tokens: both lead to the same document.
+    fn parse(issuer: &str, url: &Url, document: &[u8]) -> Result<Self, RemoteError> {
+        let unreadable = RemoteError::Unreadable { what: "metadata" };
+        let document = json::object(document).ok_or(unreadable)?;
+        let trimmed = |issuer: &str| issuer.trim_end_matches('/').to_owned();
+        match document.get("issuer") {
+            Some(Value::String(named)) if trimmed(named) == trimmed(issuer) => {}
+            Some(Value::String(_)) => return Err(RemoteError::OtherIssuer),
+            _ => return Err(RemoteError::Metadata("issuer")),
+        }
+        let endpoint = |name| jose::endpoint(&document, url, name);
+        Ok(Self {
+            jwks_uri: endpoint("jwks_uri")?.ok_or(RemoteError::Metadata("jwks_uri"))?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_between_host_and_path_or_behind_it() {
+        let all = |issuer: &str| {
+            let all = addresses(&issuer.parse().unwrap());
+            let all: Vec<_> = all.iter().map(|url| url.path().to_owned()).collect();
+            all
+        };
+        let plain = [
+            "/.well-known/ssf-configuration",
+            "/.well-known/sse-configuration",
+            "/.well-known/risc-configuration",
+        ];
+        assert_eq!(all("https://id.test"), plain);
+        assert_eq!(all("https://id.test/"), plain);
+        let deep = all("https://id.test/realms/staff/");
+        assert_eq!(deep[0], "/.well-known/ssf-configuration/realms/staff");
+        assert_eq!(deep[3], "/realms/staff/.well-known/ssf-configuration");
+        assert_eq!(deep.len(), 4);
+    }
+}

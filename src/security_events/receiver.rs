@@ -1,0 +1,444 @@
+//! The endpoint at which a sender pushes its events (RFC 8935), and its settings.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use http::header;
+use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
+use url::Url;
+
+use super::{
+    CredentialChange, SecurityEvent, SecurityEventError, SecurityEventKind,
+    answer::{self, code},
+    dialect::Dialect,
+    hook::EventHook,
+    kind::Ends,
+    metadata::TransmitterMetadata,
+    scopes::Subjects,
+    token::{self, Expected},
+};
+use crate::{
+    AddressError, BoxError, LogoutScope, address,
+    jose::{Remote, RemoteError, SigningAlgorithm, Token, now},
+    provider::{
+        LogoutAnswer, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest,
+        ProviderError,
+    },
+};
+
+/// The media type of a pushed event (RFC 8935, section 2.1).
+const MEDIA_TYPE: &str = "application/secevent+jwt";
+/// How old a pushed token may be by default.
+const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Google's issuer, as its ID tokens have it.
+const GOOGLE: &str = "https://accounts.google.com";
+
+type EndsOnChange = Arc<dyn Fn(&CredentialChange) -> bool + Send + Sync>;
+
+/// The receiver of the security events of one sender: a transmitter of the Shared Signals Framework
+/// (SSF 1.0), with the events of CAEP and RISC.
+///
+/// Mount it with [`logout_endpoint`](crate::ClefLayerBuilder::logout_endpoint). The sender pushes
+/// each event there as a signed token (RFC 8935). Clones share the cached keys.
+///
+/// - `session-revoked` ends the session that it names, or else all logins of the person.
+/// - `account-disabled`, `account-purged`, `account-credential-change-required`,
+///   `credential-compromise`, `sessions-revoked` and Google's `tokens-revoked` end all logins.
+/// - `credential-change` ends all logins unless a credential was created; see
+///   [`credential_changes`](Self::credential_changes).
+/// - All events reach the hook [`on_event`](Self::on_event), and all others end nothing.
+///
+/// The sender receives 202 once the logout is written and the hook has returned, and 503 before.
+///
+/// ```
+/// use axum_clef::{
+///     BoxError, ClefLayer,
+///     oidc::Oidc,
+///     security_events::{EventReceiver, SecurityEvent, SecurityEventKind},
+///     stores::MemoryUserStore,
+/// };
+/// use tower_sessions::MemoryStore;
+///
+/// async fn lock(event: SecurityEvent) -> Result<(), BoxError> {
+///     if event.kind == SecurityEventKind::AccountDisabled {
+///         // Lock the account of `event.subject`. The same event may come again.
+///     }
+///     Ok(())
+/// }
+///
+/// # fn main() -> Result<(), BoxError> {
+/// let issuer = "https://id.example.com";
+/// let receiver = EventReceiver::new(issuer, "https://example.com")?.on_event(lock);
+/// let auth = ClefLayer::builder("https://example.com", MemoryUserStore::new(), MemoryStore::default())
+///     .provider(Oidc::new(issuer, "your client id", "your client secret")?)
+///     .logout_endpoint("/clef/events", receiver)
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct EventReceiver {
+    remote: Arc<Remote<TransmitterMetadata>>,
+    name: String,
+    audiences: Vec<String>,
+    algorithm: SigningAlgorithm,
+    subjects: Subjects,
+    longest_age: Duration,
+    authorization: Option<SecretString>,
+    ends_on_change: EndsOnChange,
+    hook: Option<EventHook>,
+    /// The state of the next verification event. Shared by the clones.
+    expected_state: Arc<Mutex<Option<SecretString>>>,
+}
+
+impl EventReceiver {
+    /// Creates a receiver for the events of `issuer` to `audience`, which fetches the sender's
+    /// metadata and keys at the first event.
+    ///
+    /// Write both exactly as the sender does. The audience is agreed with the sender: the URL of
+    /// this site, or the client id.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`AddressError`] if the issuer is not an absolute URL, or is plain `http` to
+    /// another machine. Correct the issuer.
+    pub fn new(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+    ) -> Result<Self, AddressError> {
+        let issuer = issuer.into();
+        let url = address::base_url(&issuer)?;
+        Ok(Self {
+            name: url.authority().to_owned(),
+            audiences: vec![audience.into()],
+            algorithm: SigningAlgorithm::default(),
+            subjects: Subjects {
+                issuers: vec![issuer.clone()],
+                accepts_emails: false,
+                dialect: Dialect::Standard,
+            },
+            longest_age: LONGEST_AGE,
+            authorization: None,
+            ends_on_change: Arc::new(CredentialChange::ends_logins),
+            hook: None,
+            expected_state: Arc::default(),
+            remote: Arc::new(Remote::new(issuer)),
+        })
+    }
+
+    /// Creates a receiver, and fetches the sender's metadata and keys (SSF 1.0, section 7), so that
+    /// a wrong issuer is an error when the application starts.
+    ///
+    /// If the sender cannot be reached, that is a warning, and the first event fetches them.
+    ///
+    /// # Errors
+    ///
+    /// [`SecurityEventError::Remote`] if the metadata or keys are invalid, or the issuer is not a
+    /// URL: correct the issuer.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use axum_clef::security_events::EventReceiver;
+    ///
+    /// // No sender listens there: this logs a warning.
+    /// let receiver = EventReceiver::discover("http://127.0.0.1:1", "https://example.com").await?;
+    /// # Ok::<(), axum_clef::BoxError>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn discover(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+    ) -> Result<Self, SecurityEventError> {
+        let receiver = Self::new(issuer, audience).map_err(|reason| {
+            let name = "issuer";
+            SecurityEventError::Remote(RemoteError::MetadataAddress { name, reason })
+        })?;
+        match receiver.remote.keys().await {
+            Err(error) if error.is_permanent() => return Err(error.into()),
+            Err(error) => tracing::warn!(
+                issuer = receiver.remote.issuer(),
+                %error,
+                "the metadata or keys of the sender could not be fetched; the next event fetches them"
+            ),
+            Ok(_) => {}
+        }
+        Ok(receiver)
+    }
+
+    /// Creates a receiver for Google's Cross-Account Protection. The audiences are the client ids of
+    /// your applications at Google.
+    ///
+    /// Subjects are those of an `Oidc` provider with the issuer `https://accounts.google.com`.
+    ///
+    /// ```
+    /// use axum_clef::security_events::EventReceiver;
+    ///
+    /// let receiver = EventReceiver::google(["123.apps.googleusercontent.com"])?;
+    /// # Ok::<(), axum_clef::AddressError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the issuer is a URL.
+    pub fn google<S: Into<String>>(
+        client_ids: impl IntoIterator<Item = S>,
+    ) -> Result<Self, AddressError> {
+        let mut receiver = Self::new(GOOGLE, "")?
+            .google_dialect()
+            .display_name("Google");
+        receiver.audiences = client_ids.into_iter().map(Into::into).collect();
+        Ok(receiver)
+    }
+
+    /// Accepts what Google writes differently, for tests of a site with [`google`](Self::google) at
+    /// a sender of their own: `typ` may be missing, a trailing slash of an issuer makes no
+    /// difference, and subjects have a `subject_type`.
+    #[must_use]
+    pub fn google_dialect(mut self) -> Self {
+        self.subjects.dialect = Dialect::Google;
+        self
+    }
+
+    /// The name of the sender in the log. Defaults to the issuer's host.
+    #[must_use]
+    pub fn display_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Adds an audience. A token must name one of them.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// The only accepted algorithm of the tokens. Defaults to
+    /// [`Rs256`](SigningAlgorithm::Rs256), which the interoperability profile of CAEP asks for.
+    #[must_use]
+    pub fn signing_algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// The issuers of the subjects and sessions that events may name: those of your OpenID
+    /// providers. Defaults to the issuer of the events.
+    ///
+    /// A session, an e-mail address and an opaque id name no issuer. A session is ended at each of
+    /// these issuers, and the user store finds the others under the first.
+    #[must_use]
+    pub fn subject_issuers<S: Into<String>>(
+        mut self,
+        issuers: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.subjects.issuers = issuers.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Accepts events that name their subject by an e-mail address. Off by default: such an event is
+    /// refused if it ends logins.
+    ///
+    /// The user store must [find users by verified addresses](crate::IdentityStore::users_of).
+    #[must_use]
+    pub fn accept_verified_emails(mut self) -> Self {
+        self.subjects.accepts_emails = true;
+        self
+    }
+
+    /// Whether a change of a credential ends logins. Defaults to all changes but
+    /// [`Create`](super::ChangeType::Create).
+    ///
+    /// ```
+    /// use axum_clef::security_events::EventReceiver;
+    ///
+    /// # fn example(receiver: EventReceiver) -> EventReceiver {
+    /// receiver.credential_changes(|change| change.credential_type == "password")
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn credential_changes(
+        mut self,
+        ends_logins: impl Fn(&CredentialChange) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.ends_on_change = Arc::new(ends_logins);
+        self
+    }
+
+    /// How old a pushed token may be, by its `iat`. Defaults to 24 hours.
+    ///
+    /// Tokens do not expire, and this node remembers the latest 10,000 notices until it restarts. So
+    /// the limit bounds what a copied token can end. Events that are polled have no limit.
+    #[must_use]
+    pub fn longest_age(mut self, age: Duration) -> Self {
+        self.longest_age = age;
+        self
+    }
+
+    /// Accepts only requests with this `Authorization` header, which the sender was given with the
+    /// address of this endpoint. Defaults to none: the signature is the proof.
+    ///
+    /// With it, forged requests cost no signature.
+    #[must_use]
+    pub fn authorization(mut self, header: impl Into<SecretString>) -> Self {
+        self.authorization = Some(header.into());
+        self
+    }
+
+    /// Calls a function with each verified event, before its logins end: to lock an account, for
+    /// example.
+    ///
+    /// It runs before the logout is written, so a user whose account it has locked cannot log in
+    /// again. It may take 15 seconds in all. If it fails, no login ends, and the sender receives 503
+    /// and sends the event again. The same event may come several times, also after success and at
+    /// several nodes, so calling it again must change nothing. The error is logged; it must not
+    /// contain personal data.
+    #[must_use]
+    pub fn on_event<F, R>(mut self, hook: F) -> Self
+    where
+        F: Fn(SecurityEvent) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        self.hook = Some(EventHook::new(hook));
+        self
+    }
+
+    /// Expects this state in the next verification event; one with another state is refused
+    /// (`invalid_state`; SSF 1.0, section 8.1.4). Without a call, every state is accepted, since
+    /// another node may have asked for it.
+    pub fn expect_state(&self, state: impl Into<SecretString>) {
+        *self.expected_state() = Some(state.into());
+    }
+
+    fn expected_state(&self) -> std::sync::MutexGuard<'_, Option<SecretString>> {
+        let state = self.expected_state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Verifies a token, and calls the hook. An invalid token costs no call.
+    async fn receive(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError> {
+        let fails = |error: SecurityEventError| error.for_sender(false);
+        let text = message.proof().expose_secret();
+        let token = Token::parse(text, self.algorithm);
+        let token = token.map_err(|error| fails(error.into()))?;
+        let (id, events, scopes) = self.read_events(&token).map_err(|error| {
+            let is_signed = self.remote.has_signed(&token, self.algorithm);
+            error.for_sender(is_signed)
+        })?;
+        let verified = self.remote.verify(&token, self.algorithm).await;
+        verified.map_err(|error| fails(error.into()))?;
+        self.check_state(&events)
+            .map_err(|error| error.for_sender(true))?;
+        let cause = events.iter().find(|event| self.ends(event));
+        let mut notice = LogoutNotice::ends_nothing().with_id(id);
+        if let Some(event) = cause {
+            notice = notice.with_cause(event.cause());
+        }
+        let hook = self.hook.as_ref();
+        EventHook::call(hook, events).await.map_err(fails)?;
+        Ok(scopes.into_iter().fold(notice, LogoutNotice::and))
+    }
+
+    /// Reads a token whose signature is not verified yet.
+    fn read_events(
+        &self,
+        token: &Token<'_>,
+    ) -> Result<(String, Vec<SecurityEvent>, Vec<LogoutScope>), SecurityEventError> {
+        let expected = Expected {
+            issuer: self.remote.issuer(),
+            audiences: &self.audiences,
+            dialect: self.subjects.dialect,
+            longest_age: Some(self.longest_age.as_secs_f64()),
+            now: now(),
+        };
+        let (id, events) = token::read(&token.header, &token.claims, &expected)?;
+        let mut scopes = Vec::new();
+        for event in events.iter().filter(|event| self.ends(event)) {
+            let is_session = event.kind == SecurityEventKind::SessionRevoked;
+            scopes.extend(self.subjects.scopes(event, is_session)?);
+        }
+        Ok((id, events, scopes))
+    }
+
+    fn ends(&self, event: &SecurityEvent) -> bool {
+        match &event.kind {
+            SecurityEventKind::CredentialChange(change) => (self.ends_on_change)(change),
+            kind => kind.ends() == Ends::SessionOrPerson,
+        }
+    }
+
+    /// Compares the state of a verification event with the expected one, which is then spent.
+    fn check_state(&self, events: &[SecurityEvent]) -> Result<(), SecurityEventError> {
+        for event in events {
+            let SecurityEventKind::Verification { state: Some(state) } = &event.kind else {
+                continue;
+            };
+            let mut expected = self.expected_state();
+            if let Some(secret) = &*expected {
+                let secret = secret.expose_secret();
+                if !bool::from(secret.as_bytes().ct_eq(state.as_bytes())) {
+                    return Err(SecurityEventError::State);
+                }
+                *expected = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_authorized(&self, request: &LogoutRequest<'_>) -> bool {
+        let Some(expected) = &self.authorization else {
+            return true;
+        };
+        let expected = expected.expose_secret().as_bytes();
+        let mut values = request.headers.get_all(header::AUTHORIZATION).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.as_bytes().ct_eq(expected).into(),
+            _ => false,
+        }
+    }
+}
+
+#[async_trait]
+impl LogoutEndpoint for EventReceiver {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn read(&self, request: &LogoutRequest<'_>) -> Result<LogoutMessage, LogoutOutcome> {
+        if !self.is_authorized(request) {
+            return Err(LogoutOutcome::Rejected(code::AUTHENTICATION_FAILED));
+        }
+        let token = std::str::from_utf8(request.body).unwrap_or_default();
+        let token = token.trim_ascii();
+        if token.is_empty() || !request.has_media_type(MEDIA_TYPE) {
+            return Err(LogoutOutcome::Rejected(code::INVALID_REQUEST));
+        }
+        Ok(LogoutMessage::new(token))
+    }
+
+    async fn verify(
+        &self,
+        message: &LogoutMessage,
+        _: &Url,
+    ) -> Result<LogoutNotice, ProviderError> {
+        self.receive(message).await
+    }
+
+    fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
+        answer::answer(outcome)
+    }
+}
+
+impl fmt::Debug for EventReceiver {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("EventReceiver")
+            .field("issuer", &self.remote.issuer())
+            .field("audiences", &self.audiences)
+            .finish_non_exhaustive()
+    }
+}

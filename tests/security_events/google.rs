@@ -1,0 +1,98 @@
+//! Google's Cross-Account Protection: what it writes differently.
+
+use axum_clef::security_events::EventReceiver;
+use serde_json::{Value, json};
+
+use crate::support::{ALEX, OAUTH, RISC, RSA, Scene, Site, Transmitter, error_code, now, sign};
+
+const CLIENT_ID: &str = "123.apps.googleusercontent.com";
+
+async fn scene() -> Scene {
+    let (site, transmitter) = (Site::start().await, Transmitter::start().await);
+    transmitter.script().metadata_path = "/.well-known/risc-configuration".to_owned();
+    let receiver = EventReceiver::new(&*transmitter.issuer, CLIENT_ID).unwrap();
+    let receiver = receiver
+        .google_dialect()
+        .audience("456.apps.googleusercontent.com")
+        .subject_issuers([&*site.provider.issuer]);
+    Scene::of(site, transmitter, receiver).await
+}
+
+/// The claims as Google documents them, with slashes behind the issuers.
+fn claims(scene: &Scene, uri: &str, kind: &str) -> Value {
+    let mut claims = scene.transmitter.claims(
+        uri,
+        json!({
+            "subject": {
+                "subject_type": kind,
+                "iss": format!("{}/", scene.site.provider.issuer),
+                "sub": "alex",
+                "email": "alex@example.com",
+            },
+            "reason": "hijacking",
+        }),
+    );
+    claims["iss"] = format!("{}/", scene.transmitter.issuer).into();
+    claims["aud"] = json!(["789.apps.googleusercontent.com", CLIENT_ID]);
+    claims
+}
+
+#[tokio::test]
+async fn googles_events_end_logins() {
+    let scene = scene().await;
+    for (uri, kind) in [
+        (format!("{RISC}/account-disabled"), "iss-sub"),
+        (format!("{RISC}/sessions-revoked"), "id_token_claims"),
+        (format!("{OAUTH}/tokens-revoked"), "iss_sub"),
+    ] {
+        // With its type and without.
+        for token in [
+            sign(&claims(&scene, &uri, kind)),
+            RSA.sign(&claims(&scene, &uri, kind)),
+        ] {
+            let heard = scene.push(&token).await;
+            assert_eq!((heard.status, &*heard.body), (202, ""), "{uri}");
+            assert_eq!(scene.who_is_in().await, ["kim"], "{uri}");
+            scene.log_in().await;
+        }
+    }
+    let token = json!({ "subject_type": "oauth_token", "token_type": "refresh_token" });
+    let revoked = scene.transmitter.claims(
+        &format!("{OAUTH}/token-revoked"),
+        json!({ "subject": token }),
+    );
+    let mut revoked = revoked;
+    revoked["aud"] = CLIENT_ID.into();
+    assert_eq!(scene.send(&revoked).await, 202);
+    let verification = format!("{RISC}/verification");
+    let mut verification = scene
+        .transmitter
+        .claims(&verification, json!({ "state": "1" }));
+    verification["aud"] = CLIENT_ID.into();
+    assert_eq!(scene.send(&verification).await, 202);
+    assert!(scene.all_are_in().await);
+}
+
+#[tokio::test]
+async fn other_tokens_of_google_are_no_events() {
+    let scene = scene().await;
+    let id_token = json!({
+        "iss": scene.transmitter.issuer, "aud": CLIENT_ID, "sub": "alex", "nonce": "1",
+        "iat": now(), "exp": now() + 300, "jti": "1",
+    });
+    let mut logout = scene.site.provider.logout_claims(ALEX);
+    logout["iss"] = scene.transmitter.issuer.clone().into();
+    logout["aud"] = CLIENT_ID.into();
+    for token in [&id_token, &logout] {
+        let heard = scene.push(&RSA.sign(token)).await;
+        assert_eq!(error_code(&heard), "invalid_request");
+    }
+    assert!(scene.all_are_in().await);
+}
+
+#[test]
+fn google_is_configured_by_its_client_ids() {
+    let receiver = EventReceiver::google([CLIENT_ID]).unwrap();
+    let shown = format!("{receiver:?}");
+    assert!(shown.contains("https://accounts.google.com") && shown.contains(CLIENT_ID));
+}

@@ -1,0 +1,15 @@
+//! Security events, from the token to the end of a login: a site with its router, browsers, an
+//! OpenID provider, and a sender of events on loopback that signs with keys of its own.
+
+mod apple;
+mod discovery;
+mod floods;
+mod google;
+mod hooks;
+#[allow(dead_code, unused_imports)]
+#[path = "../oidc/support/mod.rs"]
+mod openid;
+mod receiving;
+mod refusals;
+mod subjects;
+mod support;

@@ -1,0 +1,255 @@
+//! Whom an event names: a person, a session, or nobody that this site knows.
+
+use serde_json::{Value, json};
+
+use crate::support::{ALEX, CAEP, DESK, KIM, RISC, Scene, error_code, sign};
+
+fn revoked() -> String {
+    format!("{CAEP}/session-revoked")
+}
+
+fn opaque(id: &str) -> Value {
+    json!({ "format": "opaque", "id": id })
+}
+
+#[tokio::test]
+async fn a_session_ends_alone() {
+    let scene = Scene::new().await;
+    for subject in [
+        json!({ "format": "complex", "user": scene.alex(), "session": opaque(DESK.session) }),
+        json!({ "format": "complex", "session": opaque(DESK.session), "tenant": opaque("1") }),
+        // In older drafts complex subjects have no format.
+        json!({ "user": scene.alex(), "session": opaque(DESK.session) }),
+        // The subject is the session itself.
+        opaque(DESK.session),
+    ] {
+        let claims = scene.about(&revoked(), json!({}), subject.clone());
+        assert_eq!(scene.send(&claims).await, 202, "{subject}");
+        assert_eq!(scene.who_is_in().await, ["phone", "kim"], "{subject}");
+        scene.log_in().await;
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_session_ends_nobody() {
+    let scene = Scene::new().await;
+    for (session, user) in [
+        (opaque("unknown"), scene.alex()),
+        (opaque("unknown"), Value::Null),
+        (
+            json!({ "format": "jwt_id", "iss": "x", "jti": "1" }),
+            scene.alex(),
+        ),
+        (
+            json!({ "format": "email", "email": "alex@example.com" }),
+            scene.alex(),
+        ),
+    ] {
+        for uri in [revoked(), format!("{RISC}/account-disabled")] {
+            let subject = json!({ "format": "complex", "user": user, "session": session });
+            let claims = scene.about(&uri, json!({}), subject.clone());
+            assert_eq!(scene.send(&claims).await, 202, "{subject}");
+            assert!(scene.all_are_in().await, "{subject}");
+        }
+    }
+    for id in ["unknown", "alex", ALEX.subject, "1"] {
+        assert_eq!(
+            scene
+                .send(&scene.about(&revoked(), json!({}), opaque(id)))
+                .await,
+            202
+        );
+        assert!(scene.all_are_in().await, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_the_person_where_no_sessions_are_kept() {
+    use std::sync::atomic::Ordering::SeqCst;
+
+    let scene = Scene::new().await;
+    scene.site.users.no_revocations.store(true, SeqCst);
+    let session = opaque(DESK.session);
+    let unnamed = json!({ "format": "complex", "session": session });
+    let heard = scene
+        .push(&sign(&scene.about(&revoked(), json!({}), unnamed)))
+        .await;
+    assert_eq!(error_code(&heard), "invalid_request");
+    assert!(scene.all_are_in().await);
+    let named = json!({ "format": "complex", "user": scene.alex(), "session": session });
+    assert_eq!(
+        scene.send(&scene.about(&revoked(), json!({}), named)).await,
+        202
+    );
+    assert_eq!(scene.who_is_in().await, ["kim"]);
+}
+
+#[tokio::test]
+async fn a_complex_subject_without_a_session_is_the_person() {
+    let scene = Scene::new().await;
+    for more in ["device", "tenant", "org_unit", "group", "application"] {
+        let alone = json!({ "format": "complex", more: opaque("1") });
+        assert_eq!(
+            scene.send(&scene.about(&revoked(), json!({}), alone)).await,
+            202
+        );
+        assert!(scene.all_are_in().await, "{more}");
+        let with_user = json!({ "format": "complex", "user": scene.alex(), more: opaque("1") });
+        assert_eq!(
+            scene
+                .send(&scene.about(&revoked(), json!({}), with_user))
+                .await,
+            202
+        );
+        assert_eq!(scene.who_is_in().await, ["kim"], "{more}");
+        scene.log_in().await;
+    }
+}
+
+#[tokio::test]
+async fn the_subject_is_in_the_token_or_in_the_event() {
+    let scene = Scene::new().await;
+    let disabled = format!("{RISC}/account-disabled");
+    let inside = |subject: Value| json!({ "subject": subject });
+    let claims = scene.transmitter.claims(&disabled, inside(scene.alex()));
+    assert_eq!(scene.send(&claims).await, 202);
+    assert_eq!(scene.who_is_in().await, ["kim"]);
+    scene.log_in().await;
+    let both = scene.of_alex(&disabled, inside(scene.alex()));
+    assert_eq!(scene.send(&both).await, 202);
+    assert_eq!(scene.who_is_in().await, ["kim"]);
+    scene.log_in().await;
+    for claims in [
+        scene.of_alex(&disabled, inside(scene.person(KIM))),
+        scene.of_alex(&disabled, inside(json!({ "format": "email" }))),
+        scene.transmitter.claims(&disabled, json!({})),
+        scene.transmitter.claims(&disabled, inside("alex".into())),
+        scene.about(&disabled, json!({}), json!([scene.alex()])),
+        scene.about(&disabled, json!({}), json!({ "format": "complex" })),
+        scene.about(
+            &disabled,
+            json!({}),
+            json!({ "format": "iss_sub", "iss": "x" }),
+        ),
+        // Google's word, of another sender.
+        scene.about(
+            &disabled,
+            json!({}),
+            json!({ "subject_type": "iss-sub", "iss": scene.site.provider.issuer, "sub": "alex" }),
+        ),
+    ] {
+        let heard = scene.push(&sign(&claims)).await;
+        assert_eq!(error_code(&heard), "invalid_request", "{claims}");
+        assert!(scene.all_are_in().await, "{claims}");
+    }
+}
+
+#[tokio::test]
+async fn a_subject_of_another_issuer_is_refused() {
+    let scene = Scene::new().await;
+    for issuer in [&*scene.transmitter.issuer, "https://elsewhere.test"] {
+        let subject = json!({ "format": "iss_sub", "iss": issuer, "sub": "alex" });
+        let complex = json!({ "format": "complex", "user": subject, "session": opaque("1") });
+        for subject in [subject, complex] {
+            let claims = scene.about(&revoked(), json!({}), subject);
+            let heard = scene.push(&sign(&claims)).await;
+            assert_eq!(error_code(&heard), "invalid_request");
+            assert!(scene.all_are_in().await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_person_is_no_secret_that_an_answer_tells() {
+    let scene = Scene::new().await;
+    let mut unknown = scene.alex();
+    unknown["sub"] = "unknown".into();
+    let heard = scene
+        .push(&sign(&scene.about(&revoked(), json!({}), unknown)))
+        .await;
+    assert_eq!((heard.status, &*heard.body), (202, ""));
+    assert!(scene.all_are_in().await);
+}
+
+#[tokio::test]
+async fn an_address_ends_logins_only_where_it_may() {
+    let email = json!({ "format": "email", "email": "Alex@Example.com" });
+    let refusing = Scene::new().await;
+    let claims = refusing.about(&revoked(), json!({}), email.clone());
+    let heard = refusing.push(&sign(&claims)).await;
+    assert_eq!(error_code(&heard), "invalid_request");
+    assert!(refusing.all_are_in().await);
+    // An event that ends nothing may name a person so.
+    let risk = format!("{CAEP}/risk-level-change");
+    assert_eq!(
+        refusing
+            .send(&refusing.about(&risk, json!({}), email.clone()))
+            .await,
+        202
+    );
+
+    let scene = Scene::with(|receiver| receiver.accept_verified_emails()).await;
+    assert_eq!(
+        scene.send(&scene.about(&revoked(), json!({}), email)).await,
+        202
+    );
+    assert_eq!(scene.who_is_in().await, ["kim"]);
+    let unknown = json!({ "format": "email", "email": "unknown@example.com" });
+    assert_eq!(
+        scene
+            .send(&scene.about(&revoked(), json!({}), unknown))
+            .await,
+        202
+    );
+    assert_eq!(scene.who_is_in().await, ["kim"]);
+}
+
+#[tokio::test]
+async fn each_format_ends_whom_the_store_knows_by_it() {
+    let scene = Scene::new().await;
+    for subject in [
+        json!({ "format": "account", "uri": "acct:alex@example.com" }),
+        json!({ "format": "phone_number", "phone_number": "+12065550100" }),
+        json!({ "format": "did", "url": "did:example:alex" }),
+        json!({ "format": "uri", "uri": "https://id.test/alex" }),
+        opaque("alex"),
+    ] {
+        let claims = scene.about(&revoked(), json!({}), subject.clone());
+        assert_eq!(scene.send(&claims).await, 202, "{subject}");
+        assert!(scene.all_are_in().await, "{subject}");
+    }
+    for subject in [
+        json!({ "format": "jwt_id", "iss": "x", "jti": "1" }),
+        json!({ "format": "saml_assertion_id", "issuer": "x", "assertion_id": "1" }),
+        json!({ "format": "of a later version", "sub": "alex" }),
+    ] {
+        let heard = scene
+            .push(&sign(&scene.about(&revoked(), json!({}), subject)))
+            .await;
+        assert_eq!(error_code(&heard), "invalid_request");
+        assert!(scene.all_are_in().await);
+    }
+}
+
+#[tokio::test]
+async fn of_several_names_those_count_that_are_accepted() {
+    let scene = Scene::new().await;
+    let email = |name: &str| json!({ "format": "email", "email": format!("{name}@example.com") });
+    let foreign = json!({ "format": "iss_sub", "iss": "https://elsewhere.test", "sub": "kim" });
+    let aliases = |all: &[Value]| json!({ "format": "aliases", "identifiers": all });
+    // The address of Kim is not accepted, so this is Alex alone.
+    let mixed = aliases(&[email("kim"), foreign.clone(), scene.alex()]);
+    assert_eq!(
+        scene.send(&scene.about(&revoked(), json!({}), mixed)).await,
+        202
+    );
+    assert_eq!(scene.who_is_in().await, ["kim"]);
+    scene.log_in().await;
+    for none in [aliases(&[email("alex")]), aliases(&[foreign]), aliases(&[])] {
+        let heard = scene
+            .push(&sign(&scene.about(&revoked(), json!({}), none)))
+            .await;
+        assert_eq!(error_code(&heard), "invalid_request");
+        assert!(scene.all_are_in().await);
+    }
+}
