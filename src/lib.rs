@@ -143,7 +143,7 @@ pub use {
 };
 
 #[cfg(feature = "live")]
-pub use self::live::{LogoutReason, LogoutSignal, LogoutStream};
+pub use self::live::{LogoutSignal, LogoutStream};
 #[cfg(feature = "clef")]
 pub use self::routes::ClefButton;
 pub use self::{
@@ -165,7 +165,10 @@ pub use self::{
     sessions::{Login, SessionKey, Sessions},
     site::{Paths, PathsError},
     timestamp::Timestamp,
-    users::{IdentityStore, LinkOutcome, LoginCheck, LoginReference, User, UserStore},
+    users::{
+        EndedLogin, IdentityStore, LinkOutcome, LoginCheck, LoginReference, LogoutReason, User,
+        UserStore,
+    },
 };
 
 /// Any error of a store or a provider.

@@ -7,10 +7,10 @@ use http::HeaderMap;
 
 use super::{AuthState, CheckError, MaxAge, RejectionKind, Unanswered};
 use crate::{
-    BoxError, LoginReference, LogoutCause, Timestamp,
+    BoxError, EndedLogin, LoginReference, LogoutReason, Timestamp,
     sessions::{LoginRecord, PresentedLogin, Renewal},
     time_limit::{RENEWAL_LIMIT, STORE_LIMIT, detached, within},
-    users::{AnyUser, EndReason, LoginCheck},
+    users::{AnyUser, LoginCheck},
 };
 
 /// A user whose login is valid.
@@ -38,6 +38,21 @@ impl Authenticated {
     }
 }
 
+/// The login of a request.
+pub(crate) enum RequestLogin {
+    Valid(Authenticated),
+    /// The secret of its cookie was right, so its user may know how it has ended.
+    Ended(EndedLogin),
+    Missing,
+}
+
+/// What the stores say of the login of a request.
+enum StoredLogin {
+    Valid(ValidLogin),
+    Ended(EndedLogin),
+    Missing,
+}
+
 /// A valid login, before its renewal.
 struct ValidLogin {
     login: Arc<PresentedLogin>,
@@ -57,7 +72,7 @@ impl AuthState {
         &self,
         headers: &HeaderMap,
         passive: bool,
-    ) -> Result<Option<Authenticated>, CheckError> {
+    ) -> Result<RequestLogin, CheckError> {
         let token = self.presented_token(headers)?;
         let is_token = token.is_some();
         // The renewal has a limit of its own.
@@ -66,10 +81,11 @@ impl AuthState {
         let valid = valid
             .map_err(|error| CheckError::no_answer(&self.unanswered, Unanswered::Check, error))?;
         let valid = match valid {
-            Some(valid) => valid,
+            StoredLogin::Valid(valid) => valid,
             // Never the cookie instead.
-            None if is_token => return Err(CheckError::token(RejectionKind::InvalidToken)),
-            None => return Ok(None),
+            _ if is_token => return Err(CheckError::token(RejectionKind::InvalidToken)),
+            StoredLogin::Ended(ended) => return Ok(RequestLogin::Ended(ended)),
+            StoredLogin::Missing => return Ok(RequestLogin::Missing),
         };
         let mut idle = valid.idle;
         let mut renewal = None;
@@ -88,7 +104,7 @@ impl AuthState {
                 }
             }
         }
-        Ok(Some(Authenticated {
+        Ok(RequestLogin::Valid(Authenticated {
             login: valid.login,
             user: valid.user,
             time_left: valid.left.map_or(idle, |left| left.min(idle)),
@@ -102,42 +118,48 @@ impl AuthState {
         &self,
         token: Option<Arc<PresentedLogin>>,
         headers: &HeaderMap,
-    ) -> Result<Option<ValidLogin>, BoxError> {
+    ) -> Result<StoredLogin, BoxError> {
         let login = match token {
             Some(token) => Some(token),
             None => self.sessions.find(headers).await?,
         };
         let Some(login) = login else {
-            return Ok(None);
+            return Ok(StoredLogin::Missing);
         };
         let record = login.record();
+        let logged_out = || EndedLogin::new(LogoutReason::LoggedOut);
         // Before the store is asked: once a pending logout is written, the store shows it.
         if self.has_pending_logout(record) {
             let reason = "a logout of the user is being written";
-            return Ok(refused(record, reason, None));
+            return Ok(refused(record, reason, logged_out()));
         }
         let Some(check) = self.users.check_login(reference(record)).await? else {
-            return Ok(refused(record, "there is no such user", None));
+            return Ok(refused(record, "there is no such user", logged_out()));
         };
-        let left = check.compare(record.times(), self.lifetime);
-        let left = match left {
-            Ok(left) => left,
-            Err(reason) => {
-                let is_logout = reason == EndReason::LoggedOut;
-                let cause = is_logout.then(|| check.user.logout_cause());
-                return Ok(refused(record, reason.as_str(), cause));
-            }
-        };
-        let LoginCheck { user, now, .. } = check;
         let idle = match record.is_token() {
             true => Some(Duration::MAX),
-            false => self.sessions.idle_time_left(&login, now),
+            false => self.sessions.idle_time_left(&login, check.now),
+        };
+        let expired = || EndedLogin::new(LogoutReason::Expired);
+        let left = match check.compare(record.times(), self.lifetime) {
+            Ok(left) => left,
+            Err(end) => {
+                // A browser that was left behind must not show when the user logs out elsewhere.
+                let is_over = idle.is_none() || check.is_over(record.times(), self.lifetime);
+                let ended = match is_over {
+                    true => expired(),
+                    false => check.ended_login(end, None),
+                };
+                return Ok(refused(record, end.as_str(), ended));
+            }
         };
         let Some(idle) = idle else {
-            return Ok(refused(record, "it was not used for too long", None));
+            let reason = "it was not used for too long";
+            return Ok(refused(record, reason, expired()));
         };
+        let LoginCheck { user, now, .. } = check;
         let is_renewal_due = !record.is_token() && self.sessions.is_renewal_due(&login, now);
-        Ok(Some(ValidLogin {
+        Ok(StoredLogin::Valid(ValidLogin {
             login,
             user,
             left,
@@ -189,12 +211,8 @@ pub(super) fn reference<'a>(record: &'a LoginRecord<'_>) -> LoginReference<'a> {
         .with_logged_in_at(record.times().latest())
 }
 
-fn refused(
-    record: &LoginRecord<'_>,
-    reason: &'static str,
-    cause: Option<LogoutCause>,
-) -> Option<ValidLogin> {
-    let cause = cause.map(tracing::field::display);
-    tracing::debug!(user = ?record.user_id, reason, cause, "a login is refused");
-    None
+fn refused(record: &LoginRecord<'_>, reason: &'static str, ended: EndedLogin) -> StoredLogin {
+    let cause = ended.cause();
+    tracing::debug!(user = ?record.user_id, reason, %cause, "a login is refused");
+    StoredLogin::Ended(ended)
 }

@@ -3,7 +3,7 @@
 #[cfg(feature = "live")]
 pub(crate) use crate::live::LogoutSignals as Listeners;
 #[cfg(not(feature = "live"))]
-use crate::{LoginId, users::LogoutKey};
+use crate::{LoginId, LogoutCause, users::LogoutKey};
 
 /// Receives the ends of logins, and passes them on to nothing.
 #[cfg(not(feature = "live"))]
@@ -11,7 +11,7 @@ pub(crate) struct Listeners;
 
 #[cfg(not(feature = "live"))]
 impl Listeners {
-    pub(super) fn logged_out(&self, _: &LogoutKey) {}
+    pub(super) fn logged_out(&self, _: &LogoutKey, _: &LogoutCause) {}
 
     pub(super) fn check(&self, _: &LogoutKey) {}
 

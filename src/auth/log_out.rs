@@ -48,7 +48,7 @@ impl AuthState {
             unknown_subjects: self.unknown_subjects.clone(),
             cause: cause.clone(),
         };
-        let ended = |key: &_| self.listeners.logged_out(key);
+        let ended = |key: &_| self.listeners.logged_out(key, cause);
         permit.write(&stores, logout, ended).await
     }
 

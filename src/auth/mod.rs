@@ -23,7 +23,7 @@ mod suspended;
 pub(crate) use self::{
     attempts::{Attempts, ReturnedAttempt, ReturnedStage},
     begin_login::{LoginError, VerifiedLogin},
-    check::Authenticated,
+    check::{Authenticated, RequestLogin},
     hooks::{Hook, Hooks},
     listeners::Listeners,
     log_out_others::LogOutOthersError,

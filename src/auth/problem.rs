@@ -8,6 +8,7 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 use super::MaxAge;
+use crate::{EndedLogin, LogoutReason};
 
 /// The type of the problem that a script receives which needs a recent login.
 const RECENT_LOGIN_REQUIRED: &str =
@@ -15,6 +16,27 @@ const RECENT_LOGIN_REQUIRED: &str =
 
 /// The answer to a script, with the address to log in at.
 pub(crate) fn problem(status: StatusCode, detail: &str, login: Option<&str>) -> Response {
+    response(status, &plain(status, detail, login))
+}
+
+/// The answer to a script whose login has ended by a logout, with its cause and its time.
+pub(super) fn ended_login_problem(
+    detail: &str,
+    login: Option<&str>,
+    ended: &EndedLogin,
+) -> Response {
+    let status = StatusCode::UNAUTHORIZED;
+    let mut problem = plain(status, detail, login);
+    if ended.reason() == LogoutReason::LoggedOut {
+        problem["cause"] = ended.cause().to_string().into();
+    }
+    if let Some((_, time)) = ended.time() {
+        problem["logged_out_at"] = time.into();
+    }
+    response(status, &problem)
+}
+
+fn plain(status: StatusCode, detail: &str, login: Option<&str>) -> Value {
     let mut problem = json!({
         "type": "about:blank",
         "title": status.canonical_reason(),
@@ -24,7 +46,7 @@ pub(crate) fn problem(status: StatusCode, detail: &str, login: Option<&str>) -> 
     if let Some(path) = login {
         problem["login"] = path.into();
     }
-    response(status, &problem)
+    problem
 }
 
 /// The answer to a script whose user has to log in again, at this address.

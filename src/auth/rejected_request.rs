@@ -12,7 +12,12 @@ impl LoggedInRejection {
     pub(crate) fn unauthenticated(parts: &Parts) -> Self {
         let login_path =
             RequestAuth::of(parts).map(|auth| auth.state().login_for(way_back(parts).as_deref()));
-        Self::to_log_in(RejectionKind::Unauthenticated, login_path, None, parts)
+        let ended = RequestAuth::of(parts).and_then(|auth| auth.ended_login());
+        let kind = RejectionKind::Unauthenticated;
+        Self {
+            ended_login: ended.cloned().map(Box::new),
+            ..Self::to_log_in(kind, login_path, None, parts)
+        }
     }
 
     /// The user is logged in by a login whose credentials were proven too long ago.
@@ -43,6 +48,7 @@ impl LoggedInRejection {
         Self {
             kind,
             source: None,
+            ended_login: None,
             login_path,
             max_age,
             audience: Audience::of(parts),
@@ -57,6 +63,7 @@ impl LoggedInRejection {
         Self {
             kind: RejectionKind::Forbidden,
             source: None,
+            ended_login: None,
             login_path: None,
             max_age: None,
             audience: Audience::of(parts),
@@ -82,6 +89,7 @@ impl LoggedInRejection {
         Self {
             kind: error.kind,
             source: error.source,
+            ended_login: None,
             login_path: None,
             max_age: None,
             audience,

@@ -8,14 +8,14 @@ use std::{
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use maud::html;
+use maud::{Markup, html};
 
 use super::{
     MaxAge,
-    problem::{challenge, problem, recent_login_problem},
+    problem::{challenge, ended_login_problem, problem, recent_login_problem},
 };
 use crate::{
-    BoxError,
+    BoxError, EndedLogin,
     log_limit::LogLimit,
     page::{NO_SCRIPT, page},
 };
@@ -66,6 +66,7 @@ use crate::{
 pub struct LoggedInRejection {
     pub(super) kind: RejectionKind,
     pub(super) source: Option<Arc<BoxError>>,
+    pub(super) ended_login: Option<Box<EndedLogin>>,
     pub(super) login_path: Option<String>,
     /// How recent a login has to be.
     pub(super) max_age: Option<MaxAge>,
@@ -230,6 +231,31 @@ impl LoggedInRejection {
         self.login_path.as_deref()
     }
 
+    /// The login that came with an unauthenticated request, if it has ended: to tell the user why.
+    ///
+    /// `None` unless the cookie of the request proves that the login was its own: the secret was
+    /// right. Once the login would be over anyway, the reason is
+    /// [`Expired`](crate::LogoutReason::Expired), so a browser that was left behind does not show when
+    /// its user logs out elsewhere. Of a stored login that was signed out or has gone idle, nothing is
+    /// left, and so `None`.
+    ///
+    /// A login page takes `Result<LoggedIn<User>, LoggedInRejection>` and shows the sentence:
+    ///
+    /// ```
+    /// use axum_clef::{LoggedIn, LoggedInRejection, stores::Account};
+    ///
+    /// async fn log_in_page(user: Result<LoggedIn<Account>, LoggedInRejection>) -> String {
+    ///     let ended = user.as_ref().err().and_then(LoggedInRejection::ended_login);
+    ///     let sentence = ended.map(ToString::to_string).unwrap_or_default();
+    ///     format!("{sentence} Please log in.") // and the form
+    /// }
+    /// # fn assert_handler<T, H: axum::handler::Handler<T, ()>>(_: H) {}
+    /// # assert_handler(log_in_page);
+    /// ```
+    pub fn ended_login(&self) -> Option<&EndedLogin> {
+        self.ended_login.as_deref()
+    }
+
     /// Whether a person opens a page or sends a form, and not a script. A request with a bearer token
     /// is by a script.
     pub fn is_navigation(&self) -> bool {
@@ -265,6 +291,7 @@ impl LoggedInRejection {
         Self {
             kind: error.kind,
             source: error.source,
+            ended_login: None,
             login_path: None,
             max_age: None,
             audience: Audience::Script,
@@ -287,12 +314,20 @@ impl LoggedInRejection {
                 Some(max_age) => {
                     recent_login_problem(&self.to_string(), self.login_path(), max_age)
                 }
-                None => problem(status, &self.to_string(), self.login_path()),
+                None => self.problem(),
             },
             Audience::Reader | Audience::Sender => (status, self.page()).into_response(),
         };
         self.challenge(response.headers_mut());
         response
+    }
+
+    fn problem(&self) -> Response {
+        let (text, path) = (self.to_string(), self.login_path());
+        match self.ended_login() {
+            Some(ended) => ended_login_problem(&text, path, ended),
+            None => problem(self.status(), &text, path),
+        }
     }
 
     /// Names the schemes to log in with, unless the application has.
@@ -339,12 +374,30 @@ impl LoggedInRejection {
             ),
         };
         let content = html! {
+            @if let Some(ended) = self.ended_login() {
+                (ended_paragraph(ended))
+            }
             p { (text) }
             @if let Some(path) = self.login_path() {
                 a href=(path) { "Log in" }
             }
         };
         page(headline, &html! {}, &content, NO_SCRIPT)
+    }
+}
+
+/// One sentence on the end of a login, for its user.
+fn ended_paragraph(ended: &EndedLogin) -> Markup {
+    html! {
+        @if let Some((before, after)) = ended.sentence() {
+            p {
+                (before)
+                @if let Some((text, time)) = ended.time() {
+                    " at " time datetime=(time) { (text) }
+                }
+                (after)
+            }
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use axum::extract::OriginalUri;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 use tokio::sync::OnceCell;
 
-use super::{AuthState, Authenticated, CheckError, MaxAge, Reauthentication};
-use crate::{cookies::Cookies, sessions::LoginRecord};
+use super::{AuthState, Authenticated, CheckError, MaxAge, Reauthentication, RequestLogin};
+use crate::{EndedLogin, cookies::Cookies, sessions::LoginRecord};
 
 /// Path and query of the page that was asked for. A nested router sees only its part of it.
 pub(crate) fn asked_for(parts: &Parts) -> &str {
@@ -25,7 +25,7 @@ pub(crate) fn asked_for(parts: &Parts) -> &str {
 /// A request on its way through the layer: the one value that the layer puts into its extensions.
 pub(crate) struct RequestAuth {
     state: Arc<AuthState>,
-    checked: OnceCell<Result<Option<Authenticated>, CheckError>>,
+    checked: OnceCell<Result<RequestLogin, CheckError>>,
     /// For the requests that set some.
     cookies: OnceLock<Cookies>,
     no_store: AtomicBool,
@@ -99,14 +99,16 @@ impl RequestAuth {
             let passive = self.passive.load(Ordering::Acquire);
             let check = self.state.check(headers, passive);
             let mut checked = check.await?;
-            let renewed = checked.as_mut();
-            if let Some(cookie) = renewed.and_then(|checked| checked.renewal.take()) {
+            if let RequestLogin::Valid(authenticated) = &mut checked
+                && let Some(cookie) = authenticated.renewal.take()
+            {
                 self.cookies(headers).add(cookie);
             }
             Ok(checked)
         });
         match checked.await {
-            Ok(authenticated) => Ok(authenticated.as_ref()),
+            Ok(RequestLogin::Valid(authenticated)) => Ok(Some(authenticated)),
+            Ok(_) => Ok(None),
             Err(error) => Err(error.clone()),
         }
     }
@@ -145,7 +147,15 @@ impl RequestAuth {
     /// The login of the user, if the check of the request has found one.
     pub(super) fn authenticated_login(&self) -> Option<&LoginRecord<'_>> {
         match self.checked.get() {
-            Some(Ok(Some(authenticated))) => Some(authenticated.login.record()),
+            Some(Ok(RequestLogin::Valid(authenticated))) => Some(authenticated.login.record()),
+            _ => None,
+        }
+    }
+
+    /// The login that came with the request, if the check of the request has found that it has ended.
+    pub(crate) fn ended_login(&self) -> Option<&EndedLogin> {
+        match self.checked.get() {
+            Some(Ok(RequestLogin::Ended(ended))) => Some(ended),
             _ => None,
         }
     }
@@ -180,7 +190,7 @@ impl RequestAuth {
     }
 
     fn caching(&self) -> Caching {
-        let is_authenticated = matches!(self.checked.get(), Some(Ok(Some(_))));
+        let is_authenticated = matches!(self.checked.get(), Some(Ok(RequestLogin::Valid(_))));
         let sets_cookies = self.cookies.get().is_some_and(Cookies::have_changed);
         if is_authenticated || sets_cookies || self.no_store.load(Ordering::Acquire) {
             Caching::NoStore

@@ -12,11 +12,11 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     group::GroupCheck,
-    login::{CheckedLogin, LiveLogin, LogoutReason, Unregister},
+    login::{CheckedLogin, LiveLogin, Unregister},
     pages::{PageLimits, Pages},
     registry::Registry,
 };
-use crate::users::LogoutKey;
+use crate::{EndedLogin, LogoutReason, users::LogoutKey};
 
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -68,9 +68,10 @@ impl Hub {
         };
         // The login was kept meanwhile: only the later of the two goes on.
         if let Some(other) = other {
+            let end = EndedLogin::new(LogoutReason::SessionGone);
             match other.times.latest() > login.times.latest() {
-                true => login.signal(LogoutReason::SessionGone),
-                false => other.signal(LogoutReason::SessionGone),
+                true => login.signal(end),
+                false => other.signal(end),
             }
         }
         (login, is_watched)
@@ -95,9 +96,9 @@ impl Hub {
     }
 
     /// Signals the end of these logins and removes them.
-    pub(super) fn end(&self, logins: &[Arc<LiveLogin>], reason: LogoutReason) {
+    pub(super) fn end(&self, logins: &[Arc<LiveLogin>], end: &EndedLogin) {
         for login in logins {
-            login.signal(reason);
+            login.signal(end.clone());
             self.unregister(login);
         }
     }

@@ -10,29 +10,10 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{LoginId, ProviderKey, Subject, sessions::SessionHandle, timestamp::LoginTimes};
-
-/// Why a login ended, as [`LogoutSignal`](crate::LogoutSignal) reports it.
-///
-/// Whatever the reason, the login is no longer valid or can no longer be verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LogoutReason {
-    /// The user was logged out everywhere, the session at the provider ended, or the user was
-    /// deleted.
-    LoggedOut,
-    /// The user signed out on this device, through the sign-out route.
-    SignedOut,
-    /// A newer login of this browser has replaced it, or it was signed out at another node.
-    ///
-    /// Also reported for a sealed login that may have timed out. Only the next request of the
-    /// browser shows which user is logged in now.
-    SessionGone,
-    /// The lifetime or the idle time is over.
-    Expired,
-    /// The stores have not answered for a minute. Requests are answered with 503 until they do.
-    Unknown,
-}
+use crate::{
+    EndedLogin, LoginId, LogoutCause, ProviderKey, Subject, sessions::SessionHandle,
+    timestamp::LoginTimes,
+};
 
 /// A login that a request has checked and found valid.
 pub(crate) struct CheckedLogin<'a> {
@@ -61,7 +42,7 @@ pub(super) struct LiveLogin {
     pub(super) group: u64,
     pub(super) session: Option<SessionHandle>,
     pub(super) times: LoginTimes,
-    reason: OnceLock<LogoutReason>,
+    end: OnceLock<EndedLogin>,
     ended: Arc<Notify>,
     state: Mutex<LoginState>,
     registry: Arc<dyn Unregister>,
@@ -74,11 +55,13 @@ pub(super) trait Unregister: Send + Sync {
 }
 
 /// What the last check found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct LoginState {
     pub(super) expires_at: Option<Instant>,
     /// Since when the stores have not answered for this login.
     pub(super) unverified_since: Option<Instant>,
+    /// The cause of a revocation at this node that may end it. The next check decides.
+    pub(super) revocation_cause: Option<LogoutCause>,
 }
 
 impl LiveLogin {
@@ -92,24 +75,25 @@ impl LiveLogin {
             group,
             session: checked.session,
             times: checked.times,
-            reason: OnceLock::new(),
+            end: OnceLock::new(),
             ended: Arc::default(),
             state: Mutex::new(LoginState {
                 expires_at: checked.expires_at,
                 unverified_since: None,
+                revocation_cause: None,
             }),
             registry,
         }
     }
 
-    /// Why it ended; `None` while it is valid.
-    pub(super) fn reason(&self) -> Option<LogoutReason> {
-        self.reason.get().copied()
+    /// Its end; `None` while it is valid.
+    pub(super) fn end(&self) -> Option<&EndedLogin> {
+        self.end.get()
     }
 
-    /// Signals all listeners. The first reason is kept.
-    pub(super) fn signal(&self, reason: LogoutReason) {
-        if self.reason.set(reason).is_ok() {
+    /// Signals all listeners. The first end is kept.
+    pub(super) fn signal(&self, end: EndedLogin) {
+        if self.end.set(end).is_ok() {
             self.ended.notify_waiters();
         }
     }

@@ -6,14 +6,14 @@ use tokio::{sync::broadcast::Receiver, time::Instant};
 
 use super::{
     group::GroupCheck,
-    login::{LiveLogin, LogoutReason, instant_after},
+    login::{LiveLogin, instant_after},
 };
 use crate::{
-    BoxError, LoginCheck, RevocationKey, Timestamp,
+    BoxError, EndedLogin, LoginCheck, LogoutReason, RevocationKey, Timestamp,
     revocation::LogoutQueue,
     sessions::{SessionBackend, StoredState},
     time_limit::{STORE_LIMIT, answer, within},
-    users::{AnyUser, AnyUserStore, EndReason, LogoutNews},
+    users::{AnyUser, AnyUserStore, LogoutNews},
 };
 
 /// Runs the check of a request for logins between their requests.
@@ -28,7 +28,7 @@ pub(crate) struct LoginChecker {
 pub(super) enum CheckResult {
     /// It is valid, and expires at this instant.
     Valid(Option<Instant>),
-    Ended(LogoutReason),
+    Ended(EndedLogin),
     /// A store did not answer.
     Unavailable,
 }
@@ -60,7 +60,7 @@ impl LoginChecker {
             .queue
             .contains(&key.user_id, None, subject, reference.provider_key);
         if pending {
-            return report_all(|| CheckResult::Ended(LogoutReason::LoggedOut));
+            return report_all(|| ended(LogoutReason::LoggedOut));
         }
         reference.logged_in_at = logins.iter().map(|login| login.times.latest()).max();
         let is_alone = logins.len() == 1;
@@ -70,7 +70,7 @@ impl LoginChecker {
         let check = within(STORE_LIMIT, self.users.check_login(reference)).await;
         let check = match check {
             Ok(Some(check)) => check,
-            Ok(None) => return report_all(|| CheckResult::Ended(LogoutReason::LoggedOut)),
+            Ok(None) => return report_all(|| ended(LogoutReason::LoggedOut)),
             Err(error) => {
                 log_unavailable(&error);
                 return report_all(|| CheckResult::Unavailable);
@@ -78,7 +78,7 @@ impl LoginChecker {
         };
         for login in logins {
             // It may have ended while the others were checked.
-            if login.reason().is_none() {
+            if login.end().is_none() {
                 report(login, self.check_one(login, &check, is_alone).await);
             }
         }
@@ -93,9 +93,10 @@ impl LoginChecker {
     ) -> CheckResult {
         let left = match check.compare(login.times, self.lifetime) {
             Ok(left) => left,
-            Err(EndReason::Expired) => return CheckResult::Ended(LogoutReason::Expired),
-            Err(EndReason::SignedOut) => return CheckResult::Ended(LogoutReason::SessionGone),
-            Err(_) => return CheckResult::Ended(LogoutReason::LoggedOut),
+            Err(end) => {
+                let revoked_by = login.state().revocation_cause.clone();
+                return CheckResult::Ended(check.ended_login(end, revoked_by));
+            }
         };
         let state = self.stored_state(login, check.now, includes_id);
         let state = match within(STORE_LIMIT, state).await {
@@ -109,13 +110,13 @@ impl LoginChecker {
         let is_over = expires_at.is_some_and(|expires_at| expires_at <= Instant::now());
         let idle = match state {
             StoredState::Active(left) => Some(left),
-            StoredState::Idle => return CheckResult::Ended(LogoutReason::Expired),
+            StoredState::Idle => return ended(LogoutReason::Expired),
             // The store deletes idle logins too.
-            StoredState::Missing if is_over => return CheckResult::Ended(LogoutReason::Expired),
-            StoredState::Missing => return CheckResult::Ended(LogoutReason::SessionGone),
+            StoredState::Missing if is_over => return ended(LogoutReason::Expired),
+            StoredState::Missing => return ended(LogoutReason::SessionGone),
             // Only the next request of the browser carries the idle time.
             StoredState::NotStored if is_over => {
-                return CheckResult::Ended(LogoutReason::SessionGone);
+                return ended(LogoutReason::SessionGone);
             }
             StoredState::NotStored => {
                 let now = Instant::now();
@@ -145,6 +146,10 @@ impl LoginChecker {
             None => Ok(StoredState::NotStored),
         }
     }
+}
+
+fn ended(reason: LogoutReason) -> CheckResult {
+    CheckResult::Ended(EndedLogin::new(reason))
 }
 
 fn log_unavailable(error: &BoxError) {

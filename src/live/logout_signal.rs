@@ -14,8 +14,8 @@ use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::sync::futures::OwnedNotified;
 
-use super::login::{LiveLogin, LogoutReason};
-use crate::LoginId;
+use super::login::LiveLogin;
+use crate::{EndedLogin, LoginId, LogoutReason};
 
 /// A future that resolves when the login of this request ends.
 ///
@@ -136,7 +136,15 @@ impl LogoutSignal {
 
     /// Why the login ended, or `None` while it is valid.
     pub fn reason(&self) -> Option<LogoutReason> {
-        self.login.reason()
+        self.ended_login().map(EndedLogin::reason)
+    }
+
+    /// Why the login ended and who or what caused it, or `None` while it is valid.
+    ///
+    /// The time of the logout is known where the user store has shown it. It is not for one that this
+    /// node has just received.
+    pub fn ended_login(&self) -> Option<&EndedLogin> {
+        self.login.end()
     }
 
     /// A stream that ends when the login does. No item is yielded after that.
@@ -168,8 +176,8 @@ impl Future for LogoutSignal {
             let Self { login, notified } = &mut *self;
             // Created before the flag is read, so that no signal in between is lost.
             let waiting = notified.get_or_insert_with(|| Box::pin(login.notified()));
-            if let Some(reason) = login.reason() {
-                return Poll::Ready(reason);
+            if let Some(end) = login.end() {
+                return Poll::Ready(end.reason());
             }
             ready!(waiting.as_mut().poll(context));
             *notified = None;
@@ -187,7 +195,7 @@ impl fmt::Debug for LogoutSignal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("LogoutSignal")
-            .field("reason", &self.reason())
+            .field("ended_login", &self.ended_login())
             .finish_non_exhaustive()
     }
 }

@@ -5,12 +5,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     LogoutSignal,
     hub::Hub,
-    login::{CheckedLogin, LogoutReason},
+    login::CheckedLogin,
     login_checker::LoginChecker,
     pages::{PageLimits, Pages},
     watch::{WatchGuard, watch},
 };
-use crate::{LoginId, RevocationKey, users::LogoutKey};
+use crate::{EndedLogin, LoginId, LogoutCause, LogoutReason, RevocationKey, users::LogoutKey};
 
 /// The listeners of a layer.
 #[derive(Clone)]
@@ -48,15 +48,21 @@ impl LogoutSignals {
     }
 
     /// Ends the listeners of the logins that a logout of this node has ended.
-    pub(crate) fn logged_out(&self, key: &LogoutKey) {
+    pub(crate) fn logged_out(&self, key: &LogoutKey, cause: &LogoutCause) {
         match key {
             LogoutKey::User(_) | LogoutKey::Subject(_) => {
                 let logins = self.0.registry().ended_by(key);
-                self.0.end(&logins, LogoutReason::LoggedOut);
+                self.0.end(&logins, &EndedLogin::by(cause.clone()));
             }
             LogoutKey::Revocation(RevocationKey::Login(id)) => self.signed_out(*id),
             // Checked in the store, since a login may have started after the logout.
-            LogoutKey::Revocation(_) => self.check(key),
+            LogoutKey::Revocation(_) => {
+                let logins = self.0.registry().ended_by(key);
+                for login in &logins {
+                    login.state().revocation_cause = Some(cause.clone());
+                }
+                self.check(key);
+            }
         }
     }
 
@@ -69,13 +75,15 @@ impl LogoutSignals {
     /// pages reconnect.
     pub(crate) fn replaced(&self, id: LoginId) {
         let login = self.0.registry().ended_with_id(id);
-        self.0.end(login.as_slice(), LogoutReason::SessionGone);
+        let end = EndedLogin::new(LogoutReason::SessionGone);
+        self.0.end(login.as_slice(), &end);
     }
 
     /// Signals the sign-out of one login.
     pub(crate) fn signed_out(&self, id: LoginId) {
         let login = self.0.registry().ended_with_id(id);
-        self.0.end(login.as_slice(), LogoutReason::SignedOut);
+        let end = EndedLogin::new(LogoutReason::SignedOut);
+        self.0.end(login.as_slice(), &end);
     }
 }
 

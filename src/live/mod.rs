@@ -15,10 +15,7 @@ mod pages;
 mod registry;
 mod watch;
 
-pub use self::{
-    login::LogoutReason,
-    logout_signal::{LogoutSignal, LogoutStream},
-};
+pub use self::logout_signal::{LogoutSignal, LogoutStream};
 pub(crate) use self::{
     login::{CheckedLogin, instant_after},
     login_checker::LoginChecker,

@@ -11,10 +11,10 @@ use tokio::{
 use super::{
     group::GroupCheck,
     hub::Hub,
-    login::{LiveLogin, LogoutReason},
+    login::LiveLogin,
     login_checker::{CheckResult, LoginChecker},
 };
-use crate::users::LogoutNews;
+use crate::{EndedLogin, LogoutReason, users::LogoutNews};
 
 /// How many checks run concurrently.
 const CONCURRENT_CHECKS: usize = 8;
@@ -134,7 +134,7 @@ async fn run(mut guard: CheckGuard, checker: Arc<LoginChecker>, check: GroupChec
     let hub = Arc::clone(&guard.hub);
     let mut pause = hub.interval();
     let report = |login: &Arc<LiveLogin>, result| {
-        if login.reason().is_some() {
+        if login.end().is_some() {
             return;
         }
         let now = Instant::now();
@@ -147,7 +147,7 @@ async fn run(mut guard: CheckGuard, checker: Arc<LoginChecker>, check: GroupChec
                 pause = pause.min(left.unwrap_or(pause));
                 hub.registry().unavailable_since = None;
             }
-            CheckResult::Ended(reason) => hub.end(slice::from_ref(login), reason),
+            CheckResult::Ended(end) => hub.end(slice::from_ref(login), &end),
             CheckResult::Unavailable => {
                 pause = pause.min(LONGEST_PAUSE);
                 end_if_unverified(&hub, login, now);
@@ -163,7 +163,8 @@ async fn run(mut guard: CheckGuard, checker: Arc<LoginChecker>, check: GroupChec
 fn end_if_unverified(hub: &Hub, login: &Arc<LiveLogin>, now: Instant) {
     let since = *login.state().unverified_since.get_or_insert(now);
     if now.saturating_duration_since(since) >= UNVERIFIED_LIMIT {
-        hub.end(slice::from_ref(login), LogoutReason::Unknown);
+        let end = EndedLogin::new(LogoutReason::Unknown);
+        hub.end(slice::from_ref(login), &end);
     }
 }
 
@@ -182,5 +183,5 @@ fn end_all_if_unavailable(hub: &Hub, now: Instant) {
         logins = logins.len(),
         "the stores have not answered for a minute; open connections of these logins are closed"
     );
-    hub.end(&logins, LogoutReason::Unknown);
+    hub.end(&logins, &EndedLogin::new(LogoutReason::Unknown));
 }

@@ -24,14 +24,15 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_core::Stream;
 use rand::RngExt as _;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 use super::{failure_page::shared_failure, state::RoutesState};
 use crate::{
-    LoggedInRejection,
+    EndedLogin, LoggedInRejection, LogoutReason,
     extract::is_forged,
-    live::{LogoutReason, LogoutSignal, Page},
+    live::{LogoutSignal, Page},
 };
 
 /// The interval of the `alive` events, which detect lost connections and keep proxies from closing
@@ -78,7 +79,10 @@ pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -
             )
         }
         // One event and the end, without a place.
-        None => (None, StreamState::LoggedOut),
+        None => {
+            let ended = request.ended_login().map(ended_data);
+            (None, StreamState::LoggedOut(ended))
+        }
     };
     let events = LiveEvents { page, state };
     let alive = Event::default().event("alive").data("{}");
@@ -139,8 +143,8 @@ enum StreamState {
     LoggedIn(LogoutSignal, String),
     /// Waits for the end of the login.
     Open(LogoutSignal),
-    /// Sends `logged-out`.
-    LoggedOut,
+    /// Sends `logged-out`, with this data if a login has ended.
+    LoggedOut(Option<String>),
     Done,
 }
 
@@ -172,7 +176,7 @@ impl Stream for LiveEvents {
                     Poll::Ready(LogoutReason::SessionGone) => reconnect_soon(),
                     // The page reconnects, and gets a 503 until the stores answer.
                     Poll::Ready(LogoutReason::Unknown) => Poll::Ready(None),
-                    Poll::Ready(_) => logged_out(),
+                    Poll::Ready(_) => logged_out(signal.ended_login().map(ended_data)),
                     Poll::Pending if closing.is_some_and(|closing| closing.is_ready()) => {
                         Poll::Ready(None)
                     }
@@ -185,14 +189,33 @@ impl Stream for LiveEvents {
                     }
                 }
             }
-            StreamState::LoggedOut => logged_out(),
+            StreamState::LoggedOut(data) => logged_out(data),
             StreamState::Done => Poll::Ready(None),
         }
     }
 }
 
-fn logged_out() -> Poll<Option<Result<Event, Replaced>>> {
-    let event = Event::default().event("logged-out").data("{}");
+/// The data of `logged-out`, as JSON: the cause of a logout, when it was in milliseconds, and a
+/// sentence for the user with a place for the time. Empty where there is nothing to say.
+fn ended_data(ended: &EndedLogin) -> String {
+    let mut data = json!({});
+    if ended.reason() == LogoutReason::LoggedOut {
+        data["cause"] = ended.cause().to_string().into();
+        if let Some(at) = ended.logged_out_at() {
+            data["at"] = at.as_micros().div_euclid(1_000).into();
+        }
+    }
+    if let Some((before, after)) = ended.sentence() {
+        let is_logout = ended.reason() == LogoutReason::LoggedOut;
+        let time = if is_logout { "{time}" } else { "" };
+        data["text"] = format!("{before}{time}{after}").into();
+    }
+    data.to_string()
+}
+
+fn logged_out(data: Option<String>) -> Poll<Option<Result<Event, Replaced>>> {
+    let data = data.unwrap_or_else(|| "{}".to_owned());
+    let event = Event::default().event("logged-out").data(data);
     Poll::Ready(Some(Ok(event)))
 }
 

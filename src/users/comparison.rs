@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{AnyUser, LoginCheck};
-use crate::timestamp::LoginTimes;
+use super::{AnyUser, EndedLogin, LoginCheck, LogoutReason};
+use crate::{LogoutCause, timestamp::LoginTimes};
 
 /// Why a login has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +40,7 @@ impl LoginCheck<AnyUser> {
         times: LoginTimes,
         lifetime: Option<Duration>,
     ) -> Result<Option<Duration>, EndReason> {
-        let LoginTimes {
-            logged_in_at,
-            ends_at,
-            ..
-        } = times;
+        let logged_in_at = times.logged_in_at;
         if !times.latest().outlives(self.user.logged_out_at) {
             return Err(EndReason::LoggedOut);
         }
@@ -57,13 +53,47 @@ impl LoginCheck<AnyUser> {
         if times.latest().is_too_far_ahead_of(self.now) {
             return Err(EndReason::InTheFuture);
         }
-        let age = self.now.since(logged_in_at);
-        let of_lifetime = lifetime.map(|lifetime| lifetime.saturating_sub(age));
-        let of_end = ends_at.map(|ends_at| ends_at.since(self.now));
-        let left = of_lifetime.into_iter().chain(of_end).min();
-        if left.is_some_and(|left| left.is_zero()) {
-            return Err(EndReason::Expired);
+        match self.is_over(times, lifetime) {
+            true => Err(EndReason::Expired),
+            false => Ok(self.time_left(times, lifetime)),
         }
-        Ok(left)
+    }
+
+    /// Whether a login has ended by itself.
+    pub(crate) fn is_over(&self, times: LoginTimes, lifetime: Option<Duration>) -> bool {
+        let left = self.time_left(times, lifetime);
+        left.is_some_and(|left| left.is_zero())
+    }
+
+    /// The time until a login ends by itself; `None` if it has no end.
+    fn time_left(&self, times: LoginTimes, lifetime: Option<Duration>) -> Option<Duration> {
+        let age = self.now.since(times.logged_in_at);
+        let of_lifetime = lifetime.map(|lifetime| lifetime.saturating_sub(age));
+        let of_end = times.ends_at.map(|ends_at| ends_at.since(self.now));
+        of_lifetime.into_iter().chain(of_end).min()
+    }
+
+    /// The end of a login that [`compare`](Self::compare) has found, for its user. `revoked_by` is the
+    /// cause of a revocation, which no store keeps.
+    pub(crate) fn ended_login(
+        &self,
+        end: EndReason,
+        revoked_by: Option<LogoutCause>,
+    ) -> EndedLogin {
+        let (ended, at) = match end {
+            EndReason::LoggedOut => {
+                let ended = EndedLogin::by(self.user.logout_cause());
+                (ended, self.user.logged_out_at)
+            }
+            EndReason::Revoked => {
+                let ended = EndedLogin::by(revoked_by.unwrap_or_default());
+                (ended, self.revoked_at)
+            }
+            EndReason::SignedOut => return EndedLogin::new(LogoutReason::SessionGone),
+            EndReason::InTheFuture => return EndedLogin::new(LogoutReason::LoggedOut),
+            EndReason::Expired => return EndedLogin::new(LogoutReason::Expired),
+        };
+        // An administrator may lock a user out until a time that has not come.
+        ended.at(at.filter(|at| !at.is_too_far_ahead_of(self.now)))
     }
 }

@@ -1,6 +1,7 @@
 //! The user and user store traits.
 
 mod comparison;
+mod ended_login;
 mod erased;
 mod link_outcome;
 mod login_check;
@@ -17,6 +18,7 @@ pub(crate) use self::{
     store::LogOutOthersMissing,
 };
 pub use self::{
+    ended_login::{EndedLogin, LogoutReason},
     link_outcome::LinkOutcome,
     login_check::{LoginCheck, LoginReference},
     store::{IdentityStore, UserStore},

@@ -1,5 +1,6 @@
 //! What is open when a login ends: pages, streams, sockets and downloads.
 
+mod causes;
 mod counted;
 mod interval;
 mod limits;

@@ -24,7 +24,8 @@ async fn it_says_whether_the_login_counts_and_nothing_else() {
     let retry: u64 = retry.strip_prefix("retry: ").unwrap().parse().unwrap();
     assert!((1_000..3_000).contains(&retry), "{retry}");
     let lines = lines.join("\n");
-    let events = "event: logged-in\ndata: {}\n\nevent: logged-out\ndata: {}\n";
+    let events = "event: logged-in\ndata: {}\n\nevent: logged-out\ndata: {\"cause\":\"provider\",\
+        \"text\":\"You were logged out{time} by the service that you log in with.\"}\n";
     assert_eq!(lines, events);
 }
 

@@ -551,6 +551,11 @@ async fn tokens(said: &Said) {
         let error = token.mint("SECRET-NAME\0").await.unwrap_err();
         fail.by_error(&error);
     };
+    let ended = said.clone();
+    let ask = async move |login: Result<Login, LoggedInRejection>| {
+        let rejection = login.unwrap_err();
+        ended.by(rejection.ended_login().unwrap());
+    };
     let show = async move |login: Login| {
         assert_eq!(login.token_name(), Some("the SECRET-NAME"));
         used.by(&login);
@@ -571,7 +576,8 @@ async fn tokens(said: &Said) {
         .route("/make", post(make))
         .route("/make-badly", post(make_badly))
         .route("/show", get(show))
-        .layer(layer);
+        .route("/ask", get(ask))
+        .layer(layer.clone());
     let request = Request::post("/log-in").body(Body::empty()).unwrap();
     let response = app.clone().oneshot(request).await.unwrap();
     let cookie = response.headers()["set-cookie"].to_str().unwrap();
@@ -583,6 +589,10 @@ async fn tokens(said: &Said) {
     }
     let secret = secret.lock().unwrap().clone();
     let request = Request::get("/show").header("authorization", format!("Bearer {secret}"));
+    let request = request.body(Body::empty()).unwrap();
+    assert_eq!(app.clone().oneshot(request).await.unwrap().status(), 200);
+    assert_eq!(layer.logouts().log_out_user("1").await, Ok(true));
+    let request = Request::get("/ask").header("cookie", cookie);
     let request = request.body(Body::empty()).unwrap();
     assert_eq!(app.clone().oneshot(request).await.unwrap().status(), 200);
     for (name, text) in said.all() {

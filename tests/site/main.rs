@@ -9,6 +9,7 @@ mod cookies;
 mod costs;
 mod deployed;
 mod doubt;
+mod ended_logins;
 mod everybody;
 mod everywhere;
 mod hang_ups;
