@@ -19,13 +19,12 @@ pub use self::{algorithm::SigningAlgorithm, error::RemoteError, token_error::Tok
 pub(crate) use self::{
     claims::{Claims, now},
     metadata::{Metadata, endpoint},
-    remote::{Remote, fetch},
+    remote::{LIMIT, Remote, fetch},
     token::{Header, Token},
 };
 #[cfg(feature = "oidc")]
 pub(crate) use self::{
     claims::{LEEWAY, LONGEST_ID},
     key_set::KeySet,
-    remote::LIMIT,
     signing_key::SigningKey,
 };

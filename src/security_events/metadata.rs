@@ -20,6 +20,11 @@ const NAMES: [&str; 3] = [
 /// What a sender says about itself.
 pub(super) struct TransmitterMetadata {
     pub(super) jwks_uri: Url,
+    pub(super) configuration_endpoint: Option<Url>,
+    pub(super) status_endpoint: Option<Url>,
+    pub(super) verification_endpoint: Option<Url>,
+    pub(super) add_subject_endpoint: Option<Url>,
+    pub(super) remove_subject_endpoint: Option<Url>,
 }
 
 /// Where the document may be: between host and path of the issuer (section 7.2.1), or behind the
@@ -83,8 +88,20 @@ impl TransmitterMetadata {
             _ => return Err(RemoteError::Metadata("issuer")),
         }
         let endpoint = |name| jose::endpoint(&document, url, name);
+        // Events arrive without them.
+        let optional = |name| {
+            endpoint(name).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the stream is used without this endpoint of the sender");
+                None
+            })
+        };
         Ok(Self {
             jwks_uri: endpoint("jwks_uri")?.ok_or(RemoteError::Metadata("jwks_uri"))?,
+            configuration_endpoint: optional("configuration_endpoint"),
+            status_endpoint: optional("status_endpoint"),
+            verification_endpoint: optional("verification_endpoint"),
+            add_subject_endpoint: optional("add_subject_endpoint"),
+            remove_subject_endpoint: optional("remove_subject_endpoint"),
         })
     }
 }

@@ -5,8 +5,10 @@
 //! token (RFC 8417). An event that calls for it ends logins here, and each reaches a hook of the
 //! application.
 //!
-//! Start with [`EventReceiver`]. [`AppleNotices`] receives the notices of Sign in with Apple.
+//! Start with [`EventReceiver`]. [`StreamClient`] sets up the stream at the sender. [`AppleNotices`]
+//! receives the notices of Sign in with Apple.
 
+mod access_token;
 mod answer;
 mod apple;
 mod dialect;
@@ -17,15 +19,20 @@ mod kind;
 mod metadata;
 mod receiver;
 mod scopes;
+mod stream;
+mod stream_error;
 mod subject;
 mod token;
 
 pub use self::{
+    access_token::AccessToken,
     apple::AppleNotices,
     error::SecurityEventError,
     event::{Initiator, SecurityEvent},
     kind::{ChangeType, CredentialChange, SecurityEventKind},
     receiver::EventReceiver,
+    stream::{EventDelivery, EventStream, StreamClient, StreamState, StreamStatus},
+    stream_error::StreamError,
     subject::EventSubject,
 };
 pub use crate::jose::{RemoteError, SigningAlgorithm, TokenError};

@@ -83,9 +83,9 @@ type EndsOnChange = Arc<dyn Fn(&CredentialChange) -> bool + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct EventReceiver {
-    remote: Arc<Remote<TransmitterMetadata>>,
+    pub(super) remote: Arc<Remote<TransmitterMetadata>>,
     name: String,
-    audiences: Vec<String>,
+    pub(super) audiences: Vec<String>,
     algorithm: SigningAlgorithm,
     subjects: Subjects,
     longest_age: Duration,

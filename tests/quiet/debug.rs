@@ -39,8 +39,8 @@ use axum_clef::{
         Provider as _, ProviderErrorKind, ProviderLogin, ProviderSite, SignOutRequest,
     },
     security_events::{
-        AppleNotices, EventReceiver, EventSubject, Initiator, RemoteError, SecurityEvent,
-        SecurityEventError, SecurityEventKind,
+        AccessToken, AppleNotices, EventDelivery, EventReceiver, EventSubject, Initiator,
+        RemoteError, SecurityEvent, SecurityEventError, SecurityEventKind, StreamClient,
     },
     stores::{MemoryUserStore, PostgresUserStore, SqliteUserStore},
     testing::{Rule, check_identity_store},
@@ -354,6 +354,34 @@ async fn security_events(said: &Said) {
         }
     }
     said.by(&Initiator::Administrator);
+    let token = AccessToken::from(SecretString::from("SECRET-TOKEN"));
+    said.by(&token);
+    let client = StreamClient::new(&receiver, token.clone());
+    said.by(&client);
+    let delivery = EventDelivery::push("https://site.example/events");
+    said.by(&delivery.authorization("SECRET-AUTHORIZATION"));
+    said.by_error(&client.list().await.unwrap_err());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let metadata = serde_json::json!({
+        "issuer": issuer, "jwks_uri": issuer, "configuration_endpoint": format!("{issuer}/stream"),
+        "status_endpoint": format!("{issuer}/status"),
+    });
+    let stream = r#"{"stream_id":"1","delivery":{"authorization_header":"SECRET-AUTHORIZATION"}}"#;
+    let metadata = metadata.to_string();
+    let app = Router::new()
+        .route(
+            "/.well-known/ssf-configuration",
+            get(async move || metadata),
+        )
+        .route("/status", get(async || r#"{"status":"enabled"}"#))
+        .route("/stream", get(async move || stream));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let client = StreamClient::new(&EventReceiver::new(issuer, "1").unwrap(), token);
+    said.by(&client.read("1").await.unwrap());
+    let status = client.status("1").await.unwrap();
+    said.by(&status);
+    said.by(&status.state);
 }
 
 /// Those of OAuth 2.0, with an API that says more than it should.

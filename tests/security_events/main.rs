@@ -6,10 +6,12 @@ mod discovery;
 mod floods;
 mod google;
 mod hooks;
+mod management;
 #[allow(dead_code, unused_imports)]
 #[path = "../oidc/support/mod.rs"]
 mod openid;
 mod receiving;
 mod refusals;
+mod streams;
 mod subjects;
 mod support;

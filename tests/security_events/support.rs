@@ -17,6 +17,7 @@ use reqwest::{Client, RequestBuilder, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::management::{self, Management};
 pub use crate::openid::{
     ALEX, Browser, CLIENT_ID, EC, Heard, Node, OTHER_RSA, Person, RSA, SigningKey, Site, log,
     unsigned,
@@ -63,6 +64,7 @@ pub struct Script {
     pub keys_down: bool,
     /// The paths of all requests.
     pub requests: Vec<String>,
+    pub management: Management,
 }
 
 impl Transmitter {
@@ -82,6 +84,7 @@ impl Transmitter {
                 keys: json!([RSA.jwk()]),
                 keys_down: false,
                 requests: Vec::new(),
+                management: Management::default(),
             })),
         };
         let app = Router::new()
@@ -93,6 +96,12 @@ impl Transmitter {
 
     pub fn script(&self) -> MutexGuard<'_, Script> {
         self.state.lock().unwrap()
+    }
+
+    /// The address of one of its pages.
+    pub fn url(&self, path: &str) -> String {
+        let origin = self.issuer.split('/').take(3).collect::<Vec<_>>();
+        format!("{}{path}", origin.join("/"))
     }
 
     /// The claims of a token with this event, without a subject.
@@ -112,6 +121,9 @@ impl Transmitter {
 
 async fn answer(State(transmitter): State<Transmitter>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
+    if path.starts_with("/ssf/") {
+        return management::answer(&transmitter, request).await;
+    }
     let mut script = transmitter.script();
     script.requests.push(path.clone());
     if path == "/keys" || path == "/auth/keys" {
@@ -123,10 +135,14 @@ async fn answer(State(transmitter): State<Transmitter>, request: Request) -> Res
     if path != script.metadata_path {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let origin = transmitter.issuer.split('/').take(3).collect::<Vec<_>>();
     let mut document = json!({
         "issuer": transmitter.issuer,
-        "jwks_uri": format!("{}/keys", origin.join("/")),
+        "jwks_uri": transmitter.url("/keys"),
+        "configuration_endpoint": transmitter.url("/ssf/stream"),
+        "status_endpoint": transmitter.url("/ssf/status"),
+        "verification_endpoint": transmitter.url("/ssf/verify"),
+        "add_subject_endpoint": transmitter.url("/ssf/subjects/add"),
+        "remove_subject_endpoint": transmitter.url("/ssf/subjects/remove"),
     });
     for (name, value) in script.metadata.as_object().unwrap() {
         document[name] = value.clone();

@@ -1,0 +1,108 @@
+//! What a sender has for the management of a stream (SSF 1.0, section 8.1).
+
+use std::collections::HashMap;
+
+use axum::{
+    Json,
+    extract::{Query, Request},
+    response::{IntoResponse as _, Response},
+};
+use http::{Method, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::support::{AUDIENCE, SSF, Transmitter, push, sign};
+
+/// The access token of the site.
+pub const TOKEN: &str = "the access token";
+
+/// The streams of a sender, and what it was asked.
+#[derive(Default)]
+pub struct Management {
+    pub streams: Vec<Value>,
+    /// Each call, as "method path", with its body.
+    pub calls: Vec<(String, Value)>,
+    /// What all calls are answered with instead.
+    pub refuses: Option<u16>,
+    /// What the body is instead.
+    pub body: Option<String>,
+}
+
+pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 64 * 1024).await.unwrap();
+    let body = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    let path = parts.uri.path();
+    let Query(query) = Query::<HashMap<String, String>>::try_from_uri(&parts.uri).unwrap();
+    let id = query.get("stream_id").map(String::as_str);
+    let authorized = format!("Bearer {TOKEN}");
+    let is_authorized = parts.headers.get(header::AUTHORIZATION);
+    let is_authorized = is_authorized.is_some_and(|value| value == authorized.as_str());
+    let mut script = transmitter.script();
+    let management = &mut script.management;
+    let call = format!("{} {path}", parts.method);
+    management.calls.push((call.clone(), body.clone()));
+    if let Some(status) = management.refuses {
+        return StatusCode::from_u16(status).unwrap().into_response();
+    }
+    if let Some(body) = management.body.clone() {
+        return body.into_response();
+    }
+    if !is_authorized {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let found = |streams: &[Value]| {
+        let mut streams = streams.iter();
+        streams.position(|stream| Some(stream["stream_id"].as_str().unwrap()) == id)
+    };
+    match (&parts.method, path) {
+        (&Method::POST, "/ssf/stream") if !management.streams.is_empty() => {
+            StatusCode::CONFLICT.into_response()
+        }
+        (&Method::POST, "/ssf/stream") => {
+            let stream = json!({
+                "stream_id": "stream 1&",
+                "iss": transmitter.issuer,
+                "aud": [AUDIENCE],
+                "delivery": body["delivery"],
+                "events_requested": body["events_requested"],
+                "events_delivered": body["events_requested"],
+                "min_verification_interval": 60,
+            });
+            management.streams.push(stream.clone());
+            (StatusCode::CREATED, Json(stream)).into_response()
+        }
+        (&Method::GET, "/ssf/stream") if id.is_none() => {
+            Json(management.streams.clone()).into_response()
+        }
+        (&Method::GET | &Method::DELETE, "/ssf/stream") => match found(&management.streams) {
+            Some(at) if parts.method == Method::DELETE => {
+                management.streams.remove(at);
+                StatusCode::NO_CONTENT.into_response()
+            }
+            Some(at) => Json(management.streams[at].clone()).into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        },
+        (&Method::GET, "/ssf/status") => match found(&management.streams) {
+            Some(_) => Json(json!({ "status": "paused", "reason": "tea" })).into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        },
+        (&Method::POST, "/ssf/verify") => {
+            let mut claims = transmitter.claims(
+                &format!("{SSF}/verification"),
+                json!({
+                    "state": body["state"],
+                }),
+            );
+            claims["sub_id"] = json!({ "format": "opaque", "id": body["stream_id"] });
+            let url = management.streams[0]["delivery"]["endpoint_url"]
+                .as_str()
+                .unwrap();
+            let request = push(url.to_owned(), &sign(&claims));
+            tokio::spawn(async move { request.send().await.unwrap() });
+            StatusCode::NO_CONTENT.into_response()
+        }
+        (&Method::POST, "/ssf/subjects/add") => StatusCode::OK.into_response(),
+        (&Method::POST, "/ssf/subjects/remove") => StatusCode::NO_CONTENT.into_response(),
+        other => panic!("{other:?}"),
+    }
+}
