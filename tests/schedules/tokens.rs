@@ -1,5 +1,7 @@
 //! Bearer tokens: made, used and ended while logouts are under way.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use axum::http::Method;
 
 use crate::{
@@ -16,6 +18,7 @@ fn no_token_is_made_across_a_logout() {
     };
     explore(Kind::ALL, 13, prepare, async |scene| {
         assert_eq!(scene.statuses(), [200]);
+        assert_eq!(scene.late_tokens.load(SeqCst), 0);
         for (token, _) in scene.tokens() {
             assert!(!scene.serves_token(&token).await, "its login has ended");
         }
@@ -91,6 +94,7 @@ fn a_sign_out_of_the_browser_while_a_token_is_made_leaves_the_token_alone() {
     explore(Kind::ALL, 10, prepare, async |scene| {
         assert_eq!(scene.statuses(), [303]);
         // Made before the sign-out, or not at all.
+        assert_eq!(scene.late_tokens.load(SeqCst), 0);
         let made = scene.tokens();
         assert!(made.len() <= 1);
         for (token, _) in made {

@@ -64,6 +64,8 @@ pub struct Scene {
     statuses: Arc<Mutex<Vec<u16>>>,
     /// The tokens that were made: what a program sends, and their ids.
     tokens: Arc<Mutex<Vec<(String, LoginId)>>>,
+    /// How many tokens were asked for once a logout or a sign-out was answered.
+    pub late_tokens: Count,
 }
 
 impl App for Scene {
@@ -94,6 +96,9 @@ impl Scene {
         let (slow, late, minting) = (gates.clone(), gates.clone(), gates.clone());
         let tokens = Arc::<Mutex<Vec<_>>>::default();
         let minted = Arc::clone(&tokens);
+        let statuses = Arc::<Mutex<Vec<u16>>>::default();
+        let late_tokens = Count::default();
+        let (answered, made_late) = (Arc::clone(&statuses), Arc::clone(&late_tokens));
         let application = layer.logouts();
         let listeners = Arc::<Mutex<Vec<LogoutSignal>>>::default();
         let listening = Arc::clone(&listeners);
@@ -121,7 +126,9 @@ impl Scene {
                 "/new-token",
                 post(|token: NewToken| async move {
                     minting.pass("the handler asks for the token").await;
+                    let is_late = !answered.lock().unwrap().is_empty();
                     let token = token.mint("laptop").await?;
+                    made_late.fetch_add(usize::from(is_late), SeqCst);
                     let header = format!("Bearer {}", token.secret().expose_secret());
                     minted.lock().unwrap().push((header, token.id()));
                     Ok::<_, NewTokenError>(())
@@ -142,8 +149,9 @@ impl Scene {
             browser: Browser::default(),
             copy: Browser::default(),
             other: Browser::default(),
-            statuses: Arc::default(),
+            statuses,
             tokens,
+            late_tokens,
         }
     }
 
