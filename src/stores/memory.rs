@@ -274,6 +274,8 @@ impl IdentityStore for MemoryUserStore {
         true
     }
 
+    /// Those whose e-mail address their provider, at `issuer`, has verified. ASCII letters count in
+    /// either case.
     async fn users_of(
         &self,
         issuer: &str,

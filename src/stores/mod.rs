@@ -13,6 +13,8 @@ mod sqlite;
 mod sqlite_logout_causes;
 #[cfg(feature = "sqlite")]
 mod sqlite_sessions;
+#[cfg(feature = "sqlite")]
+mod sqlite_verified_emails;
 
 use std::{fmt, sync::Arc};
 

@@ -27,11 +27,11 @@ use tokio::{
 use super::{
     Account, Clock, read_account, read_id, read_timestamp,
     sqlite_logout_causes::{self, user_columns},
-    sqlite_sessions,
+    sqlite_sessions, sqlite_verified_emails,
 };
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
-    RevocationKey, Subject, Timestamp, UserStore,
+    RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore,
 };
 
 /// How long to wait for a connection from the pool.
@@ -202,8 +202,7 @@ const LATEST: &str = "
 /// How far a clock may have been set back between two runs.
 const MOST_SET_BACK: Duration = Duration::from_secs(60 * 60);
 
-/// A user store in SQLite, with the tables `clef_users`, `clef_revocations` and
-/// `clef_sessions`.
+/// A user store in SQLite, with tables whose names begin with `clef_`.
 ///
 /// Several processes on one machine can share a database, since they share the clock.
 ///
@@ -271,6 +270,7 @@ impl SqliteUserStore {
             .chain(INDEXES)
             .chain(sqlite_sessions::TABLE)
             .chain([sqlite_logout_causes::TABLE])
+            .chain(sqlite_verified_emails::TABLE)
         {
             sqlx::query(statement).execute(&pool).await?;
         }
@@ -481,17 +481,20 @@ impl UserStore for SqliteUserStore {
 impl IdentityStore for SqliteUserStore {
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
         let _turn = turn(&self.logging_in).await?;
-        let find_or_create = |_| {
-            sqlx::query(FIND_OR_CREATE)
-                .bind(profile.subject.issuer())
-                .bind(profile.subject.id())
-                .bind(&profile.first_name)
-                .bind(&profile.last_name)
-                .bind(&profile.email)
-                .bind(&profile.phone_number)
-        };
-        let row = self.write(find_or_create).await?;
-        Ok(row.as_ref().map(read_account).transpose()?)
+        let (_guard, mut transaction) = self.begin_write().await?;
+        let row = sqlx::query(FIND_OR_CREATE)
+            .bind(profile.subject.issuer())
+            .bind(profile.subject.id())
+            .bind(&profile.first_name)
+            .bind(&profile.last_name)
+            .bind(&profile.email)
+            .bind(&profile.phone_number)
+            .fetch_one(&mut *transaction)
+            .await?;
+        let account = read_account(&row)?;
+        sqlite_verified_emails::keep(&mut transaction, account.id, profile).await?;
+        transaction.commit().await?;
+        Ok(Some(account))
     }
 
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
@@ -534,6 +537,24 @@ impl IdentityStore for SqliteUserStore {
 
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
         Ok(sqlite_sessions::user(&self.pool, session).await?)
+    }
+
+    fn knows_identifiers(&self) -> bool {
+        true
+    }
+
+    /// Those whose e-mail address their provider, at `issuer`, has verified. ASCII letters count in
+    /// either case.
+    async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError> {
+        let SubjectIdentifier::Email(email) = identifier else {
+            return Ok(Vec::new());
+        };
+        let ids = sqlite_verified_emails::users(&self.pool, issuer, email).await?;
+        Ok(ids.iter().map(i64::to_string).collect())
     }
 }
 

@@ -10,8 +10,8 @@ use super::{
     samples::profile,
 };
 use crate::{
-    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, ProviderSession,
-    RevocationKey, Subject, Timestamp, User, UserStore,
+    BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
+    RevocationKey, Subject, SubjectIdentifier, Timestamp, User, UserStore,
     users::{Leases, LogOutOthersMissing, Sealed},
 };
 
@@ -129,7 +129,7 @@ impl<S: UserStore> AnyUsers for S {
 /// An [`IdentityStore`] of any type.
 #[async_trait]
 trait AnyIdentities: Send + Sync {
-    async fn find_or_create(&self, subject: &Subject) -> Result<Option<StoredUser>>;
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<StoredUser>>;
     async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>>;
     fn notes_sessions(&self) -> bool;
     async fn note_session(
@@ -139,13 +139,14 @@ trait AnyIdentities: Send + Sync {
         keep_until: Timestamp,
     ) -> Result;
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>>;
+    fn knows_identifiers(&self) -> bool;
+    async fn users_of(&self, issuer: &str, identifier: &SubjectIdentifier) -> Result<Vec<String>>;
 }
 
 #[async_trait]
 impl<S: IdentityStore> AnyIdentities for S {
-    async fn find_or_create(&self, subject: &Subject) -> Result<Option<StoredUser>> {
-        let profile = profile(subject);
-        let user = IdentityStore::find_or_create(self, &profile);
+    async fn find_or_create(&self, profile: &Profile) -> Result<Option<StoredUser>> {
+        let user = IdentityStore::find_or_create(self, profile);
         Ok(answered("find_or_create", user).await?.map(StoredUser::new))
     }
 
@@ -171,6 +172,15 @@ impl<S: IdentityStore> AnyIdentities for S {
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>> {
         let user = IdentityStore::session_user(self, session);
         answered("session_user", user).await
+    }
+
+    fn knows_identifiers(&self) -> bool {
+        IdentityStore::knows_identifiers(self)
+    }
+
+    async fn users_of(&self, issuer: &str, identifier: &SubjectIdentifier) -> Result<Vec<String>> {
+        let users = IdentityStore::users_of(self, issuer, identifier);
+        answered("users_of", users).await
     }
 }
 
@@ -251,7 +261,12 @@ impl Handle {
     }
 
     pub(super) async fn find_or_create(&self, subject: &Subject) -> Result<StoredUser> {
-        self.try_find_or_create(subject).await?.ok_or_else(|| {
+        self.find_or_create_with(&profile(subject)).await
+    }
+
+    pub(super) async fn find_or_create_with(&self, profile: &Profile) -> Result<StoredUser> {
+        let user = self.identities()?.find_or_create(profile).await?;
+        user.ok_or_else(|| {
             let expected = "a user from `find_or_create`";
             Rule::AdmitsUsers.broken(expected, "`Ok(None)`")
         })
@@ -259,7 +274,7 @@ impl Handle {
 
     /// `None` for a subject that is turned away.
     pub(super) async fn try_find_or_create(&self, subject: &Subject) -> Result<Option<StoredUser>> {
-        self.identities()?.find_or_create(subject).await
+        self.identities()?.find_or_create(&profile(subject)).await
     }
 
     pub(super) async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>> {
@@ -280,6 +295,19 @@ impl Handle {
 
     pub(super) async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>> {
         self.identities()?.session_user(session).await
+    }
+
+    pub(super) fn knows_identifiers(&self) -> bool {
+        let identities = self.identities.as_deref();
+        identities.is_some_and(|identities| identities.knows_identifiers())
+    }
+
+    pub(super) async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>> {
+        self.identities()?.users_of(issuer, identifier).await
     }
 
     fn identities(&self) -> Result<&dyn AnyIdentities> {

@@ -81,6 +81,7 @@
 
 mod dropped_calls;
 mod handle;
+mod identifiers;
 mod log_out;
 mod log_out_others;
 mod logout_causes;
@@ -97,6 +98,7 @@ pub use self::rule::{BrokenRule, Rule};
 use self::{
     dropped_calls::{Method, check_dropped_calls},
     handle::{Handle, Handles, answered},
+    identifiers::check_identifiers,
     log_out::{
         check_every_handle_sees_log_out, check_log_out, check_log_out_ends_one_user,
         check_log_outs_at_once, check_login_keeps_log_out, check_logins_that_a_log_out_finds,
@@ -280,6 +282,9 @@ async fn check_subject_logouts(
     }
     if handles.one.notes_sessions() {
         check_session_users(handles).await?;
+    }
+    if handles.one.knows_identifiers() {
+        check_identifiers(handles).await?;
     }
     Ok(())
 }

@@ -251,6 +251,11 @@ rules! {
         "a store that notes sessions finds the last user of each, whichever handle is asked",
         "Find the session by issuer and id, replace its user with `insert … on conflict do update`, \
          and commit before `note_session` returns. Or leave `notes_sessions` to its default.";
+    VerifiedEmailsIdentify:
+        "a store that knows identifiers finds users by an e-mail address that is verified for them, \
+         and no others",
+        "Keep with each address whether it is verified, compare the whole address, and return the users \
+         of verified ones alone. Or leave `knows_identifiers` to its default.";
     AnySubject:
         "ids of subjects are any text, and differ wherever a character does",
         "Keep ids as text of at least 255 characters, never cut, with a binary collation (case, \

@@ -2,7 +2,7 @@
 
 use axum_clef::{
     IdentityStore as _, LoginId, LoginReference, Profile, ProviderSession, RevocationKey, Subject,
-    Timestamp, User as _, UserStore as _, stores::PostgresUserStore,
+    SubjectIdentifier, Timestamp, User as _, UserStore as _, stores::PostgresUserStore,
 };
 use test_support::Database;
 
@@ -187,4 +187,26 @@ async fn a_session_has_its_last_user_and_old_ones_are_removed() {
     let count = sqlx::query_scalar("select count(*) from clef_sessions");
     let count: i64 = count.fetch_one(store.pool()).await.unwrap();
     assert!((4..=5).contains(&count), "{count}");
+}
+
+/// As a node of an earlier version writes it, which knows of no verification.
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn an_address_that_was_changed_by_hand_is_not_verified() {
+    let database = Database::create().await;
+    let store = database.open().await;
+    let mut profile = Profile::new(alex());
+    profile.email = Some("alex@example.com".to_owned());
+    profile.email_verified = Some(true);
+    let user = store.find_or_create(&profile).await.unwrap().unwrap().id();
+    let users_of = async |address: &str| {
+        let address = SubjectIdentifier::Email(address.to_owned());
+        store.users_of("https://clef.test", &address).await.unwrap()
+    };
+    assert_eq!(users_of("alex@example.com").await, [user]);
+    let change = "update clef_users set email = 'new@example.com'";
+    sqlx::query(change).execute(store.pool()).await.unwrap();
+    for address in ["alex@example.com", "new@example.com"] {
+        assert!(users_of(address).await.is_empty(), "{address}");
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use axum_clef::{
     BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
-    RevocationKey, Subject, Timestamp, User, UserStore,
+    RevocationKey, Subject, SubjectIdentifier, Timestamp, User, UserStore,
 };
 use tokio::task::yield_now;
 
@@ -57,6 +57,8 @@ pub struct Shared {
     pub members: Mutex<Vec<Member>>,
     pub revocations: Mutex<HashMap<RevocationKey, Revocation>>,
     sessions: Mutex<HashMap<ProviderSession, String>>,
+    /// The verified addresses, and whose they are.
+    emails: Mutex<HashMap<String, Subject>>,
     pub locks: Locks,
     /// Users whose making was begun and not ended.
     unfinished: Mutex<HashSet<usize>>,
@@ -409,6 +411,14 @@ impl IdentityStore for Members {
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Member>, BoxError> {
         let subject = &profile.subject;
         let _lock = self.lock(&[Fault::FindOrCreateKeepsTheLock]).await;
+        if let Some(email) = &profile.email {
+            let verified = self.is(Fault::FindsByUnverifiedEmail);
+            let mut emails = self.shared.emails.lock().unwrap();
+            match verified || profile.email_verified == Some(true) {
+                true => emails.insert(email.clone(), subject.clone()),
+                false => emails.remove(email),
+            };
+        }
         if self.is(Fault::TurnsNewUsersAway) {
             return Ok(None);
         }
@@ -501,6 +511,31 @@ impl IdentityStore for Members {
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
         let sessions = self.shared.sessions.lock().unwrap();
         Ok(sessions.get(&self.session_key(session)).cloned())
+    }
+
+    fn knows_identifiers(&self) -> bool {
+        true
+    }
+
+    async fn users_of(
+        &self,
+        _: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError> {
+        let SubjectIdentifier::Email(email) = identifier else {
+            return Ok(Vec::new());
+        };
+        let emails = self.shared.emails.lock().unwrap();
+        let members = self.shared.members.lock().unwrap();
+        let found = match emails.get(email) {
+            Some(_) if self.is(Fault::EveryEmailIsOfAllUsers) => {
+                return Ok(members.iter().map(Member::id).collect());
+            }
+            None if self.is(Fault::UnknownEmailIsOfTheFirst) => Some(0),
+            found => found.and_then(|subject| self.position(&members, subject)),
+        };
+        let found = found.and_then(|found| members.get(found));
+        Ok(found.map(Member::id).into_iter().collect())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{
 
 use axum_clef::{
     IdentityStore, LoginId, LoginReference, Profile, ProviderSession, RevocationKey, Subject,
-    Timestamp, User as _,
+    SubjectIdentifier, Timestamp, User as _,
     stores::{Account, MemoryUserStore, SqliteUserStore},
 };
 use test_support::AnyUsers;
@@ -46,6 +46,7 @@ macro_rules! all_checks {
             one_login_stays_a_microsecond_after_the_logout_of_all_others
             a_revocation_is_kept_until_its_time_and_then_removed
             the_time_that_a_revocation_is_kept_only_rises
+            an_address_finds_the_users_who_verified_it_at_their_provider
         }
     };
 }
@@ -371,4 +372,66 @@ pub async fn the_time_that_a_revocation_is_kept_only_rises(store: &Ready) {
     store.set_clock(30).await;
     store.revoke(&[session("another")], 1_000).await;
     assert!(store.revoked_at(&session("abc")).await.is_some());
+}
+
+pub async fn an_address_finds_the_users_who_verified_it_at_their_provider(store: &Ready) {
+    let (here, elsewhere) = ("https://clef.test", "https://elsewhere.test");
+    let log_in = async |issuer: &str, id: &str, email: Option<&str>, verified| {
+        let mut profile = Profile::new(Subject::new(issuer, id));
+        profile.email = email.map(str::to_owned);
+        profile.email_verified = verified;
+        let user = store.users.find_or_create(&profile).await;
+        user.unwrap().unwrap().id()
+    };
+    let users_of = async |issuer: &str, identifier: SubjectIdentifier| {
+        let users = store.users.users_of(issuer, &identifier).await.unwrap();
+        let there = store.there.users_of(issuer, &identifier).await.unwrap();
+        assert_eq!(users, there);
+        users
+    };
+    let email = |text: &str| SubjectIdentifier::Email(text.to_owned());
+    let address = "Alex@example.com";
+    let alex = log_in(here, "alex", Some(address), Some(true)).await;
+    log_in(here, "kim", Some(address), None).await;
+    log_in(here, "noor", Some(address), Some(false)).await;
+    log_in(here, "sam", None, None).await;
+    let other = log_in(elsewhere, "alex", Some(address), Some(true)).await;
+    assert_eq!(users_of(here, email("alex@Example.com")).await, [&*alex]);
+    assert_eq!(users_of(elsewhere, email(address)).await, [other]);
+    for (issuer, identifier) in [
+        ("https://third.test", email(address)),
+        (here, email("alex@example.co")),
+        (here, email(" alex@example.com")),
+        (here, email("")),
+        (here, email("%")),
+        (here, email("alex@example.com\0")),
+        (here, email(&"x".repeat(10_000))),
+        ("\0", email(address)),
+        (here, SubjectIdentifier::Opaque("alex".to_owned())),
+        (here, SubjectIdentifier::Account(address.to_owned())),
+        (here, SubjectIdentifier::Unknown),
+    ] {
+        let users = users_of(issuer, identifier.clone()).await;
+        assert!(users.is_empty(), "{issuer:?} {identifier:?}");
+    }
+    // Two users may share one.
+    let kim = log_in(here, "kim", Some("ALEX@EXAMPLE.COM"), Some(true)).await;
+    let mut both = [&*alex, &*kim];
+    both.sort_unstable();
+    let mut users = users_of(here, email(address)).await;
+    users.sort_unstable();
+    assert_eq!(users, both);
+    // It counts as long as it is theirs and verified.
+    log_in(here, "alex", Some("new@example.com"), Some(true)).await;
+    assert_eq!(users_of(here, email(address)).await, [kim]);
+    assert_eq!(users_of(here, email("new@example.com")).await, [&*alex]);
+    for (at, verified) in [("new@example.com", None), ("new@example.com", Some(false))] {
+        log_in(here, "alex", Some(at), verified).await;
+        assert!(users_of(here, email(at)).await.is_empty(), "{verified:?}");
+        log_in(here, "alex", Some(at), Some(true)).await;
+        assert_eq!(users_of(here, email(at)).await, [&*alex]);
+    }
+    // The provider leaves out an address that it calls unverified.
+    log_in(here, "alex", None, Some(false)).await;
+    assert!(users_of(here, email("new@example.com")).await.is_empty());
 }

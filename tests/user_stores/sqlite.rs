@@ -6,7 +6,8 @@ use std::sync::{
 };
 
 use axum_clef::{
-    IdentityStore as _, LogoutCause, Profile, Timestamp, User as _, UserStore as _,
+    IdentityStore as _, LogoutCause, Profile, Subject, SubjectIdentifier, Timestamp, User as _,
+    UserStore as _,
     stores::{Account, SqliteUserStore},
 };
 
@@ -336,4 +337,24 @@ async fn a_cause_that_cannot_be_kept_or_read_loses_no_logout() {
     let second = store.load(&user.id()).await.unwrap().unwrap();
     assert!(second.logged_out_at() > first.logged_out_at());
     assert_eq!(second.logout_cause(), LogoutCause::Unknown);
+}
+
+/// As a process of an earlier version writes it, which knows of no verification.
+#[tokio::test]
+async fn an_address_that_was_changed_by_hand_is_not_verified() {
+    let store = SqliteUserStore::connect("sqlite::memory:").await.unwrap();
+    let mut profile = Profile::new(Subject::new("https://clef.test", "12345"));
+    profile.email = Some("alex@example.com".to_owned());
+    profile.email_verified = Some(true);
+    let alex = store.find_or_create(&profile).await.unwrap().unwrap().id();
+    let users_of = async |address: &str| {
+        let address = SubjectIdentifier::Email(address.to_owned());
+        store.users_of("https://clef.test", &address).await.unwrap()
+    };
+    assert_eq!(users_of("alex@example.com").await, [alex]);
+    let change = "update clef_users set email = 'new@example.com'";
+    sqlx::query(change).execute(store.pool()).await.unwrap();
+    for address in ["alex@example.com", "new@example.com"] {
+        assert!(users_of(address).await.is_empty(), "{address}");
+    }
 }

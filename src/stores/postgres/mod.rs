@@ -14,7 +14,7 @@ use sqlx::{
 use super::{Account, cause_column, read_account, read_id, read_timestamp};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
-    RevocationKey, Subject, Timestamp, UserStore,
+    RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore,
 };
 
 /// Together with `STATEMENT_LIMIT`, less than the five seconds that an attempt to write a logout
@@ -29,7 +29,7 @@ const LONGEST_ID: usize = 1_024;
 ///
 /// Not the migrator of sqlx: it has one table of versions per database and rejects unknown entries,
 /// so an application could not use it beside this store.
-const MIGRATIONS: [(i32, &str); 5] = [
+const MIGRATIONS: [(i32, &str); 6] = [
     (
         1,
         include_str!("../../../migrations/postgres/0001_users.sql"),
@@ -49,6 +49,10 @@ const MIGRATIONS: [(i32, &str); 5] = [
     (
         5,
         include_str!("../../../migrations/postgres/0005_logout_causes.sql"),
+    ),
+    (
+        6,
+        include_str!("../../../migrations/postgres/0006_verified_emails.sql"),
     ),
 ];
 
@@ -306,6 +310,7 @@ impl IdentityStore for PostgresUserStore {
             .bind(storable(&profile.last_name))
             .bind(storable(&profile.email))
             .bind(storable(&profile.phone_number))
+            .bind(profile.email_verified)
             .fetch_one(&self.pool)
             .await?;
         Ok(Some(read_account(&row)?))
@@ -360,6 +365,31 @@ impl IdentityStore for PostgresUserStore {
             .bind(issuer)
             .bind(id);
         Ok(user.fetch_optional(&self.pool).await?)
+    }
+
+    fn knows_identifiers(&self) -> bool {
+        true
+    }
+
+    /// Those whose e-mail address their provider, at `issuer`, has verified. ASCII letters count in
+    /// either case.
+    async fn users_of(
+        &self,
+        issuer: &str,
+        identifier: &SubjectIdentifier,
+    ) -> Result<Vec<String>, BoxError> {
+        let SubjectIdentifier::Email(email) = identifier else {
+            return Ok(Vec::new());
+        };
+        if !can_store(email) || !can_store(issuer) {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<i64> = sqlx::query_scalar(statements::USERS_OF_EMAIL)
+            .bind(email)
+            .bind(issuer)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(ids.iter().map(i64::to_string).collect())
     }
 }
 

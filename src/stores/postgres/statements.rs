@@ -21,13 +21,18 @@ pub(super) const NOW: &str = "select clef_now()";
 /// One statement, so that two concurrent first logins create one user. Fields that the provider
 /// omits are kept.
 pub(super) const FIND_OR_CREATE: &str = concat!(
-    "insert into clef_users (issuer, subject, first_name, last_name, email, phone_number)
-     values ($1, $2, $3, $4, $5, $6)
+    "insert into clef_users
+        (issuer, subject, first_name, last_name, email, phone_number, verified_email)
+     values ($1, $2, $3, $4, $5, $6, case when $7 then $5 end)
      on conflict (issuer, subject) do update set
         first_name   = coalesce(excluded.first_name, clef_users.first_name),
         last_name    = coalesce(excluded.last_name, clef_users.last_name),
         email        = coalesce(excluded.email, clef_users.email),
-        phone_number = coalesce(excluded.phone_number, clef_users.phone_number)
+        phone_number = coalesce(excluded.phone_number, clef_users.phone_number),
+        verified_email = case
+            when $7 is false or excluded.email is not null then excluded.verified_email
+            else clef_users.verified_email
+        end
      returning ",
     columns!()
 );
@@ -169,6 +174,15 @@ pub(super) const NOTE_SESSION: &str = "
 
 pub(super) const SESSION_USER: &str =
     "select user_id from clef_sessions where issuer = $1 and id = $2";
+
+/// An address counts only while it is that of the user. A node of an earlier version leaves one that has
+/// changed.
+pub(super) const USERS_OF_EMAIL: &str = "
+    select id from clef_users
+    where lower(verified_email collate \"C\") = lower($1 collate \"C\")
+        and verified_email = email and issuer = $2
+    order by id limit 101
+";
 
 /// Sets up a connection. A statement times out before its caller, so that no abandoned logout is
 /// written late. `synchronous_commit` is never off, so that an acknowledged logout survives a power
