@@ -6,8 +6,9 @@
 //                      counts on a tag that is added to the page later
 // data-title data-text data-button data-wait     the texts of the cover
 //
-// Before the page is covered, `document` gets the event `clef:logged-out`; `preventDefault()` keeps
-// it uncovered. When the user is back, it gets `clef:logged-in`.
+// Before the page is covered, `document` gets the event `clef:logged-out`, whose `detail` has the
+// `cause` of a logout and when it was (`at`, in milliseconds), if they are known; `preventDefault()`
+// keeps it uncovered. When the user is back, it gets `clef:logged-in`.
 (function (live, again) {
   "use strict";
 
@@ -110,7 +111,7 @@
         lost();
       }
     });
-    on("logged-out", loggedOut);
+    on("logged-out", (event) => loggedOut(JSON.parse(event.data)));
     on("alive", () => {});
     on("open", () => (openedAt = receivedAt));
     mine.addEventListener("error", () => mine === source && lost());
@@ -258,7 +259,7 @@
     settle();
   }
 
-  function loggedOut() {
+  function loggedOut(end) {
     const wasPrompted = answered();
     const was = state;
     state = "out";
@@ -276,12 +277,22 @@
     if (!wasPrompted) {
       broadcast("out");
     }
-    const event = new CustomEvent("clef:logged-out", { cancelable: true });
+    // The server does not say when it was if it was now.
+    const { cause, at = was === "in" ? receivedAt : undefined, text = "" } = end;
+    sentence = text.replace("{time}", at ? " at " + shown(new Date(at)) : "");
+    const detail = { cause, at };
+    const event = new CustomEvent("clef:logged-out", { cancelable: true, detail });
     if (document.dispatchEvent(event)) {
       cover("out");
     } else {
       uncover();
     }
+  }
+
+  // The time of today, or the date and the time, as the browser's user writes them.
+  function shown(time) {
+    const isToday = time.toDateString() === new Date().toDateString();
+    return time.toLocaleString([], { dateStyle: isToday ? undefined : "medium", timeStyle: "short" });
   }
 
   // Loads the page for the other user. Not `reload`, which repeats a form post and restores inputs.
@@ -322,6 +333,7 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
   let sheet = null; // hides the page from print and from other modal dialogs
   let focused = null;
   let title = "";
+  let sentence = ""; // how the login has ended
   let opened = null; // the login window
   let watch = 0;
   let slow = 0;
@@ -345,13 +357,7 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
     const dialog = make("dialog", "cover", "");
     const box = make("div", "box", "");
     const headline = make("h1", "title", "");
-    const text = make(
-      "p",
-      "text",
-      said.text ||
-        "Your login has ended, here or on another device. Log in again in a new window, and this " +
-          "page stays as you left it."
-    );
+    const text = make("p", "text", "");
     const link = make("a", "button", said.button || "Log in again");
     link.href = new URL(again, origin).href;
     link.target = "_blank";
@@ -456,6 +462,10 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
     headline.textContent = waits
       ? said.wait || "One moment: are you still logged in?"
       : said.title || "You are logged out";
+    text.textContent =
+      said.text ||
+      (sentence || "Your login has ended, here or on another device.") +
+        " Log in again in a new window, and this page stays as you left it.";
     text.hidden = link.hidden = waits;
     clearTimeout(slow);
     box.hidden = waits;

@@ -17,6 +17,9 @@ use crate::{
 /// With its button, above all else.
 const COVERED: &str = "document.querySelector('clef-cover')?.shadowRoot\
     .querySelector('dialog:modal #button:not([hidden])')";
+/// Notes the detail of the event.
+const HEAR_DETAIL: &str =
+    "document.addEventListener('clef:logged-out', (event) => (window.detail = event.detail))";
 const UNCOVERED: &str = "!document.querySelector('clef-cover')";
 /// With nothing on it, for as long as nobody knows.
 const VEILED: &str = "document.querySelector('clef-cover')?.shadowRoot\
@@ -144,6 +147,68 @@ async fn what_was_typed_is_there_again_and_the_policy_has_nothing_to_forbid() {
         // And once more, on a page that is uncovered already.
         browser.is_covered(stub).await?;
         browser.is_uncovered().await
+    })
+    .await;
+}
+
+/// The time is that of the browser, and only a logout that the page has seen has one without.
+#[tokio::test]
+#[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
+async fn the_cover_says_who_logged_the_user_out_and_when() {
+    on_the_page("?data=data-private", async |browser, stub| {
+        browser.runs(HEAR_DETAIL).await?;
+        let text = async |browser: &Browser| {
+            let element = browser.cover().await?.find(By::Id("text")).await?;
+            element.text().await
+        };
+        let rest = " Log in again in a new window, and this page stays as you left it.";
+        let at_once = r#"{"cause":"user","text":"You logged out{time}, here."}"#;
+        stub.log_out_with(at_once);
+        browser.waits_for(COVERED).await?;
+        let now = "new Date(detail.at).toLocaleTimeString([], { timeStyle: 'short' })";
+        let now = browser.runs(&format!("return {now}")).await?;
+        let now = now.as_str().unwrap();
+        let expected = format!("You logged out at {now}, here.{rest}");
+        assert_eq!(text(browser).await?, expected);
+        browser.shows("detail.cause === 'user'").await?;
+        browser
+            .shows("Math.abs(Date.now() - detail.at) < 60000")
+            .await?;
+        browser.is_uncovered().await?;
+
+        // 10:03 in UTC on 2 March 2026.
+        let earlier = r#"{"cause":"administrator","at":1772445780123,
+            "text":"An administrator logged you out{time}."}"#;
+        let earlier = earlier.replace('\n', " ");
+        stub.log_out_with(&earlier);
+        browser.waits_for(COVERED).await?;
+        let styles = "{ dateStyle: 'medium', timeStyle: 'short' }";
+        let time = format!("return new Date(1772445780123).toLocaleString([], {styles})");
+        let time = browser.runs(&time).await?;
+        let time = time.as_str().unwrap();
+        assert!(time.contains("2026"), "{time}");
+        let expected = format!("An administrator logged you out at {time}.{rest}");
+        assert_eq!(text(browser).await?, expected);
+        browser.shows("detail.at === 1772445780123").await?;
+
+        // A page that begins without a login has seen none end.
+        stub.log_out_with(at_once);
+        browser.open(&stub.at("/page?data=data-private")).await?;
+        browser.waits_for(COVERED).await?;
+        assert_eq!(text(browser).await?, format!("You logged out, here.{rest}"));
+
+        // Nothing to say, and words of the page's own.
+        stub.log_out_with("{}");
+        browser.open(&stub.at("/page?data=data-private")).await?;
+        browser.waits_for(COVERED).await?;
+        let usual = format!("Your login has ended, here or on another device.{rest}");
+        assert_eq!(text(browser).await?, usual);
+        stub.log_out_with(at_once);
+        let page = "/page?data=data-private%20data-text=Hier";
+        browser.open(&stub.at(page)).await?;
+        browser.waits_for(COVERED).await?;
+        assert_eq!(text(browser).await?, "Hier");
+        Ok(())
     })
     .await;
 }

@@ -4,7 +4,7 @@
 use std::{
     convert::Infallible,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -90,6 +90,8 @@ pub struct Stub {
 
 struct Shared {
     who: watch::Sender<&'static str>,
+    /// The data of `logged-out`.
+    end: Mutex<String>,
     /// Each change ends the connections that are open, as a network does.
     cut: watch::Sender<()>,
     down: AtomicBool,
@@ -102,6 +104,7 @@ impl Stub {
     pub async fn start() -> Self {
         let shared = Arc::new(Shared {
             who: watch::Sender::new("nobody"),
+            end: Mutex::new("{}".to_owned()),
             cut: watch::Sender::new(()),
             down: AtomicBool::new(false),
             asked: watch::Sender::new(0),
@@ -136,6 +139,12 @@ impl Stub {
 
     pub fn log_out(&self) {
         self.log_in("nobody");
+    }
+
+    /// Logs out, with this data for the page.
+    pub fn log_out_with(&self, end: &str) {
+        *self.shared.end.lock().unwrap() = end.to_owned();
+        self.log_out();
     }
 
     /// How often it was asked who is there.
@@ -252,17 +261,18 @@ async fn live(State(shared): State<Arc<Shared>>, Query(live): Query<Live>) -> Re
     let mut cut = shared.cut.subscribe();
     let who = *news.borrow_and_update();
     shared.open.send_modify(|open| *open += 1);
-    let open = Open(shared);
+    let open = Open(Arc::clone(&shared));
+    let end = move || shared.end.lock().unwrap().clone();
     let event = |name: &str, data: String| Event::default().event(name).data(data);
     if who == "nobody" {
-        let out = event("logged-out", "{}".to_owned());
+        let out = event("logged-out", end());
         return Sse::new(stream::iter([Ok::<_, Infallible>(out)])).into_response();
     }
     let first = format!("{{\"who\":\"{who} on {}\"}}", live.page);
     let later = stream::once(async move {
         let _open = open;
         tokio::select! {
-            _ = news.changed() => Ok(Event::default().event("logged-out").data("{}")),
+            _ = news.changed() => Ok(Event::default().event("logged-out").data(end())),
             _ = cut.changed() => Err("cut"),
         }
     });
