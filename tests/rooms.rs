@@ -133,6 +133,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "users",
             "sessions",
             "provider",
+            "security_events",
             "revocation",
             "live",
             "auth",

@@ -9,6 +9,8 @@ mod limits;
 mod live;
 #[cfg(feature = "live")]
 mod live_settings;
+#[cfg(feature = "security-events")]
+mod poll;
 mod service;
 
 use std::{fmt, sync::Arc};

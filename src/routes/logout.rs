@@ -24,8 +24,8 @@ use crate::{
         ProviderErrorKind,
     },
     revocation::{
-        AdmissionPermit, JoinResult, Logout, NamedResult, NoticeGuard, Permit, WriteOutcome,
-        patience,
+        AdmissionPermit, JoinResult, Logout, NamedResult, NoticeAdmission, NoticeGuard, Permit,
+        WriteOutcome, patience,
     },
     time_limit,
 };
@@ -82,7 +82,7 @@ async fn receive(State(state): State<EndpointState>, request: Request) -> Respon
         )),
     };
     let outcome = match message {
-        Ok(message) => settle(&state, message, sender).await,
+        Ok(message) => settle(&state, message, Source::Client(sender)).await,
         Err(outcome) => {
             log_rejected(&state, sender, false, &outcome);
             outcome
@@ -91,11 +91,48 @@ async fn receive(State(state): State<EndpointState>, request: Request) -> Respon
     answer(endpoint, outcome)
 }
 
-async fn settle(
-    state: &EndpointState,
+/// Handles a message that this site has polled. Its sender is known, and sends few at once, so no
+/// limit counts it.
+#[cfg(feature = "security-events")]
+pub(crate) async fn receive_polled(
+    shared: Arc<RoutesState>,
+    mounted: MountedEndpoint,
     message: LogoutMessage,
-    sender: Option<IpAddr>,
 ) -> LogoutOutcome {
+    let state = EndpointState { shared, mounted };
+    settle(&state, message, Source::Polled).await
+}
+
+/// Where a message comes from.
+#[derive(Clone, Copy)]
+enum Source {
+    /// Any client, with its address if it is known.
+    Client(Option<IpAddr>),
+    /// The answer to a request of this site.
+    #[cfg(feature = "security-events")]
+    Polled,
+}
+
+impl Source {
+    fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Client(address) => address,
+            #[cfg(feature = "security-events")]
+            Self::Polled => None,
+        }
+    }
+
+    async fn admit(self, admission: &NoticeAdmission) -> Option<Option<AdmissionPermit>> {
+        match self {
+            Self::Client(address) => admission.check(address).await.map(Some),
+            #[cfg(feature = "security-events")]
+            Self::Polled => Some(None),
+        }
+    }
+}
+
+async fn settle(state: &EndpointState, message: LogoutMessage, source: Source) -> LogoutOutcome {
+    let sender = source.address();
     let shared = &state.shared;
     let patience = patience(&*shared.auth.users);
     let joined = match message.is_unsigned() {
@@ -113,7 +150,7 @@ async fn settle(
             return progress.outcome(patience).await;
         }
         JoinResult::No(handling) => {
-            let Some(permit) = shared.notice_admission.check(sender).await else {
+            let Some(permit) = source.admit(&shared.notice_admission).await else {
                 return not_admitted(shared);
             };
             let Some(queue_permit) = shared.auth.queue.permit() else {
@@ -153,7 +190,12 @@ struct Notice {
 
 impl Notice {
     /// Verifies the message and writes the logout.
-    async fn handle(self, state: EndpointState, permit: AdmissionPermit, queue_permit: Permit) {
+    async fn handle(
+        self,
+        state: EndpointState,
+        permit: Option<AdmissionPermit>,
+        queue_permit: Permit,
+    ) {
         let url = state.shared.site().url(&state.mounted.path);
         let check = state.mounted.endpoint.verify(&self.message, &url);
         let notice = match time_limit::answer(EXCHANGE_LIMIT, check).await {

@@ -36,6 +36,8 @@ use axum::{
 #[cfg(feature = "clef")]
 pub use self::button::ClefButton;
 pub use self::failure::{LoginFailure, LoginFailureKind};
+#[cfg(feature = "security-events")]
+pub(crate) use self::logout::receive_polled;
 pub(crate) use self::{
     client_address::ClientAddress,
     failure::RenderFailure,

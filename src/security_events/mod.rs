@@ -5,8 +5,9 @@
 //! token (RFC 8417). An event that calls for it ends logins here, and each reaches a hook of the
 //! application.
 //!
-//! Start with [`EventReceiver`]. [`StreamClient`] sets up the stream at the sender. [`AppleNotices`]
-//! receives the notices of Sign in with Apple.
+//! Start with [`EventReceiver`]. [`StreamClient`] sets up the stream at the sender, and [`EventPoll`]
+//! polls events where the sender cannot reach this site. [`AppleNotices`] receives the notices of Sign
+//! in with Apple.
 
 mod access_token;
 mod answer;
@@ -17,6 +18,7 @@ mod event;
 mod hook;
 mod kind;
 mod metadata;
+mod poll;
 mod receiver;
 mod scopes;
 mod stream;
@@ -30,6 +32,7 @@ pub use self::{
     error::SecurityEventError,
     event::{Initiator, SecurityEvent},
     kind::{ChangeType, CredentialChange, SecurityEventKind},
+    poll::EventPoll,
     receiver::EventReceiver,
     stream::{EventDelivery, EventStream, StreamClient, StreamState, StreamStatus},
     stream_error::StreamError,

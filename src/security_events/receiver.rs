@@ -33,6 +33,8 @@ use crate::{
 
 /// The media type of a pushed event (RFC 8935, section 2.1).
 const MEDIA_TYPE: &str = "application/secevent+jwt";
+/// The content of a message that came as the answer to a request of ours.
+const POLLED: &str = "polled";
 /// How old a pushed token may be by default.
 const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Google's issuer, as its ID tokens have it.
@@ -319,13 +321,19 @@ impl EventReceiver {
         state.unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A message that came as the answer to a request of ours.
+    pub(super) fn polled(token: &str) -> LogoutMessage {
+        LogoutMessage::new(token).with_content(POLLED)
+    }
+
     /// Verifies a token, and calls the hook. An invalid token costs no call.
     async fn receive(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError> {
         let fails = |error: SecurityEventError| error.for_sender(false);
         let text = message.proof().expose_secret();
         let token = Token::parse(text, self.algorithm);
         let token = token.map_err(|error| fails(error.into()))?;
-        let (id, events, scopes) = self.read_events(&token).map_err(|error| {
+        let is_polled = message.content() == POLLED;
+        let (id, events, scopes) = self.read_events(&token, is_polled).map_err(|error| {
             let is_signed = self.remote.has_signed(&token, self.algorithm);
             error.for_sender(is_signed)
         })?;
@@ -347,12 +355,13 @@ impl EventReceiver {
     fn read_events(
         &self,
         token: &Token<'_>,
+        is_polled: bool,
     ) -> Result<(String, Vec<SecurityEvent>, Vec<LogoutScope>), SecurityEventError> {
         let expected = Expected {
             issuer: self.remote.issuer(),
             audiences: &self.audiences,
             dialect: self.subjects.dialect,
-            longest_age: Some(self.longest_age.as_secs_f64()),
+            longest_age: (!is_polled).then_some(self.longest_age.as_secs_f64()),
             now: now(),
         };
         let (id, events) = token::read(&token.header, &token.claims, &expected)?;

@@ -39,8 +39,8 @@ use axum_clef::{
         Provider as _, ProviderErrorKind, ProviderLogin, ProviderSite, SignOutRequest,
     },
     security_events::{
-        AccessToken, AppleNotices, EventDelivery, EventReceiver, EventSubject, Initiator,
-        RemoteError, SecurityEvent, SecurityEventError, SecurityEventKind, StreamClient,
+        AccessToken, AppleNotices, EventDelivery, EventPoll, EventReceiver, EventSubject,
+        Initiator, RemoteError, SecurityEvent, SecurityEventError, SecurityEventKind, StreamClient,
     },
     stores::{MemoryUserStore, PostgresUserStore, SqliteUserStore},
     testing::{Rule, check_identity_store},
@@ -358,6 +358,7 @@ async fn security_events(said: &Said) {
     said.by(&token);
     let client = StreamClient::new(&receiver, token.clone());
     said.by(&client);
+    said.by(&EventPoll::new(&receiver, "http://127.0.0.1:1", token.clone()).unwrap());
     let delivery = EventDelivery::push("https://site.example/events");
     said.by(&delivery.authorization("SECRET-AUTHORIZATION"));
     said.by_error(&client.list().await.unwrap_err());

@@ -10,6 +10,7 @@ mod management;
 #[allow(dead_code, unused_imports)]
 #[path = "../oidc/support/mod.rs"]
 mod openid;
+mod polls;
 mod receiving;
 mod refusals;
 mod streams;

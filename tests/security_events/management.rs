@@ -1,6 +1,9 @@
 //! What a sender has for the management of a stream (SSF 1.0, section 8.1).
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use axum::{
     Json,
@@ -25,6 +28,14 @@ pub struct Management {
     pub refuses: Option<u16>,
     /// What the body is instead.
     pub body: Option<String>,
+    /// The events that wait to be polled, by their ids.
+    pub waiting: BTreeMap<String, String>,
+    /// How long a request for events waits for one.
+    pub holds: Duration,
+    /// Whether an event is repeated although it was acknowledged.
+    pub repeats: bool,
+    /// The bodies of the requests for events.
+    pub polls: Vec<Value>,
 }
 
 pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
@@ -37,6 +48,9 @@ pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
     let authorized = format!("Bearer {TOKEN}");
     let is_authorized = parts.headers.get(header::AUTHORIZATION);
     let is_authorized = is_authorized.is_some_and(|value| value == authorized.as_str());
+    if path == "/ssf/poll" && is_authorized {
+        return poll(transmitter, body).await;
+    }
     let mut script = transmitter.script();
     let management = &mut script.management;
     let call = format!("{} {path}", parts.method);
@@ -104,5 +118,40 @@ pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
         (&Method::POST, "/ssf/subjects/add") => StatusCode::OK.into_response(),
         (&Method::POST, "/ssf/subjects/remove") => StatusCode::NO_CONTENT.into_response(),
         other => panic!("{other:?}"),
+    }
+}
+
+/// The events that wait, without those that were settled (RFC 8936, section 2).
+async fn poll(transmitter: &Transmitter, body: Value) -> Response {
+    let asked_at = tokio::time::Instant::now();
+    {
+        let mut script = transmitter.script();
+        let management = &mut script.management;
+        management.polls.push(body.clone());
+        if let Some(status) = management.refuses {
+            return StatusCode::from_u16(status).unwrap().into_response();
+        }
+        if let Some(body) = management.body.clone() {
+            return body.into_response();
+        }
+        if !management.repeats {
+            let acknowledged = body["ack"].as_array().into_iter().flatten();
+            let acknowledged = acknowledged.map(|id| id.as_str().unwrap().to_owned());
+            let refused = body["setErrs"].as_object().into_iter().flatten();
+            let refused = refused.map(|(id, _)| id.clone());
+            for id in acknowledged.chain(refused) {
+                management.waiting.remove(&id);
+            }
+        }
+    }
+    loop {
+        let (waiting, holds) = {
+            let management = &transmitter.script().management;
+            (management.waiting.clone(), management.holds)
+        };
+        if !waiting.is_empty() || asked_at.elapsed() >= holds {
+            return Json(json!({ "sets": waiting })).into_response();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

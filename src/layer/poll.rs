@@ -1,0 +1,46 @@
+//! Polling logout notices from services that cannot reach this site.
+
+use std::sync::Arc;
+
+use super::{BuildError, ClefLayer};
+use crate::{
+    routes::{MountedEndpoint, receive_polled},
+    security_events::EventPoll,
+};
+
+impl ClefLayer {
+    /// Polls security events, for a site that their sender cannot reach: the future never ends. An
+    /// application spawns it once per stream; dropping it ends the polling, and nothing that has
+    /// arrived is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::NoLogoutEndpoint`] for a site without a provider and without a logout endpoint:
+    /// it knows nobody whom an event can name.
+    ///
+    /// ```no_run
+    /// use axum_clef::{BuildError, ClefLayer, security_events::EventPoll};
+    ///
+    /// fn start(auth: &ClefLayer, poll: EventPoll) -> Result<(), BuildError> {
+    ///     tokio::spawn(auth.poll_events(poll)?);
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn poll_events(
+        &self,
+        poll: EventPoll,
+    ) -> Result<impl Future<Output = ()> + Send + 'static, BuildError> {
+        if self.routes.auth.identities.is_none() {
+            return Err(BuildError::NoLogoutEndpoint("poll_events"));
+        }
+        let shared = Arc::clone(&self.routes);
+        let mounted = MountedEndpoint {
+            path: poll.url().to_string(),
+            endpoint: Arc::new(poll.receiver()),
+        };
+        Ok(poll.run(move |message| {
+            let (shared, mounted) = (Arc::clone(&shared), mounted.clone());
+            async move { receive_polled(shared, mounted, message).await }
+        }))
+    }
+}

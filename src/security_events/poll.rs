@@ -1,0 +1,276 @@
+//! Polling events from a sender that cannot reach this site (RFC 8936).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fmt,
+    time::Duration,
+};
+
+use http::{StatusCode, header};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::{task::JoinSet, time::Instant};
+use tracing::Instrument as _;
+use url::Url;
+
+use super::{AccessToken, EventReceiver, StreamError, answer};
+use crate::{
+    AddressError, address,
+    calls::{self, LazyClient},
+    jose::RemoteError,
+    provider::{LogoutMessage, LogoutOutcome},
+};
+
+/// How long the sender may wait for an event before it answers. Proxies often close a connection
+/// after a minute.
+const LONG_POLL: Duration = Duration::from_secs(55);
+/// The shortest time from one request to the next, by default, where the sender has nothing.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// The waits after the first failure, and after many.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How many events are asked for at once.
+const MOST_EVENTS: usize = 16;
+/// The longest id and token, in bytes. Pushed tokens have the same limit.
+const LONGEST_ID: usize = 1_024;
+const LONGEST_TOKEN: usize = 16 * 1024;
+/// The largest answer, in bytes.
+const LARGEST: usize = 512 * 1024;
+
+/// Polls the events of a stream, for a site that the sender cannot reach (RFC 8936).
+///
+/// An application spawns the future of
+/// [`ClefLayer::poll_events`](crate::ClefLayer::poll_events), on one node or on all. Each event is
+/// handled as if it was pushed, and is acknowledged to the sender once its logout is written. It
+/// waits at the sender for the next events. If the sender answers at once although it has none, the
+/// next request is sent after the [`interval`](Self::interval). After a failure it waits a second,
+/// and up to a minute after many.
+///
+/// ```no_run
+/// use axum_clef::{
+///     BoxError, ClefLayer,
+///     secrecy::SecretString,
+///     security_events::{EventPoll, EventReceiver},
+/// };
+///
+/// fn start(auth: &ClefLayer, receiver: &EventReceiver, token: SecretString) -> Result<(), BoxError> {
+///     let poll = EventPoll::new(receiver, "https://id.example.com/ssf/poll", token)?;
+///     tokio::spawn(auth.poll_events(poll)?);
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone)]
+pub struct EventPoll {
+    receiver: EventReceiver,
+    url: Url,
+    token: AccessToken,
+    interval: Duration,
+    client: LazyClient,
+}
+
+/// What the next request tells the sender about the events of the last ones.
+#[derive(Default)]
+struct Report {
+    acknowledged: BTreeSet<String>,
+    /// The code and description of each event that is refused.
+    refused: BTreeMap<String, (&'static str, &'static str)>,
+}
+
+/// An answer of the sender (RFC 8936, section 2.3).
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    sets: Map<String, Value>,
+    #[serde(default, rename = "moreAvailable")]
+    more_available: bool,
+}
+
+impl EventPoll {
+    /// Polls at the `endpoint_url` of the stream, with the access token that the sender asks for.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`AddressError`] if this is no absolute URL, or is plain `http` to another
+    /// machine. Correct the URL.
+    pub fn new(
+        receiver: &EventReceiver,
+        endpoint_url: &str,
+        token: impl Into<AccessToken>,
+    ) -> Result<Self, AddressError> {
+        Ok(Self {
+            receiver: receiver.clone(),
+            url: address::endpoint(endpoint_url)?,
+            token: token.into(),
+            interval: INTERVAL,
+            client: LazyClient::default(),
+        })
+    }
+
+    /// The shortest time from one request to the next where the sender has no events. Defaults to
+    /// five seconds, and is at least 100 milliseconds. A sender that waits for events needs none.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval.max(Duration::from_millis(100));
+        self
+    }
+
+    /// The URL, which tells polls apart.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The receiver of the events.
+    pub(crate) fn receiver(&self) -> EventReceiver {
+        self.receiver.clone()
+    }
+
+    /// Polls for ever. `receive` handles one event; it goes on if its future is dropped.
+    pub(crate) async fn run<R, F>(self, receive: R)
+    where
+        R: Fn(LogoutMessage) -> F,
+        F: Future<Output = LogoutOutcome> + Send + 'static,
+    {
+        let mut report = Report::default();
+        let mut settled = HashSet::new();
+        let mut wait = SHORTEST_WAIT;
+        loop {
+            let asked_at = Instant::now();
+            let answer = match self.ask(&report).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let sender = self.receiver.remote.issuer();
+                    tracing::warn!(%error, sender, ?wait, "events could not be polled");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                    continue;
+                }
+            };
+            let Some(answer) = answer else {
+                continue;
+            };
+            report = Report::default();
+            let is_failing = self.handle(answer.sets, &receive, &mut report).await;
+            wait = SHORTEST_WAIT;
+            if is_failing {
+                // The sender repeats the event at once. Others do not wait long for it.
+                tokio::time::sleep(self.interval.max(SHORTEST_WAIT)).await;
+                continue;
+            }
+            // A sender that repeats what it was told is asked no more often than an idle one.
+            let now = report.ids();
+            let is_idle = now.is_subset(&settled) && !answer.more_available;
+            settled = now;
+            if is_idle {
+                tokio::time::sleep_until(asked_at + self.interval).await;
+            }
+        }
+    }
+
+    /// Sends one request. `None` if the sender waits for longer than this client.
+    async fn ask(&self, report: &Report) -> Result<Option<Answer>, StreamError> {
+        let token = self.token.get().await?;
+        let request = self
+            .client
+            .get(self.url.as_str())?
+            .post(self.url.clone())
+            .bearer_auth(token.expose_secret())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "application/json")
+            .timeout(LONG_POLL)
+            .body(report.to_json().to_string());
+        let asked_at = Instant::now();
+        let answer = async {
+            let response = calls::send(request).await?;
+            let status = response.status();
+            if status != StatusCode::OK {
+                return Err(StreamError::of("events", status));
+            }
+            let body = calls::read(response, LARGEST).await?;
+            let what = "events";
+            let unreadable = |_| StreamError::Remote(RemoteError::Unreadable { what });
+            serde_json::from_slice(&body).map_err(unreadable)
+        };
+        match answer.await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(StreamError::Remote(RemoteError::TimedOut)) if asked_at.elapsed() >= LONG_POLL => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Handles events, all at once. Returns whether one of them has to come again.
+    async fn handle<R, F>(&self, sets: Map<String, Value>, receive: &R, report: &mut Report) -> bool
+    where
+        R: Fn(LogoutMessage) -> F,
+        F: Future<Output = LogoutOutcome> + Send + 'static,
+    {
+        let mut tasks = JoinSet::new();
+        for (id, token) in sets.into_iter().take(MOST_EVENTS) {
+            let token = token.as_str().filter(|token| token.len() <= LONGEST_TOKEN);
+            match token {
+                _ if id.len() > LONGEST_ID => {}
+                Some(token) => {
+                    let outcome = receive(EventReceiver::polled(token));
+                    let outcome = async move { (id, outcome.await) };
+                    tasks.spawn(outcome.in_current_span());
+                }
+                None => report.enter(id, LogoutOutcome::BadToken),
+            }
+        }
+        let mut is_failing = false;
+        while let Some(outcome) = tasks.join_next().await {
+            match outcome {
+                Ok((_, LogoutOutcome::TryAgain)) | Err(_) => is_failing = true,
+                Ok((id, outcome)) => report.enter(id, outcome),
+            }
+        }
+        is_failing
+    }
+}
+
+impl Report {
+    /// Enters the outcome of an event. One that has to come again is in neither list.
+    fn enter(&mut self, id: String, outcome: LogoutOutcome) {
+        match answer::rejection(outcome) {
+            Some(rejection) => {
+                self.refused.insert(id, rejection);
+            }
+            None => {
+                self.acknowledged.insert(id);
+            }
+        }
+    }
+
+    fn ids(&self) -> HashSet<String> {
+        let ids = self.acknowledged.iter().chain(self.refused.keys());
+        ids.cloned().collect()
+    }
+
+    /// The body of a request (RFC 8936, section 2.2).
+    fn to_json(&self) -> Value {
+        let mut body = json!({ "maxEvents": MOST_EVENTS, "returnImmediately": false });
+        if !self.acknowledged.is_empty() {
+            body["ack"] = json!(self.acknowledged);
+        }
+        if !self.refused.is_empty() {
+            let refused = self.refused.iter().map(|(id, (code, description))| {
+                let error = json!({ "err": code, "description": description });
+                (id.clone(), error)
+            });
+            body["setErrs"] = refused.collect();
+        }
+        body
+    }
+}
+
+impl fmt::Debug for EventPoll {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("EventPoll")
+            .field("receiver", &self.receiver)
+            .field("interval", &self.interval)
+            .finish_non_exhaustive()
+    }
+}

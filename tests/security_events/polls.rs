@@ -1,0 +1,282 @@
+//! Polling, for a site that no sender can reach.
+
+use std::time::Duration;
+
+use axum_clef::{
+    BuildError, ClefLayer,
+    secrecy::SecretString,
+    security_events::{EventPoll, EventReceiver},
+    stores::MemoryUserStore,
+};
+use serde_json::{Value, json};
+use tokio::{task::JoinHandle, time::Instant};
+use tower_sessions::MemoryStore;
+
+use crate::{
+    management::{Management, TOKEN},
+    support::{AUDIENCE, OTHER_RSA, RISC, Scene, header, log, now, sign},
+};
+
+/// A scene whose second node polls every 100 milliseconds, and the receiver of its events.
+struct Polling {
+    scene: Scene,
+    poll: EventPoll,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Polling {
+    async fn new() -> Self {
+        let scene = Scene::new().await;
+        let receiver = EventReceiver::new(&*scene.transmitter.issuer, AUDIENCE).unwrap();
+        let receiver = receiver.subject_issuers([&*scene.site.provider.issuer]);
+        let url = scene.transmitter.url("/ssf/poll");
+        let poll = EventPoll::new(&receiver, &url, SecretString::from(TOKEN)).unwrap();
+        let poll = poll.interval(Duration::from_millis(100));
+        let mut polling = Self {
+            scene,
+            poll,
+            task: None,
+        };
+        polling.start();
+        polling
+    }
+
+    fn start(&mut self) {
+        let layer = &self.scene.nodes[1].layer;
+        let task = tokio::spawn(layer.poll_events(self.poll.clone()).unwrap());
+        self.task = Some(task);
+    }
+
+    fn management<T>(&self, change: impl FnOnce(&mut Management) -> T) -> T {
+        change(&mut self.scene.transmitter.script().management)
+    }
+
+    /// Keeps an event for the next request.
+    fn offer(&self, id: &str, token: String) {
+        self.management(|management| management.waiting.insert(id.to_owned(), token));
+    }
+
+    fn polls(&self) -> Vec<Value> {
+        self.management(|management| management.polls.clone())
+    }
+
+    async fn until(&self, what: &str, is_done: impl Fn(&Management) -> bool) {
+        let begun_at = Instant::now();
+        while !self.management(|management| is_done(management)) {
+            assert!(begun_at.elapsed() < Duration::from_secs(10), "{what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Until the sender was told what became of all events.
+    async fn until_settled(&self) {
+        self.until("not settled", |management| management.waiting.is_empty())
+            .await;
+    }
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        self.task.take().unwrap().abort();
+    }
+}
+
+#[tokio::test]
+async fn a_polled_event_ends_logins_and_is_acknowledged() {
+    let polling = Polling::new().await;
+    let scene = &polling.scene;
+    polling.offer("one", sign(&scene.disabled()));
+    polling.until_settled().await;
+    assert_eq!(scene.who_is_in().await, ["kim"]);
+    let polls = polling.polls();
+    assert_eq!(
+        polls[0],
+        json!({ "maxEvents": 16, "returnImmediately": false })
+    );
+    assert!(polls.iter().any(|poll| poll["ack"] == json!(["one"])));
+    assert!(polls.iter().all(|poll| poll.get("setErrs").is_none()));
+    // The same event changes nothing when it is repeated.
+    let claims = scene.of_alex(&format!("{RISC}/account-purged"), json!({}));
+    polling.offer("two", sign(&claims));
+    polling.until_settled().await;
+    scene.log_in().await;
+    polling.offer("two", sign(&claims));
+    polling.until_settled().await;
+    assert!(scene.all_are_in().await);
+}
+
+#[tokio::test]
+async fn an_event_is_acknowledged_only_once_it_is_written() {
+    let polling = Polling::new().await;
+    let scene = &polling.scene;
+    scene.site.users.fail_logouts(true);
+    polling.offer("one", sign(&scene.disabled()));
+    let asked = polling.polls().len();
+    polling
+        .until("asked again", |management| {
+            management.polls.len() > asked + 2
+        })
+        .await;
+    for poll in polling.polls() {
+        assert!(
+            poll.get("ack").is_none() && poll.get("setErrs").is_none(),
+            "{poll}"
+        );
+    }
+    assert_eq!(
+        scene.phone.is(&scene.nodes[1]).await,
+        None,
+        "refused meanwhile"
+    );
+    scene.site.users.fail_logouts(false);
+    polling.until_settled().await;
+    assert_eq!(scene.who_is_in().await, ["kim"]);
+}
+
+#[tokio::test]
+async fn a_bad_event_is_reported_with_its_code() {
+    let polling = Polling::new().await;
+    let scene = &polling.scene;
+    let mut foreign = scene.disabled();
+    foreign["aud"] = "https://elsewhere.test".into();
+    polling.offer("audience", sign(&foreign));
+    polling.offer("garbage", "x".to_owned());
+    polling.offer("large", "x".repeat(17 * 1024));
+    polling.offer(
+        "key",
+        OTHER_RSA.sign_with(&header(&OTHER_RSA), &scene.disabled()),
+    );
+    polling.until_settled().await;
+    assert!(scene.all_are_in().await);
+    let mut errors = json!({});
+    for poll in polling.polls() {
+        assert!(poll.get("ack").is_none(), "{poll}");
+        for (id, error) in poll["setErrs"].as_object().into_iter().flatten() {
+            errors[id] = error["err"].clone();
+            assert!(error["description"].is_string());
+        }
+    }
+    let expected = json!({
+        "audience": "invalid_audience", "garbage": "invalid_request", "large": "invalid_request",
+        "key": "invalid_key",
+    });
+    assert_eq!(errors, expected);
+}
+
+/// The sender kept it while this site was away.
+#[tokio::test]
+async fn an_old_event_is_good_if_it_was_polled() {
+    let polling = Polling::new().await;
+    let mut old = polling.scene.disabled();
+    old["iat"] = (now() - 30 * 24 * 60 * 60).into();
+    assert_eq!(polling.scene.send(&old).await, 400, "pushed");
+    polling.offer("old", sign(&old));
+    polling.until_settled().await;
+    assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+}
+
+#[tokio::test]
+async fn a_sender_that_waits_is_asked_once_and_answers_at_once() {
+    let polling = Polling::new().await;
+    polling.management(|management| management.holds = Duration::from_secs(30));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let asked = polling.polls().len();
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(polling.polls().len(), asked, "it waits");
+    let offered_at = Instant::now();
+    polling.offer("one", sign(&polling.scene.disabled()));
+    polling.until_settled().await;
+    assert!(offered_at.elapsed() < Duration::from_secs(2));
+    assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+}
+
+#[tokio::test]
+async fn a_sender_that_does_not_wait_or_repeats_itself_is_not_asked_all_the_time() {
+    let polling = Polling::new().await;
+    polling.management(|management| management.repeats = true);
+    for offered in [false, true] {
+        if offered {
+            polling.offer("one", sign(&polling.scene.disabled()));
+            polling.offer("bad", "x".to_owned());
+        }
+        let before = polling.polls().len();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let asked = polling.polls().len() - before;
+        assert!((3..=15).contains(&asked), "{asked} requests a second");
+    }
+}
+
+#[tokio::test]
+async fn a_failing_sender_is_asked_less_and_less_and_nothing_is_lost() {
+    log::listen();
+    let mut polling = Polling::new().await;
+    polling.task.take().unwrap().abort();
+    polling.management(|management| management.refuses = Some(500));
+    let before = polling.polls().len();
+    polling.start();
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    let asked = polling.polls().len() - before;
+    assert!((2..=3).contains(&asked), "{asked} requests in 3.5 seconds");
+    assert_eq!(log::events("WARN").len(), asked);
+    assert!(log::events("WARN")[0].contains("500"));
+    for body in [
+        "",
+        "[]",
+        "{\"sets\":[]}",
+        &"[".repeat(10_000),
+        &"x".repeat(600_000),
+    ] {
+        polling.management(|management| {
+            management.refuses = None;
+            management.body = Some(body.to_owned());
+        });
+        polling.task.take().unwrap().abort();
+        polling.start();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(polling.scene.all_are_in().await);
+    polling.management(|management| management.body = None);
+    polling.offer("one", sign(&polling.scene.disabled()));
+    polling.until_settled().await;
+    assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+}
+
+#[tokio::test]
+async fn polling_ends_with_its_future_and_its_logouts_go_on() {
+    let mut polling = Polling::new().await;
+    polling.scene.site.users.before_log_out.set();
+    polling.offer("one", sign(&polling.scene.disabled()));
+    polling.scene.site.users.before_log_out.reached().await;
+    let task = polling.task.take().unwrap();
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    polling.scene.site.users.before_log_out.go();
+    let asked = polling.polls().len();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(polling.polls().len(), asked);
+    assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+    // The sender repeats it, which changes nothing.
+    polling.scene.log_in().await;
+    polling.start();
+    polling.until_settled().await;
+    assert!(polling.scene.all_are_in().await);
+}
+
+#[tokio::test]
+async fn a_site_that_knows_nobody_by_an_identity_polls_nothing() {
+    let layer = ClefLayer::builder(
+        "https://site.example",
+        MemoryUserStore::new(),
+        MemoryStore::default(),
+    );
+    let layer = layer.login_page("/log-in").build().unwrap();
+    let receiver = EventReceiver::new("http://127.0.0.1:1", AUDIENCE).unwrap();
+    let token = SecretString::from(TOKEN);
+    let poll = EventPoll::new(&receiver, "http://127.0.0.1:1/poll", token.clone()).unwrap();
+    let error = layer.poll_events(poll).err();
+    assert!(matches!(
+        error,
+        Some(BuildError::NoLogoutEndpoint("poll_events"))
+    ));
+    assert!(EventPoll::new(&receiver, "http://example.com/poll", token).is_err());
+}
