@@ -3,6 +3,7 @@
 mod browser;
 mod cover;
 mod covered;
+mod form_post;
 mod policies;
 mod program;
 mod scripts;
