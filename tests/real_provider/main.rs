@@ -1,11 +1,14 @@
-//! A certified OpenID provider, which this crate has not written: `tests/real_provider/provider/`.
+//! OpenID providers that this crate has not written: a certified one, `tests/real_provider/provider/`, and
+//! glewlwyd, a C program of Debian's.
 //!
-//! `cargo test --test real_provider -- --ignored` runs these, with Node.js and after `npm ci` in
-//! `tests/real_provider/provider/`; `.ci/run` does, and installs both where they are missing.
+//! `cargo test --test real_provider -- --ignored` runs these, with Node.js, after `npm ci` in
+//! `tests/real_provider/provider/`, and with glewlwyd; `.ci/run` does, and installs what is missing.
 
 mod browser;
 mod certified;
 mod changes;
+mod glewlwyd;
+mod glewlwyd_logouts;
 mod logins;
 mod logouts;
 mod provider;

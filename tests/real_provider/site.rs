@@ -1,13 +1,27 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use axum::{Json, Router, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+    routing::get,
+};
 use axum_clef::{
     ClefLayer, ClefLayerBuilder, LoggedIn, RecentLogin,
     oidc::Oidc,
     stores::{Account, MemoryUserStore},
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{
+        Mutex,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
+    task::JoinHandle,
+    time::timeout,
+};
 use tower_sessions::MemoryStore;
 
 use crate::provider::RealProvider;
@@ -23,6 +37,14 @@ pub const CLIENT_SECRET: &str = "se cret:+%/&";
 pub struct Site {
     pub url: String,
     nodes: [Node; 2],
+    notices: Mutex<UnboundedReceiver<Answered>>,
+}
+
+/// A logout notice that the site has answered.
+#[derive(Debug, PartialEq)]
+pub struct Answered {
+    pub path: String,
+    pub status: u16,
 }
 
 struct Node {
@@ -61,14 +83,29 @@ impl Site {
             users: MemoryUserStore::new(),
             sessions: MemoryStore::default(),
         };
+        let (sender, notices) = unbounded_channel();
         let nodes = [
-            Node::start(first, layer(&ground).await),
-            Node::start(second, layer(&ground).await),
+            Node::start(first, layer(&ground).await, sender.clone()),
+            Node::start(second, layer(&ground).await, sender),
         ];
         Self {
             url: ground.url,
             nodes,
+            notices: Mutex::new(notices),
         }
+    }
+
+    /// The next notice that the site has answered. Some providers send it after they have answered
+    /// the logout.
+    pub async fn answered(&self) -> Answered {
+        let mut notices = self.notices.lock().await;
+        let notice = timeout(Duration::from_secs(20), notices.recv()).await;
+        notice.expect("a notice is sent within 20 seconds").unwrap()
+    }
+
+    /// Whether no other notice was answered.
+    pub async fn has_no_other_notice(&self) -> bool {
+        self.notices.lock().await.is_empty()
     }
 
     /// What a provider has to know of the site.
@@ -109,13 +146,14 @@ impl Ground {
 }
 
 impl Node {
-    fn start(listener: TcpListener, layer: ClefLayer) -> Self {
+    fn start(listener: TcpListener, layer: ClefLayer, notices: UnboundedSender<Answered>) -> Self {
         let app = Router::new()
             .route("/", get(async || "the front page"))
             .route("/account", get(account))
             .route("/recent", get(async |_: RecentLogin<10>| "recent"))
             .merge(layer.routes())
-            .layer(layer);
+            .layer(layer)
+            .layer(from_fn_with_state(notices, note_notice));
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { address, server }
@@ -126,6 +164,22 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// Notes the answer of the routes for notices, whose paths end so.
+async fn note_notice(
+    State(notices): State<UnboundedSender<Answered>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    if path.ends_with("logout") {
+        let status = response.status().as_u16();
+        // The site may be gone.
+        let _ = notices.send(Answered { path, status });
+    }
+    response
 }
 
 async fn account(LoggedIn(user): LoggedIn<Account>) -> Json<Value> {

@@ -8,17 +8,59 @@ use crate::{
     site::Site,
 };
 
-/// A person's browser: its cookies at the site, and what it is to the provider.
-pub struct Visitor {
+/// What a person's browser does at the pages of a provider.
+pub trait AtProvider {
+    /// The member of the site's `/account` that names a person of this provider.
+    const NAMED_BY: &str;
+
+    /// Logs in as a person: the address to come back to.
+    async fn log_in(&self, authorization: &str, person: &str) -> Url;
+}
+
+impl AtProvider for BrowserAtProvider {
+    const NAMED_BY: &str = "sub";
+
+    async fn log_in(&self, authorization: &str, person: &str) -> Url {
+        Self::log_in(self, authorization, person).await
+    }
+}
+
+/// A person's browser: its cookies at the sites, and what it is to the provider.
+pub struct Visitor<B = BrowserAtProvider> {
     client: Client,
-    pub at_provider: BrowserAtProvider,
+    pub at_provider: B,
 }
 
 impl Visitor {
     pub fn new(provider: &RealProvider) -> Self {
+        Self::with(BrowserAtProvider::new(provider.issuer()))
+    }
+
+    /// A login of somebody whom the provider knows already: it asks nothing.
+    pub async fn log_in_again(&self, site: &Site, person: &str) {
+        let authorization = self.begin(site).await;
+        let callback = self.at_provider.open(&authorization).await.elsewhere();
+        self.come_in(site, callback, person).await;
+    }
+
+    /// Whether the provider would have to ask who this is.
+    pub async fn is_asked_at_provider(&self, site: &Site) -> bool {
+        let authorization = self.begin(site).await;
+        match self.at_provider.open(&authorization).await {
+            Shown::Page(page) => {
+                assert!(page.html.contains("Who are you?"));
+                true
+            }
+            Shown::Elsewhere(_) => false,
+        }
+    }
+}
+
+impl<B: AtProvider> Visitor<B> {
+    pub fn with(at_provider: B) -> Self {
         Self {
             client: test_support::Browser::new().client,
-            at_provider: BrowserAtProvider::new(provider.issuer()),
+            at_provider,
         }
     }
 
@@ -45,13 +87,6 @@ impl Visitor {
         self.come_in(site, callback, person).await;
     }
 
-    /// A login of somebody whom the provider knows already: it asks nothing.
-    pub async fn log_in_again(&self, site: &Site, person: &str) {
-        let authorization = self.begin(site).await;
-        let callback = self.at_provider.open(&authorization).await.elsewhere();
-        self.come_in(site, callback, person).await;
-    }
-
     /// Opens the page for recent logins: `None` if it is shown, or else where the browser is sent at
     /// the provider.
     pub async fn open_recent(&self, site: &Site) -> Option<String> {
@@ -69,7 +104,7 @@ impl Visitor {
         assert_eq!(response.status(), 303, "the login of {person}");
         assert_eq!(sent_to(&response), "/account");
         assert!(self.is_in(site).await);
-        assert_eq!(self.account(site).await["sub"], person);
+        assert_eq!(self.account(site).await[B::NAMED_BY], person);
     }
 
     /// A login that fails: its status and its page.
@@ -102,18 +137,6 @@ impl Visitor {
     pub async fn sign_out(&self, site: &Site) -> String {
         let [_, second] = site.at_each_node("/auth/sign-out");
         sent_to(&self.client.post(second).send().await.unwrap())
-    }
-
-    /// Whether the provider would have to ask who this is.
-    pub async fn is_asked_at_provider(&self, site: &Site) -> bool {
-        let authorization = self.begin(site).await;
-        match self.at_provider.open(&authorization).await {
-            Shown::Page(page) => {
-                assert!(page.html.contains("Who are you?"));
-                true
-            }
-            Shown::Elsewhere(_) => false,
-        }
     }
 }
 

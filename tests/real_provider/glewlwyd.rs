@@ -1,0 +1,343 @@
+use std::{fs, net::TcpListener, path::Path, process::Stdio};
+
+use aws_lc_rs::{
+    encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
+    rsa::{KeyPair, KeySize},
+    signature::KeyPair as _,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use reqwest::{Client, Method, StatusCode, header::LOCATION};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+use url::Url;
+
+use crate::{
+    site::Site,
+    visitor::{AtProvider, Visitor},
+};
+
+/// Where the package has the tables and the first administrator.
+const TABLES: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
+
+const PASSWORD: &str = "a-password-of-the-tests";
+
+/// glewlwyd as a process, on a port and over a database of its own; dropped, it ends.
+pub struct Glewlwyd {
+    url: String,
+    admin: Client,
+    _process: Child,
+    _directory: TempDir,
+}
+
+/// How a client hears of logouts.
+#[derive(Clone, Copy)]
+pub enum Channel {
+    Back,
+    /// By tokens that name no session.
+    BackWithoutSession,
+    Front,
+}
+
+impl Glewlwyd {
+    /// With these people, whose names are their user names.
+    pub async fn start(people: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("glewlwyd.db");
+        create_tables(&database).await;
+        let port = free_port();
+        let url = format!("http://127.0.0.1:{port}");
+        let glewlwyd = Self {
+            _process: run(port, &url, &database).await,
+            admin: test_support::Browser::new().client,
+            url,
+            _directory: directory,
+        };
+        glewlwyd.set_up(people).await;
+        glewlwyd
+    }
+
+    pub fn issuer(&self) -> String {
+        format!("{}/api/oidc", self.url)
+    }
+
+    pub fn visitor(&self) -> Visitor<AtGlewlwyd> {
+        Visitor::with(AtGlewlwyd {
+            client: test_support::Browser::new().client,
+            url: self.url.clone(),
+        })
+    }
+
+    /// Registers a site as a client. The id and the secret are sent as they are, and not encoded.
+    pub async fn register(&self, client_id: &str, secret: &str, site: &Site, channel: Channel) {
+        let url = &site.url;
+        let mut client = json!({
+            "client_id": client_id,
+            "name": client_id,
+            "enabled": true,
+            "confidential": true,
+            "client_secret": secret,
+            "token_endpoint_auth_method": ["client_secret_basic"],
+            "authorization_type": ["code"],
+            "redirect_uri": [format!("{url}/clef/callback")],
+            "post_logout_redirect_uris": [format!("{url}/clef/signed-out")],
+        });
+        let (name, path, session) = match channel {
+            Channel::Back => ("backchannel", "/clef/logout", "true"),
+            Channel::BackWithoutSession => ("backchannel", "/clef/logout", "false"),
+            Channel::Front => ("frontchannel", "/clef/front-channel-logout", "true"),
+        };
+        client[format!("{name}_logout_uri")] = format!("{url}{path}").into();
+        client[format!("{name}_logout_session_required")] = session.into();
+        self.administer(Method::POST, "client", &client).await;
+    }
+
+    /// What an administrator does on the pages: the plugin for OpenID Connect, and the people.
+    async fn set_up(&self, people: &[&str]) {
+        let admin = json!({ "username": "admin", "password": "password" });
+        self.administer(Method::POST, "auth", &admin).await;
+        // A client has several of these, which the package does not say.
+        let path = "mod/client/database";
+        let mut clients = self.administer(Method::GET, path, &Value::Null).await;
+        clients["parameters"]["data-format"]["post_logout_redirect_uris"] =
+            json!({ "multiple": true, "read": true, "write": true });
+        self.administer(Method::PUT, path, &clients).await;
+        self.administer(Method::PUT, &format!("{path}/reset"), &Value::Null)
+            .await;
+
+        let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let private: Pkcs8V1Der<'_> = key.as_der().unwrap();
+        let public: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
+        let plugin = json!({
+            "module": "oidc",
+            "name": "oidc",
+            "display_name": "OpenID Connect",
+            "parameters": {
+                "iss": self.issuer(),
+                "jwt-type": "rsa",
+                "jwt-key-size": "256",
+                "key": pem("PRIVATE KEY", private.as_ref()),
+                "cert": pem("PUBLIC KEY", public.as_ref()),
+                "jwks-show": true,
+                "auth-type-code-enabled": true,
+                "code-duration": 600,
+                "access-token-duration": 3600,
+                "refresh-token-duration": 3600,
+                "pkce-allowed": true,
+                "name-claim": "mandatory",
+                "session-management-allowed": true,
+                "session-cookie-name": "GLEWLWYD2_OIDC_SID",
+                "session-cookie-expiration": 3600,
+                "back-channel-logout-allowed": true,
+                "front-channel-logout-allowed": true,
+            },
+        });
+        self.administer(Method::POST, "mod/plugin", &plugin).await;
+        for person in people {
+            let user = json!({
+                "username": person,
+                "name": person,
+                "password": PASSWORD,
+                "enabled": true,
+                "scope": ["openid"],
+            });
+            self.administer(Method::POST, "user", &user).await;
+        }
+    }
+
+    async fn administer(&self, method: Method, path: &str, body: &Value) -> Value {
+        call(
+            &self.admin,
+            method,
+            &format!("{}/api/{path}", self.url),
+            body,
+        )
+        .await
+    }
+}
+
+/// A call of the API: its answer, or null.
+async fn call(client: &Client, method: Method, url: &str, body: &Value) -> Value {
+    let mut request = client.request(method, url);
+    if !body.is_null() {
+        request = request.json(body);
+    }
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    assert_eq!(status, StatusCode::OK, "{url}: {text}");
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<_> = text
+        .as_bytes()
+        .chunks(64)
+        .map(String::from_utf8_lossy)
+        .collect();
+    let lines = lines.join("\n");
+    format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
+}
+
+async fn create_tables(database: &Path) {
+    let tables = fs::read_to_string(TABLES)
+        .unwrap_or_else(|error| panic!("{TABLES}: {error}; install Debian's glewlwyd"));
+    let options = SqliteConnectOptions::new()
+        .filename(database)
+        .create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let tables = format!("BEGIN; {tables} COMMIT;");
+    sqlx::raw_sql(&tables)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}
+
+/// A port that was free a moment ago: glewlwyd finds none itself.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// The process, once it serves.
+async fn run(port: u16, url: &str, database: &Path) -> Child {
+    let mut process = Command::new("glewlwyd")
+        .arg("--env-variables")
+        .env_clear()
+        .env("GLWD_BIND_ADDRESS", "127.0.0.1")
+        .env("GLWD_PORT", port.to_string())
+        .env("GLWD_EXTERNAL_URL", url)
+        .env("GLWD_LOGIN_URL", "login.html")
+        .env("GLWD_LOG_MODE", "console")
+        .env("GLWD_LOG_LEVEL", "INFO")
+        .env("GLWD_COOKIE_SECURE", "0")
+        .env("GLWD_LOGIN_API_ENABLED", "1")
+        .env("GLWD_DATABASE_TYPE", "sqlite3")
+        .env("GLWD_DATABASE_SQLITE3_PATH", database)
+        .env("GLWD_USER_MODULE_PATH", "/usr/lib/glewlwyd/user")
+        .env("GLWD_CLIENT_MODULE_PATH", "/usr/lib/glewlwyd/client")
+        .env("GLWD_AUTH_SCHEME_MODULE_PATH", "/usr/lib/glewlwyd/scheme")
+        .env("GLWD_PLUGIN_MODULE_PATH", "/usr/lib/glewlwyd/plugin")
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|error| panic!("glewlwyd: {error}; install Debian's glewlwyd"));
+    let mut log = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut seen = Vec::new();
+    loop {
+        let Some(line) = log.next_line().await.unwrap() else {
+            panic!("glewlwyd has ended:\n{}", seen.join("\n"));
+        };
+        if line.contains("Glewlwyd started on port") {
+            break;
+        }
+        seen.push(line);
+    }
+    // What it logs from now on is not kept, and must not fill the pipe.
+    tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+    process
+}
+
+/// A browser at glewlwyd: it calls what the scripts of its pages call.
+pub struct AtGlewlwyd {
+    client: Client,
+    url: String,
+}
+
+/// What the page that ends a session knows of it.
+#[derive(Deserialize)]
+struct EndingSession {
+    iss: String,
+    sid: String,
+    client: Vec<FrontChannelClient>,
+}
+
+#[derive(Deserialize)]
+struct FrontChannelClient {
+    frontchannel_logout_uri: String,
+    frontchannel_logout_session_required: bool,
+}
+
+impl AtProvider for AtGlewlwyd {
+    const NAMED_BY: &str = "name";
+
+    async fn log_in(&self, authorization: &str, person: &str) -> Url {
+        let page = self.sent_to(authorization).await;
+        let client_id = parameter(&page, "client_id");
+        let credentials = json!({ "username": person, "password": PASSWORD });
+        self.call(Method::POST, "auth", &credentials).await;
+        let path = format!("auth/grant/{client_id}");
+        let scope = json!({ "scope": "openid" });
+        self.call(Method::PUT, &path, &scope).await;
+        let onward = format!("{}&g_continue", parameter(&page, "callback_url"));
+        self.sent_to(&onward).await
+    }
+}
+
+impl AtGlewlwyd {
+    /// Logs out at the page of the account.
+    pub async fn log_out(&self) {
+        self.call(Method::DELETE, "auth", &Value::Null).await;
+    }
+
+    /// Confirms the logout that a site asks for: the address to come back to.
+    pub async fn confirm_logout(&self, end_session: &str) -> Url {
+        let page = self.sent_to(end_session).await;
+        assert_eq!(parameter(&page, "prompt"), "end_session");
+        let session = format!("oidc/session/{}", parameter(&page, "sid"));
+        let path = format!("{session}/{}", parameter(&page, "client_id"));
+        let ending = self.call(Method::GET, &path, &Value::Null).await;
+        for frame in frames(&serde_json::from_value(ending).unwrap()) {
+            let response = self.client.get(frame).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+        }
+        self.call(Method::DELETE, &session, &Value::Null).await;
+        self.log_out().await;
+        parameter(&page, "callback_url").parse().unwrap()
+    }
+
+    async fn call(&self, method: Method, path: &str, body: &Value) -> Value {
+        call(
+            &self.client,
+            method,
+            &format!("{}/api/{path}", self.url),
+            body,
+        )
+        .await
+    }
+
+    async fn sent_to(&self, url: &str) -> Url {
+        let response = self.client.get(url).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::FOUND, "{url}");
+        let location = response.headers()[LOCATION].to_str().unwrap();
+        location.parse().unwrap()
+    }
+}
+
+/// The addresses that the page loads in frames, written as it writes them: nothing is encoded.
+fn frames(session: &EndingSession) -> Vec<String> {
+    let address = |client: &FrontChannelClient| {
+        let EndingSession { iss, sid, .. } = session;
+        let mut url = format!("{}?iss={iss}", client.frontchannel_logout_uri);
+        if client.frontchannel_logout_session_required {
+            url.push_str(&format!("&sid={sid}"));
+        }
+        url
+    };
+    session.client.iter().map(address).collect()
+}
+
+fn parameter(url: &Url, name: &str) -> String {
+    let mut pairs = url.query_pairs();
+    let pair = pairs.find(|(known, _)| known == name);
+    pair.unwrap_or_else(|| panic!("{url} has no {name}"))
+        .1
+        .into_owned()
+}
