@@ -31,13 +31,24 @@ async fn what_goes_well_says_so_once() {
             route if route.is_login() || route == Route::Form => &[" INFO ", "logged in user="],
             Route::Link => &[" INFO ", "an identity was linked"],
             Route::NewToken => &[" INFO ", "a token is made"],
-            Route::Others | Route::SealedOthers => {
-                &[" INFO ", "all other logins of the user have ended"]
-            }
+            Route::Others | Route::SealedOthers => &[
+                " INFO ",
+                "all other logins of the user have ended",
+                "cause=user",
+            ],
             route if route.is_sign_out() => &[" INFO ", "signed out on this device"],
-            Route::Notice => &[" INFO ", "logged out everywhere subject=", "12345"],
-            Route::NoticeForASession => &[" INFO ", "a session at the provider has ended"],
-            Route::Everywhere => &[" INFO ", "a logout by the application"],
+            Route::Notice => &[
+                " INFO ",
+                "logged out everywhere subject=",
+                "12345",
+                "cause=provider",
+            ],
+            Route::NoticeForASession => &[
+                " INFO ",
+                "a session at the provider has ended",
+                "cause=provider",
+            ],
+            Route::Everywhere => &[" INFO ", "a logout by the application", "cause=unknown"],
             Route::NoticeForAStranger => &[" INFO ", "a logout notice is for an unknown user"],
             _ => &[],
         };
@@ -204,6 +215,7 @@ async fn a_login_in_doubt_says_why_to_whoever_debugs() {
         event.contains("a login is refused user=\"1\" reason="),
         "{event}"
     );
+    assert!(event.ends_with(" cause=unknown"), "{event}");
     assert_eq!(ours.next(), None);
 }
 

@@ -7,8 +7,8 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use axum_clef::{
-    BearerToken, BoxError, LoggedIn, LoginId, Logouts, NewToken, SameOrigin, Timestamp, User as _,
-    UserStore as _, stores::Account,
+    BearerToken, BoxError, LoggedIn, LoginId, LogoutCause, Logouts, NewToken, SameOrigin,
+    Timestamp, User as _, UserStore as _, stores::Account,
 };
 use serde::Deserialize;
 use sqlx::SqlitePool;
@@ -149,6 +149,7 @@ pub(crate) async fn log_out_everywhere(
     LoggedIn(user): LoggedIn<Account>,
     logouts: Logouts,
 ) -> Result<Redirect, Problem> {
+    let logouts = logouts.with_cause(LogoutCause::User);
     logouts.log_out_user(&user.id()).await?;
     Ok(Redirect::to("/"))
 }

@@ -15,7 +15,7 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    BoxError, ClefLayer, LoggedIn, Login, Logouts, SameOrigin,
+    BoxError, ClefLayer, LoggedIn, Login, LogoutCause, Logouts, SameOrigin,
     oauth2::OAuth2,
     stores::{Account, MemoryUserStore},
 };
@@ -56,6 +56,7 @@ async fn log_out_everywhere(
     login: Login,
     logouts: Logouts,
 ) -> Result<Redirect, StatusCode> {
+    let logouts = logouts.with_cause(LogoutCause::User);
     match logouts.log_out_user(login.user_id()).await {
         Ok(_) => Ok(Redirect::to("/")),
         Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),

@@ -4,7 +4,7 @@ use axum::{
     extract::State,
     response::{Html, Redirect},
 };
-use axum_clef::{LoggedIn, Login, Logouts, SameOrigin, User as _, stores::Account};
+use axum_clef::{LoggedIn, Login, LogoutCause, Logouts, SameOrigin, User as _, stores::Account};
 
 use crate::{Problem, Site, pages};
 
@@ -20,6 +20,7 @@ pub async fn log_out_everywhere(
     State(site): State<Site>,
     logouts: Logouts,
 ) -> Result<Redirect, Problem> {
+    let logouts = logouts.with_cause(LogoutCause::User);
     logouts.log_out_user(&member.id()).await?;
     // None of them logs in any more; they only count for the limit.
     let address = member.profile().email.as_deref();

@@ -6,7 +6,8 @@ use axum::{
     response::{Html, Redirect},
 };
 use axum_clef::{
-    LoggedIn, Login, Logouts, RecentLogin, SameOrigin, User as _, UserStore as _, stores::Account,
+    LoggedIn, Login, LogoutCause, Logouts, RecentLogin, SameOrigin, User as _, UserStore as _,
+    stores::Account,
 };
 use axum_extra::extract::CookieJar;
 use serde::Deserialize;
@@ -129,6 +130,7 @@ pub async fn remove(
         if !site.passkeys.remove(&user_id, form.number).await? {
             return Err(Problem::LastPasskey);
         }
+        let logouts = logouts.with_cause(LogoutCause::CredentialsChanged);
         logouts.log_out_user(&user_id).await?;
         Ok(())
     });
@@ -144,6 +146,7 @@ pub async fn log_out_everywhere(
     login: Login,
     logouts: Logouts,
 ) -> Result<Redirect, Problem> {
+    let logouts = logouts.with_cause(LogoutCause::User);
     logouts.log_out_user(login.user_id()).await?;
     Ok(Redirect::to("/"))
 }

@@ -7,7 +7,8 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use axum_clef::{
-    LoggedIn, Login, Logouts, OtherLogins, RecentLogin, SameOrigin, SignOut, secrecy::SecretString,
+    LoggedIn, Login, LogoutCause, Logouts, OtherLogins, RecentLogin, SameOrigin, SignOut,
+    secrecy::SecretString,
 };
 use serde::Deserialize;
 
@@ -68,6 +69,7 @@ pub async fn change_password(
     let hash = site.passwords.hash(&form.new).await?;
 
     let members = site.members.clone();
+    let others = others.with_cause(LogoutCause::CredentialsChanged);
     let changed = to_the_end(async move {
         let changed = members.change_password(&current, &hash).await?;
         if changed {
@@ -87,6 +89,7 @@ pub async fn log_out_everywhere(
     login: Login,
     logouts: Logouts,
 ) -> Result<Redirect, Problem> {
+    let logouts = logouts.with_cause(LogoutCause::User);
     logouts.log_out_user(login.user_id()).await?;
     Ok(Redirect::to("/"))
 }
