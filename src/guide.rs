@@ -50,6 +50,7 @@ macro_rules! chapters {
             #[doc = "[oauth2]: crate::guide::oauth2"]
             #[doc = "[oauth2#calling-the-providers-api]: crate::guide::oauth2#calling-the-providers-api"]
             #[doc = "[oidc]: crate::guide::oidc"]
+            #[doc = "[operating#metrics]: crate::guide::operating#metrics"]
             #[doc = "[oidc#register-the-site]: crate::guide::oidc#register-the-site"]
             #[doc = "[oidc#signing-out]: crate::guide::oidc#signing-out"]
             #[doc = "[oidc#several-providers]: crate::guide::oidc#several-providers"]

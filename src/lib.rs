@@ -103,6 +103,11 @@ pub mod leased;
 #[cfg(feature = "live")]
 mod live;
 mod log_limit;
+#[cfg_attr(
+    not(feature = "metrics"),
+    expect(dead_code, reason = "nothing is counted without it")
+)]
+mod metrics;
 #[cfg(feature = "oauth2")]
 pub mod oauth2;
 #[cfg(feature = "oidc")]

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::{AuthState, Reauthentication};
 use crate::{
     BoxError, Login, LoginId, LoginReference, ProviderKey, ProviderSession, RevocationKey, Subject,
-    Timestamp,
+    Timestamp, metrics,
     sessions::{BeginError, LoginDetails, PresentedLogin, SessionBackend},
     time_limit::{STORE_LIMIT, answer, within},
 };
@@ -68,6 +68,20 @@ pub(crate) enum LoginError {
     TooLarge(#[source] BoxError),
 }
 
+impl LoginError {
+    /// The kind of error, without its source.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "StoreUnavailable",
+            Self::TurnedAway => "TurnedAway",
+            Self::LoggedOutMeanwhile => "LoggedOutMeanwhile",
+            Self::OtherUser => "OtherUser",
+            Self::NotReauthenticated => "NotReauthenticated",
+            Self::TooLarge(_) => "TooLarge",
+        }
+    }
+}
+
 /// Writes the record of a login, and returns its cookies.
 pub(super) async fn write_record(
     sessions: &SessionBackend,
@@ -87,6 +101,17 @@ impl AuthState {
     /// and ends the login that came with the request. Nothing is written unless all of it works.
     /// Returns the cookies of the login, which counts once the browser has them.
     pub(crate) async fn begin_login(
+        self: &Arc<Self>,
+        verified: &VerifiedLogin<'_>,
+        parts: &Parts,
+    ) -> Result<Vec<Cookie<'static>>, LoginError> {
+        let begun = self.begin(verified, parts).await;
+        let result = begun.as_ref().map_or_else(LoginError::name, |_| "Begun");
+        metrics::LOGINS.count([("result", format_args!("{result}"))]);
+        begun
+    }
+
+    async fn begin(
         self: &Arc<Self>,
         verified: &VerifiedLogin<'_>,
         parts: &Parts,

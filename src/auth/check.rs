@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use super::{AuthState, CheckError, MaxAge, RejectionKind, Unanswered};
 use crate::{
-    BoxError, EndedLogin, LoginReference, LogoutReason, Timestamp,
+    BoxError, EndedLogin, LoginReference, LogoutReason, Timestamp, metrics,
     sessions::{LoginRecord, PresentedLogin, Renewal},
     time_limit::{RENEWAL_LIMIT, STORE_LIMIT, detached, within},
     users::{AnyUser, LoginCheck},
@@ -130,11 +130,12 @@ impl AuthState {
         let logged_out = || EndedLogin::new(LogoutReason::LoggedOut);
         // Before the store is asked: once a pending logout is written, the store shows it.
         if self.has_pending_logout(record) {
-            let reason = "a logout of the user is being written";
+            let reason = ("PendingLogout", "a logout of the user is being written");
             return Ok(refused(record, reason, logged_out()));
         }
         let Some(check) = self.users.check_login(reference(record)).await? else {
-            return Ok(refused(record, "there is no such user", logged_out()));
+            let reason = ("UnknownUser", "there is no such user");
+            return Ok(refused(record, reason, logged_out()));
         };
         let idle = match record.is_token() {
             true => Some(Duration::MAX),
@@ -150,11 +151,11 @@ impl AuthState {
                     true => expired(),
                     false => check.ended_login(end, None),
                 };
-                return Ok(refused(record, end.as_str(), ended));
+                return Ok(refused(record, (end.name(), end.as_str()), ended));
             }
         };
         let Some(idle) = idle else {
-            let reason = "it was not used for too long";
+            let reason = ("Idle", "it was not used for too long");
             return Ok(refused(record, reason, expired()));
         };
         let LoginCheck { user, now, .. } = check;
@@ -211,8 +212,14 @@ pub(super) fn reference<'a>(record: &'a LoginRecord<'_>) -> LoginReference<'a> {
         .with_logged_in_at(record.times().latest())
 }
 
-fn refused(record: &LoginRecord<'_>, reason: &'static str, ended: EndedLogin) -> StoredLogin {
+/// Logs and counts a request with a login that has ended, for a reason by name and in words.
+fn refused(
+    record: &LoginRecord<'_>,
+    (name, reason): (&'static str, &'static str),
+    ended: EndedLogin,
+) -> StoredLogin {
     let cause = ended.cause();
+    metrics::REFUSED_LOGINS.count([("reason", format_args!("{name}"))]);
     tracing::debug!(user = ?record.user_id, reason, %cause, "a login is refused");
     StoredLogin::Ended(ended)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{AuthState, sign_out::END_MARGIN};
 use crate::{
-    BoxError, LoginId, LogoutCause, ProviderSession, RevocationKey, Timestamp,
+    BoxError, LoginId, LogoutCause, ProviderSession, RevocationKey, Timestamp, metrics,
     revocation::{LoginPermit, Logout, Permit, Stores, WriteOutcome, patience},
     sessions::{LONGEST_COOKIE, LoginRecord},
     time_limit::{STORE_LIMIT, detached, within},
@@ -49,7 +49,19 @@ impl AuthState {
             cause: cause.clone(),
         };
         let ended = |key: &_| self.listeners.logged_out(key, cause);
-        permit.write(&stores, logout, ended).await
+        let written = permit.write(&stores, logout, ended).await;
+        // The end of one login is a sign-out, or a login that another has replaced.
+        if !matches!(
+            logout,
+            Logout::Key {
+                key: RevocationKey::Login(_),
+                ..
+            }
+        ) {
+            let (result, cause) = (format_args!("{written:?}"), format_args!("{cause}"));
+            metrics::LOGOUTS.count([("result", result), ("cause", cause)]);
+        }
+        written
     }
 
     /// Writes a logout. `false` if there is no such user. It goes on if the future is dropped.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::{AuthState, LoginError, check::reference};
 use crate::{
-    LoginId, Timestamp,
+    LoginId, Timestamp, metrics,
     sessions::{LoginDetails, LoginRecord, SealTokenError, Tokens},
     time_limit::{STORE_LIMIT, within},
 };
@@ -25,6 +25,19 @@ impl AuthState {
     /// Makes a token from a login, which is compared with every logout again. It has the login's
     /// stamp, so a logout that comes later ends it too.
     pub(crate) async fn mint_token(
+        &self,
+        tokens: &Tokens,
+        login: &LoginRecord<'_>,
+        name: &str,
+        lifetime: Duration,
+    ) -> Result<MintedToken, LoginError> {
+        let minted = self.mint(tokens, login, name, lifetime).await;
+        let result = minted.as_ref().map_or_else(LoginError::name, |_| "Made");
+        metrics::TOKENS.count([("result", format_args!("{result}"))]);
+        minted
+    }
+
+    async fn mint(
         &self,
         tokens: &Tokens,
         login: &LoginRecord<'_>,

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     BoxError, EndedLogin,
     log_limit::LogLimit,
+    metrics,
     page::{NO_SCRIPT, page},
 };
 
@@ -152,6 +153,7 @@ impl CheckError {
     /// A bearer token that is no login. Any client can send one.
     pub(super) fn token(kind: RejectionKind) -> Self {
         tracing::debug!(?kind, "a bearer token is refused");
+        metrics::REFUSED_TOKENS.count([("kind", format_args!("{kind:?}"))]);
         Self { kind, source: None }
     }
 
@@ -187,6 +189,7 @@ impl CheckError {
         question: Unanswered,
         error: BoxError,
     ) -> Self {
+        metrics::STORE_FAILURES.count([("question", format_args!("{question:?}"))]);
         if let Some(count) = log_limit.count(question) {
             let error = error.to_string();
             tracing::error!(

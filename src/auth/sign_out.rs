@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use super::{AuthState, RequestAuth, check::reference};
 use crate::{
-    BoxError, Login, LoginId, LoginReference, LogoutCause, RevocationKey, Timestamp,
+    BoxError, Login, LoginId, LoginReference, LogoutCause, RevocationKey, Timestamp, metrics,
     revocation::{LoginPermit, Logout, patience},
     sessions::{LONGEST_COOKIE, LoginRecord, PresentedLogin},
     time_limit::{STORE_LIMIT, within},
@@ -262,6 +262,7 @@ impl AuthState {
     async fn call_sign_out_hook(&self, login: &PresentedLogin, parts: &Parts) {
         let record = login.record();
         tracing::info!(user = ?record.user_id, login = %record.id, "signed out on this device");
+        metrics::SIGN_OUTS.count([]);
         let Some(hook) = &self.hooks.on_sign_out else {
             return;
         };

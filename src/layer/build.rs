@@ -9,6 +9,7 @@ use crate::{
     UserStore,
     auth::{Attempts, AuthState, SUSPENDED_LOGIN},
     log_limit::LogLimit,
+    metrics,
     provider::ProviderSite,
     revocation::{DEFAULT_QUEUE_CAPACITY, LogoutQueue, UnknownSubjects},
     routes::{MountedEndpoint, RouteSettings, RoutesState},
@@ -29,6 +30,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     ///
     /// A [`BuildError`] that names the setting which cannot work, and what to do about it.
     pub fn build(self) -> Result<ClefLayer, BuildError> {
+        metrics::describe();
         let site = self.site()?;
         self.check_limits()?;
         #[cfg(feature = "live")]

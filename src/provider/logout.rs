@@ -108,6 +108,21 @@ pub enum LogoutOutcome {
 }
 
 impl LogoutOutcome {
+    /// The name of the outcome, without what it holds.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::LoggedOut => "LoggedOut",
+            Self::NothingEnded => "NothingEnded",
+            Self::UnknownUser => "UnknownUser",
+            Self::BadToken => "BadToken",
+            Self::Rejected(_) => "Rejected",
+            Self::SessionsNotKept => "SessionsNotKept",
+            Self::TooManyUsers => "TooManyUsers",
+            Self::NotANotice(..) => "NotANotice",
+            Self::TryAgain => "TryAgain",
+        }
+    }
+
     /// The status that says this outcome where the protocol asks for no other: 200, 400, the status
     /// of a request that is not a notice, or 503.
     pub fn status(&self) -> StatusCode {

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::{
     LoginId, ProviderKey, RevocationKey, Subject,
     log_limit::LogLimit,
+    metrics,
     users::{AnyUserStore, LogoutKey},
 };
 
@@ -208,9 +209,12 @@ impl LogoutQueue {
     }
 
     fn enter_into(&self, all: &mut HashMap<LogoutKey, Pending>, key: LogoutKey) -> Ticket {
-        let pending = all.entry(key.clone()).or_insert_with(|| Pending {
-            tickets: BTreeSet::new(),
-            settled_below: watch::Sender::new(0),
+        let pending = all.entry(key.clone()).or_insert_with(|| {
+            metrics::pending_logouts(1);
+            Pending {
+                tickets: BTreeSet::new(),
+                settled_below: watch::Sender::new(0),
+            }
         });
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         pending.tickets.insert(number);
@@ -237,6 +241,7 @@ impl LogoutQueue {
         if let Some(pending) = all.get_mut(key) {
             pending.tickets.remove(&number);
             if pending.tickets.is_empty() {
+                metrics::pending_logouts(-1);
                 all.remove(key);
             }
         }

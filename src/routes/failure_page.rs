@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     auth::{MountedProvider, is_scripted, problem},
+    metrics,
     page::{NO_SCRIPT, page},
 };
 
@@ -60,6 +61,7 @@ fn respond(
         sign_out_path: site.path(&shared.settings.sign_out_path),
         front_path: site.path("/"),
     };
+    metrics::LOGIN_FAILURES.count([("kind", format_args!("{kind:?}"))]);
     if let Some(count) = shared.log_limit.count(ClientEvent::LoginFailed(kind)) {
         log(&failure, count);
     }

@@ -18,7 +18,7 @@ use super::{
     state::{ClientEvent, EXCHANGE_LIMIT, MountedEndpoint, RoutesState},
 };
 use crate::{
-    LogoutCause,
+    LogoutCause, metrics,
     provider::{
         LogoutEndpoint, LogoutMessage, LogoutOutcome, LogoutRequest, LogoutScope, ProviderError,
         ProviderErrorKind,
@@ -417,6 +417,11 @@ fn log_unchecked(state: &EndpointState, sender: Option<IpAddr>, cause: &impl fmt
 }
 
 fn answer(endpoint: &dyn LogoutEndpoint, outcome: LogoutOutcome) -> Response {
+    let (name, kind) = (endpoint.name(), outcome.name());
+    metrics::NOTICES.count([
+        ("endpoint", format_args!("{name}")),
+        ("outcome", format_args!("{kind}")),
+    ]);
     let answer = endpoint.answer(outcome);
     let mut response = match answer.body {
         Some(body) => (

@@ -16,6 +16,17 @@ pub(crate) enum EndReason {
 }
 
 impl EndReason {
+    /// The name of the reason, for metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "LoggedOut",
+            Self::SignedOut => "SignedOut",
+            Self::Revoked => "Revoked",
+            Self::InTheFuture => "InTheFuture",
+            Self::Expired => "Expired",
+        }
+    }
+
     /// The reason in words, for the log.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
