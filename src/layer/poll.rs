@@ -16,7 +16,8 @@ impl ClefLayer {
     /// # Errors
     ///
     /// [`BuildError::NoLogoutEndpoint`] for a site without a provider and without a logout endpoint:
-    /// it knows nobody whom an event can name.
+    /// it knows nobody whom an event can name. [`BuildError::IdentifiersNotKnown`] for a receiver that
+    /// accepts e-mail addresses, over a user store that knows none.
     ///
     /// ```no_run
     /// use axum_clef::{BuildError, ClefLayer, security_events::EventPoll};
@@ -30,14 +31,17 @@ impl ClefLayer {
         &self,
         poll: EventPoll,
     ) -> Result<impl Future<Output = ()> + Send + 'static, BuildError> {
-        if self.routes.auth.identities.is_none() {
+        let Some(identities) = &self.routes.auth.identities else {
             return Err(BuildError::NoLogoutEndpoint("poll_events"));
-        }
+        };
         let shared = Arc::clone(&self.routes);
         let mounted = MountedEndpoint {
             path: poll.url().to_string(),
             endpoint: Arc::new(poll.receiver()),
         };
+        if mounted.endpoint.names_identifiers() && !identities.knows_identifiers() {
+            return Err(BuildError::IdentifiersNotKnown(mounted.path));
+        }
         Ok(poll.run(move |message| {
             let (shared, mounted) = (Arc::clone(&shared), mounted.clone());
             async move { receive_polled(shared, mounted, message).await }

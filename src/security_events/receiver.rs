@@ -245,7 +245,8 @@ impl EventReceiver {
     /// Accepts events that name their subject by an e-mail address. Off by default: such an event is
     /// refused if it ends logins.
     ///
-    /// The user store must [find users by verified addresses](crate::IdentityStore::users_of).
+    /// The user store must [find users by verified addresses](crate::IdentityStore::users_of); one that
+    /// knows no identifiers is an error of [`build`](crate::ClefLayerBuilder::build).
     #[must_use]
     pub fn accept_verified_emails(mut self) -> Self {
         self.subjects.accepts_emails = true;
@@ -427,6 +428,10 @@ impl LogoutEndpoint for EventReceiver {
             return Err(LogoutOutcome::Rejected(code::INVALID_REQUEST));
         }
         Ok(LogoutMessage::new(token))
+    }
+
+    fn names_identifiers(&self) -> bool {
+        self.subjects.accepts_emails
     }
 
     async fn verify(

@@ -5,13 +5,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use axum_clef::{
-    BoxError, BuildError, ClefLayer, IdentityStore, Profile, Subject, UserStore,
-    oidc::GlobalTokenRevocation,
-    stores::{Account, MemoryUserStore},
-};
+use axum_clef::{BuildError, ClefLayer, oidc::GlobalTokenRevocation};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
+use test_support::SubjectsAlone;
 use tower_sessions::MemoryStore;
 
 use crate::support::{ALEX, Browser, CLIENT_ID, Heard, Node, OTHER_RSA, Person, RSA, Site};
@@ -393,40 +390,11 @@ async fn an_address_that_cannot_be_looked_up_is_503_and_looked_up_again() {
     assert!(scene.kim.is(&scene.node).await.is_some());
 }
 
-/// A store that finds users by their subject alone.
-struct SubjectsAlone(MemoryUserStore);
-
-impl UserStore for SubjectsAlone {
-    type User = Account;
-
-    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.0.load(id).await
-    }
-
-    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.0.log_in(id).await
-    }
-
-    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        self.0.log_out(id).await
-    }
-}
-
-impl IdentityStore for SubjectsAlone {
-    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.0.find_or_create(profile).await
-    }
-
-    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
-        self.0.log_out_subject(subject).await
-    }
-}
-
 #[tokio::test]
 async fn a_store_that_knows_no_addresses_is_an_error_of_build() {
     let client = Site::start().await.provider.client();
     let build = |endpoint| {
-        let users = SubjectsAlone(MemoryUserStore::new());
+        let users = SubjectsAlone::default();
         ClefLayer::builder(Site::ADDRESS, users, MemoryStore::default())
             .provider(client.clone())
             .logout_endpoint(PATH, endpoint)

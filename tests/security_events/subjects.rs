@@ -1,8 +1,16 @@
 //! Whom an event names: a person, a session, or nobody that this site knows.
 
+use axum_clef::{
+    BuildError, ClefLayer,
+    oidc::Oidc,
+    security_events::{EventPoll, EventReceiver},
+};
+use secrecy::SecretString;
 use serde_json::{Value, json};
+use test_support::SubjectsAlone;
+use tower_sessions::MemoryStore;
 
-use crate::support::{ALEX, CAEP, DESK, KIM, RISC, Scene, error_code, sign};
+use crate::support::{ALEX, AUDIENCE, CAEP, DESK, KIM, PATH, RISC, Scene, Site, error_code, sign};
 
 fn revoked() -> String {
     format!("{CAEP}/session-revoked")
@@ -251,5 +259,28 @@ async fn of_several_names_those_count_that_are_accepted() {
             .await;
         assert_eq!(error_code(&heard), "invalid_request");
         assert!(scene.all_are_in().await);
+    }
+}
+
+/// Such a setting could end nothing.
+#[tokio::test]
+async fn addresses_need_a_store_that_finds_users_by_them() {
+    let receiver = EventReceiver::new("http://127.0.0.1:1", AUDIENCE).unwrap();
+    let layer = || {
+        let users = SubjectsAlone::default();
+        let provider = Oidc::new("http://127.0.0.1:1", "site", "secret").unwrap();
+        ClefLayer::builder(Site::ADDRESS, users, MemoryStore::default()).provider(provider)
+    };
+    let layer_without = layer().build().unwrap();
+    let with_emails = receiver.clone().accept_verified_emails();
+    let error = layer().logout_endpoint(PATH, with_emails.clone()).build();
+    let expected = BuildError::IdentifiersNotKnown(PATH.to_owned());
+    assert_eq!(error.map(drop), Err(expected));
+    let url = "http://127.0.0.1:1/poll";
+    for (receiver, is_refused) in [(receiver.clone(), false), (with_emails, true)] {
+        let poll = EventPoll::new(&receiver, url, SecretString::from("token")).unwrap();
+        let polling = layer_without.poll_events(poll).map(drop);
+        let refused = Err(BuildError::IdentifiersNotKnown(url.to_owned()));
+        assert_eq!(polling == refused, is_refused);
     }
 }

@@ -20,6 +20,7 @@ mod program;
 mod provider;
 pub mod record;
 mod session_store;
+mod subjects_alone;
 mod user_store;
 mod wire;
 
@@ -43,6 +44,7 @@ pub use self::{
     program::run_program,
     provider::{Asked, ISSUER, OTHER_ISSUER, ScriptedProvider, refused},
     session_store::{HookedSessions, SessionFlags, TestSessions},
+    subjects_alone::SubjectsAlone,
     user_store::{HookedUsers, TestUsers, UserFlags},
     wire::{End, Wire},
 };
