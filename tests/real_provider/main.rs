@@ -1,9 +1,12 @@
-//! OpenID providers that this crate has not written: a certified one, `tests/real_provider/provider/`, and
-//! glewlwyd, a C program of Debian's.
+//! OpenID providers that this crate has not written: a certified one, `tests/real_provider/provider/`,
+//! better-auth, and glewlwyd, a C program of Debian's.
 //!
 //! `cargo test --test real_provider -- --ignored` runs these, with Node.js, after `npm ci` in
-//! `tests/real_provider/provider/`, and with glewlwyd; `.ci/run` does, and installs what is missing.
+//! `tests/real_provider/provider/` and `better_auth/`, and with glewlwyd; `.ci/run` does, and installs
+//! what is missing.
 
+mod better_auth;
+mod better_auth_logouts;
 mod browser;
 mod certified;
 mod changes;
@@ -11,6 +14,7 @@ mod glewlwyd;
 mod glewlwyd_logouts;
 mod logins;
 mod logouts;
+mod node_process;
 mod provider;
 mod site;
 mod two_providers;

@@ -1,11 +1,7 @@
-use std::{path::Path, process::Stdio};
-
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout, Command},
-};
+
+use crate::node_process::NodeProcess;
 
 /// The provider of `provider/` as a process, on a port of its own; dropped, it ends.
 ///
@@ -14,7 +10,7 @@ pub struct RealProvider {
     issuer: String,
     claims: Claims,
     clients: Vec<Value>,
-    process: Process,
+    process: NodeProcess,
 }
 
 /// Where a person's name, address and number stand.
@@ -71,15 +67,9 @@ impl Requests {
     }
 }
 
-struct Process {
-    child: Child,
-    commands: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-}
-
 impl RealProvider {
     pub async fn start(claims: Claims) -> Self {
-        let (process, issuer) = Process::start(0, claims).await;
+        let (process, issuer) = start(0, claims).await;
         Self {
             issuer,
             claims,
@@ -130,13 +120,13 @@ impl RealProvider {
 
     /// Ends the process: from now on nobody listens at the issuer's address.
     pub async fn stop(&mut self) {
-        self.process.child.kill().await.unwrap();
+        self.process.stop().await;
     }
 
     /// Starts again where it was, with the same clients, new keys and nobody logged in.
     pub async fn start_again(&mut self) {
         let (_, port) = self.issuer.rsplit_once(':').unwrap();
-        let (process, issuer) = Process::start(port.parse().unwrap(), self.claims).await;
+        let (process, issuer) = start(port.parse().unwrap(), self.claims).await;
         assert_eq!(issuer, self.issuer);
         self.process = process;
         for client in &self.clients {
@@ -145,53 +135,19 @@ impl RealProvider {
     }
 }
 
-impl Process {
-    /// The process, and the issuer that it says to be.
-    async fn start(port: u16, claims: Claims) -> (Self, String) {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_provider/provider");
-        assert!(
-            directory.join("node_modules").exists(),
-            "run `npm ci` in {} first",
-            directory.display()
-        );
-        let in_id_token = if matches!(claims, Claims::InIdToken) {
-            "1"
-        } else {
-            "0"
-        };
-        let mut child = Command::new("node")
-            .arg("server.mjs")
-            .current_dir(directory)
-            .env("PORT", port.to_string())
-            .env("CLIENTS", "[]")
-            .env("CLAIMS_IN_ID_TOKEN", in_id_token)
-            .env("CONTROL", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|error| panic!("node: {error}; install Node.js 20.12 or newer"));
-        let mut process = Self {
-            commands: child.stdin.take().unwrap(),
-            answers: BufReader::new(child.stdout.take().unwrap()).lines(),
-            child,
-        };
-        let ready = process.answer().await;
-        let issuer = ready["issuer"].as_str().unwrap().to_owned();
-        (process, issuer)
-    }
-
-    async fn ask(&mut self, command: &str, input: &Value) -> Value {
-        let line = format!("{}\n", json!({ command: input }));
-        self.commands.write_all(line.as_bytes()).await.unwrap();
-        let answer = self.answer().await;
-        assert_eq!(answer["error"], Value::Null, "{command}");
-        answer
-    }
-
-    async fn answer(&mut self) -> Value {
-        let line = self.answers.next_line().await.unwrap();
-        let line = line.expect("the provider has ended; what it said stands above");
-        serde_json::from_str(&line).unwrap()
-    }
+/// The process, and the issuer that it says to be.
+async fn start(port: u16, claims: Claims) -> (NodeProcess, String) {
+    let in_id_token = if matches!(claims, Claims::InIdToken) {
+        "1"
+    } else {
+        "0"
+    };
+    let port = port.to_string();
+    let environment = [
+        ("PORT", &*port),
+        ("CLIENTS", "[]"),
+        ("CLAIMS_IN_ID_TOKEN", in_id_token),
+        ("CONTROL", "1"),
+    ];
+    NodeProcess::start("provider", &environment).await
 }
