@@ -20,6 +20,7 @@
 //! 1. [OpenID Connect](oidc), and [the forms of five providers](oidc_providers)
 //! 1. [GitHub, and other OAuth 2.0 providers](oauth2), and the tokens of a provider
 //! 1. [Logout notices](logout_endpoints): what each provider sends
+//! 1. [Security events](security_events): revoked sessions and disabled accounts at Okta, Google and others
 //! 1. [Clef, and the local Clef](clef)
 //! 1. [The order of layers, and expired sessions](layers)
 //! 1. [Coming from axum-login](coming_from_axum_login), or from tower-sessions
@@ -70,6 +71,7 @@ macro_rules! chapters {
             #[doc = "[sealed_cookies#keys]: crate::guide::sealed_cookies#keys"]
             #[doc = "[sealed_cookies#what-differs-from-stored-logins]: crate::guide::sealed_cookies#what-differs-from-stored-logins"]
             #[doc = "[security]: crate::guide::security"]
+            #[doc = "[security_events]: crate::guide::security_events"]
             #[doc = "[settings]: crate::ClefLayerBuilder"]
             #[doc = "[several_machines]: crate::guide::several_machines"]
             #[doc = "[several_machines#rights-in-postgresql]: crate::guide::several_machines#rights-in-postgresql"]
@@ -108,6 +110,7 @@ chapters! {
     oidc
     oidc_providers
     logout_endpoints
+    security_events
     oauth2
     clef
     layers
