@@ -8,6 +8,8 @@ use std::{
 
 use test_support::Calls;
 
+use crate::wires::Wire;
+
 /// What stands over the lines; times in milliseconds.
 pub const HEAD: &str = "
      | requests, in ms         | calls for each   | logouts, in ms          | last old
@@ -29,6 +31,14 @@ struct Counts {
     /// in milliseconds.
     last_old_login: Option<f64>,
     sum: Sum,
+    wires: [WireCounts; Wire::ALL.len()],
+}
+
+/// The logouts by one wire.
+#[derive(Default)]
+struct WireCounts {
+    logouts: Vec<Duration>,
+    last_old_login: Option<f64>,
 }
 
 /// All of it.
@@ -65,8 +75,11 @@ impl Figures {
     }
 
     /// A logout was answered.
-    pub fn logout(&self, took: Duration, last_old_login: Option<f64>) {
+    pub fn logout(&self, wire: Wire, took: Duration, last_old_login: Option<f64>) {
         let counts = &mut *self.counts();
+        let of_wire = &mut counts.wires[wire as usize];
+        of_wire.logouts.push(took);
+        of_wire.last_old_login = greatest(of_wire.last_old_login, last_old_login);
         counts.logouts.push(took);
         counts.last_old_login = greatest(counts.last_old_login, last_old_login);
     }
@@ -122,6 +135,26 @@ impl Figures {
         // What has come since the last line.
         let _line = self.second();
         self.counts().sum
+    }
+
+    /// A line for each wire.
+    pub fn wires(&self) -> Vec<String> {
+        let counts = &mut *self.counts();
+        let wires = Wire::ALL.into_iter().zip(&mut counts.wires);
+        let line = |(wire, counts): (Wire, &mut WireCounts)| {
+            let logouts = &mut counts.logouts;
+            logouts.sort_unstable();
+            let last = counts.last_old_login;
+            let last = last.map_or("none".to_owned(), |last| format!("{last:.1}"));
+            format!(
+                "wire {} logouts={} median_ms={:.1} longest_ms={:.1} last_old_login_ms={last}",
+                wire.name(),
+                logouts.len(),
+                milliseconds(share(logouts, 50)),
+                milliseconds(share(logouts, 100)),
+            )
+        };
+        wires.map(line).collect()
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {

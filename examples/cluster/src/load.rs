@@ -17,8 +17,10 @@ use tokio::{sync::Mutex, task::JoinHandle};
 
 use crate::{
     figures::Figures,
+    issuer::Issuer,
     node::{ACCOUNT, Node},
     oracle::{Login, Logouts},
+    wires::Wire,
 };
 
 const PEOPLE: usize = 40;
@@ -60,14 +62,15 @@ pub struct Load {
     people: Vec<Logouts>,
     browsers: Vec<Mutex<Browser>>,
     http: Client,
-    tokens: AtomicU64,
+    issuer: Arc<Issuer>,
+    notices: AtomicU64,
 }
 
 impl Load {
     /// # Errors
     ///
     /// When the HTTP client cannot be made.
-    pub fn new(nodes: Vec<Arc<Node>>) -> Result<Arc<Self>, BoxError> {
+    pub fn new(nodes: Vec<Arc<Node>>, issuer: Arc<Issuer>) -> Result<Arc<Self>, BoxError> {
         let calls = nodes[0].calls();
         Ok(Arc::new(Self {
             nodes,
@@ -81,7 +84,8 @@ impl Load {
                 .no_proxy()
                 .timeout(REQUEST_LIMIT)
                 .build()?,
-            tokens: AtomicU64::new(0),
+            issuer,
+            notices: AtomicU64::new(0),
         }))
     }
 
@@ -191,7 +195,10 @@ impl Load {
             return;
         };
         browser.jar.take(answer.headers());
-        let path = format!("/clef/callback?code=code:{}&state=", browser.person);
+        let path = format!(
+            "/clef/callback?code=code:{0}:sid:{0}&state=",
+            browser.person
+        );
         let callback = url(node, &path) + &state_in(sent_to(&answer));
         let callback = self.http.get(callback);
         let Some(answer) = self.send(node, callback, browser.cookies()).await else {
@@ -213,22 +220,24 @@ impl Load {
             let node = self.some_node(&mut chance);
             let person = &self.people[number];
             let _one_at_a_time = person.one_at_a_time.lock().await;
-            let token = format!("token:{number}:{}", self.tokens.fetch_add(1, Relaxed));
-            let notice = self.http.post(url(node, "/clef/logout"));
-            let notice = notice.form(&[("logout_token", token)]);
+            let count = self.notices.fetch_add(1, Relaxed);
+            let wire = Wire::ALL[count as usize % Wire::ALL.len()];
+            let notice = wire.notice(&self.http, &self.issuer, &url(node, ""), (number, count));
             let began_at = Instant::now();
             let logout = person.begins();
             match self.send(node, notice, None).await {
-                Some(answer) if answer.status() == StatusCode::OK => {
+                Some(answer) if answer.status().is_success() => {
                     person.is_answered(logout);
                     let took = began_at.elapsed();
                     // Whoever gets in from here on is late.
                     tokio::time::sleep(LOOKED_AT).await;
-                    self.figures.logout(took, person.last_old_login(logout));
+                    self.figures
+                        .logout(wire, took, person.last_old_login(logout));
                 }
                 Some(answer) => {
                     let status = answer.status();
-                    self.figures.error(&format!("a logout is {status}"));
+                    self.figures
+                        .error(&format!("a logout by {} is {status}", wire.name()));
                 }
                 None => {}
             }

@@ -8,9 +8,14 @@ use std::{
     },
 };
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    extract::Path,
+    http::StatusCode,
+    routing::{get, post},
+};
 use axum_clef::{
-    BoxError, ClefLayer, LoggedIn,
+    BoxError, ClefLayer, LoggedIn, Logouts, Subject,
     leased::{Leased, PostgresLogoutBus},
     stores::{Account, PostgresUserStore},
 };
@@ -18,7 +23,7 @@ use sqlx::postgres::PgPoolOptions;
 use test_support::{Calls, HookedSessions, HookedUsers, ScriptedProvider, World};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use crate::{LEASE, databases::Databases, proxy::Proxy};
+use crate::{LEASE, databases::Databases, proxy::Proxy, wires};
 
 /// Guarded.
 pub const ACCOUNT: &str = "/account";
@@ -31,6 +36,7 @@ pub struct Node {
     sessions: HookedSessions<Calls>,
     calls: Calls,
     bus_url: String,
+    issuer: String,
     proxy: Proxy,
     running: Mutex<Option<Running>>,
     /// How often it was started.
@@ -46,7 +52,11 @@ impl Node {
     /// # Errors
     ///
     /// When a server or a port cannot be had.
-    pub async fn start(databases: &Databases, number: usize) -> Result<Self, BoxError> {
+    pub async fn start(
+        databases: &Databases,
+        number: usize,
+        issuer: &str,
+    ) -> Result<Self, BoxError> {
         let url = databases.users();
         let users = PostgresUserStore::connect(url.as_str()).await?;
         if number == 0 {
@@ -66,11 +76,12 @@ impl Node {
             sessions: databases.sessions().await?,
             calls: databases.calls.clone(),
             bus_url: bus_url.into(),
+            issuer: issuer.to_owned(),
             proxy,
             running: Mutex::default(),
             starts: AtomicUsize::new(0),
         };
-        node.serve(listener)?;
+        node.serve(listener).await?;
         Ok(node)
     }
 
@@ -78,11 +89,11 @@ impl Node {
     ///
     /// When its port is taken meanwhile.
     pub async fn start_again(&self) -> Result<(), BoxError> {
-        self.serve(TcpListener::bind(self.address).await?)
+        self.serve(TcpListener::bind(self.address).await?).await
     }
 
     /// As a process does that starts: with an empty memory and a bus of its own.
-    fn serve(&self, listener: TcpListener) -> Result<(), BoxError> {
+    async fn serve(&self, listener: TcpListener) -> Result<(), BoxError> {
         let users = HookedUsers::with(self.users.clone(), self.calls.clone());
         let pool = PgPoolOptions::new()
             .max_connections(BUS_CONNECTIONS)
@@ -90,9 +101,23 @@ impl Node {
         let bus = PostgresLogoutBus::new(pool.connect_lazy(&self.bus_url)?);
         let users = Leased::new(users, LEASE).bus(bus);
         let layer = ClefLayer::builder(World::SITE, users, self.sessions.clone());
-        let layer = layer.provider(ScriptedProvider::default()).build()?;
+        let provider = ScriptedProvider::default().with_issuer(&self.issuer);
+        provider.names_sessions.store(true, SeqCst);
+        let layer = wires::mount(layer.provider(provider), &self.issuer).await?;
+        let layer = layer.build()?;
+        let issuer = self.issuer.clone();
         let app = Router::new()
             .route(ACCOUNT, get(account))
+            .route(
+                "/log-out/{person}",
+                post(async move |logouts: Logouts, Path(person): Path<String>| {
+                    let person = Subject::new(issuer, person);
+                    match logouts.log_out_subject(&person).await {
+                        Ok(_) => StatusCode::OK,
+                        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+                    }
+                }),
+            )
             .merge(layer.routes())
             .layer(layer);
         let app = app.into_make_service_with_connect_info::<SocketAddr>();

@@ -1,7 +1,8 @@
 use async_trait::async_trait;
 use axum_clef::{
     BoxError, IdentityStore, LinkOutcome, LoginCheck, LoginReference, LogoutCause, Profile,
-    RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore, stores::Account,
+    ProviderSession, RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore,
+    stores::Account,
 };
 
 /// Any store with an [`Account`], as an object.
@@ -45,6 +46,14 @@ pub trait AnyUsers: Send + Sync + 'static {
         cause: &LogoutCause,
     ) -> Result<Vec<String>, BoxError>;
     async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError>;
+    fn notes_sessions(&self) -> bool;
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result<(), BoxError>;
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError>;
 }
 
 #[async_trait]
@@ -135,5 +144,22 @@ impl<S: IdentityStore<User = Account>> AnyUsers for S {
 
     async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {
         IdentityStore::link(self, user_id, profile).await
+    }
+
+    fn notes_sessions(&self) -> bool {
+        IdentityStore::notes_sessions(self)
+    }
+
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result<(), BoxError> {
+        IdentityStore::note_session(self, session, user_id, keep_until).await
+    }
+
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
+        IdentityStore::session_user(self, session).await
     }
 }

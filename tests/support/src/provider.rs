@@ -68,6 +68,8 @@ pub struct ScriptedProvider {
     pub during_start: Pause,
     pub during_exchange: Pause,
     pub during_notice: Pause,
+    /// The issuer of its subjects, where it is neither of the two.
+    own_issuer: Option<Arc<str>>,
     step: Option<Arc<Step>>,
 }
 
@@ -89,9 +91,19 @@ impl ScriptedProvider {
         self
     }
 
+    /// Sets the issuer of its subjects.
+    pub fn with_issuer(mut self, issuer: &str) -> Self {
+        self.own_issuer = Some(issuer.into());
+        self
+    }
+
     /// The issuer of its subjects.
-    pub fn issuer(&self) -> &'static str {
-        if self.other { OTHER_ISSUER } else { ISSUER }
+    pub fn issuer(&self) -> &str {
+        match &self.own_issuer {
+            Some(issuer) => issuer,
+            None if self.other => OTHER_ISSUER,
+            None => ISSUER,
+        }
     }
 
     async fn begin(&self, asked: Asked, secret: &str) -> Result<(), ProviderError> {

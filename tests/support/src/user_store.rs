@@ -5,7 +5,7 @@ use std::{
 
 use axum_clef::{
     BoxError, IdentityStore, LinkOutcome, LoginCheck, LoginReference, LogoutCause, Profile,
-    RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore,
+    ProviderSession, RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore,
     stores::{Account, MemoryUserStore},
 };
 
@@ -187,6 +187,23 @@ impl<H: Hook> IdentityStore for HookedUsers<H> {
     ) -> Result<Vec<String>, BoxError> {
         let work = self.inner.users_of(issuer, identifier);
         self.call(Call::UsersOf, About::Nothing, work).await
+    }
+
+    fn notes_sessions(&self) -> bool {
+        self.inner.notes_sessions()
+    }
+
+    async fn note_session(
+        &self,
+        session: &ProviderSession,
+        user_id: &str,
+        keep_until: Timestamp,
+    ) -> Result<(), BoxError> {
+        self.inner.note_session(session, user_id, keep_until).await
+    }
+
+    async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
+        self.inner.session_user(session).await
     }
 
     async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {
