@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
-use axum_clef::oidc::{AppleKey, Oidc, OidcError};
+use axum::Router;
+use axum_clef::{
+    ClefLayer,
+    oidc::{AppleKey, Oidc, OidcError},
+    stores::MemoryUserStore,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use reqwest::{Client, Method, Response, header::CONTENT_TYPE};
+use reqwest::{Client, Method, Response, header::CONTENT_TYPE, redirect::Policy};
 use serde_json::json;
+use tower_sessions::MemoryStore;
 
 use crate::support::{
     ALEX, Browser, CLIENT_ID, EC, KEY_ID, Node, OpenIdProvider, Site, TEAM_ID, location, log, query,
@@ -332,5 +338,39 @@ fn a_key_that_cannot_sign_is_an_error_at_once() {
     }
     for good in [format!("\n  {pem}\n"), pem.replace('\n', "\r\n"), pem] {
         assert!(AppleKey::new(TEAM_ID, KEY_ID, good).is_ok());
+    }
+}
+
+#[tokio::test]
+async fn the_form_leads_back_below_the_base_path() {
+    let (site, _) = site().await;
+    for is_stripped in [false, true] {
+        let address = format!("{}/app", Site::ADDRESS);
+        let layer = ClefLayer::builder(address, MemoryUserStore::new(), MemoryStore::default());
+        let layer = layer.provider(apple(&site.provider));
+        let layer = if is_stripped {
+            layer.base_path_stripped()
+        } else {
+            layer
+        };
+        let layer = layer.build().unwrap();
+        let routes: Router = layer.routes();
+        let app = match is_stripped {
+            true => routes.layer(layer.clone()),
+            false => Router::new().nest("/app", routes.layer(layer.clone())),
+        };
+        let node = Node::serve(app, layer).await;
+        let path = if is_stripped { "" } else { "/app" };
+        let client = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        let form = client.post(node.url(&format!("{path}/clef/callback")));
+        let form = form.form(&[("code", "a b&c"), ("state", "x")]);
+        let response = form.send().await.unwrap();
+        assert_eq!(response.status(), 303);
+        let redirect = location(&response);
+        assert_eq!(redirect, "/app/clef/callback?code=a+b%26c&state=x");
     }
 }
