@@ -25,7 +25,21 @@ use crate::{
 /// Where the package has the tables and the first administrator.
 const TABLES: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
 
-const PASSWORD: &str = "a-password-of-the-tests";
+/// Where it has the pages.
+const PAGES: &str = "/usr/share/glewlwyd/webapp";
+
+/// What it has no types for by itself.
+const MEDIA_TYPES: [(&str, &str); 7] = [
+    (".css", "text/css"),
+    (".html", "text/html"),
+    (".ico", "image/x-icon"),
+    (".js", "text/javascript"),
+    (".json", "application/json"),
+    (".png", "image/png"),
+    (".woff2", "font/woff2"),
+];
+
+pub const PASSWORD: &str = "a-password-of-the-tests";
 
 /// glewlwyd as a process, on a port and over a database of its own; dropped, it ends.
 pub struct Glewlwyd {
@@ -50,10 +64,12 @@ impl Glewlwyd {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("glewlwyd.db");
         create_tables(&database).await;
+        let pages = directory.path().join("pages");
+        copy_pages(&pages).await;
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
         let glewlwyd = Self {
-            _process: run(port, &url, &database).await,
+            _process: run(port, &url, &database, &pages).await,
             admin: test_support::Browser::new().client,
             url,
             _directory: directory,
@@ -200,6 +216,18 @@ async fn create_tables(database: &Path) {
     connection.close().await.unwrap();
 }
 
+/// Copies the pages: glewlwyd follows none of the package's links to other folders, and one of them
+/// is to the folder of the file that is meant.
+async fn copy_pages(to: &Path) {
+    let settings = "/etc/glewlwyd/config-2.7.json/config.json";
+    let script = "cp -rL \"$1\" \"$2\" && rm -r \"$2/config.json\" && cp \"$3\" \"$2\"";
+    let status = Command::new("sh")
+        .args(["-c", script, "copy", PAGES])
+        .args([to.as_os_str(), settings.as_ref()])
+        .status();
+    assert!(status.await.unwrap().success());
+}
+
 /// A port that was free a moment ago: glewlwyd finds none itself.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -207,7 +235,9 @@ fn free_port() -> u16 {
 }
 
 /// The process, once it serves.
-async fn run(port: u16, url: &str, database: &Path) -> Child {
+async fn run(port: u16, url: &str, database: &Path, pages: &Path) -> Child {
+    let media_types = MEDIA_TYPES
+        .map(|(extension, media_type)| json!({ "extension": extension, "mime_type": media_type }));
     let mut process = Command::new("glewlwyd")
         .arg("--env-variables")
         .env_clear()
@@ -215,6 +245,11 @@ async fn run(port: u16, url: &str, database: &Path) -> Child {
         .env("GLWD_PORT", port.to_string())
         .env("GLWD_EXTERNAL_URL", url)
         .env("GLWD_LOGIN_URL", "login.html")
+        .env("GLWD_STATIC_FILES_PATH", pages)
+        .env(
+            "GLWD_STATIC_FILES_MIME_TYPES",
+            json!(media_types).to_string(),
+        )
         .env("GLWD_LOG_MODE", "console")
         .env("GLWD_LOG_LEVEL", "INFO")
         .env("GLWD_COOKIE_SECURE", "0")

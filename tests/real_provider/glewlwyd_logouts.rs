@@ -23,8 +23,13 @@ struct Scene {
 }
 
 async fn site(glewlwyd: &Glewlwyd, client_id: &str, channel: Channel) -> Site {
+    site_at("127.0.0.1", glewlwyd, client_id, channel).await
+}
+
+/// A site under a name of this machine.
+pub async fn site_at(host: &str, glewlwyd: &Glewlwyd, client_id: &str, channel: Channel) -> Site {
     let issuer = glewlwyd.issuer();
-    let site = Site::build(async |ground| {
+    let site = Site::build_at(host, async |ground| {
         let client = Oidc::discover(&issuer, client_id, SECRET).await.unwrap();
         ground
             .builder()
@@ -80,7 +85,7 @@ impl Scene {
 }
 
 /// A notice that was accepted.
-fn answered(path: &str) -> Answered {
+pub fn answered(path: &str) -> Answered {
     let path = path.to_owned();
     Answered { path, status: 200 }
 }

@@ -11,6 +11,7 @@ mod browser;
 mod certified;
 mod changes;
 mod glewlwyd;
+mod glewlwyd_frames;
 mod glewlwyd_logouts;
 mod logins;
 mod logouts;

@@ -76,10 +76,15 @@ impl Site {
 
     /// Of layers of its own kind, one for each node.
     pub async fn build(layer: impl AsyncFn(&Ground) -> ClefLayer) -> Self {
+        Self::build_at("127.0.0.1", layer).await
+    }
+
+    /// The same under a name of this machine. To browsers, another name is another site.
+    pub async fn build_at(host: &str, layer: impl AsyncFn(&Ground) -> ClefLayer) -> Self {
         let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let second = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ground = Ground {
-            url: format!("http://{}", first.local_addr().unwrap()),
+            url: format!("http://{host}:{}", first.local_addr().unwrap().port()),
             users: MemoryUserStore::new(),
             sessions: MemoryStore::default(),
         };
