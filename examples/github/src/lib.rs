@@ -2,11 +2,13 @@
 //! `github.rs`.
 //!
 //! GitHub supports OAuth 2.0 and not OpenID Connect. It sends no notice when a user logs out there, so
-//! the site has "log out everywhere" itself.
+//! the site has "log out everywhere" itself. When a user revokes the app at GitHub, its webhook ends their
+//! logins: `webhook.rs`.
 
 pub mod github;
 pub mod local_github;
 mod pages;
+pub mod webhook;
 
 use axum::{
     Router,
@@ -21,17 +23,28 @@ use axum_clef::{
 };
 use tower_sessions::MemoryStore;
 
-/// The router of the site at this URL.
+use self::webhook::Webhook;
+
+/// Where GitHub sends its webhook.
+pub const WEBHOOK_PATH: &str = "/github/webhook";
+
+/// The router of the site at this URL. An OAuth app has no webhook; a GitHub App has one.
 ///
 /// # Errors
 ///
 /// If the URL is not valid for a site.
-pub fn application(site: &str, provider: OAuth2) -> Result<Router, BoxError> {
+pub fn application(
+    site: &str,
+    provider: OAuth2,
+    webhook: Option<Webhook>,
+) -> Result<Router, BoxError> {
     // Users and logins in memory; for stores that last, see docs/getting_started.md.
     let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
-    let auth = ClefLayer::builder(site, users, sessions)
-        .provider(provider)
-        .build()?;
+    let mut auth = ClefLayer::builder(site, users, sessions).provider(provider);
+    if let Some(webhook) = webhook {
+        auth = auth.logout_endpoint(WEBHOOK_PATH, webhook);
+    }
+    let auth = auth.build()?;
     Ok(Router::new()
         .route("/", get(home))
         .route("/account", get(account))

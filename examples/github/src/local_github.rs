@@ -1,5 +1,5 @@
-//! A GitHub on this machine, for the demo and the tests: the four endpoints that a login uses, with two
-//! users and without passwords.
+//! A GitHub on this machine, for the demo and the tests: the four endpoints that a login uses and the page
+//! where users revoke the app, with two users and without passwords.
 
 use std::{
     collections::HashMap,
@@ -13,23 +13,30 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
-use axum_clef::oauth2::{OAuth2, OAuth2Endpoints, OAuth2Error};
+use axum_clef::{
+    oauth2::{OAuth2, OAuth2Endpoints, OAuth2Error},
+    secrecy::SecretString,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::Mac as _;
 use maud::html;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::{github, pages};
+use crate::{WEBHOOK_PATH, github, pages, webhook::Webhook};
 
 const CLIENT_ID: &str = "the-reading-room";
 const CLIENT_SECRET: &str = "only-for-this-machine";
+const WEBHOOK_SECRET: &str = "only-for-this-machine-too";
 
 /// The service. Clones are the same one.
 #[derive(Clone)]
 pub struct LocalGithub {
     origin: String,
+    /// The site, which receives the webhook.
+    site: String,
     state: Arc<Mutex<Accounts>>,
 }
 
@@ -57,8 +64,8 @@ struct Authorization {
 }
 
 impl LocalGithub {
-    /// The service at this origin.
-    pub fn new(origin: impl Into<String>) -> Self {
+    /// The service at this origin, and the site whose users it has.
+    pub fn new(origin: impl Into<String>, site: impl Into<String>) -> Self {
         let user = |id, login: &str| User {
             id,
             login: login.to_owned(),
@@ -71,6 +78,7 @@ impl LocalGithub {
         };
         Self {
             origin: origin.into(),
+            site: site.into(),
             state: Arc::new(Mutex::new(accounts)),
         }
     }
@@ -91,6 +99,21 @@ impl LocalGithub {
         github::provider(endpoints, CLIENT_ID, CLIENT_SECRET)
     }
 
+    /// The site's end of the webhook.
+    pub fn webhook(&self) -> Webhook {
+        Webhook::new(&self.origin, WEBHOOK_SECRET)
+    }
+
+    /// An event with its signature, as the webhook sends it.
+    pub fn event(&self, action: &str, user: u64) -> (String, String) {
+        let body = json!({ "action": action, "sender": { "id": user } }).to_string();
+        let mac = Webhook::mac(&SecretString::from(WEBHOOK_SECRET), body.as_bytes());
+        let digest = mac.map(|mac| mac.finalize().into_bytes().to_vec());
+        let digest = digest.unwrap_or_default();
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        (body, format!("sha256={hex}"))
+    }
+
     /// Its routes.
     pub fn routes(&self) -> Router {
         Router::new()
@@ -98,6 +121,7 @@ impl LocalGithub {
             .route("/login/oauth/access_token", post(access_token))
             .route("/user", get(user))
             .route("/user/emails", get(emails))
+            .route("/settings/apps", get(settings).post(revoke))
             .with_state(self.clone())
     }
 
@@ -174,6 +198,47 @@ async fn approve(
         .append_pair(name, &value)
         .append_pair("state", &state);
     Ok(Redirect::to(callback.as_str()))
+}
+
+/// The page on which a user revokes the app.
+async fn settings(State(github): State<LocalGithub>) -> Html<String> {
+    let content = html! {
+        p.kicker { "The GitHub of this machine" }
+        h1 { "Revoke The Reading Room" }
+        @for user in &github.accounts().users {
+            form method="post" {
+                button type="submit" name="user" value=(user.id) { "as " (user.login) }
+            }
+        }
+    };
+    pages::page("Apps", &content)
+}
+
+/// The access tokens of the user end, and the app receives the event.
+async fn revoke(
+    State(github): State<LocalGithub>,
+    Form(choice): Form<Choice>,
+) -> Result<Html<String>, StatusCode> {
+    let user = choice.user.ok_or(StatusCode::BAD_REQUEST)?;
+    github.accounts().access_tokens.retain(|_, of| *of != user);
+    let (body, signature) = github.event("revoked", user);
+    let client = reqwest::Client::builder().no_proxy().build();
+    let client = client.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let sent = client
+        .post(format!("{}{WEBHOOK_PATH}", github.site))
+        .header("x-github-event", "github_app_authorization")
+        .header("x-hub-signature-256", signature)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
+        .send()
+        .await;
+    let answer = sent.map_err(|_| StatusCode::BAD_GATEWAY)?.status();
+    let content = html! {
+        p.kicker { "The GitHub of this machine" }
+        h1 { "Revoked" }
+        p { "The site answered " (answer) "." }
+    };
+    Ok(pages::page("Revoked", &content))
 }
 
 #[derive(Deserialize)]

@@ -2,22 +2,25 @@
 //!
 //! ```sh
 //! cargo run -p github -- demo
-//! GITHUB_CLIENT_ID=… GITHUB_CLIENT_SECRET=… cargo run -p github
+//! GITHUB_CLIENT_ID=… GITHUB_CLIENT_SECRET=… GITHUB_WEBHOOK_SECRET=… cargo run -p github
 //! ```
 //!
 //! The first one needs no network: its GitHub is on this machine. For the second one, register an OAuth
-//! app at GitHub whose callback URL is `http://127.0.0.1:3000/clef/callback`. `SITE_ADDR` is another
-//! address to listen at.
+//! app or a GitHub App at GitHub whose callback URL is `http://127.0.0.1:3000/clef/callback`. The webhook
+//! is that of a GitHub App, which has to reach the site, and can be left out. `SITE_ADDR` is another address
+//! to listen at.
 
 #[path = "../../quickstart/src/loopback.rs"]
 mod loopback;
 
 use std::env;
 
+use axum_clef::oauth2::OAuth2;
 use github::{
     application,
     github::{GITHUB, provider},
     local_github::LocalGithub,
+    webhook::Webhook,
 };
 use tokio::net::TcpListener;
 
@@ -36,17 +39,25 @@ async fn main() -> Result<(), Failure> {
         .map_err(cannot_listen("SITE_ADDR", site_address))?;
     let site = format!("http://{}", listener.local_addr()?);
 
-    let provider = match env::args().nth(1).as_deref() {
-        Some("demo") => demo().await?,
+    let (provider, webhook) = match env::args().nth(1).as_deref() {
+        Some("demo") => demo(&site).await?,
         Some(other) => return Err(Failure(format!("{other:?} is unknown; write `demo`"))),
-        None => provider(
-            GITHUB,
-            &setting("GITHUB_CLIENT_ID")?,
-            &setting("GITHUB_CLIENT_SECRET")?,
-        )
-        .map_err(|error| Failure(error.to_string()))?,
+        None => {
+            let (id, secret) = (
+                setting("GITHUB_CLIENT_ID")?,
+                setting("GITHUB_CLIENT_SECRET")?,
+            );
+            let provider = provider(GITHUB, &id, &secret);
+            let provider = provider.map_err(|error| Failure(error.to_string()))?;
+            let secret = env::var("GITHUB_WEBHOOK_SECRET").ok();
+            (
+                provider,
+                secret.map(|secret| Webhook::new(GITHUB.issuer, secret)),
+            )
+        }
     };
-    let app = application(&site, provider).map_err(|error| Failure(error.to_string()))?;
+    let app = application(&site, provider, webhook);
+    let app = app.map_err(|error| Failure(error.to_string()))?;
 
     println!("The site: {site}");
     println!("Log in, and in a second browser too. Then log out everywhere.");
@@ -55,14 +66,16 @@ async fn main() -> Result<(), Failure> {
 }
 
 /// Starts a GitHub on this machine.
-async fn demo() -> Result<axum_clef::oauth2::OAuth2, Failure> {
+async fn demo(site: &str) -> Result<(OAuth2, Option<Webhook>), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let github = LocalGithub::new(format!("http://{}", listener.local_addr()?));
+    let origin = format!("http://{}", listener.local_addr()?);
+    println!("The settings of your account at its GitHub: {origin}/settings/apps");
+    let github = LocalGithub::new(origin, site);
     let routes = github.routes();
     tokio::spawn(async move { axum::serve(listener, routes).await });
-    github
-        .provider()
-        .map_err(|error| Failure(error.to_string()))
+    let provider = github.provider();
+    let provider = provider.map_err(|error| Failure(error.to_string()))?;
+    Ok((provider, Some(github.webhook())))
 }
 
 fn setting(variable: &str) -> Result<String, Failure> {

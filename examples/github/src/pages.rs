@@ -54,8 +54,8 @@ pub fn account(user: &Account, login: &Login) -> Html<String> {
             div.hint {
                 p {
                     "Log in here in another browser too, and press " strong { "Log out everywhere" }
-                    ": both are logged out, at once. You stay logged in at GitHub, which sends this "
-                    "site no word of a logout there."
+                    ": both are logged out, at once. You stay logged in at GitHub, which sends nothing "
+                    "when you log out there. It does when you revoke this app."
                 }
             }
         },

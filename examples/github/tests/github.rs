@@ -1,6 +1,6 @@
 //! The site and a GitHub over loopback.
 
-use github::{application, local_github::LocalGithub};
+use github::{WEBHOOK_PATH, application, local_github::LocalGithub};
 use reqwest::{Client, Response, Url, header};
 use tokio::net::TcpListener;
 
@@ -8,21 +8,28 @@ const OCTOCAT: &str = "583231";
 
 struct Site {
     url: String,
+    origin: String,
     github: LocalGithub,
 }
 
 impl Site {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let github = LocalGithub::new(format!("http://{}", listener.local_addr().unwrap()));
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let site = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", site.local_addr().unwrap());
+        let github = LocalGithub::new(&origin, &url);
         let routes = github.routes();
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
 
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = application(&url, github.provider().unwrap()).unwrap();
-        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, github }
+        let (provider, webhook) = (github.provider().unwrap(), github.webhook());
+        let app = application(&url, provider, Some(webhook)).unwrap();
+        tokio::spawn(async move { axum::serve(site, app).await.unwrap() });
+        Self {
+            url,
+            origin,
+            github,
+        }
     }
 }
 
@@ -163,4 +170,50 @@ async fn a_page_of_another_site_logs_nobody_out() {
         assert_eq!(response.status(), 403, "{origin}");
     }
     assert!(browser.is_in().await);
+}
+
+#[tokio::test]
+async fn a_user_who_revokes_the_app_is_logged_out_everywhere() {
+    let site = Site::start().await;
+    let [here, there, bystander] = [(); 3].map(|()| Browser::new(&site));
+    here.log_in(OCTOCAT).await;
+    there.log_in(OCTOCAT).await;
+    bystander.log_in("9919").await;
+    let settings = format!("{}/settings/apps", site.origin);
+    let page = here.send(&settings, &[("user", OCTOCAT)]).await;
+    let page = page.text().await.unwrap();
+    assert!(page.contains("The site answered 200"), "{page}");
+    assert!(!here.is_in().await && !there.is_in().await);
+    assert!(bystander.is_in().await);
+    here.log_in(OCTOCAT).await;
+    assert!(here.is_in().await, "a new login works");
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_forged_or_says_something_else_ends_nothing() {
+    let site = Site::start().await;
+    let browser = Browser::new(&site);
+    browser.log_in(OCTOCAT).await;
+    let (body, signature) = site.github.event("revoked", 583_231);
+    let (other, signature_of_other) = site.github.event("created", 583_231);
+    let event = "github_app_authorization";
+    for (event, signature, body, status) in [
+        (event, "", &*body, 401),
+        (event, &*signature_of_other, &*body, 401),
+        (event, &signature[..70], &*body, 401),
+        (event, &*signature.replace("sha256=", "sha1="), &*body, 401),
+        (event, &*signature, "{}", 401),
+        (event, &*signature_of_other, &*other, 200),
+        ("ping", &*signature, &*body, 200),
+    ] {
+        let request = browser.client.post(format!("{}{WEBHOOK_PATH}", site.url));
+        let request = request
+            .header("x-github-event", event)
+            .header("x-hub-signature-256", signature)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.to_owned());
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{event} {signature} {body}");
+        assert!(browser.is_in().await, "{event} {signature} {body}");
+    }
 }
