@@ -72,6 +72,16 @@ impl AtBetterAuth {
         self.call("revoke-other-sessions", &json!({})).await;
     }
 
+    /// Changes the password, and lets no other browser stay logged in.
+    pub async fn change_password(&self) {
+        let body = json!({
+            "currentPassword": PASSWORD,
+            "newPassword": "another-password-of-the-tests",
+            "revokeOtherSessions": true,
+        });
+        self.call("change-password", &body).await;
+    }
+
     /// Opens an address there, as a person does: where the browser is sent.
     pub async fn navigate(&self, url: &str) -> Url {
         let request = self.client.get(url).header("accept", "text/html");

@@ -58,7 +58,7 @@ impl Scene {
     }
 
     /// One notice was sent, and accepted.
-    async fn assert_heard(&self) {
+    async fn assert_one_notice(&self) {
         let path = "/clef/logout".to_owned();
         let accepted = Answered { path, status: 200 };
         assert_eq!(self.site.answered().await, accepted);
@@ -73,7 +73,7 @@ async fn a_logout_at_the_provider_ends_the_login_of_that_browser_alone() {
     scene.laptop.at_provider.log_out().await;
     // The provider answers the logout after its notice was answered.
     assert_eq!(scene.who_is_in().await, [false, true, true]);
-    scene.assert_heard().await;
+    scene.assert_one_notice().await;
 
     scene.laptop.log_in(&scene.site, MIRA).await;
     assert_eq!(scene.who_is_in().await, [true, true, true]);
@@ -85,7 +85,15 @@ async fn a_logout_of_the_other_browsers_ends_their_logins() {
     let scene = Scene::new().await;
     scene.phone.at_provider.log_out_others().await;
     assert_eq!(scene.who_is_in().await, [false, true, true]);
-    scene.assert_heard().await;
+    scene.assert_one_notice().await;
+}
+
+#[tokio::test]
+#[ignore = "needs node: run npm ci in tests/real_provider/better_auth first; .ci/run does"]
+async fn a_changed_password_ends_the_logins_of_all_browsers() {
+    let scene = Scene::new().await;
+    scene.phone.at_provider.change_password().await;
+    assert_eq!(scene.who_is_in().await, [false, false, true]);
 }
 
 #[tokio::test]
@@ -97,18 +105,18 @@ async fn a_sign_out_goes_on_at_the_provider_and_comes_home() {
     assert_eq!(scene.who_is_in().await, [false, true, true]);
     let back = scene.laptop.at_provider.navigate(&there).await;
     assert_eq!(sent_to(&scene.laptop.get(back).await), "/");
-    scene.assert_heard().await;
+    scene.assert_one_notice().await;
     assert_eq!(scene.who_is_in().await, [false, true, true]);
 }
 
-/// It signs so unless it is set up otherwise.
+/// Its default algorithm.
 #[tokio::test]
 #[ignore = "needs node: run npm ci in tests/real_provider/better_auth first; .ci/run does"]
 async fn a_logout_signed_with_ed25519_is_good_where_it_was_set() {
     let scene = Scene::signed_with("EdDSA", SigningAlgorithm::EdDsa).await;
     scene.phone.at_provider.log_out().await;
     assert_eq!(scene.who_is_in().await, [true, false, true]);
-    scene.assert_heard().await;
+    scene.assert_one_notice().await;
 }
 
 #[tokio::test]

@@ -6,8 +6,7 @@ use aws_lc_rs::{
     signature::KeyPair as _,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use reqwest::{Client, Method, StatusCode, header::LOCATION};
-use serde::Deserialize;
+use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -15,12 +14,8 @@ use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
 };
-use url::Url;
 
-use crate::{
-    site::Site,
-    visitor::{AtProvider, Visitor},
-};
+use crate::{at_glewlwyd::AtGlewlwyd, site::Site, visitor::Visitor};
 
 /// Where the package has the tables and the first administrator.
 const TABLES: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
@@ -28,7 +23,7 @@ const TABLES: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
 /// Where it has the pages.
 const PAGES: &str = "/usr/share/glewlwyd/webapp";
 
-/// What it has no types for by itself.
+/// The media types of its pages. By default it has none.
 const MEDIA_TYPES: [(&str, &str); 7] = [
     (".css", "text/css"),
     (".html", "text/html"),
@@ -49,17 +44,18 @@ pub struct Glewlwyd {
     _directory: TempDir,
 }
 
-/// How a client hears of logouts.
+/// How a client receives notices of logouts.
 #[derive(Clone, Copy)]
 pub enum Channel {
     Back,
     /// By tokens that name no session.
     BackWithoutSession,
     Front,
+    Both,
 }
 
 impl Glewlwyd {
-    /// With these people, whose names are their user names.
+    /// Starts it with these users, whose names are their user names.
     pub async fn start(people: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("glewlwyd.db");
@@ -83,10 +79,7 @@ impl Glewlwyd {
     }
 
     pub fn visitor(&self) -> Visitor<AtGlewlwyd> {
-        Visitor::with(AtGlewlwyd {
-            client: test_support::Browser::new().client,
-            url: self.url.clone(),
-        })
+        Visitor::with(AtGlewlwyd::new(&self.url))
     }
 
     /// Registers a site as a client. The id and the secret are sent as they are, and not encoded.
@@ -103,21 +96,26 @@ impl Glewlwyd {
             "redirect_uri": [format!("{url}/clef/callback")],
             "post_logout_redirect_uris": [format!("{url}/clef/signed-out")],
         });
-        let (name, path, session) = match channel {
-            Channel::Back => ("backchannel", "/clef/logout", "true"),
-            Channel::BackWithoutSession => ("backchannel", "/clef/logout", "false"),
-            Channel::Front => ("frontchannel", "/clef/front-channel-logout", "true"),
+        let back = ("backchannel", "/clef/logout", "true");
+        let front = ("frontchannel", "/clef/front-channel-logout", "true");
+        let channels = match channel {
+            Channel::Back => vec![back],
+            Channel::BackWithoutSession => vec![(back.0, back.1, "false")],
+            Channel::Front => vec![front],
+            Channel::Both => vec![back, front],
         };
-        client[format!("{name}_logout_uri")] = format!("{url}{path}").into();
-        client[format!("{name}_logout_session_required")] = session.into();
+        for (name, path, session) in channels {
+            client[format!("{name}_logout_uri")] = format!("{url}{path}").into();
+            client[format!("{name}_logout_session_required")] = session.into();
+        }
         self.administer(Method::POST, "client", &client).await;
     }
 
-    /// What an administrator does on the pages: the plugin for OpenID Connect, and the people.
+    /// Does what an administrator does on its pages: adds the plugin for OpenID Connect, and the users.
     async fn set_up(&self, people: &[&str]) {
         let admin = json!({ "username": "admin", "password": "password" });
         self.administer(Method::POST, "auth", &admin).await;
-        // A client has several of these, which the package does not say.
+        // The package lacks this property of clients, of which each has several.
         let path = "mod/client/database";
         let mut clients = self.administer(Method::GET, path, &Value::Null).await;
         clients["parameters"]["data-format"]["post_logout_redirect_uris"] =
@@ -178,7 +176,7 @@ impl Glewlwyd {
 }
 
 /// A call of the API: its answer, or null.
-async fn call(client: &Client, method: Method, url: &str, body: &Value) -> Value {
+pub async fn call(client: &Client, method: Method, url: &str, body: &Value) -> Value {
     let mut request = client.request(method, url);
     if !body.is_null() {
         request = request.json(body);
@@ -216,8 +214,8 @@ async fn create_tables(database: &Path) {
     connection.close().await.unwrap();
 }
 
-/// Copies the pages: glewlwyd follows none of the package's links to other folders, and one of them
-/// is to the folder of the file that is meant.
+/// Copies the pages, since glewlwyd follows no link to another folder. The link of the package to
+/// the settings leads to their folder instead of their file.
 async fn copy_pages(to: &Path) {
     let settings = "/etc/glewlwyd/config-2.7.json/config.json";
     let script = "cp -rL \"$1\" \"$2\" && rm -r \"$2/config.json\" && cp \"$3\" \"$2\"";
@@ -228,10 +226,15 @@ async fn copy_pages(to: &Path) {
     assert!(status.await.unwrap().success());
 }
 
-/// A port that was free a moment ago: glewlwyd finds none itself.
+/// A port that was free a moment ago, since glewlwyd finds none itself. It is below those that the
+/// system gives to connections, of which one could take it meanwhile.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    loop {
+        let port = rand::random_range(20_000..32_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The process, once it serves.
@@ -278,101 +281,4 @@ async fn run(port: u16, url: &str, database: &Path, pages: &Path) -> Child {
     // What it logs from now on is not kept, and must not fill the pipe.
     tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
     process
-}
-
-/// A browser at glewlwyd: it calls what the scripts of its pages call.
-pub struct AtGlewlwyd {
-    client: Client,
-    url: String,
-}
-
-/// What the page that ends a session knows of it.
-#[derive(Deserialize)]
-struct EndingSession {
-    iss: String,
-    sid: String,
-    client: Vec<FrontChannelClient>,
-}
-
-#[derive(Deserialize)]
-struct FrontChannelClient {
-    frontchannel_logout_uri: String,
-    frontchannel_logout_session_required: bool,
-}
-
-impl AtProvider for AtGlewlwyd {
-    const NAMED_BY: &str = "name";
-
-    async fn log_in(&self, authorization: &str, person: &str) -> Url {
-        let page = self.sent_to(authorization).await;
-        let client_id = parameter(&page, "client_id");
-        let credentials = json!({ "username": person, "password": PASSWORD });
-        self.call(Method::POST, "auth", &credentials).await;
-        let path = format!("auth/grant/{client_id}");
-        let scope = json!({ "scope": "openid" });
-        self.call(Method::PUT, &path, &scope).await;
-        let onward = format!("{}&g_continue", parameter(&page, "callback_url"));
-        self.sent_to(&onward).await
-    }
-}
-
-impl AtGlewlwyd {
-    /// Logs out at the page of the account.
-    pub async fn log_out(&self) {
-        self.call(Method::DELETE, "auth", &Value::Null).await;
-    }
-
-    /// Confirms the logout that a site asks for: the address to come back to.
-    pub async fn confirm_logout(&self, end_session: &str) -> Url {
-        let page = self.sent_to(end_session).await;
-        assert_eq!(parameter(&page, "prompt"), "end_session");
-        let session = format!("oidc/session/{}", parameter(&page, "sid"));
-        let path = format!("{session}/{}", parameter(&page, "client_id"));
-        let ending = self.call(Method::GET, &path, &Value::Null).await;
-        for frame in frames(&serde_json::from_value(ending).unwrap()) {
-            let response = self.client.get(frame).send().await.unwrap();
-            assert_eq!(response.status(), StatusCode::OK);
-        }
-        self.call(Method::DELETE, &session, &Value::Null).await;
-        self.log_out().await;
-        parameter(&page, "callback_url").parse().unwrap()
-    }
-
-    async fn call(&self, method: Method, path: &str, body: &Value) -> Value {
-        call(
-            &self.client,
-            method,
-            &format!("{}/api/{path}", self.url),
-            body,
-        )
-        .await
-    }
-
-    async fn sent_to(&self, url: &str) -> Url {
-        let response = self.client.get(url).send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::FOUND, "{url}");
-        let location = response.headers()[LOCATION].to_str().unwrap();
-        location.parse().unwrap()
-    }
-}
-
-/// The addresses that the page loads in frames, written as it writes them: nothing is encoded.
-fn frames(session: &EndingSession) -> Vec<String> {
-    let address = |client: &FrontChannelClient| {
-        let EndingSession { iss, sid, .. } = session;
-        let mut url = format!("{}?iss={iss}", client.frontchannel_logout_uri);
-        if client.frontchannel_logout_session_required {
-            url.push_str(&format!("&sid={sid}"));
-        }
-        url
-    };
-    session.client.iter().map(address).collect()
-}
-
-fn parameter(url: &Url, name: &str) -> String {
-    let mut pairs = url.query_pairs();
-    let pair = pairs.find(|(known, _)| known == name);
-    pair.unwrap_or_else(|| panic!("{url} has no {name}"))
-        .1
-        .into_owned()
 }

@@ -3,7 +3,8 @@
 use axum_clef::oidc::Oidc;
 
 use crate::{
-    glewlwyd::{AtGlewlwyd, Channel, Glewlwyd},
+    at_glewlwyd::AtGlewlwyd,
+    glewlwyd::{Channel, Glewlwyd},
     site::{Answered, Site},
     visitor::{AtProvider as _, Visitor, sent_to},
 };
@@ -123,6 +124,17 @@ async fn a_frame_of_the_logout_page_ends_the_login_of_that_browser_alone() {
     assert!(scene.forum.has_no_other_notice().await);
 }
 
+#[tokio::test]
+#[ignore = "needs Debian's glewlwyd: .ci/run installs it"]
+async fn a_site_with_both_channels_accepts_both_notices() {
+    let scene = Scene::new(Channel::Both).await;
+    scene.sign_out_at_the_shop().await;
+    for path in ["/clef/front-channel-logout", "/clef/logout"] {
+        assert_eq!(scene.forum.answered().await, answered(path));
+    }
+    assert_eq!(scene.at_the_forum().await, [false, true, true]);
+}
+
 /// A limit of glewlwyd, which `docs/oidc_providers.md` names.
 #[tokio::test]
 #[ignore = "needs Debian's glewlwyd: .ci/run installs it"]
@@ -135,7 +147,7 @@ async fn a_logout_at_its_own_page_is_sent_to_no_site() {
     assert!(scene.forum.has_no_other_notice().await);
 }
 
-/// Another limit: glewlwyd's ID tokens say that the login was in 1970.
+/// Another limit: the `auth_time` of glewlwyd's ID tokens is 0.
 #[tokio::test]
 #[ignore = "needs Debian's glewlwyd: .ci/run installs it"]
 async fn a_page_for_recent_logins_stays_closed() {

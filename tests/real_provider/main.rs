@@ -5,6 +5,7 @@
 //! `tests/real_provider/provider/` and `better_auth/`, and with glewlwyd; `.ci/run` does, and installs
 //! what is missing.
 
+mod at_glewlwyd;
 mod better_auth;
 mod better_auth_logouts;
 mod browser;

@@ -8,8 +8,8 @@ use tokio::{
 
 /// A provider that is written for Node.js, as a process; dropped, it ends.
 ///
-/// Its `server.mjs` says its issuer once it listens, takes a command on each line, and answers each
-/// with a line of JSON.
+/// Its `server.mjs` prints its issuer once it listens. It reads a command from each line, and answers
+/// each with a line of JSON.
 pub struct NodeProcess {
     child: Child,
     commands: ChildStdin,
@@ -17,7 +17,7 @@ pub struct NodeProcess {
 }
 
 impl NodeProcess {
-    /// The process of a folder here, and the issuer that it says to be.
+    /// Starts the process of a folder here. Returns its issuer too.
     pub async fn start(folder: &str, environment: &[(&str, &str)]) -> (Self, String) {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/real_provider")

@@ -1,11 +1,11 @@
-// better-auth as an OpenID provider on this machine, for the tests. Never for anybody's real login.
+// better-auth as an OpenID provider on this machine, for the tests. Not for real logins.
 //
 // After `npm ci`, with Node.js 20.12 or newer. From the environment:
 //   ALGORITHM   of the tokens (EdDSA, as by default)
-//   PASSWORD    everybody's
+//   PASSWORD    of all users
 //
-// When it listens on a free port, it says so on stdout: {"issuer":"http://127.0.0.1:40000/api/auth"}.
-// Then it takes commands on stdin, as in `commands` below, and ends with its stdin.
+// When it listens on a free port, it prints its issuer: {"issuer":"http://127.0.0.1:40000/api/auth"}.
+// Then it reads commands from stdin, as in `commands` below, and ends with its stdin.
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
