@@ -17,7 +17,7 @@
 //! 1. [Pages that cover themselves](covered_pages)
 //! 1. [Several machines](several_machines): PostgreSQL, Redis and any number of nodes
 //! 1. [Logins sealed in the cookie](sealed_cookies)
-//! 1. [OpenID Connect](oidc), and [the forms of five providers](oidc_providers)
+//! 1. [OpenID Connect](oidc), and [the settings of providers](oidc_providers)
 //! 1. [GitHub, and other OAuth 2.0 providers](oauth2), and the tokens of a provider
 //! 1. [Logout notices](logout_endpoints): what each provider sends
 //! 1. [Security events](security_events): revoked sessions and disabled accounts at Okta, Google and others
