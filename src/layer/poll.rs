@@ -17,7 +17,7 @@ impl ClefLayer {
     ///
     /// [`BuildError::NoLogoutEndpoint`] for a site without a provider and without a logout endpoint:
     /// it knows nobody whom an event can name. [`BuildError::IdentifiersNotKnown`] for a receiver that
-    /// accepts e-mail addresses, over a user store that knows none.
+    /// accepts e-mail addresses or other identifiers, over a user store that knows none.
     ///
     /// ```no_run
     /// use axum_clef::{BuildError, ClefLayer, security_events::EventPoll};

@@ -33,10 +33,11 @@ pub enum SecurityEventError {
          issuers of your OpenID providers"
     )]
     SubjectIssuer,
-    /// The event ends logins of a subject in a format that this receiver does not accept.
+    /// The event ends logins of a subject in a format that this receiver does not accept; `complex`
+    /// for a subject without a user and a session.
     #[error(
-        "the event names its subject by {0}; for e-mail addresses, set \
-         `EventReceiver::accept_verified_emails`"
+        "the event names its subject in a format that ends no login here: {0}; for e-mail addresses, \
+         set `EventReceiver::accept_verified_emails`, and for other identifiers `accept_identifiers`"
     )]
     SubjectFormat(&'static str),
     /// The state of a verification event is not the expected one.

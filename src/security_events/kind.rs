@@ -104,7 +104,7 @@ pub enum ChangeType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ends {
     Nothing,
-    /// The session that it names, or all logins of the person.
+    /// Logins of the session or the person that it names.
     SessionOrPerson,
 }
 

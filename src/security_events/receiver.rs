@@ -48,7 +48,8 @@ type EndsOnChange = Arc<dyn Fn(&CredentialChange) -> bool + Send + Sync>;
 /// Mount it with [`logout_endpoint`](crate::ClefLayerBuilder::logout_endpoint). The sender pushes
 /// each event there as a signed token (RFC 8935). Clones share the cached keys.
 ///
-/// - `session-revoked` ends the session that it names, or else all logins of the person.
+/// - `session-revoked` ends the session that it names, or else all logins of the person. A session
+///   beside a user narrows no other event.
 /// - `account-disabled`, `account-purged`, `account-credential-change-required`,
 ///   `credential-compromise`, `sessions-revoked` and Google's `tokens-revoked` end all logins.
 /// - `credential-change` ends all logins unless a credential was created; see
@@ -122,6 +123,7 @@ impl EventReceiver {
             subjects: Subjects {
                 issuers: vec![issuer.clone()],
                 accepts_emails: false,
+                accepts_identifiers: false,
                 dialect: Dialect::Standard,
             },
             longest_age: LONGEST_AGE,
@@ -253,6 +255,19 @@ impl EventReceiver {
         self
     }
 
+    /// Accepts events that name their subject by an id or address of another format: `opaque`,
+    /// `account`, `phone_number`, `did` and `uri`. Off by default: such an event is refused if it
+    /// ends logins.
+    ///
+    /// The user store must [find users by them](crate::IdentityStore::users_of); one that knows no
+    /// identifiers is an error of [`build`](crate::ClefLayerBuilder::build). The ready stores know
+    /// e-mail addresses only. An `opaque` session needs no such setting.
+    #[must_use]
+    pub fn accept_identifiers(mut self) -> Self {
+        self.subjects.accepts_identifiers = true;
+        self
+    }
+
     /// Whether a change of a credential ends logins. Defaults to all changes but
     /// [`Create`](super::ChangeType::Create).
     ///
@@ -368,8 +383,8 @@ impl EventReceiver {
         let (id, events) = token::read(&token.header, &token.claims, &expected)?;
         let mut scopes = Vec::new();
         for event in events.iter().filter(|event| self.ends(event)) {
-            let is_session = event.kind == SecurityEventKind::SessionRevoked;
-            scopes.extend(self.subjects.scopes(event, is_session)?);
+            let is_about_session = event.kind == SecurityEventKind::SessionRevoked;
+            scopes.extend(self.subjects.scopes(event, is_about_session)?);
         }
         Ok((id, events, scopes))
     }
@@ -431,7 +446,7 @@ impl LogoutEndpoint for EventReceiver {
     }
 
     fn names_identifiers(&self) -> bool {
-        self.subjects.accepts_emails
+        self.subjects.accepts_emails || self.subjects.accepts_identifiers
     }
 
     async fn verify(

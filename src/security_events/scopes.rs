@@ -9,35 +9,44 @@ pub(super) struct Subjects {
     /// The issuers of the users' subjects, the first for those that name none.
     pub(super) issuers: Vec<String>,
     pub(super) accepts_emails: bool,
+    pub(super) accepts_identifiers: bool,
     pub(super) dialect: Dialect,
 }
 
 impl Subjects {
-    /// The logins that end with the session that an event names, or else with the person.
+    /// The logins that end with an event: those of a session if the event is about one, or else all
+    /// of the person.
     ///
     /// # Errors
     ///
-    /// A [`SecurityEventError`] if the event names nobody, or a subject that is not accepted.
+    /// A [`SecurityEventError`] if the event names neither in a form that is accepted: its sender
+    /// would take the logout for done.
     pub(super) fn scopes(
         &self,
         event: &SecurityEvent,
-        is_session: bool,
+        is_about_session: bool,
     ) -> Result<Vec<LogoutScope>, SecurityEventError> {
         let subject = event
             .subject
             .as_ref()
             .ok_or(SecurityEventError::NoSubject)?;
-        if let Some(session) = &subject.session {
-            return self.session(session, subject.user.as_ref());
-        }
-        let Some(user) = &subject.user else {
-            // A device, a group or a tenant alone is no person that this site knows.
-            return Ok(Vec::new());
+        let user = subject.user.as_ref();
+        let user = match (&subject.session, user) {
+            (Some(session), _) if is_about_session => return self.session(session, user),
+            // Of a disabled account no login goes on, whatever session is named beside it.
+            (_, Some(user)) => user,
+            (Some(session), None) => return self.session(session, None),
+            // A device, a group or a tenant alone.
+            (None, None) => return Err(SecurityEventError::SubjectFormat("complex")),
         };
         let mut scopes = Vec::new();
-        if is_session && let (true, SubjectIdentifier::Opaque(id)) = (subject.is_simple, user) {
+        if is_about_session && let (true, SubjectIdentifier::Opaque(id)) = (subject.is_simple, user)
+        {
             // The simple subject of such an event may be the session itself (CAEP, section 3.1).
             scopes.extend(self.sessions(id));
+            if !self.accepts_identifiers {
+                return Ok(scopes);
+            }
         }
         let person = self.person(user)?;
         let issuer = self
@@ -59,7 +68,7 @@ impl Subjects {
             _ => None,
         };
         let SubjectIdentifier::Opaque(id) = session else {
-            return Ok(Vec::new());
+            return Err(SecurityEventError::SubjectFormat(session.format()));
         };
         Ok(match person {
             Some(person) => {
@@ -96,13 +105,17 @@ impl Subjects {
                     _ => SubjectIdentifier::Aliases(accepted),
                 }
             }
-            SubjectIdentifier::Email(_) if !self.accepts_emails => {
-                return Err(SecurityEventError::SubjectFormat(user.format()));
+            other => {
+                let is_accepted = match other {
+                    SubjectIdentifier::Email(_) => self.accepts_emails,
+                    SubjectIdentifier::Unknown => false,
+                    _ => self.accepts_identifiers,
+                };
+                if !is_accepted {
+                    return Err(SecurityEventError::SubjectFormat(other.format()));
+                }
+                other.clone()
             }
-            SubjectIdentifier::Unknown => {
-                return Err(SecurityEventError::SubjectFormat(user.format()));
-            }
-            other => other.clone(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! Whom an event names: a person, a session, or nobody that this site knows.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use axum_clef::{
     BuildError, ClefLayer,
     oidc::Oidc,
@@ -10,7 +12,9 @@ use serde_json::{Value, json};
 use test_support::SubjectsAlone;
 use tower_sessions::MemoryStore;
 
-use crate::support::{ALEX, AUDIENCE, CAEP, DESK, KIM, PATH, RISC, Scene, Site, error_code, sign};
+use crate::support::{
+    ALEX, AUDIENCE, CAEP, DESK, KIM, OAUTH, PATH, RISC, Scene, Site, error_code, sign,
+};
 
 fn revoked() -> String {
     format!("{CAEP}/session-revoked")
@@ -41,24 +45,11 @@ async fn a_session_ends_alone() {
 #[tokio::test]
 async fn an_unknown_session_ends_nobody() {
     let scene = Scene::new().await;
-    for (session, user) in [
-        (opaque("unknown"), scene.alex()),
-        (opaque("unknown"), Value::Null),
-        (
-            json!({ "format": "jwt_id", "iss": "x", "jti": "1" }),
-            scene.alex(),
-        ),
-        (
-            json!({ "format": "email", "email": "alex@example.com" }),
-            scene.alex(),
-        ),
-    ] {
-        for uri in [revoked(), format!("{RISC}/account-disabled")] {
-            let subject = json!({ "format": "complex", "user": user, "session": session });
-            let claims = scene.about(&uri, json!({}), subject.clone());
-            assert_eq!(scene.send(&claims).await, 202, "{subject}");
-            assert!(scene.all_are_in().await, "{subject}");
-        }
+    for user in [scene.alex(), Value::Null] {
+        let subject = json!({ "format": "complex", "user": user, "session": opaque("unknown") });
+        let claims = scene.about(&revoked(), json!({}), subject.clone());
+        assert_eq!(scene.send(&claims).await, 202, "{subject}");
+        assert!(scene.all_are_in().await, "{subject}");
     }
     for id in ["unknown", "alex", ALEX.subject, "1"] {
         assert_eq!(
@@ -71,10 +62,68 @@ async fn an_unknown_session_ends_nobody() {
     }
 }
 
+/// A disabled account has no login that goes on, whatever session the event names beside it.
+#[tokio::test]
+async fn a_session_narrows_no_other_event() {
+    let scene = Scene::new().await;
+    let session = |session: Value| json!({ "user": scene.alex(), "session": session });
+    for uri in [
+        format!("{RISC}/account-disabled"),
+        format!("{RISC}/account-purged"),
+        format!("{RISC}/account-credential-change-required"),
+        format!("{RISC}/credential-compromise"),
+        format!("{RISC}/sessions-revoked"),
+        format!("{CAEP}/credential-change"),
+        format!("{OAUTH}/tokens-revoked"),
+    ] {
+        for subject in [
+            session(opaque(DESK.session)),
+            session(opaque("unknown")),
+            session(json!({ "format": "jwt_id", "iss": "x", "jti": "1" })),
+        ] {
+            let claims = scene.about(&uri, json!({}), subject.clone());
+            assert_eq!(scene.send(&claims).await, 202, "{uri} {subject}");
+            assert_eq!(scene.who_is_in().await, ["kim"], "{uri} {subject}");
+            scene.log_in().await;
+        }
+    }
+    // Nothing else is named.
+    let alone = json!({ "format": "complex", "session": opaque(DESK.session) });
+    let claims = scene.about(&format!("{RISC}/account-disabled"), json!({}), alone);
+    assert_eq!(scene.send(&claims).await, 202);
+    assert_eq!(scene.who_is_in().await, ["phone", "kim"]);
+}
+
+/// Its sender would take the logout for done.
+#[tokio::test]
+async fn a_subject_that_can_end_nothing_is_refused() {
+    let scene = Scene::new().await;
+    let mut subjects = Vec::new();
+    for session in [
+        json!({ "format": "jwt_id", "iss": "x", "jti": "1" }),
+        json!({ "format": "email", "email": "alex@example.com" }),
+        scene.alex(),
+    ] {
+        subjects.push(json!({ "user": scene.alex(), "session": session }));
+        subjects.push(json!({ "format": "complex", "session": session }));
+    }
+    for more in ["device", "tenant", "org_unit", "group", "application"] {
+        subjects.push(json!({ "format": "complex", more: opaque("1") }));
+    }
+    for subject in subjects {
+        let claims = scene.about(&revoked(), json!({}), subject.clone());
+        let heard = scene.push(&sign(&claims)).await;
+        assert_eq!(error_code(&heard), "invalid_request", "{subject}");
+        assert!(scene.all_are_in().await, "{subject}");
+        // An event that ends nothing may name anything.
+        let risk = format!("{CAEP}/risk-level-change");
+        let claims = scene.about(&risk, json!({}), subject.clone());
+        assert_eq!(scene.send(&claims).await, 202, "{subject}");
+    }
+}
+
 #[tokio::test]
 async fn a_session_ends_the_person_where_no_sessions_are_kept() {
-    use std::sync::atomic::Ordering::SeqCst;
-
     let scene = Scene::new().await;
     scene.site.users.no_revocations.store(true, SeqCst);
     let session = opaque(DESK.session);
@@ -96,12 +145,6 @@ async fn a_session_ends_the_person_where_no_sessions_are_kept() {
 async fn a_complex_subject_without_a_session_is_the_person() {
     let scene = Scene::new().await;
     for more in ["device", "tenant", "org_unit", "group", "application"] {
-        let alone = json!({ "format": "complex", more: opaque("1") });
-        assert_eq!(
-            scene.send(&scene.about(&revoked(), json!({}), alone)).await,
-            202
-        );
-        assert!(scene.all_are_in().await, "{more}");
         let with_user = json!({ "format": "complex", "user": scene.alex(), more: opaque("1") });
         assert_eq!(
             scene
@@ -212,21 +255,47 @@ async fn an_address_ends_logins_only_where_it_may() {
     assert_eq!(scene.who_is_in().await, ["kim"]);
 }
 
+/// Identifiers that no ready store knows: a logout would end nothing, and look like one that did.
 #[tokio::test]
-async fn each_format_ends_whom_the_store_knows_by_it() {
-    let scene = Scene::new().await;
-    for subject in [
-        json!({ "format": "account", "uri": "acct:alex@example.com" }),
-        json!({ "format": "phone_number", "phone_number": "+12065550100" }),
-        json!({ "format": "did", "url": "did:example:alex" }),
-        json!({ "format": "uri", "uri": "https://id.test/alex" }),
-        opaque("alex"),
-    ] {
-        let claims = scene.about(&revoked(), json!({}), subject.clone());
-        assert_eq!(scene.send(&claims).await, 202, "{subject}");
-        assert!(scene.all_are_in().await, "{subject}");
+async fn other_identifiers_end_logins_only_where_they_may() {
+    let named = |id: &str| {
+        [
+            json!({ "format": "account", "uri": format!("acct:{id}@example.com") }),
+            json!({ "format": "phone_number", "phone_number": "+12065550100" }),
+            json!({ "format": "did", "url": format!("did:example:{id}") }),
+            json!({ "format": "uri", "uri": format!("https://id.test/{id}") }),
+            opaque(id),
+        ]
+    };
+    let disabled = format!("{RISC}/account-disabled");
+    let refusing = Scene::with(|receiver| receiver.accept_verified_emails()).await;
+    for subject in named("alex") {
+        let claims = refusing.about(&disabled, json!({}), subject.clone());
+        let heard = refusing.push(&sign(&claims)).await;
+        assert_eq!(error_code(&heard), "invalid_request", "{subject}");
+        let user = json!({ "format": "complex", "user": subject, "tenant": opaque("1") });
+        let claims = refusing.about(&revoked(), json!({}), user);
+        let heard = refusing.push(&sign(&claims)).await;
+        assert_eq!(error_code(&heard), "invalid_request", "{subject}");
     }
+    assert!(refusing.all_are_in().await);
+    let session = refusing.about(&revoked(), json!({}), opaque(DESK.session));
+    assert_eq!(refusing.send(&session).await, 202, "a session");
+    assert_eq!(refusing.who_is_in().await, ["phone", "kim"]);
+
+    let scene = Scene::with(|receiver| receiver.accept_identifiers()).await;
+    for uri in [&disabled, &revoked()] {
+        for subject in named("alex") {
+            let asked = scene.site.users.calls.load(SeqCst);
+            let claims = scene.about(uri, json!({}), subject.clone());
+            assert_eq!(scene.send(&claims).await, 202, "{subject}");
+            assert!(scene.site.users.calls.load(SeqCst) > asked, "{subject}");
+        }
+    }
+    assert!(scene.all_are_in().await, "the store knows none of them");
+    let email = json!({ "format": "email", "email": "alex@example.com" });
     for subject in [
+        email,
         json!({ "format": "jwt_id", "iss": "x", "jti": "1" }),
         json!({ "format": "saml_assertion_id", "issuer": "x", "assertion_id": "1" }),
         json!({ "format": "of a later version", "sub": "alex" }),
@@ -264,7 +333,7 @@ async fn of_several_names_those_count_that_are_accepted() {
 
 /// Such a setting could end nothing.
 #[tokio::test]
-async fn addresses_need_a_store_that_finds_users_by_them() {
+async fn identifiers_need_a_store_that_finds_users_by_them() {
     let receiver = EventReceiver::new("http://127.0.0.1:1", AUDIENCE).unwrap();
     let layer = || {
         let users = SubjectsAlone::default();
@@ -272,12 +341,15 @@ async fn addresses_need_a_store_that_finds_users_by_them() {
         ClefLayer::builder(Site::ADDRESS, users, MemoryStore::default()).provider(provider)
     };
     let layer_without = layer().build().unwrap();
-    let with_emails = receiver.clone().accept_verified_emails();
-    let error = layer().logout_endpoint(PATH, with_emails.clone()).build();
-    let expected = BuildError::IdentifiersNotKnown(PATH.to_owned());
-    assert_eq!(error.map(drop), Err(expected));
     let url = "http://127.0.0.1:1/poll";
-    for (receiver, is_refused) in [(receiver.clone(), false), (with_emails, true)] {
+    for (receiver, is_refused) in [
+        (receiver.clone(), false),
+        (receiver.clone().accept_verified_emails(), true),
+        (receiver.accept_identifiers(), true),
+    ] {
+        let built = layer().logout_endpoint(PATH, receiver.clone()).build();
+        let refused = Err(BuildError::IdentifiersNotKnown(PATH.to_owned()));
+        assert_eq!(built.map(drop) == refused, is_refused);
         let poll = EventPoll::new(&receiver, url, SecretString::from("token")).unwrap();
         let polling = layer_without.poll_events(poll).map(drop);
         let refused = Err(BuildError::IdentifiersNotKnown(url.to_owned()));
