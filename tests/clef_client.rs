@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use axum_clef::{
-    AddressError, Profile, Subject,
+    AddressError, LogoutCause, Profile, Subject,
     clef::{Clef, ClefError},
     provider::{
         CodeExchange, LoginRequest, LoginSecret, LogoutEndpoint as _, LogoutMessage, LogoutScope,
@@ -95,6 +95,8 @@ async fn log_out(clef: &Clef) -> Result<Subject, ProviderError> {
             &"https://site.example/clef/logout".parse().unwrap(),
         )
         .await?;
+    // Users of Clef log out on the phone.
+    assert_eq!(notice.cause, LogoutCause::User);
     match notice.scopes.as_slice() {
         [LogoutScope::Person(person)] => Ok(person.clone()),
         other => panic!("Clef logs people out, not {other:?}"),

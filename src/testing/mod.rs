@@ -72,6 +72,12 @@
 //! other must keep its keys apart and let their stamps rise like those of users. Their ids are any
 //! text of up to 255 characters.
 //!
+//! # The cause of a logout
+//!
+//! A store that returns no [`logout_cause`](crate::User::logout_cause) is right. One that returns any
+//! must return that of the latest logout, whichever method has written it. The kit makes its logouts by
+//! the methods that take a cause, as the layer does, and by `log_out` too.
+//!
 //! # What the ids of subjects may be
 //!
 //! Any text of up to 255 characters, as OpenID Connect has it, the empty one too. What is

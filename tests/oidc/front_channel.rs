@@ -4,7 +4,8 @@
 use axum::{Router, routing::get};
 use axum_clef::{
     BoxError, BuildError, ClefLayer, IdentityStore, LoggedIn, Login, LoginCheck, LoginReference,
-    Profile, ProviderSession, RevocationKey, Subject, Timestamp, UserStore,
+    LogoutCause, Profile, ProviderSession, RevocationKey, Subject, Timestamp, UserStore,
+    provider::{LogoutEndpoint as _, LogoutMessage},
     stores::{Account, MemoryUserStore},
 };
 use reqwest::{Client, Method, Response};
@@ -110,6 +111,17 @@ async fn a_frame_ends_the_logins_of_its_session_on_every_node() {
 }
 
 /// The same URL each time: it is no replay.
+#[tokio::test]
+async fn the_notice_names_its_event() {
+    let provider = OpenIdProvider::start().await;
+    let endpoint = provider.client().front_channel_logout();
+    let message = LogoutMessage::new(ALEX.session);
+    let url = Site::ADDRESS.parse().unwrap();
+    let notice = endpoint.verify(&message, &url).await.unwrap();
+    let event = LogoutCause::provider("frontchannel-logout");
+    assert_eq!(notice.cause, event);
+}
+
 #[tokio::test]
 async fn a_second_logout_in_a_session_ends_it_again() {
     let scene = Scene::new().await;

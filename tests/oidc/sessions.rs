@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
+use axum_clef::{LogoutCause, User as _, UserStore as _};
 use serde_json::{Value, json};
 
 use crate::support::{Browser, Node, Person, RSA, Site};
@@ -184,6 +185,9 @@ async fn a_subject_alone_ends_the_logins_without_a_session_too() {
     assert_eq!(scene.notice(DESK, without("sid")).await, 200);
     assert_eq!(scene.are_in(&without_session).await, [false, true]);
     assert_eq!(scene.who_is_in().await, [false, false, true]);
+    let user = scene.site.users.load("1").await.unwrap().unwrap();
+    let event = LogoutCause::provider("backchannel-logout");
+    assert_eq!(user.logout_cause(), event);
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use axum_clef::{BuildError, ClefLayer, oidc::GlobalTokenRevocation};
+use axum_clef::{
+    BuildError, ClefLayer, LogoutCause, User as _, UserStore as _, oidc::GlobalTokenRevocation,
+};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use test_support::SubjectsAlone;
@@ -143,6 +145,9 @@ async fn a_signed_request_ends_all_logins_of_the_subject() {
         assert_eq!(scene.alex.is(&scene.node).await, None);
         assert_eq!(second.is(&scene.node).await, None);
         assert!(scene.kim.is(&scene.node).await.is_some());
+        let user = scene.site.users.load("1").await.unwrap().unwrap();
+        let event = LogoutCause::provider("global-token-revocation");
+        assert_eq!(user.logout_cause(), event);
         // Sent again, it changes nothing.
         scene
             .alex

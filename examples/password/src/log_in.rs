@@ -6,10 +6,10 @@ use axum::{
     http::StatusCode,
     response::{Html, IntoResponse as _, Redirect, Response},
 };
-use axum_clef::{NewLogin, secrecy::SecretString};
+use axum_clef::{LoggedIn, LoggedInRejection, NewLogin, secrecy::SecretString};
 use serde::Deserialize;
 
-use crate::{Problem, Site, attempts::Attempt, pages, passwords, store};
+use crate::{Member, Problem, Site, attempts::Attempt, pages, passwords, store};
 
 /// What the address of a form says: where the login leads, why a member who is logged in is there,
 /// and whether a login has just failed.
@@ -33,9 +33,22 @@ pub struct Credentials {
     remember: Option<String>,
 }
 
-/// The login form.
-pub async fn log_in_page(Query(query): Query<FormQuery>) -> Html<String> {
-    pages::log_in(query.next.as_deref(), query.max_age.is_some(), query.failed)
+/// The login form. It says why the member is there: "You logged out at 10:03 UTC on 2 March 2026, here
+/// or on another device."
+pub async fn log_in_page(
+    member: Result<LoggedIn<Member>, LoggedInRejection>,
+    Query(query): Query<FormQuery>,
+) -> Html<String> {
+    let ended = member
+        .as_ref()
+        .err()
+        .and_then(LoggedInRejection::ended_login);
+    let ended = ended.map(ToString::to_string);
+    let lead = match query.max_age {
+        Some(_) => Some("Please log in again to continue."),
+        None => ended.as_deref(),
+    };
+    pages::log_in(query.next.as_deref(), lead, query.failed)
 }
 
 /// Logs in. `NewLogin` stands first: it reads the time before the password is verified, so a change

@@ -58,13 +58,13 @@ pub fn home(member: Option<&Member>) -> Html<String> {
 
 /// The login form. What it says after wrong credentials is the same for a wrong name. `again` if a
 /// member who is logged in has to prove it.
-pub fn log_in(next: Option<&str>, again: bool, failed: bool) -> Html<String> {
+pub fn log_in(next: Option<&str>, lead: Option<&str>, failed: bool) -> Html<String> {
     let fault = failed.then_some("The name or the password is wrong.");
     page(
         "Log in",
         &html! {
             h1 { "Log in" }
-            @if again { p.lead { "Please log in again to continue." } }
+            @if let Some(lead) = lead { p.lead { (lead) } }
             form.note method="post" {
                 (fault_line(fault))
                 (name_field(""))

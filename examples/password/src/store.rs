@@ -1,6 +1,6 @@
 //! The members of the site, in a table of its own in SQLite.
 
-use axum_clef::{BoxError, RevocationKey, Timestamp, User, UserStore};
+use axum_clef::{BoxError, LogoutCause, RevocationKey, Timestamp, User, UserStore};
 use sqlx::{
     Row as _, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow},
@@ -10,14 +10,16 @@ use sqlx::{
 pub const NAME_RULE: &str = "A name has 2 to 32 letters from a to z, digits, dots and dashes.";
 
 /// `autoincrement`: an id is never given twice, so no login of a deleted member is one of a new
-/// member. A revocation ends one login for good, every copy of its cookie.
+/// member. A revocation ends one login for good, every copy of its cookie. `logout_cause` says to the
+/// member who or what caused the latest logout.
 const TABLES: &str = "
     create table if not exists members (
         id            integer primary key autoincrement,
         name          text not null unique,
         password      text not null,
         last_login_at integer,
-        logged_out_at integer
+        logged_out_at integer,
+        logout_cause  text
     ) strict;
     create index if not exists members_last_login_at on members (last_login_at);
     create table if not exists revocations (
@@ -34,6 +36,7 @@ pub struct Member {
     id: i64,
     name: String,
     logged_out_at: Option<Timestamp>,
+    logout_cause: LogoutCause,
 }
 
 impl Member {
@@ -50,6 +53,10 @@ impl User for Member {
 
     fn logged_out_at(&self) -> Option<Timestamp> {
         self.logged_out_at
+    }
+
+    fn logout_cause(&self) -> LogoutCause {
+        self.logout_cause.clone()
     }
 }
 
@@ -194,10 +201,11 @@ impl UserStore for Members {
     type User = Member;
 
     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
-        let row = sqlx::query("select id, name, logged_out_at from members where id = ?")
-            .bind(id.parse::<i64>().ok()) // any other id is unknown, which is no error
-            .fetch_optional(&self.0)
-            .await?;
+        let row =
+            sqlx::query("select id, name, logged_out_at, logout_cause from members where id = ?")
+                .bind(id.parse::<i64>().ok()) // any other id is unknown, which is no error
+                .fetch_optional(&self.0)
+                .await?;
         Ok(row.as_ref().map(member).transpose()?)
     }
 
@@ -206,7 +214,7 @@ impl UserStore for Members {
         let row = sqlx::query(
             "update members set last_login_at = max(?1, coalesce(last_login_at, ?1))
              where id = ?2
-             returning id, name, logged_out_at",
+             returning id, name, logged_out_at, logout_cause",
         )
         .bind(Timestamp::now().as_micros())
         .bind(id.parse::<i64>().ok())
@@ -217,14 +225,20 @@ impl UserStore for Members {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
+        self.log_out_with_cause(id, &LogoutCause::Unknown).await
+    }
+
+    async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
         let mut transaction = self.write().await?;
         let ended = sqlx::query(
             "update members set logged_out_at =
-                max(?1, coalesce(last_login_at + 1, ?1), coalesce(logged_out_at + 1, ?1))
+                max(?1, coalesce(last_login_at + 1, ?1), coalesce(logged_out_at + 1, ?1)),
+                logout_cause = ?3
              where id = ?2",
         )
         .bind(Timestamp::now().as_micros())
         .bind(id.parse::<i64>().ok())
+        .bind(cause.to_string())
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -236,19 +250,31 @@ impl UserStore for Members {
         id: &str,
         stamp: Timestamp,
     ) -> Result<Option<Timestamp>, BoxError> {
+        self.log_out_others_with_cause(id, stamp, &LogoutCause::Unknown)
+            .await
+    }
+
+    async fn log_out_others_with_cause(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+        cause: &LogoutCause,
+    ) -> Result<Option<Timestamp>, BoxError> {
         let mut transaction = self.write().await?;
         let logged_out_at: Option<i64> = sqlx::query_scalar(
             "update members set
                 logged_out_at =
                     max(?1, coalesce(last_login_at + 1, ?1), coalesce(logged_out_at + 1, ?1)),
                 last_login_at =
-                    max(?1, coalesce(last_login_at + 1, ?1), coalesce(logged_out_at + 1, ?1)) + 1
+                    max(?1, coalesce(last_login_at + 1, ?1), coalesce(logged_out_at + 1, ?1)) + 1,
+                logout_cause = ?4
              where id = ?2 and coalesce(logged_out_at < ?3, true)
              returning logged_out_at",
         )
         .bind(Timestamp::now().as_micros())
         .bind(id.parse::<i64>().ok())
         .bind(stamp.as_micros())
+        .bind(cause.to_string())
         .fetch_optional(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -303,9 +329,11 @@ pub fn member_name(text: &str) -> Option<String> {
 
 fn member(row: &SqliteRow) -> Result<Member, sqlx::Error> {
     let logged_out_at: Option<i64> = row.try_get("logged_out_at")?;
+    let logout_cause: Option<&str> = row.try_get("logout_cause")?;
     Ok(Member {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
         logged_out_at: logged_out_at.map(Timestamp::from_micros),
+        logout_cause: logout_cause.map(LogoutCause::from).unwrap_or_default(),
     })
 }

@@ -20,6 +20,8 @@ async fn a_change_of_the_password_keeps_this_browser_alone() {
     assert!(page.contains("All other logins have ended."), "{page}");
     assert!(!there.is_in().await);
     assert!(bystander.is_in().await);
+    let why = there.text("/log-in").await;
+    assert!(why.contains(" because your password or another credential was changed."));
 
     let response = there.log_in("alex", PASSWORD).await;
     assert_eq!(location(&response), "/log-in?failed=true");
@@ -72,6 +74,8 @@ async fn log_out_everywhere_ends_this_browser_too() {
     assert_eq!(location(&response), "/");
     assert!(!here.is_in().await && !there.is_in().await);
     assert!(bystander.is_in().await);
+    let why = there.text("/log-in").await;
+    assert!(why.contains(", here or on another device."), "{why}");
     site.logged_in("alex").await;
 }
 
