@@ -8,6 +8,7 @@ use axum_clef::{
     stores::MemoryUserStore,
 };
 use serde_json::{Value, json};
+use test_support::SubjectsAlone;
 use tower_sessions::MemoryStore;
 
 use crate::support::{ALEX, Browser, CLIENT_ID, CLIENT_SECRET, EC, OpenIdProvider, Site, log};
@@ -128,8 +129,9 @@ async fn build_says_when_the_store_notes_no_sessions_for_the_whole_person() {
     log::listen();
     assert!(build(client.clone()).is_ok());
     assert_eq!(log::events("WARN"), [""; 0], "users in memory note them");
-    // The store of the other tests does not.
-    drop(site.node_with(client).await);
+    let (users, sessions) = (SubjectsAlone::default(), MemoryStore::default());
+    let layer = ClefLayer::builder(Site::ADDRESS, users, sessions);
+    assert!(layer.provider(client).build().is_ok());
     let events = log::events("WARN");
     assert_eq!(events.len(), 1, "{events:?}");
     assert!(

@@ -9,7 +9,7 @@ use axum_clef::{
     stores::{Account, MemoryUserStore},
 };
 use reqwest::{Client, Method, Response};
-use test_support::TestUsers;
+use test_support::SubjectsAlone;
 use tower_sessions::MemoryStore;
 
 use crate::support::{ALEX, Browser, Node, OpenIdProvider, Person, Site};
@@ -207,7 +207,7 @@ async fn a_frame_without_a_session_of_this_provider_ends_nothing() {
 #[tokio::test]
 async fn a_store_that_notes_no_sessions_is_an_error_of_build() {
     let provider = OpenIdProvider::start().await;
-    let error = layer(&provider, TestUsers::default()).unwrap_err();
+    let error = layer(&provider, SubjectsAlone::default()).unwrap_err();
     assert_eq!(error, BuildError::SessionsNotNoted(PATH.to_owned()));
     assert!(error.to_string().contains("notes_sessions"), "{error}");
     assert!(layer(&provider, MemoryUserStore::new()).is_ok());
