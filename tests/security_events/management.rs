@@ -34,6 +34,10 @@ pub struct Management {
     pub holds: Duration,
     /// Whether an event is repeated although it was acknowledged.
     pub repeats: bool,
+    /// What a verification event has as its state instead of what was asked for.
+    pub wrong_state: Option<String>,
+    /// How the verification events were answered.
+    pub verified: Vec<u16>,
     /// The bodies of the requests for events.
     pub polls: Vec<Value>,
 }
@@ -101,18 +105,17 @@ pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
             None => StatusCode::NOT_FOUND.into_response(),
         },
         (&Method::POST, "/ssf/verify") => {
-            let mut claims = transmitter.claims(
-                &format!("{SSF}/verification"),
-                json!({
-                    "state": body["state"],
-                }),
-            );
+            let state = management.wrong_state.clone().map(Value::from);
+            let members = json!({ "state": state.unwrap_or_else(|| body["state"].clone()) });
+            let mut claims = transmitter.claims(&format!("{SSF}/verification"), members);
             claims["sub_id"] = json!({ "format": "opaque", "id": body["stream_id"] });
-            let url = management.streams[0]["delivery"]["endpoint_url"]
-                .as_str()
-                .unwrap();
-            let request = push(url.to_owned(), &sign(&claims));
-            tokio::spawn(async move { request.send().await.unwrap() });
+            let url = management.streams[0]["delivery"]["endpoint_url"].as_str();
+            let request = push(url.unwrap().to_owned(), &sign(&claims));
+            let transmitter = transmitter.clone();
+            tokio::spawn(async move {
+                let status = request.send().await.unwrap().status().as_u16();
+                transmitter.script().management.verified.push(status);
+            });
             StatusCode::NO_CONTENT.into_response()
         }
         (&Method::POST, "/ssf/subjects/add") => StatusCode::OK.into_response(),

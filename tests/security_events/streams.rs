@@ -139,17 +139,25 @@ async fn a_verification_arrives_with_the_state_that_was_asked_for() {
         .unwrap();
     let state = body["state"].as_str().unwrap().to_owned();
     assert_eq!(state.len(), 32);
-    for _ in 0..100 {
-        if !kinds.lock().unwrap().is_empty() {
-            break;
+    let verified = async |count: usize| {
+        for _ in 0..500 {
+            let verified = scene.transmitter.script().management.verified.clone();
+            if verified.len() == count {
+                return verified;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        panic!("no verification event arrives");
+    };
+    assert_eq!(verified(1).await, [202]);
     let state = Some(state);
-    assert_eq!(
-        *kinds.lock().unwrap(),
-        [SecurityEventKind::Verification { state }]
-    );
+    let expected = [SecurityEventKind::Verification { state }];
+    assert_eq!(*kinds.lock().unwrap(), expected);
+    // One with another state shows nothing.
+    scene.transmitter.script().management.wrong_state = Some("another".to_owned());
+    client.verify(&stream.id).await.unwrap();
+    assert_eq!(verified(2).await, [202, 400]);
+    assert_eq!(*kinds.lock().unwrap(), expected);
 }
 
 #[tokio::test]
