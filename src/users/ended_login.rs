@@ -15,7 +15,8 @@ pub enum LogoutReason {
     /// The user was logged out everywhere, the session at the provider ended, or the user was
     /// deleted.
     LoggedOut,
-    /// The user signed out on this device, through the sign-out route.
+    /// The user signed out on this device, or the login was ended by its id
+    /// ([`Logouts::end_login`](crate::Logouts::end_login)).
     SignedOut,
     /// A newer login of this browser has replaced it, or it was signed out at another node.
     ///
