@@ -190,10 +190,9 @@ impl Members {
     fn keep_cause(&self, id: Option<&str>, cause: &LogoutCause) {
         for member in self.shared.members.lock().unwrap().iter_mut() {
             let is_first = member.logout_cause == LogoutCause::Unknown;
-            if id == Some(&member.id()) || self.is(Fault::CauseOfAllUsers) {
-                if is_first || !self.is(Fault::FirstCauseStays) {
-                    member.logout_cause = cause.clone();
-                }
+            let is_meant = id == Some(&member.id()) || self.is(Fault::CauseOfAllUsers);
+            if is_meant && (is_first || !self.is(Fault::FirstCauseStays)) {
+                member.logout_cause = cause.clone();
             }
         }
     }
