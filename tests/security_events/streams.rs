@@ -45,7 +45,7 @@ async fn a_stream_is_created_read_and_removed() {
         stream.endpoint_url.as_deref(),
         Some("https://site.example/clef/events")
     );
-    assert_eq!(stream.events_delivered, [revoked.clone()]);
+    assert_eq!(stream.events_delivered, std::slice::from_ref(&revoked));
     assert_eq!(
         stream.min_verification_interval,
         Some(Duration::from_secs(60))
@@ -62,7 +62,7 @@ async fn a_stream_is_created_read_and_removed() {
     });
     assert_eq!(body, expected);
     assert_eq!(client.read(&stream.id).await.unwrap(), stream);
-    assert_eq!(client.list().await.unwrap(), [stream.clone()]);
+    assert_eq!(client.list().await.unwrap(), std::slice::from_ref(&stream));
     let status = client.status(&stream.id).await.unwrap();
     assert_eq!(
         (status.state, status.reason.as_deref()),
