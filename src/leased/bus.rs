@@ -82,10 +82,11 @@ pub trait LogoutBus: Send + Sync + 'static {
         true
     }
 
-    /// The longest known lease of any node. Defaults to `None`: all nodes have the same lease.
+    /// The longest lease that any node may have. Defaults to `None`: all nodes have the same lease.
     ///
-    /// A logout waits for it if it is longer than this node's lease. This is called while a logout
-    /// waits, so it must be fast.
+    /// A logout waits for it if it is longer than this node's lease. A lease that was read before the
+    /// logout counts only if no node with a longer one can have joined since. This is called while
+    /// a logout waits, so it must be fast.
     fn longest_lease(&self) -> Option<Duration> {
         None
     }

@@ -63,7 +63,7 @@ const PUBLISH_LIMIT: Duration = Duration::from_secs(5);
 ///
 /// - **The same lease on all nodes.** To change it, stop the nodes with the old lease first. With
 ///   `PostgresLogoutBus`, a node with another lease caches nothing until they are gone, and its
-///   logouts wait for the longer lease.
+///   logouts wait for acknowledgements or the longest possible lease.
 /// - **Every node that caches users logs them out through this**, and all nodes or none have a bus.
 ///   If logins are ended by a manual SQL statement, it takes effect after a lease. Nodes without
 ///   [`Leased`] cache nothing and are not affected.
@@ -260,7 +260,7 @@ impl<S: UserStore> Leased<S> {
                 if let Ok(published) = tokio::time::timeout_at(deadline, &mut published).await {
                     break Some(published.unwrap_or_else(|error| Err(error.into())));
                 }
-                // The bus may have learned of a longer lease.
+                // This node may have lost its membership.
                 if written_at + self.lease_wait() <= deadline {
                     break None;
                 }

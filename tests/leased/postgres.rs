@@ -359,6 +359,31 @@ async fn a_logout_at_a_node_with_a_shorter_lease_waits_for_the_longer() {
     }
 }
 
+/// The lease changes to a longer one while the bus of an old node has lost its connections.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_node_that_is_no_member_any_more_waits_for_the_longest_lease() {
+    let database = Database::create().await;
+    let (pool, of_bus) = (pool_of(&database).await, pool_of(&database).await);
+    let bus = PostgresLogoutBus::new(of_bus.clone());
+    let old: Node = Arc::new(Leased::new(database.open().await, SHORT).bus(bus));
+    old.logout_news();
+    until(async || memberships(&pool).await == 1).await;
+    let (_, id) = kept_login(&[&old], "12345").await;
+    until(async || keeps(&old, &pool, &id).await).await;
+    // Longer than it takes to read the members once.
+    tokio::time::sleep(SHORT * 2).await;
+    of_bus.close().await;
+    until(async || !keeps(&old, &pool, &id).await).await;
+    // As a node does that finds no heartbeat.
+    execute(&pool, "delete from clef_members").await;
+    let new = node(&database, LONGEST).await;
+    let (stamp, id) = kept_login(&[&new], "12345").await;
+    until(async || keeps(&new, &pool, &id).await).await;
+    log_out(&old, &id).await;
+    assert!(!serves(&new, &id, stamp).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_node_that_keeps_nothing_is_no_member_and_receives_news() {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, mem, time::Duration};
 use sqlx::{PgPool, Row as _, postgres::PgRow};
 use tokio::time::{Instant, timeout};
 
-use super::{CALL_LIMIT, SHORTEST_PAUSE, membership::MembershipState};
+use super::{CALL_LIMIT, SHORTEST_PAUSE};
 use crate::BoxError;
 
 /// A member is evicted if its heartbeat has not changed for this many leases. Two suffice for its
@@ -30,7 +30,7 @@ pub(super) struct MemberRow {
 }
 
 /// The lease of a member.
-pub(super) fn member_lease(member: &PgRow) -> Result<Duration, sqlx::Error> {
+fn member_lease(member: &PgRow) -> Result<Duration, sqlx::Error> {
     let micros: i64 = member.try_get("lease")?;
     Ok(Duration::from_micros(micros.max(0).unsigned_abs()))
 }
@@ -59,11 +59,7 @@ impl FailureDetector {
 }
 
 /// Evicts failed members once per lease, whether this node is a member or not.
-pub(super) async fn evict_failed(
-    state: &MembershipState,
-    pool: &PgPool,
-    lease: Duration,
-) -> Result<(), BoxError> {
+pub(super) async fn evict_failed(pool: &PgPool, lease: Duration) -> Result<(), BoxError> {
     let mut detector = FailureDetector::default();
     loop {
         let members = sqlx::query(MEMBERS).fetch_all(pool);
@@ -77,7 +73,6 @@ pub(super) async fn evict_failed(
                 lease: member_lease(&member)?,
             });
         }
-        state.set_leases(rows.iter().map(|row| row.lease));
         for MemberRow {
             name, heartbeat, ..
         } in detector.record(rows, seen_at)

@@ -52,8 +52,6 @@ struct State {
     name: Option<Arc<str>>,
     /// Until when this node may use its cache: its row existed at most one lease before.
     deadline: Option<Instant>,
-    /// The longest lease of the members; `None` until they are read.
-    longest_lease: Option<Duration>,
 }
 
 impl MembershipState {
@@ -61,18 +59,10 @@ impl MembershipState {
         self.read().name.clone()
     }
 
+    /// Whether the row of this node exists. Then no node with another lease has joined.
     pub(super) fn may_cache(&self) -> bool {
         let deadline = self.read().deadline;
         deadline.is_some_and(|deadline| Instant::now() < deadline)
-    }
-
-    pub(super) fn longest_lease(&self) -> Duration {
-        self.read().longest_lease.unwrap_or(Duration::MAX)
-    }
-
-    /// Sets the leases of all members.
-    pub(super) fn set_leases(&self, leases: impl Iterator<Item = Duration>) {
-        self.write().longest_lease = Some(leases.max().unwrap_or_default());
     }
 
     fn set_membership(&self, name: Option<Arc<str>>, deadline: Option<Instant>) {

@@ -22,7 +22,7 @@ use tokio::{
 use self::{
     acknowledgements::{Acknowledgements, acknowledged_by},
     envelope::{BusMessage, Envelope},
-    failure_detector::{evict_failed, member_lease},
+    failure_detector::evict_failed,
     membership::{Membership, MembershipState},
 };
 use super::{
@@ -53,7 +53,7 @@ const SITE: &str =
 /// It has no limit, since a logout does not wait for a member that is missing here.
 const PUBLISH: &str = "
     with published as materialized (select pg_notify($1, $2))
-    select clef_members.member, clef_members.lease from published left join clef_members on true
+    select clef_members.member from published left join clef_members on true
 ";
 
 /// Acknowledges a logout on the channel of its publisher.
@@ -92,9 +92,10 @@ const ACKNOWLEDGE: &str = "select pg_notify($1, $2)::text";
 /// after three leases, when all entries of the node have expired. A node that was suspended finds
 /// that its lease is over, invalidates its cache and joins again. The time of day is never used.
 ///
-/// All members have the lease of the first one. A node with another lease caches nothing, and its
-/// logouts wait for the longest lease of a member. While the table cannot be read, a logout waits
-/// for the longest possible lease. A node with a lease of zero does not join.
+/// All members have the lease of the first one. A node with another lease caches nothing. A node that
+/// is no member does not know which lease the members have. So its logouts wait for the
+/// longest possible lease, unless every member acknowledges them. A node with a lease of zero does not
+/// join.
 ///
 /// **Every node that caches users must have this bus.** A node with [`Leased`](super::Leased) but
 /// without the bus is not a member, so no logout waits for it. Before you add the bus, stop all
@@ -184,7 +185,7 @@ impl PostgresLogoutBus {
         tokio::select! {
             ended = self.receive(&mut messages, &site, listener) => ended,
             ended = membership => ended,
-            ended = evict_failed(&self.state, &self.pool, listener.lease()) => ended,
+            ended = evict_failed(&self.pool, listener.lease()) => ended,
         }
     }
 
@@ -317,18 +318,15 @@ impl LogoutBus for PostgresLogoutBus {
         let rows = timeout(CALL_LIMIT, rows.fetch_all(&self.pool)).await??;
         let own = self.state.name();
         let mut others = HashSet::new();
-        let mut leases = Vec::new();
         for row in rows {
             // Null: there are no members.
             let Some(member) = row.try_get::<Option<String>, _>("member")? else {
                 continue;
             };
-            leases.push(member_lease(&row)?);
             if Some(member.as_str()) != own.as_deref() {
                 others.insert(member);
             }
         }
-        self.state.set_leases(leases.into_iter());
         acknowledged_by(others, acknowledged).await;
         Ok(Reach::EveryNode)
     }
@@ -338,7 +336,8 @@ impl LogoutBus for PostgresLogoutBus {
     }
 
     fn longest_lease(&self) -> Option<Duration> {
-        Some(self.state.longest_lease())
+        // As last read, it would be too short once this node is evicted and another lease has joined.
+        (!self.may_cache()).then_some(Duration::MAX)
     }
 }
 
