@@ -32,6 +32,32 @@ struct Entries {
     notices: HashMap<TokenDigest, Progress>,
     /// Applied notices, oldest first.
     applied: VecDeque<Vec<TokenDigest>>,
+    spent: SpentIds,
+}
+
+/// The ids that are good for one notice, oldest first, each with the name of its notice. A notice
+/// that is given up can come again, but its id is good for no other.
+#[derive(Default)]
+struct SpentIds {
+    names: HashMap<TokenDigest, TokenDigest>,
+    ids: VecDeque<TokenDigest>,
+}
+
+impl SpentIds {
+    /// Spends an id on the notice with this name. Returns whether no other has spent it.
+    fn spend(&mut self, id: TokenDigest, name: TokenDigest) -> bool {
+        if let Some(other) = self.names.get(&id) {
+            return *other == name;
+        }
+        self.names.insert(id, name);
+        self.ids.push_back(id);
+        if self.ids.len() > CAPACITY
+            && let Some(oldest) = self.ids.pop_front()
+        {
+            self.names.remove(&oldest);
+        }
+        true
+    }
 }
 
 /// The SHA-256 of a message, or of the id of a notice. Tokens are secret until they are exchanged, so
@@ -160,24 +186,20 @@ impl NoticeGuard {
             ]);
             texts.extend(identifier.map(SubjectIdentifier::texts).unwrap_or_default());
         }
-        let mut names = vec![digest(&texts)];
-        // Of another number of texts than any other name.
-        names.extend(is_single_use.then(|| digest(&[endpoint, id, "", ""])));
+        let name = digest(&texts);
         let mut known = self.notices.known();
-        if let Some(progress) = known.notices.get(&names[0]).cloned() {
+        if is_single_use && !known.spent.spend(digest(&[endpoint, id]), name) {
+            drop(known);
+            return NamedResult::Spent(self);
+        }
+        if let Some(progress) = known.notices.get(&name).cloned() {
             drop(known);
             tokio::spawn(self.follow(progress));
             return NamedResult::Replay;
         }
-        if names.iter().any(|name| known.notices.contains_key(name)) {
-            drop(known);
-            return NamedResult::Spent(self);
-        }
-        for name in &names {
-            known.notices.insert(*name, self.progress());
-        }
+        known.notices.insert(name, self.progress());
         drop(known);
-        self.known_by.extend(names);
+        self.known_by.push(name);
         NamedResult::New(self)
     }
 
@@ -287,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn notices_that_are_given_up_leave_nothing_behind() {
+    fn notices_that_are_given_up_leave_only_the_latest_spent_ids_behind() {
         let notices = ReplayCache::default();
         for token in 0..200_000 {
             let token = token.to_string();
@@ -304,6 +326,54 @@ mod tests {
         }
         let known = notices.known();
         assert_eq!((known.notices.len(), known.applied.len()), (0, 0));
+        assert_eq!(known.spent.names.len(), CAPACITY);
+        assert_eq!(known.spent.ids.len(), CAPACITY);
+    }
+
+    /// The token was verified, so one who has caught it must not use it for another subject.
+    #[tokio::test]
+    async fn an_id_for_a_single_use_is_spent_whatever_the_outcome() {
+        let notices = ReplayCache::default();
+        let mut number = 0;
+        let mut named = |id: &str, subject: &str| {
+            number += 1;
+            let message = LogoutMessage::new(format!("token {number}"));
+            let JoinResult::No(handling) = notices.join("/clef/logout", &message) else {
+                panic!("{number} is known already");
+            };
+            let scope = LogoutScope::Person(Subject::new("https://clef.test", subject));
+            handling.named("/clef/logout", &[scope], Some(id), true)
+        };
+        for outcome in [
+            None,
+            Some(LogoutOutcome::TryAgain),
+            Some(LogoutOutcome::TooManyUsers),
+            Some(LogoutOutcome::SessionsNotKept),
+            Some(LogoutOutcome::LoggedOut),
+        ] {
+            let id = format!("{outcome:?}");
+            let NamedResult::New(handling) = named(&id, "alex") else {
+                panic!("{outcome:?} is not new");
+            };
+            match outcome {
+                Some(outcome) => handling.finish(outcome),
+                None => drop(handling),
+            }
+            assert!(
+                matches!(named(&id, "kim"), NamedResult::Spent(_)),
+                "{outcome:?}"
+            );
+            // The same notice may come again.
+            let again = named(&id, "alex");
+            match outcome {
+                Some(LogoutOutcome::LoggedOut) => assert!(matches!(again, NamedResult::Replay)),
+                _ => assert!(matches!(again, NamedResult::New(_)), "{outcome:?}"),
+            }
+            assert!(
+                matches!(named(&id, "kim"), NamedResult::Spent(_)),
+                "{outcome:?}"
+            );
+        }
     }
 
     /// On two threads, as a sender is who comes back at once.

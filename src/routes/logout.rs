@@ -237,17 +237,23 @@ impl Notice {
         let handling = match named {
             NamedResult::New(handling) => handling,
             NamedResult::Replay => {
-                tracing::info!(
-                    sender = mounted.endpoint.name(),
-                    "a logout notice was replayed"
-                );
+                if let Some(count) = shared.log_limit.count(ClientEvent::NoticeReplayed) {
+                    tracing::info!(
+                        sender = mounted.endpoint.name(),
+                        count,
+                        "a logout notice was replayed"
+                    );
+                }
                 return;
             }
             NamedResult::Spent(handling) => {
-                tracing::warn!(
-                    sender = mounted.endpoint.name(),
-                    "a logout notice was refused: its id was used before, for other logins"
-                );
+                if let Some(count) = shared.log_limit.count(ClientEvent::NoticeSpent) {
+                    tracing::warn!(
+                        sender = mounted.endpoint.name(),
+                        count,
+                        "a logout notice was refused: its id was used before, for other logins"
+                    );
+                }
                 return handling.finish(LogoutOutcome::BadToken);
             }
         };

@@ -63,6 +63,8 @@ pub(crate) struct RoutesState {
 pub(super) enum ClientEvent {
     LoginFailed(LoginFailureKind),
     NoticeNotAdmitted,
+    NoticeReplayed,
+    NoticeSpent,
     NotedSessionEnded,
     NoticeRefused { known_sender: bool },
     NoticeUnchecked { known_sender: bool },

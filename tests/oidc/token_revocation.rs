@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use test_support::SubjectsAlone;
 use tower_sessions::MemoryStore;
 
-use crate::support::{ALEX, Browser, CLIENT_ID, Heard, Node, OTHER_RSA, Person, RSA, Site};
+use crate::support::{ALEX, Browser, CLIENT_ID, Heard, Node, OTHER_RSA, Person, RSA, Site, log};
 
 const PATH: &str = "/auth/global-token-revocation";
 const ORGANIZATION: &str = "https://example.okta.test";
@@ -322,6 +322,28 @@ async fn a_token_is_good_for_one_subject() {
     let token = sign(&scene.claims_of("four"));
     assert_eq!(scene.send(&token, &of_kim).await, 204);
     assert_eq!(scene.kim.is(&scene.node).await, None);
+}
+
+/// One token can be sent with many bodies.
+#[tokio::test]
+async fn a_spent_token_floods_no_log() {
+    let scene = Scene::new().await;
+    let token = sign(&scene.claims());
+    assert_eq!(scene.send(&token, &scene.subject_of(ALEX)).await, 204);
+    log::listen();
+    let begun_at = std::time::Instant::now();
+    for number in 0..10 {
+        let mut body = scene.subject_of(KIM);
+        body["more"] = number.into();
+        assert_eq!(scene.send(&token, &body).await, 401);
+    }
+    let warnings = log::events("WARN");
+    let lines = 1 + begun_at.elapsed().as_secs() as usize;
+    assert!((1..=lines).contains(&warnings.len()), "{warnings:?}");
+    assert!(
+        warnings[0].contains("its id was used before"),
+        "{warnings:?}"
+    );
 }
 
 /// A request that was refused has not spent its token.
