@@ -39,7 +39,7 @@ impl Oidc {
     }
 
     /// Makes the client secrets with a key, as Apple asks, instead of sending the one that was given
-    /// to [`new`](Self::new).
+    /// to [`new`](Self::new). The name in a form counts only with it.
     #[must_use]
     pub fn apple_key(mut self, key: AppleKey) -> Self {
         self.client_secret = ClientSecret::Apple(key);

@@ -7,7 +7,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{
-    Oidc, OidcError, TokenError, apple, compatibility,
+    Oidc, OidcError, TokenError, apple,
+    client_secret::ClientSecret,
+    compatibility,
     id_token::{Expected, IdToken},
     login, sign_out, user_info,
 };
@@ -95,7 +97,8 @@ impl Oidc {
             person = person.merge(user_info);
         }
         let mut profile = person.into_profile(Profile::new(Subject::new(issuer, subject)));
-        if let Some(user) = code.user {
+        // It is not signed. Only Apple's form has it.
+        if let (Some(user), ClientSecret::Apple(_)) = (code.user, &self.client_secret) {
             apple::add_name(&mut profile, user);
         }
         if self.settings.passes_tokens {

@@ -151,6 +151,17 @@ async fn a_name_counts_for_the_login_it_came_with() {
     assert_eq!(site.users.last_profile().name(), None);
 }
 
+/// The field is Apple's, and any page can send it.
+#[tokio::test]
+async fn a_form_of_another_provider_brings_no_name() {
+    let (site, _) = site().await;
+    site.provider.change(|script| script.client_key = None);
+    let node = site.node_with(site.provider.client().form_post()).await;
+    let response = enter(&site, &node, &Browser::new(), Some(USER)).await;
+    assert_eq!(response.status(), 303);
+    assert_eq!(site.users.last_profile().name(), None);
+}
+
 #[tokio::test]
 async fn a_form_that_comes_again_exchanges_nothing_again() {
     let (site, node) = site().await;
