@@ -224,20 +224,25 @@ async fn log_out_identified(
         return WriteOutcome::UnknownUser;
     };
     let mut outcome = WriteOutcome::UnknownUser;
+    for alias in identifier.aliases() {
+        if let SubjectIdentifier::IssSub(subject) = alias
+            && log_out_subject(queue, stores, subject, &ended).await == WriteOutcome::LoggedOut
+        {
+            outcome = WriteOutcome::LoggedOut;
+        }
+    }
+    // Aliases denote one person, and a subject names that person exactly.
+    if outcome == WriteOutcome::LoggedOut || !identities.knows_identifiers() {
+        return outcome;
+    }
     let mut ids = Vec::new();
     for alias in identifier.aliases() {
-        match alias {
-            SubjectIdentifier::IssSub(subject) => {
-                let written = log_out_subject(queue, stores, subject, &ended).await;
-                if written == WriteOutcome::LoggedOut {
-                    outcome = written;
-                }
-            }
-            SubjectIdentifier::Unknown => {}
-            alias if identities.knows_identifiers() => {
-                ids.extend(write::users_of(queue.failures(), identities, issuer, alias).await);
-            }
-            _ => {}
+        let is_other = !matches!(
+            alias,
+            SubjectIdentifier::IssSub(_) | SubjectIdentifier::Unknown
+        );
+        if is_other {
+            ids.extend(write::users_of(queue.failures(), identities, issuer, alias).await);
         }
     }
     ids.sort();
@@ -536,6 +541,22 @@ mod tests {
         ] {
             let logout = write(&queue, &stores, of_identifier(identifier));
             assert_eq!(logout.await.unwrap(), expected);
+        }
+    }
+
+    /// All denote one person, so what else it is called by ends no others.
+    #[tokio::test(start_paused = true)]
+    async fn the_users_of_a_subject_are_those_of_its_aliases() {
+        let queue = LogoutQueue::new(1);
+        let alex = || SubjectIdentifier::IssSub(subject("12345"));
+        for aliases in [vec![email(), alex()], vec![alex(), email()]] {
+            for count in [5, MOST_USERS + 1] {
+                let store = identified(count);
+                let logout = of_identifier(SubjectIdentifier::Aliases(aliases.clone()));
+                let logout = write(&queue, &stores(Arc::clone(&store)), logout);
+                assert_eq!(logout.await.unwrap(), WriteOutcome::LoggedOut);
+                assert_eq!(store.logouts.load(Ordering::SeqCst), 2, "one hangs");
+            }
         }
     }
 
