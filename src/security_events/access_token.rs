@@ -5,7 +5,7 @@ use std::{fmt, future::ready, pin::Pin, sync::Arc, time::Duration};
 use secrecy::SecretString;
 
 use super::StreamError;
-use crate::BoxError;
+use crate::{BoxError, time_limit};
 
 /// How long the application's function may take.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -41,7 +41,7 @@ impl AccessToken {
 
     /// The current token.
     pub(super) async fn get(&self) -> Result<SecretString, StreamError> {
-        match tokio::time::timeout(LIMIT, (self.0)()).await {
+        match time_limit::answer(LIMIT, async { (self.0)().await }).await {
             Ok(token) => token.map_err(|error| StreamError::AccessToken(Arc::from(error))),
             Err(error) => Err(StreamError::AccessToken(Arc::new(error))),
         }

@@ -1,8 +1,9 @@
 //! Polling events from a sender that cannot reach this site (RFC 8936).
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,13 +20,14 @@ use crate::{
     AddressError, address,
     calls::{self, LazyClient},
     jose::RemoteError,
+    log_limit::LogLimit,
     provider::{LogoutMessage, LogoutOutcome},
 };
 
 /// How long the sender may wait for an event before it answers. Proxies often close a connection
 /// after a minute.
 const LONG_POLL: Duration = Duration::from_secs(55);
-/// The shortest time from one request to the next, by default, where the sender has nothing.
+/// The shortest time from one request to the next, by default, where the sender has nothing new.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The waits after the first failure, and after many.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
@@ -37,15 +39,17 @@ const LONGEST_ID: usize = 1_024;
 const LONGEST_TOKEN: usize = 16 * 1024;
 /// The largest answer, in bytes.
 const LARGEST: usize = 512 * 1024;
+/// How many ids of events are remembered.
+const REMEMBERED: usize = 1_024;
 
 /// Polls the events of a stream, for a site that the sender cannot reach (RFC 8936).
 ///
 /// An application spawns the future of
 /// [`ClefLayer::poll_events`](crate::ClefLayer::poll_events), on one node or on all. Each event is
 /// handled as if it was pushed, and is acknowledged to the sender once its logout is written. It
-/// waits at the sender for the next events. If the sender answers at once although it has none, the
-/// next request is sent after the [`interval`](Self::interval). After a failure it waits a second,
-/// and up to a minute after many.
+/// waits at the sender for the next events. If the sender answers at once although it has no new
+/// ones, the next request is sent after the [`interval`](Self::interval). After a failure it waits a
+/// second, and up to a minute after many.
 ///
 /// ```no_run
 /// use axum_clef::{
@@ -67,6 +71,7 @@ pub struct EventPoll {
     token: AccessToken,
     interval: Duration,
     client: LazyClient,
+    log_limit: Arc<LogLimit<()>>,
 }
 
 /// What the next request tells the sender about the events of the last ones.
@@ -77,13 +82,16 @@ struct Report {
     refused: BTreeMap<String, (&'static str, &'static str)>,
 }
 
-/// An answer of the sender (RFC 8936, section 2.3).
+/// The ids of the latest events that the sender was told about, oldest first.
+#[derive(Default)]
+struct SettledIds(VecDeque<String>);
+
+/// An answer of the sender (RFC 8936, section 2.3). Whether it has more is of no use: it is asked at
+/// once after each new event.
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
     sets: Map<String, Value>,
-    #[serde(default, rename = "moreAvailable")]
-    more_available: bool,
 }
 
 impl EventPoll {
@@ -104,10 +112,11 @@ impl EventPoll {
             token: token.into(),
             interval: INTERVAL,
             client: LazyClient::default(),
+            log_limit: Arc::default(),
         })
     }
 
-    /// The shortest time from one request to the next where the sender has no events. Defaults to
+    /// The shortest time from one request to the next where the sender has no new events. Defaults to
     /// five seconds, and is at least 100 milliseconds. A sender that waits for events needs none.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
@@ -132,7 +141,7 @@ impl EventPoll {
         F: Future<Output = LogoutOutcome> + Send + 'static,
     {
         let mut report = Report::default();
-        let mut settled = HashSet::new();
+        let mut settled = SettledIds::default();
         let mut wait = SHORTEST_WAIT;
         loop {
             let asked_at = Instant::now();
@@ -152,16 +161,14 @@ impl EventPoll {
             report = Report::default();
             let is_failing = self.handle(answer.sets, &receive, &mut report).await;
             wait = SHORTEST_WAIT;
+            let is_news = settled.add(report.ids());
             if is_failing {
                 // The sender repeats the event at once. Others do not wait long for it.
                 tokio::time::sleep(self.interval.max(SHORTEST_WAIT)).await;
                 continue;
             }
-            // A sender that repeats what it was told is asked no more often than an idle one.
-            let now = report.ids();
-            let is_idle = now.is_subset(&settled) && !answer.more_available;
-            settled = now;
-            if is_idle {
+            // A sender that repeats itself is asked no more often than an idle one.
+            if !is_news {
                 tokio::time::sleep_until(asked_at + self.interval).await;
             }
         }
@@ -209,14 +216,16 @@ impl EventPoll {
         let mut tasks = JoinSet::new();
         for (id, token) in sets.into_iter().take(MOST_EVENTS) {
             let token = token.as_str().filter(|token| token.len() <= LONGEST_TOKEN);
-            match token {
-                _ if id.len() > LONGEST_ID => {}
+            match token.filter(|_| id.len() <= LONGEST_ID) {
                 Some(token) => {
                     let outcome = receive(EventReceiver::polled(token));
                     let outcome = async move { (id, outcome.await) };
                     tasks.spawn(outcome.in_current_span());
                 }
-                None => report.enter(id, LogoutOutcome::BadToken),
+                None => {
+                    self.log_unreadable();
+                    report.enter(id, LogoutOutcome::BadToken);
+                }
             }
         }
         let mut is_failing = false;
@@ -227,6 +236,32 @@ impl EventPoll {
             }
         }
         is_failing
+    }
+
+    fn log_unreadable(&self) {
+        if let Some(count) = self.log_limit.count(()) {
+            tracing::warn!(
+                sender = self.receiver.remote.issuer(),
+                count,
+                "a polled event was refused: its id or token is too long, or it is no text"
+            );
+        }
+    }
+}
+
+impl SettledIds {
+    /// Adds ids. Returns whether one of them is new.
+    fn add<'a>(&mut self, ids: impl Iterator<Item = &'a String>) -> bool {
+        let mut is_news = false;
+        for id in ids.filter(|id| id.len() <= LONGEST_ID) {
+            if !self.0.contains(id) {
+                is_news = true;
+                self.0.push_back(id.clone());
+            }
+        }
+        let surplus = self.0.len().saturating_sub(REMEMBERED);
+        self.0.drain(..surplus);
+        is_news
     }
 }
 
@@ -243,9 +278,8 @@ impl Report {
         }
     }
 
-    fn ids(&self) -> HashSet<String> {
-        let ids = self.acknowledged.iter().chain(self.refused.keys());
-        ids.cloned().collect()
+    fn ids(&self) -> impl Iterator<Item = &String> {
+        self.acknowledged.iter().chain(self.refused.keys())
     }
 
     /// The body of a request (RFC 8936, section 2.2).

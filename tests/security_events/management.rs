@@ -38,6 +38,8 @@ pub struct Management {
     pub wrong_state: Option<String>,
     /// How the verification events were answered.
     pub verified: Vec<u16>,
+    /// What requests for events are answered with instead, in turn.
+    pub rounds: Vec<Value>,
     /// The bodies of the requests for events.
     pub polls: Vec<Value>,
 }
@@ -136,6 +138,10 @@ async fn poll(transmitter: &Transmitter, body: Value) -> Response {
         }
         if let Some(body) = management.body.clone() {
             return body.into_response();
+        }
+        if !management.rounds.is_empty() {
+            let round = management.polls.len() % management.rounds.len();
+            return Json(management.rounds[round].clone()).into_response();
         }
         if !management.repeats {
             let acknowledged = body["ack"].as_array().into_iter().flatten();

@@ -1,11 +1,17 @@
 //! Polling, for a site that no sender can reach.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use axum_clef::{
     BuildError, ClefLayer,
     secrecy::SecretString,
-    security_events::{EventPoll, EventReceiver},
+    security_events::{AccessToken, EventPoll, EventReceiver},
     stores::MemoryUserStore,
 };
 use serde_json::{Value, json};
@@ -204,6 +210,99 @@ async fn a_sender_that_does_not_wait_or_repeats_itself_is_not_asked_all_the_time
         let asked = polling.polls().len() - before;
         assert!((3..=15).contains(&asked), "{asked} requests a second");
     }
+}
+
+/// Whatever the sender says, nothing of it is new.
+#[tokio::test]
+async fn a_sender_that_always_says_that_it_has_more_is_not_asked_all_the_time() {
+    let polling = Polling::new().await;
+    let set = |id: &str| {
+        let token = sign(&polling.scene.disabled());
+        json!({ "sets": { id: token, "bad": "x" }, "moreAvailable": true })
+    };
+    let long = "x".repeat(1_025);
+    let nothing = json!({ "sets": {}, "moreAvailable": true });
+    for rounds in [
+        vec![nothing.clone()],
+        vec![set("one"), set("two")],
+        vec![set("one"), nothing, set("two"), set("three")],
+        vec![json!({ "sets": { long: "x" }, "moreAvailable": true })],
+    ] {
+        polling.management(|management| management.rounds = rounds);
+        let before = polling.polls().len();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let asked = polling.polls().len() - before;
+        assert!((3..=18).contains(&asked), "{asked} requests a second");
+    }
+}
+
+/// A backlog comes in many answers.
+#[tokio::test]
+async fn new_events_are_asked_for_without_a_pause() {
+    let mut polling = Polling::new().await;
+    polling.task.take().unwrap().abort();
+    let token = sign(&polling.scene.disabled());
+    let rounds = (0..=50).map(|id| json!({ "sets": { id.to_string(): token } }));
+    let rounds = rounds.chain([json!({ "sets": {} })]).collect();
+    polling.management(|management| {
+        management.rounds = rounds;
+        management.polls.clear();
+    });
+    polling.poll = polling.poll.clone().interval(Duration::from_secs(60));
+    polling.start();
+    polling
+        .until("the backlog", |management| management.polls.len() >= 51)
+        .await;
+    assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+}
+
+#[tokio::test]
+async fn an_id_that_is_too_long_is_refused_and_logged() {
+    log::listen();
+    let polling = Polling::new().await;
+    let (long, longest) = ("x".repeat(1_025), "y".repeat(1_024));
+    polling.offer(&long, sign(&polling.scene.disabled()));
+    polling.until_settled().await;
+    assert!(polling.scene.all_are_in().await);
+    let polls = polling.polls();
+    let mut errors = polls.iter().filter_map(|poll| poll["setErrs"].get(&long));
+    assert_eq!(errors.next().unwrap()["err"], "invalid_request");
+    let warnings = log::events("WARN");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("too long") && !warnings[0].contains("xx"));
+    polling.offer(&longest, sign(&polling.scene.disabled()));
+    polling.until_settled().await;
+    assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+}
+
+#[tokio::test]
+async fn a_function_for_the_token_that_panics_ends_no_polling() {
+    log::listen();
+    let mut polling = Polling::new().await;
+    polling.task.take().unwrap().abort();
+    for panics_at_once in [true, false] {
+        let is_first = Arc::new(AtomicBool::new(true));
+        let token = AccessToken::new(move || {
+            let panics = is_first.swap(false, SeqCst);
+            assert!(!(panics && panics_at_once), "no token yet");
+            async move {
+                assert!(!panics, "no token yet");
+                Ok(SecretString::from(TOKEN))
+            }
+        });
+        let receiver = EventReceiver::new(&*polling.scene.transmitter.issuer, AUDIENCE).unwrap();
+        let receiver = receiver.subject_issuers([&*polling.scene.site.provider.issuer]);
+        let url = polling.scene.transmitter.url("/ssf/poll");
+        polling.poll = EventPoll::new(&receiver, &url, token).unwrap();
+        polling.start();
+        polling.offer("one", sign(&polling.scene.disabled()));
+        polling.until_settled().await;
+        assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+        polling.task.take().unwrap().abort();
+        polling.scene.log_in().await;
+    }
+    assert_eq!(log::events("WARN").len(), 2);
+    polling.start();
 }
 
 #[tokio::test]
