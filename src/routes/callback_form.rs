@@ -16,7 +16,11 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
-use super::{failure::Reason, failure_page::failure_response, state::RouteState};
+use super::{
+    failure::Reason,
+    failure_page::failure_response,
+    state::{ARRIVAL_LIMIT, RouteState},
+};
 use crate::{cookies::Cookies, site::Site};
 
 /// The fields that the redirect passes on, each twice at the most: one that is repeated is refused
@@ -43,7 +47,9 @@ pub(super) async fn callback_by_form(
 async fn redirect(route: &RouteState, request: Request) -> Result<Response, Reason> {
     let (parts, body) = request.into_parts();
     let auth = route.request_auth(&parts)?;
-    let form = RawForm::from_request(Request::from_parts(parts.clone(), body), &()).await;
+    let form = RawForm::from_request(Request::from_parts(parts.clone(), body), &());
+    let form = tokio::time::timeout(ARRIVAL_LIMIT, form).await;
+    let form = form.map_err(|_| Reason::bad_request("the form took too long to arrive"))?;
     let RawForm(body) = form.map_err(|error| Reason::bad_request(error.body_text()))?;
     let form = CallbackForm::parse(&body);
     let query = form.query();

@@ -1,6 +1,6 @@
 //! The endpoints for logout notices, such as `POST /clef/logout`. They have no cookies.
 
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 
 use super::{
     failure::Causes,
-    state::{ClientEvent, EXCHANGE_LIMIT, MountedEndpoint, RoutesState},
+    state::{ARRIVAL_LIMIT, ClientEvent, EXCHANGE_LIMIT, MountedEndpoint, RoutesState},
 };
 use crate::{
     LogoutCause, metrics,
@@ -32,8 +32,6 @@ use crate::{
 
 /// The largest logout notice, in bytes. Clef's have 48, those of OpenID Connect a few thousand.
 const LONGEST_NOTICE: usize = 16 * 1024;
-/// How long the body of a notice may take to arrive.
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// One endpoint, at its path.
 #[derive(Clone)]

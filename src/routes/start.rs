@@ -13,7 +13,7 @@ use url::Url;
 use super::{
     failure::{LoginFailureKind, Reason},
     failure_page::failure_response,
-    state::{EXCHANGE_LIMIT, LoginTarget, RouteState},
+    state::{ARRIVAL_LIMIT, EXCHANGE_LIMIT, LoginTarget, RouteState},
 };
 use crate::{
     LoggedInRejection,
@@ -65,16 +65,17 @@ pub(super) async fn start_by_form(State(route): State<RouteState>, request: Requ
         return response;
     }
     let form = Request::from_parts(parts.clone(), body).extract::<Form<Start>, _>();
-    let target = match form.await {
+    let target = match tokio::time::timeout(ARRIVAL_LIMIT, form).await {
         _ if is_cross_origin(route.site().origin(), &parts.headers) => {
             Err(Reason::bad_request("a page of another site sent the form"))
         }
-        Ok(Form(start)) => target_of(&route, start),
+        Err(_) => Err(Reason::bad_request("the form took too long to arrive")),
+        Ok(Ok(Form(start))) => target_of(&route, start),
         // Without fields, some clients send no content type.
-        Err(_) if !parts.headers.contains_key(header::CONTENT_TYPE) => {
+        Ok(Err(_)) if !parts.headers.contains_key(header::CONTENT_TYPE) => {
             Ok(LoginTarget::front(route.site()))
         }
-        Err(error) => Err(Reason::bad_request(error.body_text())),
+        Ok(Err(error)) => Err(Reason::bad_request(error.body_text())),
     };
     match begun(&route, target, &parts).await {
         Ok(url) => redirect_page("Continue to log in", url.as_str()),

@@ -23,6 +23,8 @@ use crate::{
 
 /// How long a call to a provider may take.
 pub(super) const EXCHANGE_LIMIT: Duration = Duration::from_secs(15);
+/// How long the body of a notice or a form may take to arrive.
+pub(super) const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// The settings of the routes.
 pub(crate) struct RouteSettings {

@@ -1,17 +1,19 @@
 //! Sign in with Apple: the callback as a form, the name that comes once, and the client secret.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
-use axum::Router;
+use axum::{Router, body::Body, http::Request};
 use axum_clef::{
     ClefLayer,
     oidc::{AppleKey, Oidc, OidcError},
     stores::MemoryUserStore,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures_util::StreamExt as _;
 use reqwest::{Client, Method, Response, header::CONTENT_TYPE, redirect::Policy};
 use serde_json::json;
+use tower::ServiceExt as _;
 use tower_sessions::MemoryStore;
 
 use crate::support::{
@@ -293,6 +295,29 @@ async fn what_is_no_form_of_the_provider_is_refused() {
     assert_eq!(site.provider.script().token_requests.len(), 0);
     let response = browser.come_back_by_form(&node, &good).await;
     assert_eq!(browser.follow(&node, response).await.status(), 303);
+}
+
+/// A letter a second, without end.
+#[tokio::test(start_paused = true)]
+async fn a_form_that_drips_is_refused_after_ten_seconds() {
+    let provider = Oidc::new("http://127.0.0.1:1", CLIENT_ID, "secret").unwrap();
+    let (users, sessions) = (MemoryUserStore::new(), MemoryStore::default());
+    let layer = ClefLayer::builder("https://site.example", users, sessions);
+    let layer = layer.provider(provider.form_post()).build().unwrap();
+    let app = Router::new().merge(layer.routes()).layer(layer);
+    for path in ["/clef/callback", "/clef/login"] {
+        let drips = futures_util::stream::repeat(()).then(|()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, Infallible>("l")
+        });
+        let request = Request::post(path)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from_stream(drips));
+        let begun_at = tokio::time::Instant::now();
+        let response = app.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), 400, "{path}");
+        assert_eq!(begun_at.elapsed(), Duration::from_secs(10), "{path}");
+    }
 }
 
 #[tokio::test]
