@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use http::header;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
+use tokio::time::Instant;
 use url::Url;
 
 use super::{
@@ -37,6 +38,8 @@ const MEDIA_TYPE: &str = "application/secevent+jwt";
 const POLLED: &str = "polled";
 /// How old a pushed token may be by default.
 const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the state of a verification event is expected. An event for another node may be the next.
+const STATE_LIMIT: Duration = Duration::from_secs(60);
 /// Google's issuer, as its ID tokens have it.
 const GOOGLE: &str = "https://accounts.google.com";
 
@@ -95,8 +98,8 @@ pub struct EventReceiver {
     authorization: Option<SecretString>,
     ends_on_change: EndsOnChange,
     hook: Option<EventHook>,
-    /// The state of the next verification event. Shared by the clones.
-    expected_state: Arc<Mutex<Option<SecretString>>>,
+    /// The state of the next verification event, and since when. Shared by the clones.
+    expected_state: Arc<Mutex<Option<(SecretString, Instant)>>>,
 }
 
 impl EventReceiver {
@@ -325,14 +328,14 @@ impl EventReceiver {
         self
     }
 
-    /// Expects this state in the next verification event; one with another state is refused
-    /// (`invalid_state`; SSF 1.0, section 8.1.4). Without a call, every state is accepted, since
-    /// another node may have asked for it.
+    /// Expects this state in the next verification event, for a minute; one with another state is
+    /// refused (`invalid_state`; SSF 1.0, section 8.1.4). Without a call, and after the minute, every
+    /// state is accepted, since another node may have asked for it.
     pub fn expect_state(&self, state: impl Into<SecretString>) {
-        *self.expected_state() = Some(state.into());
+        *self.expected_state() = Some((state.into(), Instant::now()));
     }
 
-    fn expected_state(&self) -> std::sync::MutexGuard<'_, Option<SecretString>> {
+    fn expected_state(&self) -> std::sync::MutexGuard<'_, Option<(SecretString, Instant)>> {
         let state = self.expected_state.lock();
         state.unwrap_or_else(PoisonError::into_inner)
     }
@@ -403,13 +406,15 @@ impl EventReceiver {
                 continue;
             };
             let mut expected = self.expected_state();
-            if let Some(secret) = &*expected {
+            if let Some((secret, since)) = &*expected
+                && since.elapsed() < STATE_LIMIT
+            {
                 let secret = secret.expose_secret();
                 if !bool::from(secret.as_bytes().ct_eq(state.as_bytes())) {
                     return Err(SecurityEventError::State);
                 }
-                *expected = None;
             }
+            *expected = None;
         }
         Ok(())
     }
@@ -469,5 +474,34 @@ impl fmt::Debug for EventReceiver {
             .field("issuer", &self.remote.issuer())
             .field("audiences", &self.audiences)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_state_is_expected_for_a_minute() {
+        let receiver = EventReceiver::new("https://id.test", "https://site.test").unwrap();
+        let accepts = |state: &str| {
+            let uri = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+            let members = Map::from_iter([("state".to_owned(), json!(state))]);
+            let event = SecurityEvent::new("https://id.test", "1", uri, &members);
+            receiver.check_state(&[event]).is_ok()
+        };
+        assert!(accepts("of another node"));
+        for seconds in [0, 59] {
+            receiver.expect_state("ours");
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            assert!(!accepts("of another node"), "{seconds}");
+            assert!(accepts("ours"), "{seconds}");
+            assert!(accepts("of another node"), "it has come");
+        }
+        receiver.expect_state("ours");
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(accepts("of another node"), "it never came");
     }
 }

@@ -259,7 +259,7 @@ impl StreamClient {
     }
 
     /// Asks the sender for a verification event (SSF 1.0, section 8.1.4.2). It arrives as any event,
-    /// with a random state that this node compares.
+    /// with a random state that this node compares for a minute.
     ///
     /// # Errors
     ///
