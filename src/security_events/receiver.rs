@@ -383,7 +383,10 @@ impl EventReceiver {
             longest_age: (!is_polled).then_some(self.longest_age.as_secs_f64()),
             now: now(),
         };
-        let (id, events) = token::read(&token.header, &token.claims, &expected)?;
+        let (id, mut events) = token::read(&token.header, &token.claims, &expected)?;
+        for event in &mut events {
+            self.subjects.normalize(event)?;
+        }
         let mut scopes = Vec::new();
         for event in events.iter().filter(|event| self.ends(event)) {
             let is_about_session = event.kind == SecurityEventKind::SessionRevoked;

@@ -14,6 +14,36 @@ pub(super) struct Subjects {
 }
 
 impl Subjects {
+    /// Writes the person of an event as the OpenID provider does, for the hook too.
+    ///
+    /// # Errors
+    ///
+    /// [`SecurityEventError::SubjectIssuer`] if the person is one of another issuer, even if the event
+    /// ends nothing: the hook may unlock an account.
+    pub(super) fn normalize(&self, event: &mut SecurityEvent) -> Result<(), SecurityEventError> {
+        let subject = event.subject.as_mut();
+        match subject.and_then(|subject| subject.user.as_mut()) {
+            Some(SubjectIdentifier::IssSub(subject)) => *subject = self.subject(subject)?,
+            Some(SubjectIdentifier::Aliases(aliases)) => {
+                aliases.retain_mut(|alias| match alias {
+                    SubjectIdentifier::IssSub(subject) => match self.subject(subject) {
+                        Ok(own) => {
+                            *subject = own;
+                            true
+                        }
+                        Err(_) => false,
+                    },
+                    _ => true,
+                });
+                if aliases.is_empty() {
+                    return Err(SecurityEventError::SubjectIssuer);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// The logins that end with an event: those of a session if the event is about one, or else all
     /// of the person.
     ///

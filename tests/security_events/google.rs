@@ -1,6 +1,8 @@
 //! Google's Cross-Account Protection: what it writes differently.
 
-use axum_clef::security_events::EventReceiver;
+use std::sync::{Arc, Mutex};
+
+use axum_clef::{Subject, SubjectIdentifier, security_events::EventReceiver};
 use serde_json::{Value, json};
 
 use crate::support::{ALEX, OAUTH, RISC, RSA, Scene, Site, Transmitter, error_code, now, sign};
@@ -8,6 +10,10 @@ use crate::support::{ALEX, OAUTH, RISC, RSA, Scene, Site, Transmitter, error_cod
 const CLIENT_ID: &str = "123.apps.googleusercontent.com";
 
 async fn scene() -> Scene {
+    scene_with(|receiver| receiver).await
+}
+
+async fn scene_with(set: impl FnOnce(EventReceiver) -> EventReceiver) -> Scene {
     let (site, transmitter) = (Site::start().await, Transmitter::start().await);
     transmitter.script().metadata_path = "/.well-known/risc-configuration".to_owned();
     let receiver = EventReceiver::new(&*transmitter.issuer, CLIENT_ID).unwrap();
@@ -15,7 +21,7 @@ async fn scene() -> Scene {
         .google_dialect()
         .audience("456.apps.googleusercontent.com")
         .subject_issuers([&*site.provider.issuer]);
-    Scene::of(site, transmitter, receiver).await
+    Scene::of(site, transmitter, set(receiver)).await
 }
 
 /// The claims as Google documents them, with slashes behind the issuers.
@@ -95,4 +101,23 @@ fn google_is_configured_by_its_client_ids() {
     let receiver = EventReceiver::google([CLIENT_ID]).unwrap();
     let shown = format!("{receiver:?}");
     assert!(shown.contains("https://accounts.google.com") && shown.contains(CLIENT_ID));
+}
+
+/// So it can be compared with the subject of a login.
+#[tokio::test]
+async fn the_hook_receives_the_subject_as_the_provider_writes_it() {
+    let received = Arc::<Mutex<Vec<_>>>::default();
+    let events = Arc::clone(&received);
+    let scene = scene_with(|receiver| {
+        receiver.on_event(move |event| {
+            events.lock().unwrap().push(event.subject);
+            async { Ok(()) }
+        })
+    });
+    let scene = scene.await;
+    let enabled = claims(&scene, &format!("{RISC}/account-enabled"), "iss-sub");
+    assert_eq!(scene.push(&sign(&enabled)).await.status, 202);
+    let subject = received.lock().unwrap().pop().flatten().unwrap();
+    let alex = Subject::new(&scene.site.provider.issuer, ALEX.subject);
+    assert_eq!(subject.user, Some(SubjectIdentifier::IssSub(alex)));
 }

@@ -194,3 +194,30 @@ async fn a_verification_event_has_the_state_that_was_asked_for() {
     assert_eq!(received.last().kind, Kind::Verification { state });
     assert!(scene.all_are_in().await);
 }
+
+/// An account must not be unlocked for a person of another issuer.
+#[tokio::test]
+async fn a_person_of_another_issuer_reaches_no_hook() {
+    let received = Received::default();
+    let scene = received.scene().await;
+    let elsewhere = json!({ "format": "iss_sub", "iss": "https://elsewhere.test", "sub": "alex" });
+    let aliases = json!({ "format": "aliases", "identifiers": [elsewhere] });
+    for uri in [
+        format!("{RISC}/account-enabled"),
+        format!("{RISC}/account-disabled"),
+    ] {
+        for subject in [&elsewhere, &aliases] {
+            let claims = scene.about(&uri, json!({}), subject.clone());
+            assert_eq!(scene.send(&claims).await, 400, "{uri} {subject}");
+        }
+    }
+    assert_eq!(received.count(), 0);
+    // Of several names, those of accepted issuers.
+    let aliases = json!({ "format": "aliases", "identifiers": [elsewhere, scene.alex()] });
+    let claims = scene.about(&format!("{RISC}/account-enabled"), json!({}), aliases);
+    assert_eq!(scene.send(&claims).await, 202);
+    let user = received.last().subject.unwrap().user.unwrap();
+    let alex = serde_json::from_value(scene.alex()).unwrap();
+    assert_eq!(user, SubjectIdentifier::Aliases(vec![alex]));
+    assert!(scene.all_are_in().await);
+}
