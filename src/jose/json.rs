@@ -3,76 +3,79 @@
 //! Parsers differ in which of two duplicate claims they use, so a check of one can miss the other.
 //! RFC 7515 (section 4) and RFC 7519 (section 4) let a receiver reject such a token.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
+
+/// The name of a member whose text serde_json parses again, with its feature `raw_value`.
+const PARSED_AGAIN: &str = "$serde_json::private::RawValue";
 
 /// Reads an object. Returns `None` for anything else, or for a duplicate name at any depth.
 pub(crate) fn object(text: &[u8]) -> Option<Map<String, Value>> {
+    serde_json::from_slice::<Unambiguous>(text).ok()?;
     match serde_json::from_slice(text) {
-        Ok(Unambiguous(Value::Object(object))) => Some(object),
+        Ok(Value::Object(object)) => Some(object),
         _ => None,
     }
 }
 
-struct Unambiguous(Value);
+/// JSON without duplicate names. Its depth is limited by serde_json.
+///
+/// It has no values: with the feature `arbitrary_precision`, which any crate of an application can
+/// switch on, numbers with a fraction arrive as maps.
+struct Unambiguous;
 
 impl<'de> Deserialize<'de> for Unambiguous {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader).map(Self)
+        deserializer.deserialize_any(Self)
     }
 }
 
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
-    type Value = Value;
+impl<'de> Visitor<'de> for Unambiguous {
+    type Value = Self;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("JSON without duplicate names")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(Unambiguous(value)) = sequence.next_element()? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self, A::Error> {
+        while sequence.next_element::<Self>()?.is_some() {}
+        Ok(self)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((name, Unambiguous(value))) = members.next_entry::<String, _>()? {
-            if object.insert(name, value).is_some() {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        let mut names = HashSet::new();
+        while let Some((name, Self)) = members.next_entry::<String, Self>()? {
+            if name == PARSED_AGAIN || !names.insert(name) {
                 return Err(A::Error::custom("duplicate name"));
             }
         }
-        Ok(Value::Object(object))
+        Ok(self)
     }
 }
 
@@ -88,6 +91,7 @@ mod tests {
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":1}"#,
             r#"{"b":[{"a":1,"a":2}]}"#,
+            r#"{"b":{"$serde_json::private::RawValue":"{\"a\":1,\"a\":2}"}}"#,
             r#"{"a":1} "#.repeat(2).as_str(),
             "[]",
             "null",
