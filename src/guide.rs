@@ -48,6 +48,7 @@ macro_rules! chapters {
             #[doc = "[logging_out#after-a-breach]: crate::guide::logging_out#after-a-breach"]
             #[doc = "[logging_out#why-a-user-was-logged-out]: crate::guide::logging_out#why-a-user-was-logged-out"]
             #[doc = "[logout_endpoints]: crate::guide::logout_endpoints"]
+            #[doc = "[logout_endpoints#front-channel-logout]: crate::guide::logout_endpoints#front-channel-logout"]
             #[doc = "[logout_endpoints#an-endpoint-of-your-own]: crate::guide::logout_endpoints#an-endpoint-of-your-own"]
             #[doc = "[oauth2]: crate::guide::oauth2"]
             #[doc = "[oauth2#calling-the-providers-api]: crate::guide::oauth2#calling-the-providers-api"]

@@ -46,7 +46,7 @@ pub(crate) const TOKENS: Counter = Counter {
 };
 pub(crate) const LOGOUTS: Counter = Counter {
     name: "axum_clef_logouts_total",
-    help: "Logouts that were written, by result and cause",
+    help: "Logouts, by result and cause",
 };
 pub(crate) const SIGN_OUTS: Counter = Counter {
     name: "axum_clef_sign_outs_total",

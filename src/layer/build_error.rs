@@ -14,7 +14,8 @@ pub enum BuildError {
     Site(AddressError),
     /// Two routes have one path, or a path cannot be one.
     #[error(
-        "`provider_at`, `logout_endpoint`, `sign_out_path` or `live_path` cannot mount a route: {0}"
+        "`provider`, `provider_at`, `logout_endpoint`, `sign_out_path` or `live_path` cannot mount a \
+         route: {0}; a second provider is mounted with `provider_at`"
     )]
     Paths(PathsError),
     /// The settings of a provider do not fit the provider or the site.
@@ -27,8 +28,8 @@ pub enum BuildError {
     },
     /// The login page is no path of the site, or one that a route has.
     #[error(
-        "`login_page` is {0:?}: write the path of a page of your own, such as \"/log-in\", that is \
-         none of the ready routes"
+        "`login_page` is {0:?}: write the path of a page of your own, like \"/log-in\", that is none of \
+         the ready routes and of no logout endpoint"
     )]
     LoginPage(String),
     /// The page after a sign-out is no path of the site, or that of a route which is no page.
@@ -66,9 +67,9 @@ pub enum BuildError {
     NoLogoutEndpoint(&'static str),
     /// An endpoint ends sessions that the user store notes, and this one notes none.
     #[error(
-        "the logout endpoint at {0:?} ends only sessions that the user store notes, and it notes \
-         none; implement `IdentityStore::notes_sessions`, `note_session` and `session_user`, and \
-         `UserStore::revoke`"
+        "the logout endpoint at {0:?} ends single sessions, and the user store does not note them or \
+         cannot end one; implement `IdentityStore::notes_sessions`, `note_session` and \
+         `session_user`, and `UserStore::keeps_revocations`, `revoke` and `revoked_at`"
     )]
     SessionsNotNoted(String),
     /// An endpoint names persons by identifiers, and the user store finds no user by one.

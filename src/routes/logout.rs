@@ -265,7 +265,11 @@ impl Notice {
         let mut writes = JoinSet::new();
         for (scope, permit) in scopes.into_iter().zip(permits) {
             let (shared, cause) = (Arc::clone(&shared), notice.cause.clone());
-            let write = async move { write(&shared, scope, &cause, permit).await };
+            let endpoint = Arc::clone(&mounted.endpoint);
+            let write = async move {
+                let sender = endpoint.name();
+                write(&shared, sender, scope, &cause, permit).await
+            };
             writes.spawn(write.in_current_span());
         }
         if writes.is_empty() && outcome == LogoutOutcome::NothingEnded {
@@ -300,6 +304,7 @@ fn combined(one: LogoutOutcome, other: LogoutOutcome) -> LogoutOutcome {
 /// Writes one logout of a notice.
 async fn write(
     shared: &RoutesState,
+    sender: &str,
     scope: LogoutScope,
     cause: &LogoutCause,
     permit: Permit,
@@ -309,19 +314,20 @@ async fn write(
         WriteOutcome::LoggedOut => {
             match scope {
                 LogoutScope::Person(subject) => {
-                    tracing::info!(?subject, %cause, "logged out everywhere");
+                    tracing::info!(?subject, %cause, sender, "logged out everywhere");
                 }
                 LogoutScope::SessionUser(session) => {
                     tracing::info!(
                         ?session,
                         %cause,
+                        sender,
                         "the user of a session at the provider is logged out"
                     );
                 }
                 // Anyone who knows it can end it again and again.
                 LogoutScope::NotedSession(session) => {
                     if let Some(count) = shared.log_limit.count(ClientEvent::NotedSessionEnded) {
-                        tracing::info!(?session, %cause, count, "a session at the provider has ended");
+                        tracing::info!(?session, %cause, sender, count, "a session at the provider has ended");
                     }
                 }
                 LogoutScope::Identified { issuer, identifier } => {
@@ -329,17 +335,18 @@ async fn write(
                         ?issuer,
                         ?identifier,
                         %cause,
+                        sender,
                         "the users with an identifier are logged out everywhere"
                     );
                 }
                 LogoutScope::Session { session, person } => {
-                    tracing::info!(?session, ?person, %cause, "a session at the provider has ended");
+                    tracing::info!(?session, ?person, %cause, sender, "a session at the provider has ended");
                 }
             }
             LogoutOutcome::LoggedOut
         }
         WriteOutcome::UnknownUser => {
-            tracing::info!(?scope, "a logout notice is for an unknown user");
+            tracing::info!(?scope, sender, "a logout notice is for an unknown user");
             LogoutOutcome::UnknownUser
         }
         WriteOutcome::SessionsNotKept => {

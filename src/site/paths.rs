@@ -31,8 +31,8 @@ pub struct Paths {
 pub enum PathsError {
     /// A path is not absolute, or has a segment with special characters.
     #[error(
-        "{0:?} is not a valid path of a route: write it like `/clef/login`, with letters, digits, \
-         `-`, `_`, `.` and `~` between the slashes"
+        "{0:?} is not a valid path of a route: write it like `/clef/login`, with a slash at the \
+         beginning, and letters, digits, `-`, `_`, `.` and `~` between the slashes"
     )]
     NotPlain(String),
     /// Two routes share a path.
