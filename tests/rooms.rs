@@ -48,6 +48,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "timestamp",
             "identity",
+            "log_limit",
+            "time_limit",
             "address",
             "calls",
             "jose",
