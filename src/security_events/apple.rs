@@ -172,6 +172,7 @@ impl AppleNotices {
         let person = person.filter(|person| (1..=255).contains(&person.len()));
         let person = Subject::new(issuer, person.ok_or(SecurityEventError::Subject)?);
         let mut event = SecurityEvent::new(issuer, token_id, kind, &members);
+        event.issued_at = event::seconds(claims.issued_at()?);
         event.at = members.get("event_time").and_then(event::time);
         event.subject = Some(EventSubject {
             user: Some(SubjectIdentifier::IssSub(person.clone())),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde_json::{Map, Value};
 
 use super::{EventSubject, SecurityEventKind};
-use crate::{LogoutCause, Timestamp};
+use crate::{LogoutCause, Timestamp, jose::now};
 
 /// A verified security event, as [`on_event`](super::EventReceiver::on_event) receives it.
 ///
@@ -18,6 +18,9 @@ pub struct SecurityEvent {
     /// The id of the token, the `jti`: unique for its issuer. The same event may come several
     /// times, with the same id.
     pub token_id: String,
+    /// When the sender issued it, by its clock: the `iat`, often in whole seconds. Events may arrive
+    /// out of order, so compare it with that of the last event that you have applied.
+    pub issued_at: Timestamp,
     /// What happened.
     pub kind: SecurityEventKind,
     /// Whom it happened to. `None` if the event names nobody, or in a form that this crate does not
@@ -50,7 +53,8 @@ pub enum Initiator {
 }
 
 impl SecurityEvent {
-    /// Creates an event without a subject from its URI and members, for tests of a hook.
+    /// Creates an event from its URI and members, issued now and without a subject, for tests of a
+    /// hook.
     ///
     /// ```
     /// use axum_clef::security_events::{SecurityEvent, SecurityEventKind};
@@ -66,6 +70,7 @@ impl SecurityEvent {
         Self {
             issuer: issuer.to_owned(),
             token_id: token_id.to_owned(),
+            issued_at: seconds(now()),
             kind: SecurityEventKind::read(uri, members),
             subject: None,
             at: members.get("event_timestamp").and_then(time),
@@ -99,12 +104,16 @@ pub(super) fn time(value: &Value) -> Option<Timestamp> {
     const MILLISECONDS: f64 = 1e11;
 
     let number = value.as_f64().filter(|number| *number >= 0.0)?;
-    let seconds = if number < MILLISECONDS {
+    Some(seconds(if number < MILLISECONDS {
         number
     } else {
         number / 1e3
-    };
-    Some(Timestamp::from_micros((seconds * 1e6) as i64))
+    }))
+}
+
+/// A time in seconds since the Unix epoch.
+pub(super) fn seconds(seconds: f64) -> Timestamp {
+    Timestamp::from_micros((seconds * 1e6) as i64)
 }
 
 fn initiator(members: &Map<String, Value>) -> Option<Initiator> {
@@ -138,6 +147,7 @@ impl fmt::Debug for SecurityEvent {
         formatter
             .debug_struct("SecurityEvent")
             .field("issuer", &self.issuer)
+            .field("issued_at", &self.issued_at)
             .field("kind", &self.kind)
             .field("subject", &self.subject)
             .field("at", &self.at)

@@ -45,11 +45,15 @@ const REMEMBERED: usize = 1_024;
 /// Polls the events of a stream, for a site that the sender cannot reach (RFC 8936).
 ///
 /// An application spawns the future of
-/// [`ClefLayer::poll_events`](crate::ClefLayer::poll_events), on one node or on all. Each event is
+/// [`ClefLayer::poll_events`](crate::ClefLayer::poll_events). Each event is
 /// handled as if it was pushed, and is acknowledged to the sender once its logout is written. It
 /// waits at the sender for the next events. If the sender answers at once although it has no new
 /// ones, the next request is sent after the [`interval`](Self::interval). After a failure it waits a
 /// second, and up to a minute after many.
+///
+/// Poll a stream at one node at a time, for example under a lock in the database: each node remembers
+/// by itself which events it has handled, so an event that another node has just acknowledged would
+/// end the logins that have begun since.
 ///
 /// ```no_run
 /// use axum_clef::{

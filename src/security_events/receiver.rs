@@ -316,8 +316,12 @@ impl EventReceiver {
     /// It runs before the logout is written, so a user whose account it has locked cannot log in
     /// again. It may take 15 seconds in all. If it fails, no login ends, and the sender receives 503
     /// and sends the event again. The same event may come several times, also after success and at
-    /// several nodes, so calling it again must change nothing. The error is logged; it must not
-    /// contain personal data.
+    /// several nodes, so calling it again must change nothing.
+    ///
+    /// Events may come out of order, also at several nodes at once. Keep the
+    /// [`issued_at`](SecurityEvent::issued_at) of the last event that you have applied beside what it
+    /// has changed, and leave earlier ones out: `account-enabled` may come before the
+    /// `account-disabled` that it takes back. The error is logged; it must not contain personal data.
     #[must_use]
     pub fn on_event<F, R>(mut self, hook: F) -> Self
     where

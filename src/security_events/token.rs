@@ -77,11 +77,13 @@ pub(super) fn read(
     let named = claims.get("events").ok_or(TokenError::Missing("events"))?;
     let named = named.as_object().filter(|events| is_plausible(events));
     let named = named.ok_or(TokenError::Form("events"))?;
+    let issued_at = event::seconds(claims.issued_at()?);
     let occurred_at = claims.get("toe").and_then(event::time);
     let mut events = Vec::new();
     for (uri, members) in named {
         let members = members.as_object().ok_or(TokenError::Form("events"))?;
         let mut event = SecurityEvent::new(expected.issuer, token_id, uri, members);
+        event.issued_at = issued_at;
         event.at = event.at.or(occurred_at);
         event.subject = subject(claims, &event, expected.dialect)?;
         events.push(event);

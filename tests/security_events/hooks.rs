@@ -13,7 +13,7 @@ use axum_clef::{
 };
 use serde_json::json;
 
-use crate::support::{CAEP, RISC, SSF, Scene, error_code, sign};
+use crate::support::{CAEP, RISC, SSF, Scene, error_code, now, sign};
 
 /// What the hook has received, and whether it fails.
 #[derive(Clone, Default)]
@@ -97,8 +97,12 @@ async fn the_hook_receives_each_event_with_its_types() {
 
     let mut later = scene.of_alex("https://elsewhere.test/unknown", json!({ "more": 1 }));
     later["toe"] = 1_615_304_991.into();
+    let issued_at = now() - 60;
+    later["iat"] = json!(issued_at as f64 + 0.5);
     assert_eq!(scene.send(&later).await, 202);
     let event = received.last();
+    let issued_at = Timestamp::from_micros(issued_at as i64 * 1_000_000 + 500_000);
+    assert_eq!(event.issued_at, issued_at);
     let uri = "https://elsewhere.test/unknown".to_owned();
     assert_eq!(event.kind, Kind::Unknown { uri });
     assert_eq!(
