@@ -30,8 +30,9 @@ const LONGEST_SESSION: usize = 1_024;
 ///
 /// Anyone who knows the id of a session can end it, and nothing else: the notice is not signed
 /// (Front-Channel Logout 1.0, section 2). The endpoint reads no cookie, which browsers keep from
-/// frames of other sites, and answers alike for known and unknown sessions. Keep the query of its
-/// URL out of access logs.
+/// frames of other sites. The answer is the same for known and unknown sessions, but not the time
+/// that it takes: a known one is written. While a write fails, a known session is answered 503. So a
+/// `sid` must not be guessable. Keep the query of the URL out of access logs.
 #[derive(Clone, Debug)]
 pub struct FrontChannelLogout(Oidc);
 
