@@ -106,8 +106,9 @@ fn check(stores: Stores) {
     });
     match outcome {
         Ok(()) => {}
-        Err(TestError::Fail(_, run)) => {
-            let (run, violation) = without_idle_steps(stores, run);
+        Err(TestError::Fail(violation, run)) => {
+            let violation = violation.message().to_owned();
+            let (run, violation) = without_idle_steps(stores, run, violation);
             let steps: Vec<_> = run.steps.iter().map(|step| format!("  {step:?}")).collect();
             let (steps, skews) = (steps.join("\n"), run.skews);
             let (rates, bus) = (run.rates, run.bus);
@@ -139,8 +140,7 @@ fn play_alone(stores: Stores, run: &Run) -> Result<Tally, String> {
 
 /// Leaves out the steps that a failing run does not need, which proptest leaves in where it
 /// has made them idle, and says how it fails.
-fn without_idle_steps(stores: Stores, mut run: Run) -> (Run, String) {
-    let mut violation = play_alone(stores, &run).err().unwrap_or_default();
+fn without_idle_steps(stores: Stores, mut run: Run, mut violation: String) -> (Run, String) {
     for step in (0..run.steps.len()).rev() {
         let mut shorter = run.clone();
         shorter.steps.remove(step);
