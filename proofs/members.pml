@@ -120,7 +120,7 @@ inline drop_membership(node) {
     fi
 }
 
-/* src/leased/postgres/membership.rs::set_leases */
+/* For STALE_LEASES: the leases as they were last read. */
 inline read_leases() {
     known_longest = 1;
     if
@@ -147,7 +147,7 @@ end_evict:
 }
 
 #ifdef STALE_LEASES
-/* src/leased/postgres/failure_detector.rs::evict_failed reads the leases too. */
+/* At any time: src/leased/postgres/failure_detector.rs::evict_failed. */
 proctype Read() {
     d_step { read_leases() }
 }
