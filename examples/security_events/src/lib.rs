@@ -22,8 +22,8 @@ use axum::{
     routing::get,
 };
 use axum_clef::{
-    BoxError, ClefLayer, IdentityStore as _, LoggedIn, NewLogin, Profile, Subject,
-    SubjectIdentifier, User as _,
+    BoxError, ClefLayer, IdentityStore as _, LoggedIn, LoggedInRejection, NewLogin, Profile,
+    Subject, SubjectIdentifier, User as _,
     secrecy::SecretString,
     security_events::{
         EventDelivery, EventReceiver, SecurityEvent, SecurityEventKind, SigningAlgorithm,
@@ -127,8 +127,19 @@ pub async fn register(site: &str, stream: &StreamClient) -> Result<(), BoxError>
     Ok(())
 }
 
-async fn home(user: Option<LoggedIn<Account>>, State(site): State<Site>) -> Html<String> {
-    pages::home(user.as_deref(), &site.directory)
+/// The rejection of a visitor says how their login ended.
+async fn home(
+    user: Result<LoggedIn<Account>, LoggedInRejection>,
+    State(site): State<Site>,
+) -> Response {
+    let (user, ended) = match &user {
+        Ok(user) => (Some(&**user), None),
+        Err(rejection) if rejection.status().is_server_error() => {
+            return rejection.default_response();
+        }
+        Err(rejection) => (None, rejection.ended_login()),
+    };
+    pages::home(user, ended, &site.directory).into_response()
 }
 
 async fn log_in_page() -> Html<String> {

@@ -1,14 +1,15 @@
 //! The pages of the site and of the directory. maud escapes whatever they show.
 
 use axum::response::Html;
-use axum_clef::stores::Account;
+use axum_clef::{EndedLogin, stores::Account};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::directory::PEOPLE;
 
 const STYLE: &str = include_str!("../../quickstart/src/style.css");
 
-pub fn home(user: Option<&Account>, directory: &str) -> Html<String> {
+/// `ended` says why the visitor is not logged in any more.
+pub fn home(user: Option<&Account>, ended: Option<&EndedLogin>, directory: &str) -> Html<String> {
     page(
         "A site of staff",
         &html! {
@@ -18,7 +19,11 @@ pub fn home(user: Option<&Account>, directory: &str) -> Html<String> {
                 form method="post" action="/auth/sign-out" { button { "Sign out" } }
             } @else {
                 h1 { "A site of staff" }
-                p.lead { "You are not logged in." }
+                @if let Some(ended) = ended {
+                    p.lead { (ended) }
+                } @else {
+                    p.lead { "You are not logged in." }
+                }
                 a.button href="/log-in" { "Log in" }
             }
         },
@@ -53,9 +58,11 @@ pub fn directory(deliveries: &[String]) -> Html<String> {
                 form method="post" action="/events" {
                     input type="hidden" name="person" value=(person);
                     p { (person) }
-                    button name="event" value="session-revoked" { "Revoke all sessions" }
-                    button name="event" value="account-disabled" { "Disable the account" }
-                    button name="event" value="account-enabled" { "Enable the account" }
+                    div.action {
+                        button name="event" value="session-revoked" { "Revoke all sessions" }
+                        button name="event" value="account-disabled" { "Disable the account" }
+                        button name="event" value="account-enabled" { "Enable the account" }
+                    }
                 }
             }
             h2 { "Sent" }
