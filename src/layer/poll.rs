@@ -16,7 +16,7 @@ impl ClefLayer {
     /// # Errors
     ///
     /// [`BuildError::NoLogoutEndpoint`] for a site without a provider and without a logout endpoint:
-    /// it knows nobody whom an event can name. [`BuildError::IdentifiersNotKnown`] for a receiver that
+    /// no event can name a user of it. [`BuildError::IdentifiersNotKnown`] for a receiver that
     /// accepts e-mail addresses or other identifiers, over a user store that knows none.
     ///
     /// ```no_run

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     EventSubject, SecurityEvent, SecurityEventError, dialect::Dialect, event, hook::EventHook,
-    kind::Ends, token::Expected,
+    kind::Ends, token::ExpectedClaims,
 };
 use crate::{
     AddressError, BoxError, LogoutScope, Subject, SubjectIdentifier, address,
@@ -148,7 +148,7 @@ impl AppleNotices {
                 return Err(TokenError::Unexpected(name).into());
             }
         }
-        let expected = Expected {
+        let expected = ExpectedClaims {
             issuer,
             audiences: &self.client_ids,
             dialect: Dialect::Standard,

@@ -21,7 +21,7 @@ pub enum SecurityEventError {
     /// The token is invalid.
     #[error("the token is invalid: {0}")]
     Token(TokenError),
-    /// The event ends logins, and names nobody.
+    /// The event ends logins, and names no subject.
     #[error("the event names no subject")]
     NoSubject,
     /// The subject is malformed, or the token and the event name two subjects.

@@ -23,7 +23,7 @@ pub struct SecurityEvent {
     pub issued_at: Timestamp,
     /// What happened.
     pub kind: SecurityEventKind,
-    /// Whom it happened to. `None` if the event names nobody, or in a form that this crate does not
+    /// Whom it happened to. `None` if the event names no subject, or in a form that this crate does not
     /// know.
     pub subject: Option<EventSubject>,
     /// When it happened, by the sender's clock. `None` if the sender does not say.

@@ -218,7 +218,7 @@ impl SecurityEventKind {
 
 impl CredentialChange {
     /// By default, every change ends all logins but the first credential of its kind: one that was
-    /// created gives nobody else a way in.
+    /// created gives no other person a way in.
     pub(super) fn ends_logins(&self) -> bool {
         self.change != ChangeType::Create
     }

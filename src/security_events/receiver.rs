@@ -21,7 +21,7 @@ use super::{
     kind::Ends,
     metadata::TransmitterMetadata,
     scopes::Subjects,
-    token::{self, Expected},
+    token::{self, ExpectedClaims},
 };
 use crate::{
     AddressError, BoxError, LogoutScope, address,
@@ -380,7 +380,7 @@ impl EventReceiver {
         token: &Token<'_>,
         is_polled: bool,
     ) -> Result<(String, Vec<SecurityEvent>, Vec<LogoutScope>), SecurityEventError> {
-        let expected = Expected {
+        let expected = ExpectedClaims {
             issuer: self.remote.issuer(),
             audiences: &self.audiences,
             dialect: self.subjects.dialect,

@@ -11,7 +11,7 @@ use crate::jose::{Claims, Header, TokenError};
 const MOST_EVENTS: usize = 8;
 
 /// The values that a token must match.
-pub(super) struct Expected<'a> {
+pub(super) struct ExpectedClaims<'a> {
     pub(super) issuer: &'a str,
     pub(super) audiences: &'a [String],
     pub(super) dialect: Dialect,
@@ -21,7 +21,7 @@ pub(super) struct Expected<'a> {
     pub(super) now: f64,
 }
 
-impl Expected<'_> {
+impl ExpectedClaims<'_> {
     /// Checks the claims that have the same meaning in all tokens of events.
     pub(super) fn check(&self, claims: &Claims) -> Result<(), TokenError> {
         match claims.text("iss")? {
@@ -60,7 +60,7 @@ impl Expected<'_> {
 pub(super) fn read(
     header: &Header,
     claims: &Claims,
-    expected: &Expected<'_>,
+    expected: &ExpectedClaims<'_>,
 ) -> Result<(String, Vec<SecurityEvent>), SecurityEventError> {
     if !expected.dialect.accepts_type(header.kind()?.as_deref()) {
         return Err(TokenError::Type.into());

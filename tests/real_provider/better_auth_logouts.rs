@@ -11,7 +11,7 @@ use crate::{
 const MIRA: &str = "mira@example.com";
 const NOOR: &str = "noor@example.com";
 
-/// A person in two browsers, and somebody else.
+/// A person in two browsers, and another person.
 struct Scene {
     provider: BetterAuth,
     site: Site,

@@ -13,7 +13,7 @@ const MIRA: &str = "mira";
 const NOOR: &str = "noor";
 const SECRET: &str = "a-secret-without-specials";
 
-/// A person in two browsers and somebody else, at two sites of one provider.
+/// A person in two browsers and another person, at two sites of one provider.
 struct Scene {
     glewlwyd: Glewlwyd,
     shop: Site,

@@ -12,7 +12,7 @@ use crate::{
 const MIRA: &str = "mira-7c41";
 const NOOR: &str = "noor-e95d";
 
-/// A person in two browsers, and somebody else.
+/// A person in two browsers, and another person.
 struct Scene {
     provider: RealProvider,
     site: Site,

@@ -36,7 +36,7 @@ impl Visitor {
         Self::with(BrowserAtProvider::new(provider.issuer()))
     }
 
-    /// A login of somebody whom the provider knows already: it asks nothing.
+    /// A login of a person whom the provider knows already: it asks nothing.
     pub async fn log_in_again(&self, site: &Site, person: &str) {
         let authorization = self.begin(site).await;
         let callback = self.at_provider.open(&authorization).await.elsewhere();

@@ -150,10 +150,10 @@ async fn what_is_refused_does_not_reach_the_hook() {
     let good = sign(&scene.disabled());
     let broken = format!("{}AAAA", &good[..good.len() - 4]);
     assert_ne!(scene.push(&broken).await.status, 202);
-    let nobody = scene
+    let without_subject = scene
         .transmitter
         .claims(&format!("{RISC}/account-disabled"), json!({}));
-    assert_eq!(scene.send(&nobody).await, 400);
+    assert_eq!(scene.send(&without_subject).await, 400);
     assert_eq!(received.count(), 0);
 }
 

@@ -1,4 +1,4 @@
-//! Whom an event names: a person, a session, or nobody that this site knows.
+//! Whom an event names: a person, a session, or a subject that this site does not know.
 
 use std::sync::atomic::Ordering::SeqCst;
 

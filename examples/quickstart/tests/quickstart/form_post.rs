@@ -25,7 +25,7 @@ use url::Url;
 
 use crate::browser::in_a_browser;
 
-/// A provider that logs in whoever presses the button of its form.
+/// A provider that logs in the user who presses the button of its form.
 struct Elsewhere {
     url: String,
 }
