@@ -1,11 +1,12 @@
 //! Writing one logout: which stores take it, and under which keys it waits for them.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
+    future::{Future as _, poll_fn},
     sync::Arc,
     task::Poll,
 };
+
+use futures_util::future::join_all;
 
 use super::{
     UnknownSubjects,
@@ -250,34 +251,12 @@ async fn log_out_identified(
     if ids.len() > MOST_USERS {
         return WriteOutcome::TooManyUsers;
     }
-    let logouts = ids
-        .iter()
-        .map(|id| Box::pin(log_out_user(queue, stores, id, &ended)));
-    let written = all(logouts.collect()).await;
+    let logouts = ids.iter().map(|id| log_out_user(queue, stores, id, &ended));
+    let written = join_all(logouts).await;
     match written.contains(&WriteOutcome::LoggedOut) {
         true => WriteOutcome::LoggedOut,
         false => outcome,
     }
-}
-
-/// Runs all futures at once. Returns what they return, in the order of their ends.
-async fn all<T>(mut futures: Vec<Pin<Box<impl Future<Output = T>>>>) -> Vec<T> {
-    let mut outputs = Vec::new();
-    poll_fn(|context| {
-        futures.retain_mut(|future| match future.as_mut().poll(context) {
-            Poll::Ready(output) => {
-                outputs.push(output);
-                false
-            }
-            Poll::Pending => true,
-        });
-        match futures.is_empty() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
-    })
-    .await;
-    outputs
 }
 
 async fn revoke(
