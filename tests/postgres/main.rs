@@ -1,6 +1,6 @@
 //! The user store in PostgreSQL, against a real server: the kit, and what is its own alone.
 //!
-//! `POSTGRES_URL` names the server; without it the tests fail. `.ci/run` sets it and runs them:
+//! `POSTGRES_URL` names the server, as a superuser; without it the tests fail. `.ci/run` sets it and runs them:
 //! `POSTGRES_URL=postgres://postgres@127.0.0.1:5432/test cargo test --test postgres -- --ignored`.
 //! Each makes a schema of its own in that database, and drops it.
 
@@ -10,6 +10,7 @@ mod checks;
 mod clock;
 mod connection;
 mod migrations;
+mod plans;
 mod round_trips;
 mod users;
 mod waiting;
