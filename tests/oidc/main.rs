@@ -5,7 +5,7 @@ mod apple;
 mod callbacks;
 mod causes;
 mod compatibility;
-mod conformance;
+mod conformance_logouts;
 mod front_channel;
 mod key_sets;
 mod logins;
