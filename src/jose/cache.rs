@@ -61,18 +61,21 @@ impl<T: Send + Sync + 'static> Cache<T> {
         let (value, is_due) = {
             let state = self.state();
             let is_old = state.fetched_at.is_none_or(|at| at.elapsed() >= LIFETIME);
-            (state.value.clone(), is_old && !self.is_cooling_down(&state))
+            (
+                state.value.clone(),
+                is_old && !state.is_cooling_down(self.cooldown),
+            )
         };
         // Not while a fetch runs: one that takes longer than the cooldown would collect a waiting
         // task for each caller.
         let is_due = is_due && self.flight.try_lock().is_ok();
         let Some(value) = value else {
-            return self.newer_than(None, fetch).await;
+            return self.newer_than(None, self.cooldown, fetch).await;
         };
         if is_due {
             let (cache, seen) = (Arc::clone(self), Arc::clone(&value));
             tokio::spawn(async move {
-                if let Err(error) = cache.newer_than(Some(&seen), fetch).await {
+                if let Err(error) = cache.newer_than(Some(&seen), cache.cooldown, fetch).await {
                     tracing::warn!(%error, "the metadata or keys of the provider could not be refreshed");
                 }
             });
@@ -86,7 +89,8 @@ impl<T: Send + Sync + 'static> Cache<T> {
         self.state().value.clone()
     }
 
-    /// Returns a newer value than `seen`: one that another task has just fetched, or a new fetch.
+    /// Returns a newer value than `seen`: one that another task has just fetched, or a new fetch, no
+    /// sooner than `cooldown` after the last one. After a failed fetch the cache's own cooldown counts.
     ///
     /// # Errors
     ///
@@ -95,6 +99,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     pub(crate) async fn newer_than<F>(
         self: &Arc<Self>,
         seen: Option<&Arc<T>>,
+        cooldown: Duration,
         fetch: F,
     ) -> Result<CacheEntry<T>, RemoteError>
     where
@@ -112,8 +117,12 @@ impl<T: Send + Sync + 'static> Cache<T> {
                 let is_fresh = false;
                 return Ok(CacheEntry { value, is_fresh });
             }
-            if self.is_cooling_down(&state) {
-                let failure = state.failure.clone();
+            let failure = state.failure.clone();
+            let cooldown = match failure {
+                Some(_) => self.cooldown,
+                None => cooldown,
+            };
+            if state.is_cooling_down(cooldown) {
                 return Err(failure.unwrap_or(RemoteError::KeyNotKnownYet));
             }
             state.tried_at = Some(Instant::now());
@@ -145,15 +154,15 @@ impl<T: Send + Sync + 'static> Cache<T> {
         Ok(value)
     }
 
-    fn is_cooling_down(&self, state: &State<T>) -> bool {
-        state
-            .tried_at
-            .is_some_and(|at| at.elapsed() < self.cooldown)
-    }
-
     fn state(&self) -> MutexGuard<'_, State<T>> {
         // Each change is one step that cannot panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    fn is_cooling_down(&self, cooldown: Duration) -> bool {
+        self.tried_at.is_some_and(|at| at.elapsed() < cooldown)
     }
 }
 

@@ -42,7 +42,7 @@ pub enum RemoteError {
     #[error("the token is invalid: {0}")]
     Token(TokenError),
     /// The signature of the token matches no known key, and the keys were fetched less than 30 seconds
-    /// ago.
+    /// ago, or by another task meanwhile.
     #[error("the signature of the token matches no key that is known yet; try again later")]
     KeyNotKnownYet,
     /// The answer has an unexpected status.

@@ -19,6 +19,9 @@ pub(crate) const LIMIT: usize = 256 * 1024;
 const METADATA_COOLDOWN: Duration = Duration::from_secs(3);
 /// Bounds the fetches that tokens with unknown keys or invalid signatures cause.
 const KEYS_COOLDOWN: Duration = Duration::from_secs(30);
+/// The same for a token in an answer of the issuer itself: one fetch an answer at most.
+#[cfg(feature = "oidc")]
+const ANSWER_COOLDOWN: Duration = Duration::ZERO;
 
 /// An issuer of signed tokens.
 pub(crate) struct Remote<M> {
@@ -80,12 +83,37 @@ impl<M: Metadata> Remote<M> {
         token: &Token<'_>,
         algorithm: SigningAlgorithm,
     ) -> Result<(), RemoteError> {
+        self.verify_within(token, algorithm, KEYS_COOLDOWN).await
+    }
+
+    /// Verifies the signature of a token that came in an answer of the issuer itself, such as an ID
+    /// token. It cannot be forged, so the keys are fetched again at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`verify`](Self::verify).
+    #[cfg(feature = "oidc")]
+    pub(crate) async fn verify_answer(
+        &self,
+        token: &Token<'_>,
+        algorithm: SigningAlgorithm,
+    ) -> Result<(), RemoteError> {
+        self.verify_within(token, algorithm, ANSWER_COOLDOWN).await
+    }
+
+    async fn verify_within(
+        &self,
+        token: &Token<'_>,
+        algorithm: SigningAlgorithm,
+        cooldown: Duration,
+    ) -> Result<(), RemoteError> {
         let signed = token.signed();
         let mut keys = self.keys().await?;
         let mut verification = keys.value.verify(&signed, algorithm);
         if verification != Verification::Valid && !keys.is_fresh {
             let fetch = self.fetch_keys().await?;
-            keys = self.keys.newer_than(Some(&keys.value), fetch).await?;
+            let newer = self.keys.newer_than(Some(&keys.value), cooldown, fetch);
+            keys = newer.await?;
             verification = keys.value.verify(&signed, algorithm);
         }
         match verification {

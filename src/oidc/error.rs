@@ -123,7 +123,7 @@ pub enum OidcError {
     )]
     OtherAuthentication,
     /// The signature of a token matches no known key, and the keys were fetched less than 30 seconds
-    /// ago.
+    /// ago, or by another task meanwhile.
     #[error("the signature of the token matches no key that is known yet; try again later")]
     KeyNotKnownYet,
     /// The `sub` of the user info differs from the ID token's (OpenID Connect Core 1.0, section

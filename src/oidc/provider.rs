@@ -42,7 +42,7 @@ impl Oidc {
             expected.now,
         )?;
         let id_token = IdToken::read(&token.header, claims, settings, expected)?;
-        self.remote.verify(&token, algorithm).await?;
+        self.remote.verify_answer(&token, algorithm).await?;
         Ok(id_token)
     }
 

@@ -103,14 +103,44 @@ async fn a_key_that_is_replaced_under_its_id_is_found_and_no_logout_is_lost() {
     let heard = node.notice(&token).await;
     assert_eq!(heard.status, 503);
     assert!(heard.headers.contains_key("retry-after"));
-    let response = Browser::new().enter(&node, &site.provider, ALEX).await;
-    assert_eq!(response.status(), 502, "not the user's error");
     assert_eq!(site.provider.script().key_fetches, 1);
     advance(30).await;
     assert_eq!(node.notice(&token).await.status, 200);
     assert_eq!(browser.is(&node).await, None);
     browser.log_in(&node, &site.provider, ALEX).await;
     assert_eq!(site.provider.script().key_fetches, 2);
+}
+
+/// The provider itself answers with the ID token, so its new key needs no pause.
+#[tokio::test]
+async fn a_login_finds_a_new_key_at_once_and_notices_use_it() {
+    for id in [OTHER_RSA.id, RSA.id] {
+        let (site, node, browser) = Site::logged_in(ALEX).await;
+        let mut new = OTHER_RSA.jwk();
+        new["kid"] = json!(id);
+        site.provider.change(|script| {
+            script.keys = json!([new]);
+            script.signs_with = &OTHER_RSA;
+            script.id_token_header = json!({ "kid": id });
+        });
+        let token = named(&OTHER_RSA, id, &site.provider.logout_claims(ALEX));
+        assert_eq!(node.notice(&token).await.status, 503);
+        Browser::new().log_in(&node, &site.provider, ALEX).await;
+        assert_eq!(site.provider.script().key_fetches, 2);
+        assert_eq!(node.notice(&token).await.status, 200);
+        assert_eq!(browser.is(&node).await, None);
+        // While the keys cannot be fetched, the pause holds for logins too.
+        site.provider.change(|script| {
+            script.keys_down = true;
+            script.signs_with = &RSA;
+            script.id_token_header = json!({ "kid": "unknown" });
+        });
+        for _ in 0..3 {
+            let response = Browser::new().enter(&node, &site.provider, ALEX).await;
+            assert_eq!(response.status(), 502, "not the user's error");
+        }
+        assert_eq!(site.provider.script().key_fetches, 3);
+    }
 }
 
 #[tokio::test]
