@@ -1,16 +1,23 @@
-//! The modules of the OpenID Foundation's conformance suite for relying parties: a person logs
-//! in, logs out at the provider, and the provider sends a token.
+//! The modules of the OpenID Foundation's conformance suite for logouts at relying parties: a person
+//! logs in, logs out at the provider, and the provider sends a token or loads a frame.
 
+use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::support::{ALEX, Browser, EC, Node, Person, RSA, Site, location, query, unsigned};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+const FRAME: &str = "/clef/front-channel-logout";
 
 async fn logged_in() -> (Site, Node, Browser) {
     let site = Site::start().await;
     site.provider.script().keys = json!([RSA.jwk(), EC.jwk()]);
-    let node = site.node().await;
+    let client = site.provider.client();
+    let node = site.node_of(|layer| {
+        let layer = layer.logout_endpoint(FRAME, client.front_channel_logout());
+        layer.provider(client)
+    });
+    let node = node.await;
     let browser = Browser::new();
     browser.log_in(&node, &site.provider, ALEX).await;
     (site, node, browser)
@@ -33,6 +40,10 @@ async fn a_bad_token_is_400_and_ends_nothing() {
     let header = json!({ "alg": "none", "kid": RSA.id });
     let mut bad = vec![
         ("alg none", unsigned(&header, &claims())),
+        (
+            "alg none without a key",
+            unsigned(&json!({ "alg": "none" }), &claims()),
+        ),
         ("wrong alg", EC.sign(&claims())),
     ];
     let changes: [(&str, Change); 7] = [
@@ -55,14 +66,19 @@ async fn a_bad_token_is_400_and_ends_nothing() {
         change(&mut claims);
         bad.push((what, RSA.sign(&claims)));
     }
-    for (what, token) in bad {
-        let heard = node.notice(&token).await;
+    for (what, token) in &bad {
+        let heard = node.notice(token).await;
         assert_eq!(
             (heard.status, &*heard.error()),
             (400, "invalid_request"),
             "{what}"
         );
         assert!(browser.is(&node).await.is_some(), "{what}");
+    }
+    // The suite sends them during a sign-out, when the login has ended here.
+    browser.sign_out(&node).await;
+    for (what, token) in &bad {
+        assert_eq!(node.notice(token).await.status, 400, "{what}");
     }
 }
 
@@ -104,5 +120,24 @@ async fn a_sign_out_goes_on_at_the_provider_and_comes_back() {
             .await;
         assert_eq!(back.status(), 303, "{state}");
         assert_eq!(location(&back), "/", "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_frame_is_shown_and_ends_the_login_that_is_left() {
+    let (site, node, browser) = logged_in().await;
+    let client = Client::builder().no_proxy().build().unwrap();
+    let query = [("iss", &*site.provider.issuer), ("sid", ALEX.session)];
+    // By a sign-out here, and then by the provider alone.
+    browser.sign_out(&node).await;
+    for _ in 0..2 {
+        let frame = client.get(node.url(FRAME)).query(&query);
+        let frame = frame.send().await.unwrap();
+        assert_eq!(frame.status(), 200);
+        let policy = &frame.headers()["content-security-policy"];
+        let framed = format!("frame-ancestors {}", site.provider.issuer);
+        assert!(policy.to_str().unwrap().ends_with(&framed), "{policy:?}");
+        assert_eq!(browser.is(&node).await, None);
+        browser.log_in(&node, &site.provider, ALEX).await;
     }
 }

@@ -5,6 +5,7 @@ mod apple;
 mod callbacks;
 mod causes;
 mod compatibility;
+mod conformance_logins;
 mod conformance_logouts;
 mod front_channel;
 mod key_sets;

@@ -12,6 +12,6 @@ pub mod log {
 pub use self::{
     browser::{Browser, location, query},
     keys::{EC, ED, OTHER_RSA, RSA, SigningKey, mac, unsigned},
-    provider::{ALEX, CLIENT_ID, CLIENT_SECRET, KEY_ID, OpenIdProvider, Person, TEAM_ID},
+    provider::{ALEX, CLIENT_ID, CLIENT_SECRET, KEY_ID, OpenIdProvider, Person, TEAM_ID, now},
     site::{Heard, Node, Site},
 };

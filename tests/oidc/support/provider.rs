@@ -31,7 +31,7 @@ pub const CLIENT_ID: &str = "the site:1";
 pub const CLIENT_SECRET: &str = "se cret:+%/&é";
 
 /// The seconds since the Unix epoch.
-fn now() -> u64 {
+pub fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap().as_secs()
 }
