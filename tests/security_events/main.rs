@@ -2,6 +2,7 @@
 //! OpenID provider, and a sender of events on loopback that signs with keys of its own.
 
 mod apple;
+mod conformance;
 mod crossed;
 mod discovery;
 mod floods;

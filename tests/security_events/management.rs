@@ -17,6 +17,8 @@ use crate::support::{AUDIENCE, SSF, Transmitter, push, sign};
 
 /// The access token of the site.
 pub const TOKEN: &str = "the access token";
+/// How events are polled (RFC 8936).
+const POLL: &str = "urn:ietf:rfc:8936";
 
 /// The streams of a sender, and what it was asked.
 #[derive(Default)]
@@ -42,6 +44,14 @@ pub struct Management {
     pub rounds: Vec<Value>,
     /// The bodies of the requests for events.
     pub polls: Vec<Value>,
+}
+
+impl Management {
+    /// Whether the site has acknowledged a polled event.
+    pub fn acknowledged(&self, id: &str) -> bool {
+        let acks = self.polls.iter().filter_map(|poll| poll["ack"].as_array());
+        acks.flatten().any(|acknowledged| acknowledged == id)
+    }
 }
 
 pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
@@ -79,11 +89,15 @@ pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
             StatusCode::CONFLICT.into_response()
         }
         (&Method::POST, "/ssf/stream") => {
+            let mut delivery = body["delivery"].clone();
+            if delivery["method"] == POLL {
+                delivery["endpoint_url"] = transmitter.url("/ssf/poll").into();
+            }
             let stream = json!({
                 "stream_id": "stream 1&",
                 "iss": transmitter.issuer,
                 "aud": [AUDIENCE],
-                "delivery": body["delivery"],
+                "delivery": delivery,
                 "events_requested": body["events_requested"],
                 "events_delivered": body["events_requested"],
                 "min_verification_interval": 60,
@@ -111,7 +125,13 @@ pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
             let members = json!({ "state": state.unwrap_or_else(|| body["state"].clone()) });
             let mut claims = transmitter.claims(&format!("{SSF}/verification"), members);
             claims["sub_id"] = json!({ "format": "opaque", "id": body["stream_id"] });
-            let url = management.streams[0]["delivery"]["endpoint_url"].as_str();
+            let delivery = &management.streams[0]["delivery"];
+            if delivery["method"] == POLL {
+                let waiting = ("verification".to_owned(), sign(&claims));
+                management.waiting.extend([waiting]);
+                return StatusCode::NO_CONTENT.into_response();
+            }
+            let url = delivery["endpoint_url"].as_str();
             let request = push(url.unwrap().to_owned(), &sign(&claims));
             let transmitter = transmitter.clone();
             tokio::spawn(async move {
