@@ -18,6 +18,7 @@
 //! 1. [Several machines](several_machines): PostgreSQL, Redis and any number of nodes
 //! 1. [Logins sealed in the cookie](sealed_cookies)
 //! 1. [OpenID Connect](oidc), and [the settings of providers](oidc_providers)
+//! 1. [Conformance](conformance): the tests of the OpenID Foundation, and ours
 //! 1. [GitHub, and other OAuth 2.0 providers](oauth2), and the tokens of a provider
 //! 1. [Logout notices](logout_endpoints): what each provider sends
 //! 1. [Security events](security_events): revoked sessions and disabled accounts at Okta, Google and others
@@ -36,6 +37,7 @@ macro_rules! chapters {
             #[doc = "[application_sessions]: crate::guide::application_sessions"]
             #[doc = "[clef]: crate::guide::clef"]
             #[doc = "[coming_from_axum_login]: crate::guide::coming_from_axum_login"]
+            #[doc = "[conformance]: crate::guide::conformance"]
             #[doc = "[covered_pages]: crate::guide::covered_pages"]
             #[doc = "[getting_started]: crate::guide::getting_started"]
             #[doc = "[getting_started#the-address-of-the-client]: crate::guide::getting_started#the-address-of-the-client"]
@@ -111,6 +113,7 @@ chapters! {
     sealed_cookies
     oidc
     oidc_providers
+    conformance
     logout_endpoints
     security_events
     oauth2

@@ -71,6 +71,27 @@ fn every_chapter_is_short_and_listed() {
     }
 }
 
+#[test]
+fn the_tests_that_the_chapter_on_conformance_names_exist() {
+    let chapter = fs::read_to_string(root().join("docs/conformance.md")).unwrap();
+    let mut named = 0;
+    for code in chapter.split('`').skip(1).step_by(2) {
+        let Some((file, test)) = code.split_once("::") else {
+            continue;
+        };
+        // Types of the crate are written so too.
+        if file.starts_with(char::is_uppercase) || file == "file" {
+            continue;
+        }
+        let folder = if file.contains('/') { "" } else { "oidc/" };
+        let path = root().join(format!("tests/{folder}{file}.rs"));
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{code}: {error}"));
+        assert!(text.contains(&format!("async fn {test}()")), "{code}");
+        named += 1;
+    }
+    assert!(named > 30, "the names are read: {named}");
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
