@@ -69,11 +69,11 @@ end_later_login:
     :: login == 0 -> proven_before = !arrived
     :: else
     fi;
-    /* src/users/store.rs::find_or_create */
+    /* src/users/identity_store.rs::find_or_create */
     is_user = true;
-    /* src/users/store.rs::log_in */
+    /* src/users/user_store.rs::log_in */
     atomic { read_clock(time); last_login_at = max(last_login_at, time); time = 0 };
-    /* src/users/store.rs::check_login */
+    /* src/users/user_store.rs::check_login */
     seen_logout = logged_out_at;
     /* src/auth/begin_login.rs::unknown_subject_logged_out_at */
 #if !defined(WITHOUT_REVOCATIONS) && !defined(NOT_LOOKED_UP)
@@ -140,7 +140,7 @@ proctype Logout() {
     remembered_at = max(unknown_at, remembered_at + 1);
 #endif
 #if !defined(WITHOUT_REVOCATIONS) && !defined(NOT_NOTED)
-    /* src/revocation/write.rs::revoke, src/users/store.rs::revoke: above the last login */
+    /* src/revocation/write.rs::revoke, src/users/user_store.rs::revoke: above the last login */
     noted_at = max(clock, max(noted_at, last_login_at) + 1);
 #endif
 #ifndef ONCE

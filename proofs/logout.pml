@@ -117,7 +117,7 @@ proctype Login(byte login; byte node) {
 #ifdef STAMPED_AFTER_PROOF
     atomic { read_clock(stamp[login]); note_later_than(login) }
 #endif
-    /* src/users/store.rs::log_in */
+    /* src/users/user_store.rs::log_in */
     atomic {
         if
         :: stopped(node) -> goto done
@@ -126,7 +126,7 @@ proctype Login(byte login; byte node) {
         read_clock(seen_clock);
         last_login_at = max(last_login_at, seen_clock)
     }
-    /* src/users/store.rs::check_login, for the comparison of begin_login */
+    /* src/users/user_store.rs::check_login, for the comparison of begin_login */
     atomic {
         if
         :: stopped(node) -> goto done
@@ -157,7 +157,7 @@ done:
     seen_clock = 0
 }
 
-/* The effect of src/users/store.rs::log_out, in one statement. */
+/* The effect of src/users/user_store.rs::log_out, in one statement. */
 inline log_out() {
     d_step {
         previous = logged_out_at;
@@ -292,7 +292,7 @@ end_without_login:
 #ifndef STORE_BEFORE_QUEUE
     is_pending = pending(node);
 #endif
-    /* src/users/store.rs::check_login. A store that fails is 503. */
+    /* src/users/user_store.rs::check_login. A store that fails is 503. */
     seen_logout = logged_out_at;
 #ifdef STORE_BEFORE_QUEUE
     is_pending = pending(node);

@@ -73,7 +73,7 @@ proctype LogOutOthers(byte browser) {
     :: valid(browser)
     :: else -> goto refused
     fi;
-    /* src/users/store.rs::log_out_others, if the login is later than the last logout. */
+    /* src/users/user_store.rs::log_out_others, if the login is later than the last logout. */
     d_step {
         if
 #ifndef KEPT_WITHOUT_CONDITION
@@ -185,7 +185,7 @@ proctype SignOut() {
     signed_out = true
 }
 
-/* src/auth/log_out.rs::log_out_key, src/users/store.rs::revoke: above the last login. */
+/* src/auth/log_out.rs::log_out_key, src/users/user_store.rs::revoke: above the last login. */
 proctype RaiseFloor() {
     floor = max(clock, max(floor, last_login_at) + 1);
     floor_raised = true

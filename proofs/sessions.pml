@@ -103,7 +103,7 @@ proctype Request() {
         counted = 0
 #endif
     }
-    /* src/users/store.rs::check_login, src/users/comparison.rs::compare */
+    /* src/users/user_store.rs::check_login, src/users/comparison.rs::compare */
     atomic {
         served = served && valid(login);
         claim(no_resurrection, !served || !ended);

@@ -3,9 +3,10 @@
 mod comparison;
 mod ended_login;
 mod erased;
+mod identity_store;
 mod link_outcome;
 mod login_check;
-mod store;
+mod user_store;
 
 use std::time::Duration;
 
@@ -15,13 +16,14 @@ use tokio::sync::broadcast::Receiver;
 pub(crate) use self::{
     comparison::EndReason,
     erased::{AnyIdentityStore, AnyUser, AnyUserStore},
-    store::LogOutOthersMissing,
+    user_store::LogOutOthersMissing,
 };
 pub use self::{
     ended_login::{EndedLogin, LogoutReason},
+    identity_store::IdentityStore,
     link_outcome::LinkOutcome,
     login_check::{LoginCheck, LoginReference},
-    store::{IdentityStore, UserStore},
+    user_store::UserStore,
 };
 
 use crate::{LogoutCause, RevocationKey, Subject, Timestamp};
