@@ -9,12 +9,6 @@ mod memory;
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(feature = "sqlite")]
-mod sqlite_logout_causes;
-#[cfg(feature = "sqlite")]
-mod sqlite_sessions;
-#[cfg(feature = "sqlite")]
-mod sqlite_verified_emails;
 
 use std::{fmt, sync::Arc};
 

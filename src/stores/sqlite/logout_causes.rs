@@ -5,8 +5,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::cause_column;
-use crate::LogoutCause;
+use crate::{LogoutCause, stores::cause_column};
 
 /// A cause counts only for the logout with its stamp. A process of an earlier version, or a statement by
 /// hand, leaves the cause of an earlier one.

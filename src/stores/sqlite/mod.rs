@@ -2,203 +2,38 @@
 //!
 //! It is also the example for a store over an application's own tables.
 
+mod connection;
+mod logout_causes;
+mod sessions;
+mod statements;
+mod verified_emails;
+
 use std::{
     fmt,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, Row as _, Sqlite, SqlitePool, Transaction,
+    Row as _, Sqlite, SqlitePool, Transaction,
     query::Query,
-    sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
-        SqliteSynchronous,
-    },
+    sqlite::{SqliteArguments, SqliteRow},
 };
 use tokio::{
     sync::{Mutex, MutexGuard},
     time::timeout,
 };
 
-use super::{
-    Account, Clock, read_account, read_id, read_timestamp,
-    sqlite_logout_causes::{self, user_columns},
-    sqlite_sessions, sqlite_verified_emails,
-};
+use self::connection::ACQUIRE_LIMIT;
+use super::{Account, Clock, read_account, read_id, read_timestamp};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
     RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore,
 };
 
-/// How long to wait for a connection from the pool.
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(4);
-/// How long to wait for another process that writes. Less than the five seconds that an attempt to
-/// write a logout may take.
-const BUSY_LIMIT: Duration = Duration::from_secs(4);
-
-/// `logged_out_at` and `last_login_at` are microseconds since the Unix epoch. A logout is written
-/// above the last login, so a clock that steps back does no harm. `autoincrement` never reuses the
-/// id of a deleted user, which logins may still carry.
-const USERS: &str = "
-    create table if not exists clef_users (
-        id            integer primary key autoincrement,
-        issuer        text not null,
-        subject       text not null,
-        first_name    text,
-        last_name     text,
-        email         text,
-        phone_number  text,
-        last_login_at integer,
-        logged_out_at integer,
-        unique (issuer, subject)
-    ) strict
-";
-
-/// Logouts of single logins, of a provider's and of all, each kept until those logins have ended
-/// anyway.
-const REVOCATIONS: &str = "
-    create table if not exists clef_revocations (
-        kind       text not null,
-        issuer     text not null,
-        id         text not null,
-        revoked_at integer not null,
-        keep_until integer not null,
-        primary key (kind, issuer, id)
-    ) strict, without rowid
-";
-
-/// For the latest login of all users, above which a revocation is written, and for old revocations.
-const INDEXES: [&str; 2] = [
-    "create index if not exists clef_users_last_login_at on clef_users (last_login_at)",
-    "create index if not exists clef_revocations_keep_until on clef_revocations (keep_until)",
-];
-
-/// One statement, so that two concurrent first logins create one user. Fields that the provider
-/// omits are kept.
-const FIND_OR_CREATE: &str = concat!(
-    "
-    insert into clef_users (issuer, subject, first_name, last_name, email, phone_number)
-    values (?, ?, ?, ?, ?, ?)
-    on conflict (issuer, subject) do update set
-        first_name   = coalesce(excluded.first_name, first_name),
-        last_name    = coalesce(excluded.last_name, last_name),
-        email        = coalesce(excluded.email, email),
-        phone_number = coalesce(excluded.phone_number, phone_number)
-    returning ",
-    user_columns!()
-);
-
-const LOAD: &str = concat!("select ", user_columns!(), " from clef_users where id = ?");
-
-const LOG_IN: &str = concat!(
-    "update clef_users set last_login_at = max(?1, coalesce(last_login_at, ?1))
-     where id = ?2
-     returning ",
-    user_columns!()
-);
-
-/// `Timestamp::raised_above`, also above the last login. The inner `min` avoids that SQLite
-/// converts the largest integer to a floating-point number.
-macro_rules! logged_out_at {
-    () => {
-        "max(?1, coalesce(min(max(
-            coalesce(logged_out_at, last_login_at), coalesce(last_login_at, logged_out_at)
-         ), 9223372036854775806) + 1, ?1))"
-    };
-}
-
-macro_rules! log_out {
-    ($condition:literal) => {
-        concat!(
-            "update clef_users set logged_out_at = ",
-            logged_out_at!(),
-            " where ",
-            $condition,
-            " returning id, logged_out_at"
-        )
-    };
-}
-
-const LOG_OUT: &str = log_out!("id = ?2");
-
-const LOG_OUT_SUBJECT: &str = log_out!("issuer = ?2 and subject = ?3");
-
-/// Both columns are set from the row as it was.
-const LOG_OUT_OTHERS: &str = concat!(
-    "update clef_users set logged_out_at = ",
-    logged_out_at!(),
-    ", last_login_at = min(",
-    logged_out_at!(),
-    ", 9223372036854775806) + 1
-     where id = ?2 and coalesce(logged_out_at < ?3, true)
-     returning id, logged_out_at"
-);
-
-/// The user and every kind of revocation in one snapshot. Each is one look-up in the primary key.
-const CHECK_LOGIN: &str = concat!(
-    "select ",
-    user_columns!(),
-    ",
-        exists (
-            select 1 from clef_revocations where kind = 'login' and issuer = '' and id = ?2
-        ) as revoked,
-        (
-            select max(revoked_at) from (
-                select revoked_at from clef_revocations
-                where kind = ?3 and issuer = ?4 and id = ?5
-                union all
-                select revoked_at from clef_revocations
-                where kind = 'issuer' and issuer = ?6 and id = ''
-                union all
-                select revoked_at from clef_revocations
-                where kind = 'everyone' and issuer = '' and id = ''
-            )
-        ) as revoked_at
-    from clef_users where id = ?1"
-);
-
-/// Like a logout of a user, but above the latest login of all users.
-const REVOKE: &str = "
-    insert into clef_revocations (kind, issuer, id, revoked_at, keep_until)
-    values (
-        ?2, ?3, ?4,
-        max(?1, coalesce(min((select max(last_login_at) from clef_users), 9223372036854775806) + 1, ?1)),
-        ?5
-    )
-    on conflict (kind, issuer, id) do update set
-        revoked_at = max(excluded.revoked_at, min(revoked_at, 9223372036854775806) + 1),
-        keep_until = max(excluded.keep_until, keep_until)
-";
-
-/// Removes more than a call adds, but never so many that a logout takes long.
-const REMOVE_OLD: &str = "
-    delete from clef_revocations where (kind, issuer, id) in (
-        select kind, issuer, id from clef_revocations where keep_until < ?
-        order by keep_until limit 100
-    )
-";
-
-const REVOKED_AT: &str =
-    "select revoked_at from clef_revocations where kind = ? and issuer = ? and id = ?";
-
-/// A write without an effect, which takes the write lock.
-const LOCK: &str = "update clef_users set id = id where false";
-
-/// The latest time in the tables that a clock can have shown. An administrator may have written one
-/// far in the future to lock a user out.
-const LATEST: &str = "
-    select max(moment) from (
-        select last_login_at as moment from clef_users
-        union all
-        select logged_out_at from clef_users
-        union all
-        select revoked_at from clef_revocations
-    ) where moment <= ?
-";
 /// How far a clock may have been set back between two runs.
 const MOST_SET_BACK: Duration = Duration::from_secs(60 * 60);
 
@@ -240,22 +75,7 @@ impl SqliteUserStore {
     /// Returns a [`sqlx::Error`] if the URL is invalid, or the file cannot be opened or is not a
     /// database. Correct the path or its permissions.
     pub async fn connect(url: &str) -> Result<Self, sqlx::Error> {
-        let options: SqliteConnectOptions = url.parse()?;
-        let options = options
-            .create_if_missing(true)
-            .busy_timeout(BUSY_LIMIT)
-            // An acknowledged logout must survive a power failure.
-            .synchronous(SqliteSynchronous::Full);
-        write_ahead(&options).await?;
-        let pool = SqlitePoolOptions::new()
-            .acquire_timeout(ACQUIRE_LIMIT)
-            // An in-memory database lives as long as its connection.
-            .min_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options)
-            .await?;
-        Self::new(pool).await
+        Self::new(connection::open(url).await?).await
     }
 
     /// Creates a store over an existing pool. Creates missing tables.
@@ -265,16 +85,16 @@ impl SqliteUserStore {
     /// Returns a [`sqlx::Error`] if the tables cannot be created: the database is read-only, or
     /// older than SQLite 3.37.
     pub async fn new(pool: SqlitePool) -> Result<Self, sqlx::Error> {
-        for statement in [USERS, REVOCATIONS]
+        for statement in [statements::USERS, statements::REVOCATIONS]
             .into_iter()
-            .chain(INDEXES)
-            .chain(sqlite_sessions::TABLE)
-            .chain([sqlite_logout_causes::TABLE])
-            .chain(sqlite_verified_emails::TABLE)
+            .chain(statements::INDEXES)
+            .chain(sessions::TABLE)
+            .chain([logout_causes::TABLE])
+            .chain(verified_emails::TABLE)
         {
             sqlx::query(statement).execute(&pool).await?;
         }
-        let latest: Option<i64> = sqlx::query(LATEST)
+        let latest: Option<i64> = sqlx::query(statements::LATEST)
             .bind(Timestamp::now().after(MOST_SET_BACK).as_micros())
             .fetch_one(&pool)
             .await?
@@ -313,7 +133,9 @@ impl SqliteUserStore {
     ) -> Result<(MutexGuard<'_, ()>, Transaction<'static, Sqlite>), sqlx::Error> {
         let guard = turn(&self.writing).await?;
         let mut transaction = self.pool.begin().await?;
-        sqlx::query(LOCK).execute(&mut *transaction).await?;
+        sqlx::query(statements::LOCK)
+            .execute(&mut *transaction)
+            .await?;
         Ok((guard, transaction))
     }
 
@@ -345,7 +167,7 @@ impl SqliteUserStore {
         let mut logged_out = None;
         if let Some(row) = row {
             let (id, stamp) = (row.try_get("id")?, row.try_get("logged_out_at")?);
-            let kept = sqlite_logout_causes::keep(&mut transaction, id, stamp, cause).await;
+            let kept = logout_causes::keep(&mut transaction, id, stamp, cause).await;
             if let Err(error) = kept {
                 // The logout is written without it.
                 let error = error.to_string();
@@ -367,7 +189,7 @@ impl UserStore for SqliteUserStore {
     type User = Account;
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        let row = sqlx::query(LOAD)
+        let row = sqlx::query(statements::LOAD)
             .bind(read_id(id))
             .fetch_optional(&self.pool)
             .await?;
@@ -376,7 +198,7 @@ impl UserStore for SqliteUserStore {
 
     async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
         let _turn = turn(&self.logging_in).await?;
-        let log_in = |now| sqlx::query(LOG_IN).bind(now).bind(read_id(id));
+        let log_in = |now| sqlx::query(statements::LOG_IN).bind(now).bind(read_id(id));
         let row = self.write(log_in).await?;
         Ok(row.as_ref().map(read_account).transpose()?)
     }
@@ -386,7 +208,7 @@ impl UserStore for SqliteUserStore {
     }
 
     async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
-        let log_out = |now| sqlx::query(LOG_OUT).bind(now).bind(read_id(id));
+        let log_out = |now| sqlx::query(statements::LOG_OUT).bind(now).bind(read_id(id));
         Ok(self.write_logout(log_out, cause).await?.is_some())
     }
 
@@ -406,7 +228,7 @@ impl UserStore for SqliteUserStore {
         cause: &LogoutCause,
     ) -> Result<Option<Timestamp>, BoxError> {
         let log_out = |now| {
-            sqlx::query(LOG_OUT_OTHERS)
+            sqlx::query(statements::LOG_OUT_OTHERS)
                 .bind(now)
                 .bind(read_id(id))
                 .bind(stamp.as_micros())
@@ -424,7 +246,7 @@ impl UserStore for SqliteUserStore {
         login: LoginReference<'_>,
     ) -> Result<Option<LoginCheck<Account>>, BoxError> {
         let key = login.provider_key.map(RevocationKey::from);
-        let row = sqlx::query(CHECK_LOGIN)
+        let row = sqlx::query(statements::CHECK_LOGIN)
             .bind(read_id(login.user_id))
             .bind(login.id.map(|id| id.to_string()))
             .bind(key.as_ref().map(RevocationKey::kind))
@@ -450,7 +272,7 @@ impl UserStore for SqliteUserStore {
         let (_guard, mut transaction) = self.begin_write().await?;
         let now = self.time().as_micros();
         for key in keys {
-            sqlx::query(REVOKE)
+            sqlx::query(statements::REVOKE)
                 .bind(now)
                 .bind(key.kind())
                 .bind(key.issuer())
@@ -459,7 +281,7 @@ impl UserStore for SqliteUserStore {
                 .execute(&mut *transaction)
                 .await?;
         }
-        sqlx::query(REMOVE_OLD)
+        sqlx::query(statements::REMOVE_OLD)
             .bind(now)
             .execute(&mut *transaction)
             .await?;
@@ -468,7 +290,7 @@ impl UserStore for SqliteUserStore {
     }
 
     async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
-        let micros: Option<i64> = sqlx::query_scalar(REVOKED_AT)
+        let micros: Option<i64> = sqlx::query_scalar(statements::REVOKED_AT)
             .bind(key.kind())
             .bind(key.issuer())
             .bind(key.id())
@@ -482,7 +304,7 @@ impl IdentityStore for SqliteUserStore {
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
         let _turn = turn(&self.logging_in).await?;
         let (_guard, mut transaction) = self.begin_write().await?;
-        let row = sqlx::query(FIND_OR_CREATE)
+        let row = sqlx::query(statements::FIND_OR_CREATE)
             .bind(profile.subject.issuer())
             .bind(profile.subject.id())
             .bind(&profile.first_name)
@@ -492,7 +314,7 @@ impl IdentityStore for SqliteUserStore {
             .fetch_one(&mut *transaction)
             .await?;
         let account = read_account(&row)?;
-        sqlite_verified_emails::keep(&mut transaction, account.id, profile).await?;
+        verified_emails::keep(&mut transaction, account.id, profile).await?;
         transaction.commit().await?;
         Ok(Some(account))
     }
@@ -508,7 +330,7 @@ impl IdentityStore for SqliteUserStore {
         cause: &LogoutCause,
     ) -> Result<Vec<String>, BoxError> {
         let log_out = |now| {
-            sqlx::query(LOG_OUT_SUBJECT)
+            sqlx::query(statements::LOG_OUT_SUBJECT)
                 .bind(now)
                 .bind(subject.issuer())
                 .bind(subject.id())
@@ -530,13 +352,13 @@ impl IdentityStore for SqliteUserStore {
         let _turn = turn(&self.logging_in).await?;
         let (_guard, mut transaction) = self.begin_write().await?;
         let now = self.time();
-        sqlite_sessions::note(&mut transaction, session, user_id, keep_until, now).await?;
+        sessions::note(&mut transaction, session, user_id, keep_until, now).await?;
         transaction.commit().await?;
         Ok(())
     }
 
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
-        Ok(sqlite_sessions::user(&self.pool, session).await?)
+        Ok(sessions::user(&self.pool, session).await?)
     }
 
     fn knows_identifiers(&self) -> bool {
@@ -553,7 +375,7 @@ impl IdentityStore for SqliteUserStore {
         let SubjectIdentifier::Email(email) = identifier else {
             return Ok(Vec::new());
         };
-        let ids = sqlite_verified_emails::users(&self.pool, issuer, email).await?;
+        let ids = verified_emails::users(&self.pool, issuer, email).await?;
         Ok(ids.iter().map(i64::to_string).collect())
     }
 }
@@ -562,32 +384,6 @@ impl IdentityStore for SqliteUserStore {
 async fn turn(queue: &Mutex<()>) -> Result<MutexGuard<'_, ()>, sqlx::Error> {
     let turn = timeout(ACQUIRE_LIMIT, queue.lock()).await;
     turn.map_err(|_| sqlx::Error::PoolTimedOut)
-}
-
-/// Switches the database to a write-ahead log permanently, so that readers and the writer do not
-/// block each other.
-///
-/// The switch needs exclusive access and ignores the busy timeout. So one connection does it before
-/// all others, and retries while another process does the same.
-async fn write_ahead(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
-    let options = options.clone().journal_mode(SqliteJournalMode::Wal);
-    let started_at = Instant::now();
-    loop {
-        match options.connect().await {
-            Ok(connection) => return connection.close().await,
-            Err(error) if is_busy(&error) && started_at.elapsed() < BUSY_LIMIT => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Whether it is `SQLITE_BUSY`, which is the lowest byte of the extended codes.
-fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    let code: Option<i32> = code.and_then(|code| code.parse().ok());
-    code.is_some_and(|code| code & 0xff == 5)
 }
 
 impl fmt::Debug for SqliteUserStore {
