@@ -1,45 +1,21 @@
-//! The endpoint at which a sender pushes its events (RFC 8935), and its settings.
+//! The receiver of a sender's events, and its settings.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use http::header;
-use secrecy::{ExposeSecret as _, SecretString};
-use subtle::ConstantTimeEq as _;
-use tokio::time::Instant;
-use url::Url;
+use secrecy::SecretString;
 
 use super::{
-    CredentialChange, SecurityEvent, SecurityEventError, SecurityEventKind,
-    answer::{self, code},
-    dialect::Dialect,
-    hook::EventHook,
-    kind::Ends,
-    metadata::TransmitterMetadata,
+    CredentialChange, SecurityEvent, SecurityEventError, dialect::Dialect,
+    expected_state::ExpectedState, hook::EventHook, metadata::TransmitterMetadata,
     scopes::Subjects,
-    token::{self, ExpectedClaims},
 };
 use crate::{
-    AddressError, BoxError, LogoutScope, address,
-    jose::{Remote, RemoteError, SigningAlgorithm, Token, now},
-    provider::{
-        LogoutAnswer, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome, LogoutRequest,
-        ProviderError,
-    },
+    AddressError, BoxError, address,
+    jose::{Remote, RemoteError, SigningAlgorithm},
 };
 
-/// The media type of a pushed event (RFC 8935, section 2.1).
-const MEDIA_TYPE: &str = "application/secevent+jwt";
-/// The content of a message that came as the answer to a request of ours.
-const POLLED: &str = "polled";
 /// How old a pushed token may be by default.
 const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long the state of a verification event is expected. An event for another node may be the next.
-const STATE_LIMIT: Duration = Duration::from_secs(60);
 /// Google's issuer, as its ID tokens have it.
 const GOOGLE: &str = "https://accounts.google.com";
 
@@ -90,16 +66,16 @@ type EndsOnChange = Arc<dyn Fn(&CredentialChange) -> bool + Send + Sync>;
 #[derive(Clone)]
 pub struct EventReceiver {
     pub(super) remote: Arc<Remote<TransmitterMetadata>>,
-    name: String,
+    pub(super) name: String,
     pub(super) audiences: Vec<String>,
-    algorithm: SigningAlgorithm,
-    subjects: Subjects,
-    longest_age: Duration,
-    authorization: Option<SecretString>,
-    ends_on_change: EndsOnChange,
-    hook: Option<EventHook>,
-    /// The state of the next verification event, and since when. Shared by the clones.
-    expected_state: Arc<Mutex<Option<(SecretString, Instant)>>>,
+    pub(super) algorithm: SigningAlgorithm,
+    pub(super) subjects: Subjects,
+    pub(super) longest_age: Duration,
+    pub(super) authorization: Option<SecretString>,
+    pub(super) ends_on_change: EndsOnChange,
+    pub(super) hook: Option<EventHook>,
+    /// Shared by the clones.
+    pub(super) expected_state: ExpectedState,
 }
 
 impl EventReceiver {
@@ -133,7 +109,7 @@ impl EventReceiver {
             authorization: None,
             ends_on_change: Arc::new(CredentialChange::ends_logins),
             hook: None,
-            expected_state: Arc::default(),
+            expected_state: ExpectedState::default(),
             remote: Arc::new(Remote::new(issuer)),
         })
     }
@@ -336,141 +312,7 @@ impl EventReceiver {
     /// refused (`invalid_state`; SSF 1.0, section 8.1.4). Without a call, and after the minute, every
     /// state is accepted, since another node may have asked for it.
     pub fn expect_state(&self, state: impl Into<SecretString>) {
-        *self.expected_state() = Some((state.into(), Instant::now()));
-    }
-
-    fn expected_state(&self) -> std::sync::MutexGuard<'_, Option<(SecretString, Instant)>> {
-        let state = self.expected_state.lock();
-        state.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A message that came as the answer to a request of ours.
-    pub(super) fn polled(token: &str) -> LogoutMessage {
-        LogoutMessage::new(token).with_content(POLLED)
-    }
-
-    /// Verifies a token, and calls the hook. An invalid token costs no call.
-    async fn receive(&self, message: &LogoutMessage) -> Result<LogoutNotice, ProviderError> {
-        let fails = |error: SecurityEventError| error.for_sender(false);
-        let text = message.proof().expose_secret();
-        let token = Token::parse(text, self.algorithm);
-        let token = token.map_err(|error| fails(error.into()))?;
-        let is_polled = message.content() == POLLED;
-        let (id, events, scopes) = self.read_events(&token, is_polled).map_err(|error| {
-            let is_signed = self.remote.has_signed(&token, self.algorithm);
-            error.for_sender(is_signed)
-        })?;
-        let verified = self.remote.verify(&token, self.algorithm).await;
-        verified.map_err(|error| fails(error.into()))?;
-        self.check_state(&events)
-            .map_err(|error| error.for_sender(true))?;
-        let cause = events.iter().find(|event| self.ends(event));
-        let mut notice = LogoutNotice::ends_nothing().with_id(id);
-        if let Some(event) = cause {
-            notice = notice.with_cause(event.cause());
-        }
-        let hook = self.hook.as_ref();
-        EventHook::call(hook, events).await.map_err(fails)?;
-        Ok(scopes.into_iter().fold(notice, LogoutNotice::and))
-    }
-
-    /// Reads a token whose signature is not verified yet.
-    fn read_events(
-        &self,
-        token: &Token<'_>,
-        is_polled: bool,
-    ) -> Result<(String, Vec<SecurityEvent>, Vec<LogoutScope>), SecurityEventError> {
-        let expected = ExpectedClaims {
-            issuer: self.remote.issuer(),
-            audiences: &self.audiences,
-            dialect: self.subjects.dialect,
-            longest_age: (!is_polled).then_some(self.longest_age.as_secs_f64()),
-            now: now(),
-        };
-        let (id, mut events) = token::read(&token.header, &token.claims, &expected)?;
-        for event in &mut events {
-            self.subjects.normalize(event)?;
-        }
-        let mut scopes = Vec::new();
-        for event in events.iter().filter(|event| self.ends(event)) {
-            let is_about_session = event.kind == SecurityEventKind::SessionRevoked;
-            scopes.extend(self.subjects.scopes(event, is_about_session)?);
-        }
-        Ok((id, events, scopes))
-    }
-
-    fn ends(&self, event: &SecurityEvent) -> bool {
-        match &event.kind {
-            SecurityEventKind::CredentialChange(change) => (self.ends_on_change)(change),
-            kind => kind.ends() == Ends::SessionOrPerson,
-        }
-    }
-
-    /// Compares the state of a verification event with the expected one, which is then spent.
-    fn check_state(&self, events: &[SecurityEvent]) -> Result<(), SecurityEventError> {
-        for event in events {
-            let SecurityEventKind::Verification { state: Some(state) } = &event.kind else {
-                continue;
-            };
-            let mut expected = self.expected_state();
-            if let Some((secret, since)) = &*expected
-                && since.elapsed() < STATE_LIMIT
-            {
-                let secret = secret.expose_secret();
-                if !bool::from(secret.as_bytes().ct_eq(state.as_bytes())) {
-                    return Err(SecurityEventError::State);
-                }
-            }
-            *expected = None;
-        }
-        Ok(())
-    }
-
-    fn is_authorized(&self, request: &LogoutRequest<'_>) -> bool {
-        let Some(expected) = &self.authorization else {
-            return true;
-        };
-        let expected = expected.expose_secret().as_bytes();
-        let mut values = request.headers.get_all(header::AUTHORIZATION).iter();
-        match (values.next(), values.next()) {
-            (Some(value), None) => value.as_bytes().ct_eq(expected).into(),
-            _ => false,
-        }
-    }
-}
-
-#[async_trait]
-impl LogoutEndpoint for EventReceiver {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn read(&self, request: &LogoutRequest<'_>) -> Result<LogoutMessage, LogoutOutcome> {
-        if !self.is_authorized(request) {
-            return Err(LogoutOutcome::Rejected(code::AUTHENTICATION_FAILED));
-        }
-        let token = std::str::from_utf8(request.body).unwrap_or_default();
-        let token = token.trim_ascii();
-        if token.is_empty() || !request.has_media_type(MEDIA_TYPE) {
-            return Err(LogoutOutcome::Rejected(code::INVALID_REQUEST));
-        }
-        Ok(LogoutMessage::new(token))
-    }
-
-    fn names_identifiers(&self) -> bool {
-        self.subjects.accepts_emails || self.subjects.accepts_identifiers
-    }
-
-    async fn verify(
-        &self,
-        message: &LogoutMessage,
-        _: &Url,
-    ) -> Result<LogoutNotice, ProviderError> {
-        self.receive(message).await
-    }
-
-    fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
-        answer::answer(outcome)
+        self.expected_state.expect(state.into());
     }
 }
 
@@ -481,34 +323,5 @@ impl fmt::Debug for EventReceiver {
             .field("issuer", &self.remote.issuer())
             .field("audiences", &self.audiences)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Map, json};
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_state_is_expected_for_a_minute() {
-        let receiver = EventReceiver::new("https://id.test", "https://site.test").unwrap();
-        let accepts = |state: &str| {
-            let uri = "https://schemas.openid.net/secevent/ssf/event-type/verification";
-            let members = Map::from_iter([("state".to_owned(), json!(state))]);
-            let event = SecurityEvent::new("https://id.test", "1", uri, &members);
-            receiver.check_state(&[event]).is_ok()
-        };
-        assert!(accepts("of another node"));
-        for seconds in [0, 59] {
-            receiver.expect_state("ours");
-            tokio::time::advance(Duration::from_secs(seconds)).await;
-            assert!(!accepts("of another node"), "{seconds}");
-            assert!(accepts("ours"), "{seconds}");
-            assert!(accepts("of another node"), "it has come");
-        }
-        receiver.expect_state("ours");
-        tokio::time::advance(Duration::from_secs(60)).await;
-        assert!(accepts("of another node"), "it never came");
     }
 }
