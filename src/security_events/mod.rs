@@ -24,6 +24,7 @@ mod receive;
 mod receiver;
 mod scopes;
 mod stream;
+mod stream_client;
 mod stream_error;
 mod subject;
 mod token;
@@ -36,7 +37,8 @@ pub use self::{
     kind::{ChangeType, CredentialChange, SecurityEventKind},
     poll::EventPoll,
     receiver::EventReceiver,
-    stream::{EventDelivery, EventStream, StreamClient, StreamState, StreamStatus},
+    stream::{EventDelivery, EventStream, StreamState, StreamStatus},
+    stream_client::StreamClient,
     stream_error::StreamError,
     subject::EventSubject,
 };
