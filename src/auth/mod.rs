@@ -4,6 +4,7 @@ mod attempt;
 mod attempts;
 mod begin_login;
 mod check;
+mod check_error;
 mod hooks;
 mod listeners;
 mod log_out;
@@ -24,6 +25,7 @@ pub(crate) use self::{
     attempts::{Attempts, ReturnedAttempt, ReturnedStage},
     begin_login::{LoginError, VerifiedLogin},
     check::{Authenticated, RequestLogin},
+    check_error::{CheckError, Unanswered},
     hooks::{Hook, Hooks},
     listeners::Listeners,
     log_out_others::LogOutOthersError,
@@ -31,7 +33,7 @@ pub(crate) use self::{
     problem::problem,
     reauthentication::{MAX_AGE, MaxAge, Reauthentication, login_url},
     rejected_request::referring_page,
-    rejection::{CheckError, RenderRejection, Unanswered},
+    rejection::RenderRejection,
     request::{RequestAuth, asked_for},
     sign_out::EndLoginError,
     state::{AuthState, MountedProvider},

@@ -81,6 +81,36 @@ impl LoggedInRejection {
         Self::of(CheckError::no_answer(unanswered, question, error), parts)
     }
 
+    pub(crate) fn layer_missing() -> Self {
+        Self::mistake(
+            RejectionKind::LayerMissing,
+            "this route is not inside a ClefLayer; add `.layer(auth)` to the router after all of \
+             its routes",
+        )
+    }
+
+    #[cfg(feature = "clef")]
+    pub(crate) fn provider_missing() -> Self {
+        Self::mistake(
+            RejectionKind::ProviderMissing,
+            "`ClefButton` needs a provider; set one with `ClefLayer::builder(…).provider(…)`",
+        )
+    }
+
+    fn mistake(kind: RejectionKind, why: &'static str) -> Self {
+        let error = CheckError::mistake(kind, why);
+        Self {
+            kind: error.kind,
+            source: error.source,
+            ended_login: None,
+            login_path: None,
+            max_age: None,
+            audience: Audience::Script,
+            accepts_tokens: false,
+            render: None,
+        }
+    }
+
     pub(crate) fn of(error: CheckError, parts: &Parts) -> Self {
         let audience = match error.is_bad_token() {
             true => Audience::Script,
