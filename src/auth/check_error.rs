@@ -38,10 +38,7 @@ impl CheckError {
 
     /// Whether the request has a bearer token that is no login.
     pub(crate) fn is_bad_token(&self) -> bool {
-        matches!(
-            self.kind,
-            RejectionKind::InvalidToken | RejectionKind::MalformedAuthorization
-        )
+        self.kind.is_bad_token()
     }
 
     /// A mistake in the program. Any client can send requests that meet it, so the log has one line

@@ -9,6 +9,20 @@ use super::{
 use crate::{BoxError, sessions::LoginRecord, site::ReturnPath};
 
 impl LoggedInRejection {
+    /// A rejection that leads to no login.
+    fn new(kind: RejectionKind, audience: Audience, render: Option<RenderRejection>) -> Self {
+        Self {
+            kind,
+            source: None,
+            ended_login: None,
+            login_path: None,
+            max_age: None,
+            audience,
+            accepts_tokens: false,
+            render,
+        }
+    }
+
     pub(crate) fn unauthenticated(parts: &Parts) -> Self {
         let login_path =
             RequestAuth::of(parts).map(|auth| auth.state().login_for(way_back(parts).as_deref()));
@@ -46,30 +60,17 @@ impl LoggedInRejection {
             return Self::of(CheckError::mistake(RejectionKind::OutsideSite, why), parts);
         }
         Self {
-            kind,
-            source: None,
-            ended_login: None,
             login_path,
             max_age,
-            audience: Audience::of(parts),
             accepts_tokens: RequestAuth::of(parts)
                 .is_some_and(|auth| auth.state().tokens.is_some()),
-            render: render(parts),
+            ..Self::new(kind, Audience::of(parts), render(parts))
         }
     }
 
     /// The user is logged in and lacks a permission.
     pub(crate) fn forbidden(parts: &Parts) -> Self {
-        Self {
-            kind: RejectionKind::Forbidden,
-            source: None,
-            ended_login: None,
-            login_path: None,
-            max_age: None,
-            audience: Audience::of(parts),
-            accepts_tokens: false,
-            render: render(parts),
-        }
+        Self::new(RejectionKind::Forbidden, Audience::of(parts), render(parts))
     }
 
     /// The answer to a question about the user is missing.
@@ -100,14 +101,8 @@ impl LoggedInRejection {
     fn mistake(kind: RejectionKind, why: &'static str) -> Self {
         let error = CheckError::mistake(kind, why);
         Self {
-            kind: error.kind,
             source: error.source,
-            ended_login: None,
-            login_path: None,
-            max_age: None,
-            audience: Audience::Script,
-            accepts_tokens: false,
-            render: None,
+            ..Self::new(error.kind, Audience::Script, None)
         }
     }
 
@@ -117,14 +112,8 @@ impl LoggedInRejection {
             false => Audience::of(parts),
         };
         Self {
-            kind: error.kind,
             source: error.source,
-            ended_login: None,
-            login_path: None,
-            max_age: None,
-            audience,
-            accepts_tokens: false,
-            render: render(parts),
+            ..Self::new(error.kind, audience, render(parts))
         }
     }
 }

@@ -112,6 +112,13 @@ pub enum RejectionKind {
     WrongUserType,
 }
 
+impl RejectionKind {
+    /// Whether the request has a bearer token that is no login.
+    pub(super) fn is_bad_token(self) -> bool {
+        matches!(self, Self::InvalidToken | Self::MalformedAuthorization)
+    }
+}
+
 /// The challenges of bearer tokens (RFC 6750, section 3).
 const BEARER: &str = "Bearer realm=\"axum-clef\"";
 const INVALID_TOKEN: &str = "Bearer realm=\"axum-clef\", error=\"invalid_token\"";
@@ -177,14 +184,6 @@ impl LoggedInRejection {
     /// is by a script.
     pub fn is_navigation(&self) -> bool {
         self.audience != Audience::Script
-    }
-
-    /// Whether the request has a bearer token that is no login.
-    fn is_of_token(&self) -> bool {
-        matches!(
-            self.kind,
-            RejectionKind::InvalidToken | RejectionKind::MalformedAuthorization
-        )
     }
 
     /// The response by default: for a renderer that changes some rejections only.
@@ -296,7 +295,7 @@ impl IntoResponse for LoggedInRejection {
         };
         let headers = response.headers_mut();
         // RFC 6750, section 3: also where the application renders the rejection.
-        if self.is_of_token() {
+        if self.kind.is_bad_token() {
             self.challenge(headers);
         }
         headers
