@@ -174,7 +174,7 @@ inline log_out() {
     }
 }
 
-/* src/routes/logout.rs::handle, src/revocation/logout.rs::log_out_user. The answer waits as long as the
+/* src/routes/notice.rs::handle, src/revocation/logout.rs::log_out_user. The answer waits as long as the
  * patience of src/revocation/queue.rs::patience, which may end at any attempt. */
 proctype Logout(byte logout; byte node) {
     bool failed, impatient;

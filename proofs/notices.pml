@@ -30,7 +30,7 @@ byte failures = 1;
 bool is_written, acknowledged;
 bool alive = true;
 
-/* src/routes/logout.rs::handle, in a task of its own. Its outcome is `known`, or 0 if it can come again. */
+/* src/routes/notice.rs::handle, in a task of its own. Its outcome is `known`, or 0 if it can come again. */
 proctype Handle() {
     bool failed;
 

@@ -17,6 +17,7 @@ mod live;
 #[cfg(feature = "live")]
 mod live_script;
 mod logout;
+mod notice;
 mod sign_out;
 mod sign_out_states;
 mod start;

@@ -82,6 +82,13 @@ pub(crate) struct MountedEndpoint {
     pub(crate) endpoint: Arc<dyn LogoutEndpoint>,
 }
 
+/// The state of the route of one endpoint.
+#[derive(Clone)]
+pub(super) struct EndpointState {
+    pub(super) shared: Arc<RoutesState>,
+    pub(super) mounted: MountedEndpoint,
+}
+
 /// The state of the routes of one provider.
 #[derive(Clone)]
 pub(super) struct RouteState {
