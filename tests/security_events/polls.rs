@@ -185,7 +185,11 @@ async fn an_old_event_is_good_if_it_was_polled() {
 async fn a_sender_that_waits_is_asked_once_and_answers_at_once() {
     let polling = Polling::new().await;
     polling.management(|management| management.holds = Duration::from_secs(30));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // The request that acknowledges an event is the first that surely waits.
+    let enabled = format!("{RISC}/account-enabled");
+    let ends_nothing = polling.scene.of_alex(&enabled, json!({}));
+    polling.offer("zero", sign(&ends_nothing));
+    polling.until_settled().await;
     let asked = polling.polls().len();
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(polling.polls().len(), asked, "it waits");
