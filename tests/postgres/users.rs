@@ -167,6 +167,9 @@ async fn check_login(
 async fn a_session_has_its_last_user_and_old_ones_are_removed() {
     let database = Database::create().await;
     let store = database.open().await;
+    let old = "insert into clef_sessions (issuer, id, user_id, keep_until)
+        select 'https://old.test', number::text, '1', 1 from generate_series(1, 300) as number";
+    sqlx::raw_sql(old).execute(store.pool()).await.unwrap();
     let long = "x".repeat(10_000);
     for id in ["1", "", "a\0b", &long] {
         let session = ProviderSession::new("https://clef.test", id);
@@ -179,14 +182,9 @@ async fn a_session_has_its_last_user_and_old_ones_are_removed() {
         let elsewhere = ProviderSession::new("https://clef.example", id);
         assert_eq!(store.session_user(&elsewhere).await.unwrap(), None);
     }
-    for number in 0..300 {
-        let session = ProviderSession::new("https://old.test", number.to_string());
-        let ended = Timestamp::from_micros(1);
-        store.note_session(&session, "1", ended).await.unwrap();
-    }
     let count = sqlx::query_scalar("select count(*) from clef_sessions");
     let count: i64 = count.fetch_one(store.pool()).await.unwrap();
-    assert!((4..=5).contains(&count), "{count}");
+    assert_eq!(count, 4);
 }
 
 /// As a node of an earlier version writes it, which knows of no verification.

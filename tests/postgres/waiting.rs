@@ -169,3 +169,21 @@ async fn a_logout_that_is_given_up_is_not_written_later() {
     let user = store.load(&id).await.unwrap().unwrap();
     assert_eq!(user.logged_out_at(), None);
 }
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_revocation_waits_for_no_old_row() {
+    let database = Database::create().await;
+    let store = database.open().await;
+    let old = "insert into clef_revocations (kind, issuer, id, revoked_at, keep_until)
+        select 'login', '', number::text, 0, 0 from generate_series(1, 300) as number";
+    sqlx::raw_sql(old).execute(store.pool()).await.unwrap();
+    // As another node, which deletes them.
+    let mut transaction = store.pool().begin().await.unwrap();
+    let delete = sqlx::query("delete from clef_revocations where keep_until = 0");
+    delete.execute(&mut *transaction).await.unwrap();
+    let session = RevocationKey::Session(ProviderSession::new("https://id.test", "a"));
+    let keep_until = Timestamp::from_micros(i64::MAX);
+    store.revoke(&[session], keep_until).await.unwrap();
+    transaction.rollback().await.unwrap();
+}

@@ -1,5 +1,6 @@
 //! Users in PostgreSQL, for a site on several machines: one statement per method, one clock.
 
+mod cleaning;
 mod statements;
 
 use std::{borrow::Cow, fmt, time::Duration};
@@ -11,6 +12,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use self::cleaning::Cleaning;
 use super::{Account, cause_column, read_account, read_id, read_timestamp};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
@@ -91,6 +93,8 @@ const MIGRATION_LOCK: i64 = 0x636c_6566;
 #[derive(Clone)]
 pub struct PostgresUserStore {
     pool: PgPool,
+    revocations: Cleaning,
+    sessions: Cleaning,
 }
 
 impl PostgresUserStore {
@@ -128,7 +132,11 @@ impl PostgresUserStore {
     /// [`connect`](Self::connect) does. An attempt to write a logout is abandoned after five
     /// seconds and retried. A statement that runs later would end newer logins.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self {
+            pool,
+            revocations: Cleaning::new(),
+            sessions: Cleaning::new(),
+        }
     }
 
     /// Creates or updates the tables: applies the missing files of `migrations/postgres`.
@@ -276,14 +284,12 @@ impl UserStore for PostgresUserStore {
             issuers.push(issuer);
             ids.push(id);
         }
-        sqlx::query(statements::REVOKE)
+        let revoke = sqlx::query_scalar(statements::REVOKE)
             .bind(kinds)
             .bind(issuers)
             .bind(ids)
-            .bind(keep_until.as_micros())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+            .bind(keep_until.as_micros());
+        Ok(self.revocations.run(revoke, &self.pool).await?)
     }
 
     async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
@@ -349,14 +355,12 @@ impl IdentityStore for PostgresUserStore {
         keep_until: Timestamp,
     ) -> Result<(), BoxError> {
         let (_, issuer, id) = key_columns(&RevocationKey::Session(session.clone()));
-        sqlx::query(statements::NOTE_SESSION)
+        let note = sqlx::query_scalar(statements::NOTE_SESSION)
             .bind(issuer)
             .bind(id)
             .bind(user_id)
-            .bind(keep_until.as_micros())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+            .bind(keep_until.as_micros());
+        Ok(self.sessions.run(note, &self.pool).await?)
     }
 
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {

@@ -117,9 +117,15 @@ pub(super) const LOG_OUT_OTHERS: &str = concat!(
 /// before the clock is read. It is read again for a row that another transaction has just written.
 ///
 /// Some old rows are deleted: more than are added, but never so many that a logout takes long. Rows
-/// of these keys are not, since a statement cannot change a row twice.
+/// of these keys are not, since a statement cannot change a row twice. Returns for [`Cleaning`] until
+/// when all old rows are deleted.
+///
+/// [`Cleaning`]: super::cleaning::Cleaning
 pub(super) const REVOKE: &str = "
-    with revoked as materialized (
+    with clock as materialized (
+        select clef_now() as now
+    ),
+    revoked as materialized (
         select distinct kind, issuer, id
         from unnest($1::text[], $2::text[], $3::text[]) as keys (kind, issuer, id)
     ),
@@ -128,8 +134,9 @@ pub(super) const REVOKE: &str = "
         order by kind, issuer, id for no key update
     ),
     old as materialized (
-        select kind, issuer, id from clef_revocations
-        where keep_until < (select clef_now()) and (kind, issuer, id) not in (table revoked)
+        select kind, issuer, id, keep_until from clef_revocations
+        where keep_until >= $5 and keep_until < (select now from clock)
+            and (kind, issuer, id) not in (table revoked)
         order by keep_until limit 100 for update skip locked
     ),
     removed as (
@@ -149,16 +156,23 @@ pub(super) const REVOKE: &str = "
     on conflict (kind, issuer, id) do update set
         revoked_at = greatest(clef_now(), excluded.revoked_at, clef_after(earlier.revoked_at)),
         keep_until = greatest(excluded.keep_until, earlier.keep_until)
+    returning (
+        select case count(*) when 100 then max(keep_until) else (select now from clock) end from old
+    )
 ";
 
 pub(super) const REVOKED_AT: &str =
     "select revoked_at from clef_revocations where kind = $1 and issuer = $2 and id = $3";
 
-/// Some old rows are deleted: more than are added, but never so many that a login takes long.
+/// Old rows are deleted as by [`REVOKE`].
 pub(super) const NOTE_SESSION: &str = "
-    with old as materialized (
-        select issuer, id from clef_sessions
-        where keep_until < (select clef_now()) and (issuer, id) <> ($1, $2)
+    with clock as materialized (
+        select clef_now() as now
+    ),
+    old as materialized (
+        select issuer, id, keep_until from clef_sessions
+        where keep_until >= $5 and keep_until < (select now from clock)
+            and (issuer, id) <> ($1, $2)
         order by keep_until limit 100 for update skip locked
     ),
     removed as (
@@ -170,6 +184,9 @@ pub(super) const NOTE_SESSION: &str = "
     on conflict (issuer, id) do update set
         user_id = excluded.user_id,
         keep_until = greatest(excluded.keep_until, earlier.keep_until)
+    returning (
+        select case count(*) when 100 then max(keep_until) else (select now from clock) end from old
+    )
 ";
 
 pub(super) const SESSION_USER: &str =
