@@ -3,6 +3,7 @@
 
 mod checks;
 mod sqlite;
+mod steps;
 
 use axum_clef::{Profile, User as _};
 use tempfile::TempDir;

@@ -33,10 +33,13 @@ pub(super) const REVOCATIONS: &str = "
     ) strict, without rowid
 ";
 
-/// For the latest login of all users, above which a revocation is written, and for old revocations.
-pub(super) const INDEXES: [&str; 2] = [
+/// For the latest login of all users, above which a revocation is written, for old revocations, and for
+/// [`LATEST`].
+pub(super) const INDEXES: [&str; 4] = [
     "create index if not exists clef_users_last_login_at on clef_users (last_login_at)",
+    "create index if not exists clef_users_logged_out_at on clef_users (logged_out_at)",
     "create index if not exists clef_revocations_keep_until on clef_revocations (keep_until)",
+    "create index if not exists clef_revocations_revoked_at on clef_revocations (revoked_at)",
 ];
 
 /// One statement, so that two concurrent first logins create one user. Fields that the provider
@@ -151,13 +154,13 @@ pub(super) const REVOKED_AT: &str =
 pub(super) const LOCK: &str = "update clef_users set id = id where false";
 
 /// The latest time in the tables that a clock can have shown. An administrator may have written one
-/// far in the future to lock a user out.
+/// far in the future to lock a user out. Each `max` reads one entry of an index.
 pub(super) const LATEST: &str = "
     select max(moment) from (
-        select last_login_at as moment from clef_users
+        select max(last_login_at) as moment from clef_users where last_login_at <= ?1
         union all
-        select logged_out_at from clef_users
+        select max(logged_out_at) from clef_users where logged_out_at <= ?1
         union all
-        select revoked_at from clef_revocations
-    ) where moment <= ?
+        select max(revoked_at) from clef_revocations where revoked_at <= ?1
+    )
 ";
