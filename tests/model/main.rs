@@ -5,6 +5,7 @@
 
 mod oracle;
 mod play;
+mod real_time;
 mod steps;
 mod tally;
 mod world;
@@ -132,7 +133,7 @@ fn check(stores: Stores) {
 fn play_alone(stores: Stores, run: &Run) -> Result<Tally, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .start_paused(stores.in_turned_time())
+        .start_paused(true)
         .build()
         .unwrap();
     runtime.block_on(play(stores, run))

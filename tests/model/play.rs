@@ -7,9 +7,7 @@ use axum::{
     http::{Method, Request},
 };
 use axum_clef::{LoginId, LogoutError};
-use test_support::{
-    Answer, App as _, Hold, ISSUER, Jar, MINUTE, answer, notice_request, settle, state_in,
-};
+use test_support::{Answer, App as _, Hold, ISSUER, Jar, MINUTE, answer, notice_request, state_in};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -389,7 +387,7 @@ impl Play {
 
     /// Waits for an answer that may wait for a logout.
     async fn settle_logout<T>(&self, answer: &JoinHandle<T>, fails: bool) {
-        settle().await;
+        self.world.settle().await;
         if fails && !answer.is_finished() {
             self.world.wait(PATIENCE).await;
         }
@@ -594,7 +592,12 @@ impl Play {
         let written = match (answer.status, fails, has_ended) {
             (303, false, _) | (303, true, Some(true) | None) => true,
             (503, true, Some(false) | None) => false,
-            (status, ..) => return Err(format!("the sign-out is answered {status}")),
+            (status, ..) => {
+                return Err(format!(
+                    "the sign-out is answered {status}, the store fails: {fails}, the login has \
+                     ended: {has_ended:?}"
+                ));
+            }
         };
         self.oracle.signs_out(browser, node, written);
         self.tally.sign_outs += usize::from(login.is_some());
@@ -669,7 +672,7 @@ impl Play {
             if !self.notices[which].hold.go.is_closed() {
                 let answer = self.spawn(node, request);
                 self.notices[which].answers.push(answer);
-                settle().await;
+                self.world.settle().await;
                 return Ok(());
             }
             // Given up by the node, so it is new again.

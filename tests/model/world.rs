@@ -24,18 +24,22 @@ use axum_clef::{
 };
 use tempfile::TempDir;
 use test_support::{
-    About, App, Call, Holds, Hook, HookedUsers, ISSUER, MINUTE, ScriptedProvider, TestClock, Wire,
-    World as AnySite,
+    About, App, Call, Holds, Hook, HookedSessions, HookedUsers, ISSUER, MINUTE, ScriptedProvider,
+    TestClock, Wire, World as AnySite,
     hook::{Done, Flag, StoreError, Work},
     settle,
 };
 use tower_sessions::MemoryStore;
 use tower_sessions_sqlx_store::SqliteStore;
 
-use crate::steps::Run;
+use crate::{
+    real_time::{StoppedClock, StoreCalls},
+    steps::Run,
+};
 
 /// Far less than what clocks that run apart make of a lease.
 const STEP: Duration = Duration::from_millis(4);
+const LEASE: Duration = Duration::from_millis(500);
 
 /// Where users and logins are kept. Both session stores upsert when they save, so a record
 /// that was deleted comes back with a renewal that still had it.
@@ -51,18 +55,13 @@ pub enum Stores {
 }
 
 impl Stores {
-    /// Whether time is turned; over SQLite it is waited for. So it passes nowhere while a machine
-    /// is busy, and no patience is over that the run has not let pass.
-    pub fn in_turned_time(self) -> bool {
-        matches!(self, Self::Memory | Self::Sealed | Self::LeasedMemory)
+    /// Whether a call takes real time, and does not end at once.
+    fn take_time(self) -> bool {
+        matches!(self, Self::Sqlite | Self::LeasedSqlite)
     }
 
-    pub fn lease(self) -> Option<Duration> {
-        match self {
-            Self::Memory | Self::Sealed | Self::Sqlite => None,
-            Self::LeasedMemory => Some(Duration::from_millis(500)),
-            Self::LeasedSqlite => Some(Duration::from_millis(20)),
-        }
+    fn are_leased(self) -> bool {
+        matches!(self, Self::LeasedMemory | Self::LeasedSqlite)
     }
 }
 
@@ -70,6 +69,7 @@ pub struct World {
     pub nodes: Vec<Node>,
     pub holds: Holds,
     pub logouts_fail: Flag,
+    calls: StoreCalls,
     stores: Stores,
     wire: Wire,
     clock: TestClock,
@@ -100,6 +100,7 @@ impl World {
             nodes: Vec::new(),
             holds: Holds::default(),
             logouts_fail: Arc::default(),
+            calls: StoreCalls::new(stores.take_time()),
             stores,
             wire: Wire::default(),
             clock: TestClock::new(),
@@ -121,11 +122,13 @@ impl World {
                 }
             }
             Stores::Sqlite | Stores::LeasedSqlite => {
+                let _clock = StoppedClock::new();
                 let files = tempfile::tempdir().unwrap();
                 let url = format!("sqlite://{}", files.path().join("site.db").display());
                 let users = SqliteUserStore::connect(&url).await.unwrap();
                 let sessions = SqliteStore::new(users.pool().clone());
                 sessions.migrate().await.unwrap();
+                let sessions = HookedSessions::with(sessions, world.hook());
                 let sessions = Sessions::from(sessions);
                 for (skew, rate) in nodes {
                     let users = users.clone().with_clock(world.clock(*skew));
@@ -143,6 +146,13 @@ impl World {
         move || Timestamp::from_micros(clock.read().as_micros() + skew * MINUTE)
     }
 
+    fn hook(&self) -> StoreHook {
+        StoreHook {
+            logouts_fail: Arc::clone(&self.logouts_fail),
+            calls: self.calls.clone(),
+        }
+    }
+
     fn add_node(
         &mut self,
         skew: i64,
@@ -150,13 +160,13 @@ impl World {
         users: impl IdentityStore<User = Account>,
         sessions: Sessions,
     ) {
-        let users = HookedUsers::with(users, LogoutsFail(Arc::clone(&self.logouts_fail)));
+        let users = HookedUsers::with(users, self.hook());
         let end = self.wire.end();
         let cut = Arc::clone(&end.cut);
-        let Some(lease) = self.stores.lease() else {
+        if !self.stores.are_leased() {
             return self.add(skew, cut, users, sessions);
-        };
-        let leased = Leased::new(users, lease).clock_at(rate);
+        }
+        let leased = Leased::new(users, LEASE).clock_at(rate);
         let leased = match bus {
             Some(_) => leased.bus(end),
             None => leased,
@@ -230,7 +240,7 @@ impl World {
 
     /// Whether a check may go by what the clock showed some time ago.
     pub fn holds_clocks(&self) -> bool {
-        self.stores.lease().is_some()
+        self.stores.are_leased()
     }
 
     /// Lets the time of timers pass, which is not the time of stamps.
@@ -238,25 +248,25 @@ impl World {
         self.pass(Duration::from_secs(seconds)).await;
     }
 
-    async fn pass(&self, time: Duration) {
+    /// Lets all tasks run until each is held, or waits for time to pass.
+    pub async fn settle(&self) {
         settle().await;
-        if self.stores.in_turned_time() {
-            tokio::time::advance(time).await;
-        } else {
-            tokio::time::pause();
-            tokio::time::advance(time).await;
-            tokio::time::resume();
+        while self.calls.any() {
+            self.calls.ended().await;
+            settle().await;
         }
-        settle().await;
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.settle().await;
+        tokio::time::advance(time).await;
+        self.settle().await;
     }
 
     /// Lets time pass until something has ended that may wait for a lease, and no longer.
     pub async fn until(&self, ended: impl Fn() -> bool) {
         while !ended() {
-            match self.stores {
-                Stores::LeasedMemory => self.pass(STEP).await,
-                _ => tokio::time::sleep(Duration::from_millis(1)).await,
-            }
+            self.pass(STEP).await;
         }
     }
 }
@@ -299,15 +309,19 @@ fn id(user: &Account) -> String {
 
 /// At times the user store accepts no logouts.
 #[derive(Clone)]
-struct LogoutsFail(Flag);
+struct StoreHook {
+    logouts_fail: Flag,
+    calls: StoreCalls,
+}
 
-impl Hook for LogoutsFail {
+impl Hook for StoreHook {
     async fn around<T: Send>(&self, call: Call, _: About<'_>, work: impl Work<T>) -> Done<T> {
         let logs_out = matches!(
             call,
             Call::LogOut | Call::LogOutSubject | Call::LogOutOthers | Call::Revoke
         );
-        match logs_out && self.0.load(SeqCst) {
+        let _call = self.calls.begin();
+        match logs_out && self.logouts_fail.load(SeqCst) {
             true => Err(StoreError::down("the store accepts no logouts")),
             false => work.await,
         }
