@@ -14,6 +14,7 @@ use crate::{
     Timestamp, metrics,
     sessions::{BeginError, LoginDetails, PresentedLogin, SessionBackend},
     time_limit::{STORE_LIMIT, answer, within},
+    timestamp::LoginTimes,
 };
 
 /// A login whose credentials are proven, and which is not compared with any logout yet.
@@ -144,11 +145,14 @@ impl AuthState {
         }
         let unknown_at = self.unknown_subject_logged_out_at(verified).await;
         let unknown_at = unknown_at.map_err(LoginError::Store)?;
+        let times = LoginTimes {
+            logged_in_at,
+            kept_at: None,
+            ends_at: None,
+        };
         // In this order: an unknown subject's logout is remembered before it leaves the queue.
         let subject = verified.subject;
-        let logged_out = !logged_in_at.outlives(check.user.logged_out_at)
-            || check.revoked
-            || !logged_in_at.outlives(check.revoked_at)
+        let logged_out = check.compare_with_logouts(times).is_err()
             || !logged_in_at.outlives(unknown_at)
             || self
                 .queue

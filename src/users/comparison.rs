@@ -1,4 +1,8 @@
 //! The comparison of a login with logouts and its own end.
+//!
+//! `auth/check.rs` asks for requests, `live/login_checker.rs` for open pages and `auth/begin_login.rs` for
+//! new logins. `auth/mint_token.rs`, `auth/log_out_others.rs` and `auth/sign_out.rs` ask before they
+//! write.
 
 use std::time::Duration;
 
@@ -51,22 +55,31 @@ impl LoginCheck<AnyUser> {
         times: LoginTimes,
         lifetime: Option<Duration>,
     ) -> Result<Option<Duration>, EndReason> {
-        let logged_in_at = times.logged_in_at;
-        if !times.latest().outlives(self.user.logged_out_at) {
-            return Err(EndReason::LoggedOut);
-        }
-        if self.revoked {
-            return Err(EndReason::SignedOut);
-        }
-        if !logged_in_at.outlives(self.revoked_at) {
-            return Err(EndReason::Revoked);
-        }
+        self.compare_with_logouts(times)?;
         if times.latest().is_too_far_ahead_of(self.now) {
             return Err(EndReason::InTheFuture);
         }
         match self.is_over(times, lifetime) {
             true => Err(EndReason::Expired),
             false => Ok(self.time_left(times, lifetime)),
+        }
+    }
+
+    /// Compares a login with every logout alone: for one that begins now.
+    ///
+    /// # Errors
+    ///
+    /// When a logout has ended it.
+    pub(crate) fn compare_with_logouts(&self, times: LoginTimes) -> Result<(), EndReason> {
+        if !times.latest().outlives(self.user.logged_out_at) {
+            return Err(EndReason::LoggedOut);
+        }
+        if self.revoked {
+            return Err(EndReason::SignedOut);
+        }
+        match times.logged_in_at.outlives(self.revoked_at) {
+            true => Ok(()),
+            false => Err(EndReason::Revoked),
         }
     }
 
