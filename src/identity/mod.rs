@@ -2,6 +2,7 @@
 
 mod login_id;
 mod logout_cause;
+mod logout_scope;
 mod profile;
 mod provider_tokens;
 mod revocation_key;
@@ -10,8 +11,9 @@ mod subject_identifier;
 pub use self::{
     login_id::{LoginId, LoginIdError},
     logout_cause::{EventName, LogoutCause},
+    logout_scope::LogoutScope,
     profile::{Profile, Subject},
     provider_tokens::ProviderTokens,
-    revocation_key::{LogoutScope, ProviderKey, ProviderSession, RevocationKey},
+    revocation_key::{ProviderKey, ProviderSession, RevocationKey},
     subject_identifier::SubjectIdentifier,
 };
