@@ -1,9 +1,12 @@
-//! The limits of admission, which an application sets.
+//! The limits of admission, which an application sets by `layer/limits.rs`.
 
 use std::time::Duration;
 
 /// How many calls to the providers may run and wait at once. Calls beyond that are refused with
 /// 503 and `Retry-After`.
+///
+/// Set them for logout notices with [`notice_limits`](crate::ClefLayerBuilder::notice_limits), and for
+/// logins at a provider with [`login_limits`](crate::ClefLayerBuilder::login_limits).
 ///
 /// ```
 /// use std::time::Duration;

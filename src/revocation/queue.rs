@@ -1,8 +1,11 @@
 //! The queue of logouts that are known and not yet written.
 //!
 //! The token of a logout notice may be good for one exchange only. Once it is exchanged, its
-//! sender does not send it again, so the logout waits here until the user store has taken it. This
-//! node refuses the logins that it ends meanwhile.
+//! sender does not send it again, so the logout waits here until the user store has taken it.
+//!
+//! Meanwhile this node refuses the user in three places: requests in `auth/check.rs`
+//! (`has_pending_logout`), new logins in `auth/begin_login.rs`, and open pages in
+//! `live/login_checker.rs`.
 
 use std::{
     collections::{BTreeSet, HashMap},
