@@ -179,7 +179,7 @@ proctype LogOut() {
     d_step { time = 0; logged_out = true }
 }
 
-/* src/auth/sign_out.rs::end_login, with a copy of the first browser's cookie */
+/* src/auth/end_login.rs::end_login, with a copy of the first browser's cookie */
 proctype SignOut() {
     ended_ids = ended_ids | bit(id[0]);
     signed_out = true

@@ -60,7 +60,7 @@ bool logout_arrived;
 /* src/users/comparison.rs::compare */
 #define valid(login) (stamp[login] > logged_out_at && !has(revoked, login))
 
-/* src/auth/sign_out.rs::end_login: the id is revoked, then the record is deleted. */
+/* src/auth/end_login.rs::end_login: the id is revoked, then the record is deleted. */
 inline revoke(login) {
 #if !defined(NOT_REVOKED) && !defined(WITHOUT_REVOCATIONS)
 #ifdef REVOKED_BY_USER
@@ -193,7 +193,7 @@ done:
     earlier = 0
 }
 
-/* src/auth/sign_out.rs::sign_out, with the cookie that the browser has. */
+/* src/auth/end_login.rs::sign_out, with the cookie that the browser has. */
 proctype SignOut() {
     byte login;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AuthState, sign_out::END_MARGIN};
+use super::{AuthState, end_login::END_MARGIN};
 use crate::{
     BoxError, LoginId, LogoutCause, ProviderSession, RevocationKey, Timestamp, metrics,
     revocation::{LoginPermit, Logout, Permit, Stores, WriteOutcome, patience},

@@ -5,6 +5,7 @@ mod attempts;
 mod begin_login;
 mod check;
 mod check_error;
+mod end_login;
 mod hooks;
 mod listeners;
 mod log_out;
@@ -17,7 +18,6 @@ mod reauthentication;
 mod rejected_request;
 mod rejection;
 mod request;
-mod sign_out;
 mod state;
 mod suspended;
 
@@ -26,6 +26,7 @@ pub(crate) use self::{
     begin_login::{LoginError, VerifiedLogin},
     check::{Authenticated, RequestLogin},
     check_error::{CheckError, Unanswered},
+    end_login::EndLoginError,
     hooks::{Hook, Hooks},
     listeners::Listeners,
     log_out_others::LogOutOthersError,
@@ -35,7 +36,6 @@ pub(crate) use self::{
     rejected_request::referring_page,
     rejection::RenderRejection,
     request::{RequestAuth, asked_for},
-    sign_out::EndLoginError,
     state::{AuthState, MountedProvider},
     suspended::SUSPENDED_LOGIN,
 };

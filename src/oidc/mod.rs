@@ -16,6 +16,7 @@ mod claims;
 mod client;
 mod client_secret;
 mod compatibility;
+mod end_session;
 mod error;
 mod front_channel;
 mod global_token_revocation;
@@ -25,7 +26,6 @@ mod metadata;
 mod person_claims;
 mod provider;
 mod settings;
-mod sign_out;
 mod user_info;
 
 use self::settings::Settings;

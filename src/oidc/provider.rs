@@ -9,9 +9,9 @@ use url::Url;
 use super::{
     Oidc, OidcError, TokenError, apple,
     client_secret::ClientSecret,
-    compatibility,
+    compatibility, end_session,
     id_token::{Expected, IdToken},
-    login, sign_out, user_info,
+    login, user_info,
 };
 use crate::{
     Profile, ProviderSession, Subject,
@@ -166,6 +166,6 @@ impl Provider for Oidc {
     ) -> Result<Option<Url>, ProviderError> {
         let metadata = self.remote.metadata().await.map_err(OidcError::from)?;
         let endpoint = metadata.end_session_endpoint.as_ref();
-        Ok(endpoint.map(|endpoint| sign_out::end_session_url(self, endpoint, request)))
+        Ok(endpoint.map(|endpoint| end_session::end_session_url(self, endpoint, request)))
     }
 }

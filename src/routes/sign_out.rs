@@ -1,5 +1,6 @@
-//! `POST /auth/sign-out`: ends the login of this browser, or all logins of its user, or a bearer
-//! token. And `GET /clef/signed-out`: the redirect from the provider after its own sign-out.
+//! The sign-out of the site, `POST /auth/sign-out` by default: ends the login of this browser, or all
+//! logins of its user, or a bearer token. And of each provider the way back from its own sign-out,
+//! `GET /clef/signed-out` by default.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,7 +1,7 @@
 //! The comparison of a login with logouts and its own end.
 //!
 //! `auth/check.rs` asks for requests, `live/login_checker.rs` for open pages and `auth/begin_login.rs` for
-//! new logins. `auth/mint_token.rs`, `auth/log_out_others.rs` and `auth/sign_out.rs` ask before they
+//! new logins. `auth/mint_token.rs`, `auth/log_out_others.rs` and `auth/end_login.rs` ask before they
 //! write.
 
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Signing out: ending single logins, for every copy of their cookies.
+//! Ending single logins, for every copy of their cookies: at a sign-out, and when a newer login of the
+//! browser replaces one.
 
 use std::{sync::Arc, time::Duration};
 
