@@ -87,7 +87,6 @@
 
 mod dropped_calls;
 mod handle;
-mod identifiers;
 mod log_out;
 mod log_out_others;
 mod logout_causes;
@@ -104,7 +103,6 @@ pub use self::rule::{BrokenRule, Rule};
 use self::{
     dropped_calls::{Method, check_dropped_calls},
     handle::{Handle, Handles, answered},
-    identifiers::check_identifiers,
     log_out::{
         check_every_handle_sees_log_out, check_log_out, check_log_out_ends_one_user,
         check_log_outs_at_once, check_login_keeps_log_out, check_logins_that_a_log_out_finds,
@@ -118,8 +116,8 @@ use self::{
     rule::Result,
     samples::{random_issuer, random_subject},
     subjects::{
-        check_any_subject, check_first_logins_at_once, check_log_out_subject, check_session_users,
-        check_subject_keys, check_subjects,
+        check_any_subject, check_first_logins_at_once, check_identifiers, check_log_out_subject,
+        check_session_users, check_subject_keys, check_subjects,
     },
     target::Target,
     users::{check_check_login, check_clock, check_new_user, check_unknown_ids},

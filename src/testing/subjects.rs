@@ -1,13 +1,13 @@
-//! Which user a subject stands for: finding, creating, logging out.
+//! Which user a subject or another identifier stands for: finding, creating, logging out.
 
 use super::{
     handle::{Handles, at_once},
     log_out::check_login_kept,
     rule::{Result, Rule},
-    samples::{odd_ids, random_issuer, random_session, random_subject, shown},
+    samples::{odd_ids, profile, random_issuer, random_session, random_subject, shown},
     users::check_never_logged_out,
 };
-use crate::{ProviderSession, RevocationKey, Subject};
+use crate::{Profile, ProviderSession, RevocationKey, Subject, SubjectIdentifier};
 
 /// How many first logins of one subject run at once.
 const FIRST_LOGINS: usize = 20;
@@ -187,6 +187,37 @@ pub(super) async fn check_any_subject(handles: &Handles) -> Result {
             return require(false, id, "a user of its own or an error", &seen);
         }
         users.push((user.id, id.to_owned()));
+    }
+    Ok(())
+}
+
+/// A store may verify addresses itself, so it need not find a user whose provider has. It never finds
+/// another one.
+pub(super) async fn check_identifiers(handles: &Handles) -> Result {
+    let rule = Rule::VerifiedEmailsIdentify;
+    let Handles { one, other } = handles;
+    let users_of = async |profile: &Profile| {
+        let email = profile.email.clone().unwrap_or_default();
+        let email = SubjectIdentifier::Email(email);
+        other.users_of(profile.subject.issuer(), &email).await
+    };
+    let mut alex = profile(&random_subject());
+    let expected = "no user for an address that no user has";
+    let users = users_of(&alex).await?;
+    rule.require(users.is_empty(), expected, format!("{users:?}"))?;
+    let mut noor = profile(&random_subject());
+    noor.email_verified = Some(true);
+    one.find_or_create_with(&noor).await?;
+    for verified in [None, Some(false), Some(true)] {
+        alex.email_verified = verified;
+        let id = one.find_or_create_with(&alex).await?.id;
+        let users = users_of(&alex).await?;
+        let may_find = verified == Some(true);
+        rule.require(
+            users.iter().all(|user| may_find && *user == id),
+            format!("only users whose address is verified; that of {id:?}: {verified:?}"),
+            format!("{users:?}"),
+        )?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use super::{LinkOutcome, UserStore};
+use super::UserStore;
 use crate::{
     BoxError, LogoutCause, Profile, ProviderSession, Subject, SubjectIdentifier, Timestamp,
 };
@@ -187,6 +187,20 @@ pub trait IdentityStore: UserStore {
         let _ = (issuer, identifier);
         async { Ok(Vec::new()) }
     }
+}
+
+/// The answer of [`IdentityStore::link`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkOutcome {
+    /// The identity belongs to the user, now or already before.
+    Linked,
+    /// The identity belongs to another user. Nothing has changed.
+    OtherUser,
+    /// There is no such user, or they may link none. Nothing has changed.
+    TurnedAway,
+    /// The store links no identities.
+    NotSupported,
 }
 
 impl<S: IdentityStore> IdentityStore for Arc<S> {

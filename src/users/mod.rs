@@ -4,7 +4,6 @@ mod comparison;
 mod ended_login;
 mod erased;
 mod identity_store;
-mod link_outcome;
 mod login_check;
 mod user_store;
 
@@ -20,8 +19,7 @@ pub(crate) use self::{
 };
 pub use self::{
     ended_login::{EndedLogin, LogoutReason},
-    identity_store::IdentityStore,
-    link_outcome::LinkOutcome,
+    identity_store::{IdentityStore, LinkOutcome},
     login_check::{LoginCheck, LoginReference},
     user_store::UserStore,
 };
