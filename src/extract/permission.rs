@@ -170,10 +170,11 @@ pub struct AllOf<P>(PhantomData<P>);
 /// the whole, even if a later one would grant. Otherwise as [`AllOf`].
 pub struct AnyOf<P>(PhantomData<P>);
 
+/// Implements [`Permission`] for tuples of permissions, whose answers the operator joins.
 macro_rules! combinations {
-    ($(($first:ident $($other:ident)+))+) => {
+    ($combination:ident $operator:tt $(($first:ident $($other:ident)+))+) => {
         $(
-            impl<S: Sync, $first, $($other),+> Permission<S> for AllOf<($first, $($other),+)>
+            impl<S: Sync, $first, $($other),+> Permission<S> for $combination<($first, $($other),+)>
             where
                 $first: Permission<S>,
                 $($other: Permission<S, User = $first::User>),+
@@ -186,34 +187,12 @@ macro_rules! combinations {
                     state: &S,
                 ) -> Result<bool, BoxError> {
                     Ok($first::is_granted(user, parts, state).await?
-                        $(&& $other::is_granted(user, parts, state).await?)+)
-                }
-            }
-
-            impl<S: Sync, $first, $($other),+> Permission<S> for AnyOf<($first, $($other),+)>
-            where
-                $first: Permission<S>,
-                $($other: Permission<S, User = $first::User>),+
-            {
-                type User = $first::User;
-
-                async fn is_granted(
-                    user: &Self::User,
-                    parts: &mut Parts,
-                    state: &S,
-                ) -> Result<bool, BoxError> {
-                    Ok($first::is_granted(user, parts, state).await?
-                        $(|| $other::is_granted(user, parts, state).await?)+)
+                        $($operator $other::is_granted(user, parts, state).await?)+)
                 }
             }
         )+
     };
 }
 
-combinations! {
-    (A B)
-    (A B C)
-    (A B C D)
-    (A B C D E)
-    (A B C D E F)
-}
+combinations! { AllOf && (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) }
+combinations! { AnyOf || (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) }
