@@ -210,12 +210,7 @@ impl From<AddressError> for OidcError {
 
 impl From<CallError> for OidcError {
     fn from(error: CallError) -> Self {
-        match error {
-            CallError::TooLarge { limit } => Self::TooLarge { limit },
-            CallError::TimedOut => Self::TimedOut,
-            CallError::Certificate(error) => Self::Certificate(error),
-            CallError::Unreachable(error) => Self::Unreachable(error),
-        }
+        RemoteError::from(error).into()
     }
 }
 
