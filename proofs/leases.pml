@@ -75,7 +75,7 @@ proctype Time() {
 #define current(node, taken) ((node) == 1 || (taken) == generation)
 #define is_valid(node) (kept[node] && left[node] > 0 && current(node, kept_generation[node]))
 
-/* src/leased/store.rs::check_login */
+/* src/leased/user_store.rs::check_login */
 proctype Requests(byte node) {
     byte taken;
     bool is_later, is_user;
@@ -115,7 +115,7 @@ end_requests:
     od
 }
 
-/* src/leased/store.rs::log_out_everywhere */
+/* src/leased/logouts.rs::log_out_everywhere */
 proctype Logout() {
     /* src/leased/generations.rs::invalidate */
     generation++;
@@ -123,7 +123,7 @@ proctype Logout() {
     counts = true;
 #endif
     revoked = true;
-    /* src/leased/store.rs::wait_for_all_nodes */
+    /* src/leased/logouts.rs::wait_for_all_nodes */
     counts = true;
 #ifndef INVALIDATED_ONCE
     generation++;

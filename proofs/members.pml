@@ -266,7 +266,7 @@ end_member:
 #define may_cache (deadline[1] > 0)
 #endif
 
-/* src/leased/store.rs::check_login at node 1. A request without an entry reads the store. */
+/* src/leased/user_store.rs::check_login at node 1. A request without an entry reads the store. */
 proctype Requests() {
     bool is_later;
 
@@ -361,14 +361,14 @@ inline lease_wait(length) {
 #endif
 }
 
-/* src/leased/store.rs::log_out_everywhere */
+/* src/leased/logouts.rs::log_out_everywhere */
 proctype Logout() {
     byte length;
 
 #ifdef MEMBERS_BEFORE_WRITE
     waits_for_member = row[1];
 #endif
-    /* src/leased/store.rs::wait_for_all_nodes: the time is taken after the write. */
+    /* src/leased/logouts.rs::wait_for_all_nodes: the time is taken after the write. */
     revoked = true;
     is_written = true;
     if

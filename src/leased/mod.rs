@@ -9,12 +9,14 @@ mod bus;
 mod entries;
 mod generations;
 mod listener;
+mod logouts;
 mod message;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod store;
+mod user_store;
 
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresLogoutBus;
