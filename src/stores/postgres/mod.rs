@@ -1,65 +1,24 @@
 //! Users in PostgreSQL, for a site on several machines: one statement per method, one clock.
 
 mod cleaning;
+mod connection;
+mod migrations;
 mod statements;
+mod storable;
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use sha2::{Digest as _, Sha256};
-use sqlx::{
-    ConnectOptions as _, Connection as _, Executor as _, PgConnection, PgPool, Row as _,
-    postgres::{PgConnectOptions, PgPoolOptions},
+use sqlx::{PgPool, Row as _};
+
+use self::{
+    cleaning::Cleaning,
+    storable::{can_store, can_store_subject, key_columns, storable, storable_id},
 };
-
-use self::cleaning::Cleaning;
 use super::{Account, cause_column, read_account, read_id, read_timestamp};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
     RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore,
 };
-
-/// Together with `STATEMENT_LIMIT`, less than the five seconds that an attempt to write a logout
-/// may take. So no abandoned attempt is written late, which could end a newer login.
-const ACQUIRE_LIMIT: Duration = Duration::from_millis(2_500);
-const STATEMENT_LIMIT: &str = "2s";
-const MOST_CONNECTIONS: u32 = 10;
-/// The longest id, in bytes: two of them fit an index entry. OpenID Connect allows 255 characters.
-const LONGEST_ID: usize = 1_024;
-
-/// The files in order. Each records its version in `clef_migrations`.
-///
-/// Not the migrator of sqlx: it has one table of versions per database and rejects unknown entries,
-/// so an application could not use it beside this store.
-const MIGRATIONS: [(i32, &str); 6] = [
-    (
-        1,
-        include_str!("../../../migrations/postgres/0001_users.sql"),
-    ),
-    (
-        2,
-        include_str!("../../../migrations/postgres/0002_members.sql"),
-    ),
-    (
-        3,
-        include_str!("../../../migrations/postgres/0003_bus_secret.sql"),
-    ),
-    (
-        4,
-        include_str!("../../../migrations/postgres/0004_sessions.sql"),
-    ),
-    (
-        5,
-        include_str!("../../../migrations/postgres/0005_logout_causes.sql"),
-    ),
-    (
-        6,
-        include_str!("../../../migrations/postgres/0006_verified_emails.sql"),
-    ),
-];
-
-/// The advisory lock for nodes that start at once: "clef" in ASCII.
-const MIGRATION_LOCK: i64 = 0x636c_6566;
 
 /// A user store in PostgreSQL, with the tables `clef_users` and `clef_revocations`.
 ///
@@ -112,18 +71,7 @@ impl PostgresUserStore {
     /// Returns a [`sqlx::Error`] if the URL is invalid, or if the server cannot be reached in time,
     /// rejects the credentials or is a standby. Correct the URL or start the server.
     pub async fn connect(url: &str) -> Result<Self, sqlx::Error> {
-        let options: PgConnectOptions = url.parse()?;
-        // Not through the pool, which retries until its timeout and hides the reason.
-        tokio::time::timeout(ACQUIRE_LIMIT, test_connection(&options))
-            .await
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
-        let pool = PgPoolOptions::new()
-            .max_connections(MOST_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_LIMIT)
-            .test_before_acquire(false)
-            .after_connect(|connection, _| Box::pin(prepare(connection)))
-            .connect_lazy_with(options);
-        Ok(Self::new(pool))
+        Ok(Self::new(connection::open(url).await?))
     }
 
     /// Creates a store over an existing pool, in the first schema of its `search_path`.
@@ -149,31 +97,7 @@ impl PostgresUserStore {
     /// Returns a [`sqlx::Error`] if a file cannot be applied. The database is unchanged; correct
     /// the cause and call it again.
     pub async fn migrate(&self) -> Result<(), sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        // Another node or the creation of an index may take long.
-        sqlx::query("set local statement_timeout = 0")
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("select pg_advisory_xact_lock($1)")
-            .bind(MIGRATION_LOCK)
-            .execute(&mut *transaction)
-            .await?;
-        let exists: bool = sqlx::query_scalar("select to_regclass('clef_migrations') is not null")
-            .fetch_one(&mut *transaction)
-            .await?;
-        let applied: Vec<i32> = if exists {
-            sqlx::query_scalar("select version from clef_migrations")
-                .fetch_all(&mut *transaction)
-                .await?
-        } else {
-            Vec::new()
-        };
-        for (version, file) in MIGRATIONS {
-            if !applied.contains(&version) {
-                transaction.execute(file).await?;
-            }
-        }
-        transaction.commit().await
+        migrations::apply(&self.pool).await
     }
 
     /// The connection pool, for other tables in the same database.
@@ -395,64 +319,6 @@ impl IdentityStore for PostgresUserStore {
             .await?;
         Ok(ids.iter().map(i64::to_string).collect())
     }
-}
-
-/// The columns of a key in `clef_revocations` and `clef_sessions`: kind, issuer and id.
-fn key_columns(key: &RevocationKey) -> (&'static str, String, String) {
-    (
-        key.kind(),
-        storable_id(key.issuer()).into_owned(),
-        storable_id(&key.id()).into_owned(),
-    )
-}
-
-/// An id that PostgreSQL cannot store is replaced by its digest, so that its logout does not fail
-/// forever.
-fn storable_id(id: &str) -> Cow<'_, str> {
-    if can_store_id(id) {
-        return id.into();
-    }
-    let digest = Sha256::digest(id.as_bytes());
-    format!("sha256:{}", URL_SAFE_NO_PAD.encode(digest)).into()
-}
-
-async fn test_connection(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
-    let mut connection = options.connect().await?;
-    prepare(&mut connection).await?;
-    connection.close().await
-}
-
-/// Sets up a new connection.
-async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let row = sqlx::query(statements::PREPARE)
-        .bind(STATEMENT_LIMIT)
-        .fetch_one(connection)
-        .await?;
-    if row.try_get("is_standby")? {
-        let advice = "the server is a standby, which may lag: connect to the primary";
-        return Err(sqlx::Error::Configuration(advice.into()));
-    }
-    Ok(())
-}
-
-/// Whether PostgreSQL can store this subject. Others are rejected as unknown: an error would be
-/// retried forever.
-fn can_store_subject(subject: &Subject) -> bool {
-    can_store_id(subject.issuer()) && can_store_id(subject.id())
-}
-
-fn can_store_id(id: &str) -> bool {
-    id.len() <= LONGEST_ID && can_store(id)
-}
-
-/// PostgreSQL text cannot contain a null character.
-fn can_store(text: &str) -> bool {
-    !text.contains('\0')
-}
-
-/// A field of a profile, if it can be stored.
-fn storable(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|text| can_store(text))
 }
 
 impl fmt::Debug for PostgresUserStore {
