@@ -29,6 +29,15 @@ impl Verdict {
             Self::Accept(person) | Self::Either(person) => Some(person),
         }
     }
+
+    /// Of a request that is answered only `now`, and was sent when this was the verdict.
+    pub fn late(self, now: Self) -> Self {
+        match (self, now) {
+            (Self::Refuse(why), _) => Self::Refuse(why),
+            (Self::Accept(person), Self::Accept(_)) => Self::Accept(person),
+            (Self::Accept(person) | Self::Either(person), _) => Self::Either(person),
+        }
+    }
 }
 
 /// The number of a login.

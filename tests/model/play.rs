@@ -1,5 +1,7 @@
 //! Plays a run against the site, and holds every answer against the oracle.
 
+mod requests;
+
 use std::{collections::HashMap, mem, sync::atomic::Ordering::SeqCst};
 
 use axum::{
@@ -10,11 +12,12 @@ use axum_clef::{LoginId, LogoutError};
 use test_support::{Answer, App as _, Hold, ISSUER, Jar, MINUTE, answer, notice_request, state_in};
 use tokio::task::JoinHandle;
 
+use self::requests::{Asker, GuardedRequest};
 use crate::{
     oracle::{LoginNumber, Oracle, Verdict},
     steps::{BROWSERS, NODES, Run, Scope, Step},
     tally::Tally,
-    world::{Node, Stores, World},
+    world::{Stores, World},
 };
 
 /// A violation, in words.
@@ -39,6 +42,7 @@ struct Play {
     people: [Person; BROWSERS],
     logins: Vec<HeldLogin>,
     works: Vec<HeldWork>,
+    late: Vec<GuardedRequest>,
     copies: Vec<(Jar, Option<LoginNumber>)>,
     bearers: Vec<Bearer>,
     notices: Vec<HeldNotice>,
@@ -111,6 +115,7 @@ pub async fn play(stores: Stores, run: &Run) -> Result<Tally, String> {
         people: Default::default(),
         logins: Vec::new(),
         works: Vec::new(),
+        late: Vec::new(),
         copies: Vec::new(),
         bearers: Vec::new(),
         notices: Vec::new(),
@@ -161,7 +166,9 @@ impl Play {
                 held,
             } => self.log_in_by_form(browser, node, person, held).await,
             Step::FinishLogin { which } => self.finish_login(which).await,
-            Step::Ask { browser, node } => self.ask(browser, node).await,
+            Step::Ask { browser, node } => self.ask(Asker::Browser(browser), node).await,
+            Step::AskSlowly { browser, node } => self.ask_slowly(browser, node).await,
+            Step::FinishAsk { which } => self.finish_ask(which).await,
             Step::Work { browser, node } => self.work(browser, node).await,
             Step::FinishWork { which } => self.finish_work(which).await,
             Step::Copy { browser } => {
@@ -170,7 +177,7 @@ impl Play {
                 Ok(())
             }
             Step::AskWithCopy { which, node } => match which.checked_rem(self.copies.len()) {
-                Some(which) => self.ask_with_copy(which, node).await,
+                Some(which) => self.ask(Asker::Copy(which), node).await,
                 None => Ok(()),
             },
             Step::SignOut { browser, node } => self.sign_out(browser, node).await,
@@ -178,7 +185,7 @@ impl Play {
             Step::AskRecent { browser, node } => self.ask_recent(browser, node).await,
             Step::Mint { browser, node } => self.mint(browser, node).await,
             Step::AskWithToken { which, node } => match which.checked_rem(self.bearers.len()) {
-                Some(which) => self.ask_with_token(which, node).await,
+                Some(which) => self.ask(Asker::Token(which), node).await,
                 None => Ok(()),
             },
             Step::EndToken { which, node } => match which.checked_rem(self.bearers.len()) {
@@ -228,6 +235,7 @@ impl Play {
         while !self.works.is_empty() {
             self.finish_work(0).await?;
         }
+        self.finish_all_asks().await?;
         self.ask_everywhere(None).await
     }
 
@@ -256,6 +264,7 @@ impl Play {
         if self.people[browser].attempts.is_empty() {
             return Ok(());
         }
+        self.finish_asks_of(browser, node).await?;
         let (state, person) = self.people[browser].attempts.remove(0);
         let id = self.name();
         let code = format!("code:{person}:{id}");
@@ -263,12 +272,12 @@ impl Play {
         let uri = format!("/clef/callback?code={code}&state={state}");
         let request = self.people[browser].browser.request(Method::GET, &uri);
         let replaces = self.oracle.login(browser);
-        let earliest = self.world.nodes[node].reading();
+        let earliest = self.world.nodes[node].reading().await;
         let answer = self.spawn(node, request);
         if (&mut hold.reached).await.is_err() {
             return Err("the login did not get as far as the provider".to_owned());
         }
-        let latest = self.world.nodes[node].reading() - 1;
+        let latest = self.world.nodes[node].reading().await - 1;
         self.oracle
             .login_begins(id, (person, false), node, replaces, (earliest, latest));
         self.logins.push(HeldLogin {
@@ -294,18 +303,19 @@ impl Play {
         if !self.oracle.knows(person) {
             return Ok(());
         }
+        self.finish_asks_of(browser, node).await?;
         let id = self.name();
         let name = format!("form:{id}");
         let mut hold = self.world.holds.prepare(&name);
         let uri = format!("/form?person={person}&hold={name}");
         let request = self.people[browser].browser.request(Method::POST, &uri);
         let replaces = self.oracle.login(browser);
-        let earliest = self.world.nodes[node].reading();
+        let earliest = self.world.nodes[node].reading().await;
         let answer = self.spawn(node, request);
         if (&mut hold.reached).await.is_err() {
             return Err("the login did not get as far as the password".to_owned());
         }
-        let latest = self.world.nodes[node].reading() - 1;
+        let latest = self.world.nodes[node].reading().await - 1;
         self.oracle
             .login_begins(id, (person, true), node, replaces, (earliest, latest));
         self.logins.push(HeldLogin {
@@ -323,7 +333,7 @@ impl Play {
 
     async fn end_all(&mut self, node: usize, scope: Scope) -> Outcome {
         let logouts = self.world.nodes[node].logouts.clone();
-        let earliest = self.world.nodes[node].reading();
+        let earliest = self.world.nodes[node].reading().await;
         let fails = self.world.logouts_fail.load(SeqCst);
         let ended = tokio::spawn(async move {
             match scope {
@@ -334,7 +344,7 @@ impl Play {
         self.settle_logout(&ended, fails).await;
         match (ended.await.unwrap(), fails) {
             (Ok(()), false) => {
-                let latest = self.world.nodes[node].reading() - 1;
+                let latest = self.world.nodes[node].reading().await - 1;
                 self.oracle.end_of_all_is_written(scope, (earliest, latest));
                 self.tally.ends_of_all += 1;
             }
@@ -352,7 +362,7 @@ impl Play {
             return Ok(());
         };
         let login = self.logins.remove(which);
-        let first = self.world.nodes[login.node].reading();
+        let first = self.world.nodes[login.node].reading().await;
         let in_time = login.hold.go.send(()).is_ok();
         let fails = self.world.logouts_fail.load(SeqCst);
         // The end of the login that it replaces may wait for the store, or for leases.
@@ -364,7 +374,7 @@ impl Play {
             return expect(&answer, 502);
         }
         let verdict = self.oracle.login_verdict(login.id);
-        let reading = self.world.nodes[login.node].reading() - 1;
+        let reading = self.world.nodes[login.node].reading().await - 1;
         let (surely_back, perhaps_back) = self.oracle.stepped_back(login.id, (first, reading));
         let succeeded = match (answer.status, verdict) {
             (503, _) if perhaps_back => false,
@@ -382,7 +392,7 @@ impl Play {
         if succeeded {
             self.people[login.browser].epoch += 1;
         }
-        self.ask(login.browser, login.node).await
+        self.ask(Asker::Browser(login.browser), login.node).await
     }
 
     /// Waits for an answer that may wait for a logout.
@@ -394,35 +404,14 @@ impl Play {
         self.world.until(|| answer.is_finished()).await;
     }
 
-    async fn ask(&mut self, browser: usize, node: usize) -> Outcome {
-        let reading = self.world.nodes[node].reading();
-        let login = self.oracle.login(browser);
-        let verdict = self.oracle.verdict(login, node, reading);
-        let jar = &mut self.people[browser].browser;
-        let who = who_is(&self.world.nodes[node], jar).await?;
-        judge(&who, verdict)
-            .map_err(|wrong| format!("browser {browser} at node {node}: {wrong}"))?;
-        self.tally.request(verdict);
-        Ok(())
-    }
-
-    async fn ask_with_copy(&mut self, which: usize, node: usize) -> Outcome {
-        let reading = self.world.nodes[node].reading();
-        let (jar, login) = &mut self.copies[which];
-        let verdict = self.oracle.verdict(*login, node, reading);
-        let who = who_is(&self.world.nodes[node], jar).await?;
-        judge(&who, verdict).map_err(|wrong| format!("copy {which} at node {node}: {wrong}"))?;
-        self.tally.copy(verdict);
-        Ok(())
-    }
-
     async fn ask_recent(&mut self, browser: usize, node: usize) -> Outcome {
-        let first = self.world.nodes[node].reading();
+        self.finish_asks_of(browser, node).await?;
+        let first = self.world.nodes[node].reading().await;
         let request = self.people[browser].browser.request(Method::GET, "/recent");
         let answer = answer(&self.world.nodes[node], request).await;
         expect(&answer, 200)?;
         self.people[browser].browser.take(&answer.headers);
-        let readings = (first, self.world.nodes[node].reading());
+        let readings = (first, self.world.nodes[node].reading().await);
         let (login, held) = (self.oracle.login(browser), self.world.holds_clocks());
         let verdict = self
             .oracle
@@ -434,7 +423,8 @@ impl Play {
     }
 
     async fn mint(&mut self, browser: usize, node: usize) -> Outcome {
-        let reading = self.world.nodes[node].reading();
+        self.finish_asks_of(browser, node).await?;
+        let reading = self.world.nodes[node].reading().await;
         let login = self.oracle.login(browser);
         let verdict = self.oracle.verdict(login, node, reading);
         let request = self.people[browser].browser.request(Method::POST, "/token");
@@ -461,21 +451,8 @@ impl Play {
         });
         self.tally.tokens += 1;
         for node in 0..NODES {
-            self.ask_with_token(self.bearers.len() - 1, node).await?;
+            self.ask(Asker::Token(self.bearers.len() - 1), node).await?;
         }
-        Ok(())
-    }
-
-    async fn ask_with_token(&mut self, which: usize, node: usize) -> Outcome {
-        let reading = self.world.nodes[node].reading();
-        let Bearer { header, number, .. } = &self.bearers[which];
-        let verdict = self.oracle.verdict(Some(*number), node, reading);
-        let mut request = Jar::default().request(Method::GET, "/account");
-        let header = header.parse().map_err(|_| "a token is no header")?;
-        request.headers_mut().insert("authorization", header);
-        let who = who(&answer(&self.world.nodes[node], request).await)?;
-        judge(&who, verdict).map_err(|wrong| format!("token {which} at node {node}: {wrong}"))?;
-        self.tally.token(verdict);
         Ok(())
     }
 
@@ -492,7 +469,7 @@ impl Play {
         }
         self.tally.tokens_ended += 1;
         for node in 0..NODES {
-            self.ask_with_token(which, node).await?;
+            self.ask(Asker::Token(which), node).await?;
         }
         Ok(())
     }
@@ -518,22 +495,23 @@ impl Play {
             .collect();
         for node in 0..NODES {
             for bearer in &bearers {
-                self.ask_with_token(*bearer, node).await?;
+                self.ask(Asker::Token(*bearer), node).await?;
             }
             for browser in &browsers {
-                self.ask(*browser, node).await?;
+                self.ask(Asker::Browser(*browser), node).await?;
             }
             for copy in &copies {
-                self.ask_with_copy(*copy, node).await?;
+                self.ask(Asker::Copy(*copy), node).await?;
             }
         }
         Ok(())
     }
 
     async fn work(&mut self, browser: usize, node: usize) -> Outcome {
+        self.finish_asks_of(browser, node).await?;
         let name = format!("work:{}", self.name());
         let mut hold = self.world.holds.prepare(&name);
-        let reading = self.world.nodes[node].reading();
+        let reading = self.world.nodes[node].reading().await;
         let login = self.oracle.login(browser);
         let verdict = self.oracle.verdict(login, node, reading);
         let somebody = &self.people[browser];
@@ -570,12 +548,13 @@ impl Play {
             self.tally.old_answers += 1;
         }
         for node in 0..NODES {
-            self.ask(work.browser, node).await?;
+            self.ask(Asker::Browser(work.browser), node).await?;
         }
         Ok(())
     }
 
     async fn sign_out(&mut self, browser: usize, node: usize) -> Outcome {
+        self.finish_asks_of(browser, node).await?;
         let login = self.oracle.login(browser);
         let has_ended = login.map_or(Some(true), |login| self.oracle.has_ended(login));
         let request = self.people[browser]
@@ -601,21 +580,22 @@ impl Play {
         };
         self.oracle.signs_out(browser, node, written);
         self.tally.sign_outs += usize::from(login.is_some());
-        self.ask(browser, node).await?;
+        self.ask(Asker::Browser(browser), node).await?;
         let copies = self.copies.iter().enumerate();
         let copies = copies.filter(|(_, (_, copied))| login.is_some() && *copied == login);
         let copies: Vec<_> = copies.map(|(which, _)| which).collect();
         for copy in copies {
             for node in 0..NODES {
-                self.ask_with_copy(copy, node).await?;
+                self.ask(Asker::Copy(copy), node).await?;
             }
         }
         Ok(())
     }
 
     async fn log_out_others(&mut self, browser: usize, node: usize) -> Outcome {
+        self.finish_asks_of(browser, node).await?;
         let login = self.oracle.login(browser);
-        let earliest = self.world.nodes[node].reading();
+        let earliest = self.world.nodes[node].reading().await;
         let verdict = self.oracle.verdict(login, node, earliest);
         let fails = self.world.logouts_fail.load(SeqCst);
         let request = self.people[browser]
@@ -625,7 +605,7 @@ impl Play {
         self.settle_logout(&answer, fails).await;
         let answer = answer.await.unwrap();
         self.people[browser].browser.take(&answer.headers);
-        let latest = self.world.nodes[node].reading() - 1;
+        let latest = self.world.nodes[node].reading().await - 1;
         let may_be_ahead = self.oracle.may_be_too_far_ahead(browser, earliest);
         match (answer.status, verdict) {
             (401, Verdict::Refuse(_) | Verdict::Either(_)) => return Ok(()),
@@ -713,7 +693,7 @@ impl Play {
             answers,
         } = self.notices.remove(which);
         let person = self.tokens[token].person;
-        let earliest = self.world.nodes[node].reading();
+        let earliest = self.world.nodes[node].reading().await;
         let in_time = hold.go.send(()).is_ok();
         let fails = self.world.logouts_fail.load(SeqCst);
         if in_time && fails {
@@ -736,15 +716,15 @@ impl Play {
             self.pending.push((node, token));
             self.oracle.logout_is_pending(node, person);
         } else {
-            self.logout_is_written(node, token, earliest);
+            self.logout_is_written(node, token, earliest).await;
             self.tally.logouts += 1;
         }
         self.ask_everywhere(Some(person)).await
     }
 
-    fn logout_is_written(&mut self, node: usize, token: usize, earliest: i64) {
+    async fn logout_is_written(&mut self, node: usize, token: usize, earliest: i64) {
         let person = self.tokens[token].person;
-        let latest = self.world.nodes[node].reading() - 1;
+        let latest = self.world.nodes[node].reading().await - 1;
         let status = if self.oracle.knows(person) { 200 } else { 404 };
         self.applied.insert((node, token), status);
         self.oracle.logout_is_written(person, (earliest, latest));
@@ -756,18 +736,21 @@ impl Play {
         if nodes.iter().all(|node| node.pending_logouts() == 0) {
             return Ok(());
         }
-        let readings: Vec<_> = self.world.nodes.iter().map(|node| node.reading()).collect();
+        let mut readings = Vec::new();
+        for node in nodes {
+            readings.push(node.reading().await);
+        }
         self.world.wait(LONGEST_PAUSE).await;
         let nodes = &self.world.nodes;
         let written = || nodes.iter().all(|node| node.pending_logouts() == 0);
         self.world.until(written).await;
         self.oracle.nothing_is_pending();
         for (node, token) in mem::take(&mut self.pending) {
-            self.logout_is_written(node, token, readings[node]);
+            self.logout_is_written(node, token, readings[node]).await;
             self.tally.pending += 1;
         }
         for (node, scope) in mem::take(&mut self.pending_scopes) {
-            let latest = self.world.nodes[node].reading() - 1;
+            let latest = self.world.nodes[node].reading().await - 1;
             let written = (readings[node], latest);
             self.oracle.end_of_all_is_written(scope, written);
             self.tally.pending += 1;
@@ -789,14 +772,6 @@ impl Play {
         let app = self.world.nodes[node].app();
         tokio::spawn(async move { answer(&app, request).await })
     }
-}
-
-/// The person that a request with these cookies is taken for.
-async fn who_is(node: &Node, jar: &mut Jar) -> Result<String, String> {
-    let request = jar.request(Method::GET, "/account");
-    let answer = answer(node, request).await;
-    jar.take(&answer.headers);
-    who(&answer)
 }
 
 fn who(answer: &Answer) -> Result<String, String> {

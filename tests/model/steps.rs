@@ -59,6 +59,15 @@ pub enum Step {
         browser: usize,
         node: usize,
     },
+    /// The same, and the user store answers it late.
+    AskSlowly {
+        browser: usize,
+        node: usize,
+    },
+    /// The store answers one of them.
+    FinishAsk {
+        which: usize,
+    },
     /// A request that is checked, which may renew its login, and then hangs.
     Work {
         browser: usize,
@@ -184,6 +193,8 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         5 => which.clone().prop_map(|which| Step::FinishLogin { which }),
         8 => at.clone().prop_map(|(browser, node)| Step::Ask { browser, node }),
+        5 => at.clone().prop_map(|(browser, node)| Step::AskSlowly { browser, node }),
+        3 => which.clone().prop_map(|which| Step::FinishAsk { which }),
         6 => at.clone().prop_map(|(browser, node)| Step::Work { browser, node }),
         5 => which.clone().prop_map(|which| Step::FinishWork { which }),
         3 => (0..BROWSERS).prop_map(|browser| Step::Copy { browser }),

@@ -10,6 +10,8 @@ pub struct Tally {
     pub accepted: usize,
     pub refused: usize,
     pub either: usize,
+    pub late: usize,
+    pub overtaken: usize,
     pub logins_accepted: usize,
     pub logins_refused: usize,
     pub logins_either: usize,
@@ -38,6 +40,14 @@ impl Tally {
             Verdict::Refuse(_) => &mut self.refused,
             Verdict::Either(_) => &mut self.either,
         } += 1;
+    }
+
+    /// A request that was answered late, sent when this was its verdict.
+    pub fn late(&mut self, verdict: Verdict, now: Verdict) {
+        self.late += 1;
+        if let (Verdict::Accept(_), Verdict::Refuse(_)) = (verdict, now) {
+            self.overtaken += 1;
+        }
     }
 
     pub fn copy(&mut self, verdict: Verdict) {
@@ -74,12 +84,14 @@ impl Tally {
         } += 1;
     }
 
-    fn counts(self) -> [(&'static str, usize); 22] {
+    fn counts(self) -> [(&'static str, usize); 24] {
         [
             ("steps", self.steps),
             ("requests that had to get in", self.accepted),
             ("that had to be refused", self.refused),
             ("that could be either", self.either),
+            ("answered late", self.late),
+            ("after a logout that came meanwhile", self.overtaken),
             ("logins that had to work", self.logins_accepted),
             ("that had to fail", self.logins_refused),
             ("that could do either", self.logins_either),
@@ -115,6 +127,8 @@ impl AddAssign for Tally {
         self.accepted += other.accepted;
         self.refused += other.refused;
         self.either += other.either;
+        self.late += other.late;
+        self.overtaken += other.overtaken;
         self.logins_accepted += other.logins_accepted;
         self.logins_refused += other.logins_refused;
         self.logins_either += other.logins_either;

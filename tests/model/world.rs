@@ -24,8 +24,8 @@ use axum_clef::{
 };
 use tempfile::TempDir;
 use test_support::{
-    About, App, Call, Holds, Hook, HookedSessions, HookedUsers, ISSUER, MINUTE, ScriptedProvider,
-    TestClock, Wire, World as AnySite,
+    About, App, Call, Hold, Holds, Hook, HookedSessions, HookedUsers, ISSUER, MINUTE,
+    ScriptedProvider, TestClock, Wire, World as AnySite,
     hook::{Done, Flag, StoreError, Work},
     settle,
 };
@@ -146,11 +146,19 @@ impl World {
         move || Timestamp::from_micros(clock.read().as_micros() + skew * MINUTE)
     }
 
+    /// The hook of the next node, or of what all nodes share.
     fn hook(&self) -> StoreHook {
         StoreHook {
+            node: self.nodes.len(),
             logouts_fail: Arc::clone(&self.logouts_fail),
             calls: self.calls.clone(),
+            holds: self.holds.clone(),
         }
+    }
+
+    /// Holds back the answer of the next read of a node.
+    pub fn hold_read(&self, node: usize) -> Hold {
+        self.holds.prepare(&read_at(node))
     }
 
     fn add_node(
@@ -288,7 +296,7 @@ async fn token(token: NewToken<1_440>) -> Result<String, NewTokenError> {
 
 impl Node {
     /// What the clock of this node shows at the next look.
-    pub fn reading(&self) -> i64 {
+    pub async fn reading(&self) -> i64 {
         self.clock.next() + self.skew
     }
 
@@ -307,11 +315,13 @@ fn id(user: &Account) -> String {
     user.profile().subject.id().to_owned()
 }
 
-/// At times the user store accepts no logouts.
+/// At times the user store accepts no logouts, or answers a read late.
 #[derive(Clone)]
 struct StoreHook {
+    node: usize,
     logouts_fail: Flag,
     calls: StoreCalls,
+    holds: Holds,
 }
 
 impl Hook for StoreHook {
@@ -320,10 +330,20 @@ impl Hook for StoreHook {
             call,
             Call::LogOut | Call::LogOutSubject | Call::LogOutOthers | Call::Revoke
         );
-        let _call = self.calls.begin();
-        match logs_out && self.logouts_fail.load(SeqCst) {
-            true => Err(StoreError::down("the store accepts no logouts")),
-            false => work.await,
+        if logs_out && self.logouts_fail.load(SeqCst) {
+            return Err(StoreError::down("the store accepts no logouts"));
         }
+        let running = self.calls.begin();
+        let answer = work.await;
+        drop(running);
+        if call == Call::CheckLogin {
+            self.holds.pass(&read_at(self.node), String::new()).await;
+        }
+        answer
     }
+}
+
+/// The name of the place where a read of a node is held.
+fn read_at(node: usize) -> String {
+    format!("read at {node}")
 }
