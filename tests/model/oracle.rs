@@ -364,6 +364,11 @@ impl Oracle {
         self.pending.push((node, person));
     }
 
+    /// It is not pending there any more.
+    pub fn logout_is_settled(&mut self, node: usize, person: usize) {
+        self.pending.retain(|pending| *pending != (node, person));
+    }
+
     pub fn end_of_all_is_pending(&mut self, node: usize, scope: Scope) {
         self.pending_scopes.push((node, scope));
     }

@@ -1,6 +1,7 @@
 //! Plays a run against the site, and holds every answer against the oracle.
 
 mod requests;
+mod slow_logouts;
 
 use std::{collections::HashMap, mem, sync::atomic::Ordering::SeqCst};
 
@@ -12,7 +13,10 @@ use axum_clef::{LoginId, LogoutError};
 use test_support::{Answer, App as _, Hold, ISSUER, Jar, MINUTE, answer, notice_request, state_in};
 use tokio::task::JoinHandle;
 
-use self::requests::{Asker, GuardedRequest};
+use self::{
+    requests::{Asker, GuardedRequest},
+    slow_logouts::SlowLogout,
+};
 use crate::{
     oracle::{LoginNumber, Oracle, Verdict},
     steps::{BROWSERS, NODES, Run, Scope, Step},
@@ -43,6 +47,7 @@ struct Play {
     logins: Vec<HeldLogin>,
     works: Vec<HeldWork>,
     late: Vec<GuardedRequest>,
+    slow: Vec<SlowLogout>,
     copies: Vec<(Jar, Option<LoginNumber>)>,
     bearers: Vec<Bearer>,
     notices: Vec<HeldNotice>,
@@ -116,6 +121,7 @@ pub async fn play(stores: Stores, run: &Run) -> Result<Tally, String> {
         logins: Vec::new(),
         works: Vec::new(),
         late: Vec::new(),
+        slow: Vec::new(),
         copies: Vec::new(),
         bearers: Vec::new(),
         notices: Vec::new(),
@@ -140,6 +146,7 @@ pub async fn play(stores: Stores, run: &Run) -> Result<Tally, String> {
 
 impl Play {
     async fn step(&mut self, step: Step) -> Outcome {
+        self.finish_logouts_before(step).await?;
         match step {
             Step::Begin {
                 browser,
@@ -182,6 +189,11 @@ impl Play {
             },
             Step::SignOut { browser, node } => self.sign_out(browser, node).await,
             Step::LogOutOthers { browser, node } => self.log_out_others(browser, node).await,
+            Step::NoticeSlowly { person, node } => self.notice_slowly(person, node).await,
+            Step::LogOutOthersSlowly { browser, node } => {
+                self.log_out_others_slowly(browser, node).await
+            }
+            Step::FinishLogout { which } => self.finish_logout(which).await,
             Step::AskRecent { browser, node } => self.ask_recent(browser, node).await,
             Step::Mint { browser, node } => self.mint(browser, node).await,
             Step::AskWithToken { which, node } => match which.checked_rem(self.bearers.len()) {
@@ -225,6 +237,9 @@ impl Play {
 
     /// Ends all that is under way, and asks everywhere who is there.
     async fn end(&mut self) -> Outcome {
+        while !self.slow.is_empty() {
+            self.finish_logout(0).await?;
+        }
         self.recover().await?;
         while !self.notices.is_empty() {
             self.finish_notice(0).await?;
@@ -334,7 +349,7 @@ impl Play {
     async fn end_all(&mut self, node: usize, scope: Scope) -> Outcome {
         let logouts = self.world.nodes[node].logouts.clone();
         let earliest = self.world.nodes[node].reading().await;
-        let fails = self.world.logouts_fail.load(SeqCst);
+        let fails = self.fails();
         let ended = tokio::spawn(async move {
             match scope {
                 Scope::Everyone => logouts.log_out_everyone().await,
@@ -364,7 +379,7 @@ impl Play {
         let login = self.logins.remove(which);
         let first = self.world.nodes[login.node].reading().await;
         let in_time = login.hold.go.send(()).is_ok();
-        let fails = self.world.logouts_fail.load(SeqCst);
+        let fails = self.fails();
         // The end of the login that it replaces may wait for the store, or for leases.
         self.settle_logout(&login.answer, fails).await;
         let answer = login.answer.await.unwrap();
@@ -459,7 +474,7 @@ impl Play {
     async fn end_token(&mut self, which: usize, node: usize) -> Outcome {
         let Bearer { id, number, .. } = self.bearers[which];
         let logouts = self.world.nodes[node].logouts.clone();
-        let fails = self.world.logouts_fail.load(SeqCst);
+        let fails = self.fails();
         let ended = tokio::spawn(async move { logouts.end_login(id).await });
         self.settle_logout(&ended, fails).await;
         match (ended.await.unwrap(), fails) {
@@ -560,7 +575,7 @@ impl Play {
         let request = self.people[browser]
             .browser
             .request(Method::POST, "/auth/sign-out");
-        let fails = self.world.logouts_fail.load(SeqCst);
+        let fails = self.fails();
         let answer = self.spawn(node, request);
         self.settle_logout(&answer, fails).await;
         let answer = answer.await.unwrap();
@@ -597,13 +612,25 @@ impl Play {
         let login = self.oracle.login(browser);
         let earliest = self.world.nodes[node].reading().await;
         let verdict = self.oracle.verdict(login, node, earliest);
-        let fails = self.world.logouts_fail.load(SeqCst);
+        let fails = self.fails();
         let request = self.people[browser]
             .browser
             .request(Method::POST, "/others");
         let answer = self.spawn(node, request);
         self.settle_logout(&answer, fails).await;
         let answer = answer.await.unwrap();
+        self.others_are_logged_out((browser, node), &answer, (verdict, fails), earliest)
+            .await
+    }
+
+    /// The logout of a browser's other logins is answered.
+    async fn others_are_logged_out(
+        &mut self,
+        (browser, node): (usize, usize),
+        answer: &Answer,
+        (verdict, fails): (Verdict, bool),
+        earliest: i64,
+    ) -> Outcome {
         self.people[browser].browser.take(&answer.headers);
         let latest = self.world.nodes[node].reading().await - 1;
         let may_be_ahead = self.oracle.may_be_too_far_ahead(browser, earliest);
@@ -695,7 +722,7 @@ impl Play {
         let person = self.tokens[token].person;
         let earliest = self.world.nodes[node].reading().await;
         let in_time = hold.go.send(()).is_ok();
-        let fails = self.world.logouts_fail.load(SeqCst);
+        let fails = self.fails();
         if in_time && fails {
             self.world.wait(PATIENCE).await;
         }
@@ -766,6 +793,11 @@ impl Play {
         self.time += seconds;
         self.behind = (self.behind + seconds).min(0);
         self.world.advance_clock(seconds).await;
+    }
+
+    /// Whether the store accepts no logouts.
+    fn fails(&self) -> bool {
+        self.world.logouts_fail.load(SeqCst)
     }
 
     fn spawn(&self, node: usize, request: Request<Body>) -> JoinHandle<Answer> {

@@ -95,6 +95,20 @@ pub enum Step {
         browser: usize,
         node: usize,
     },
+    /// The provider says that a person has logged out, and the user store takes its time to write it.
+    NoticeSlowly {
+        person: usize,
+        node: usize,
+    },
+    /// A browser ends every other login of its person, and the store takes its time.
+    LogOutOthersSlowly {
+        browser: usize,
+        node: usize,
+    },
+    /// The store writes one of these logouts.
+    FinishLogout {
+        which: usize,
+    },
     /// A browser asks for what only a recent login may.
     AskRecent {
         browser: usize,
@@ -202,6 +216,10 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(which, node)| Step::AskWithCopy { which, node }),
         3 => at.clone().prop_map(|(browser, node)| Step::SignOut { browser, node }),
         3 => at.clone().prop_map(|(browser, node)| Step::LogOutOthers { browser, node }),
+        2 => (person.clone(), node.clone())
+            .prop_map(|(person, node)| Step::NoticeSlowly { person, node }),
+        2 => at.clone().prop_map(|(browser, node)| Step::LogOutOthersSlowly { browser, node }),
+        2 => which.clone().prop_map(|which| Step::FinishLogout { which }),
         3 => at.clone().prop_map(|(browser, node)| Step::AskRecent { browser, node }),
         3 => at.prop_map(|(browser, node)| Step::Mint { browser, node }),
         3 => (which.clone(), node.clone())

@@ -16,6 +16,7 @@ pub struct Tally {
     pub logins_refused: usize,
     pub logins_either: usize,
     pub logouts: usize,
+    pub slow: usize,
     pub pending: usize,
     pub sign_outs: usize,
     pub copies_refused: usize,
@@ -84,7 +85,7 @@ impl Tally {
         } += 1;
     }
 
-    fn counts(self) -> [(&'static str, usize); 24] {
+    fn counts(self) -> [(&'static str, usize); 25] {
         [
             ("steps", self.steps),
             ("requests that had to get in", self.accepted),
@@ -96,6 +97,7 @@ impl Tally {
             ("that had to fail", self.logins_refused),
             ("that could do either", self.logins_either),
             ("logouts", self.logouts),
+            ("written late", self.slow),
             ("pending and written later", self.pending),
             ("sign-outs", self.sign_outs),
             ("copies that had to be refused", self.copies_refused),
@@ -133,6 +135,7 @@ impl AddAssign for Tally {
         self.logins_refused += other.logins_refused;
         self.logins_either += other.logins_either;
         self.logouts += other.logouts;
+        self.slow += other.slow;
         self.pending += other.pending;
         self.sign_outs += other.sign_outs;
         self.copies_refused += other.copies_refused;

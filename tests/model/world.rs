@@ -161,6 +161,11 @@ impl World {
         self.holds.prepare(&read_at(node))
     }
 
+    /// Holds the next logout of a node before the store writes it.
+    pub fn hold_write(&self, node: usize) -> Hold {
+        self.holds.prepare(&write_at(node))
+    }
+
     fn add_node(
         &mut self,
         skew: i64,
@@ -315,7 +320,7 @@ fn id(user: &Account) -> String {
     user.profile().subject.id().to_owned()
 }
 
-/// At times the user store accepts no logouts, or answers a read late.
+/// At times the user store accepts no logouts, writes one late, or answers a read late.
 #[derive(Clone)]
 struct StoreHook {
     node: usize,
@@ -330,6 +335,9 @@ impl Hook for StoreHook {
             call,
             Call::LogOut | Call::LogOutSubject | Call::LogOutOthers | Call::Revoke
         );
+        if logs_out {
+            self.holds.pass(&write_at(self.node), String::new()).await;
+        }
         if logs_out && self.logouts_fail.load(SeqCst) {
             return Err(StoreError::down("the store accepts no logouts"));
         }
@@ -346,4 +354,9 @@ impl Hook for StoreHook {
 /// The name of the place where a read of a node is held.
 fn read_at(node: usize) -> String {
     format!("read at {node}")
+}
+
+/// The name of the place where a logout of a node is held.
+fn write_at(node: usize) -> String {
+    format!("write at {node}")
 }
