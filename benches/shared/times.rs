@@ -5,6 +5,11 @@
 pub struct Times(Vec<f64>);
 
 impl Times {
+    #[allow(dead_code)] // Each bench uses a part.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
