@@ -1,5 +1,6 @@
 //! The guide, one chapter a module.
 //!
+//! 1. [Glossary](glossary): what "sign out", "log out" and other words mean here
 //! 1. [Getting started](getting_started): wrap a router; the features
 //! 1. [Guards](guards): extractors, and what unauthenticated users receive
 //! 1. [Permissions](permissions): what not every user may do
@@ -24,7 +25,9 @@
 //! 1. [Security events](security_events): revoked sessions and disabled accounts at Okta, Google and others
 //! 1. [Clef, and the local Clef](clef)
 //! 1. [The order of layers, and expired sessions](layers)
-//! 1. [Coming from axum-login](coming_from_axum_login), or from tower-sessions
+//! 1. [Front ends in JavaScript](script_front_ends): the JSON of a 401, and another origin
+//! 1. [Coming from axum-login](coming_from_axum_login), or [from tower-sessions, Passport or Spring
+//!    Security](coming_from_others); [moving existing users](moving_users)
 //! 1. [Operating a site](operating)
 //! 1. [The promise and its limits](promise), and the [threat model](security)
 //! 1. [Performance](performance)
@@ -37,10 +40,12 @@ macro_rules! chapters {
             #[doc = "[application_sessions]: crate::guide::application_sessions"]
             #[doc = "[clef]: crate::guide::clef"]
             #[doc = "[coming_from_axum_login]: crate::guide::coming_from_axum_login"]
+            #[doc = "[coming_from_others]: crate::guide::coming_from_others"]
             #[doc = "[conformance]: crate::guide::conformance"]
             #[doc = "[covered_pages]: crate::guide::covered_pages"]
             #[doc = "[getting_started]: crate::guide::getting_started"]
             #[doc = "[getting_started#the-address-of-the-client]: crate::guide::getting_started#the-address-of-the-client"]
+            #[doc = "[glossary]: crate::guide::glossary"]
             #[doc = "[guards]: crate::guide::guards"]
             #[doc = "[layers#deleting-expired-sessions]: crate::guide::layers#deleting-expired-sessions"]
             #[doc = "[layers#the-order-of-layers]: crate::guide::layers#the-order-of-layers"]
@@ -52,6 +57,8 @@ macro_rules! chapters {
             #[doc = "[logout_endpoints]: crate::guide::logout_endpoints"]
             #[doc = "[logout_endpoints#front-channel-logout]: crate::guide::logout_endpoints#front-channel-logout"]
             #[doc = "[logout_endpoints#an-endpoint-of-your-own]: crate::guide::logout_endpoints#an-endpoint-of-your-own"]
+            #[doc = "[moving_users]: crate::guide::moving_users"]
+            #[doc = "[moving_users#passwords]: crate::guide::moving_users#passwords"]
             #[doc = "[oauth2]: crate::guide::oauth2"]
             #[doc = "[oauth2#calling-the-providers-api]: crate::guide::oauth2#calling-the-providers-api"]
             #[doc = "[oidc]: crate::guide::oidc"]
@@ -71,6 +78,9 @@ macro_rules! chapters {
             #[doc = "[promise#limits]: crate::guide::promise#limits"]
             #[doc = "[recent_logins]: crate::guide::recent_logins"]
             #[doc = "[routes]: crate::guide::routes"]
+            #[doc = "[script_front_ends]: crate::guide::script_front_ends"]
+            #[doc = "[script_front_ends#a-401]: crate::guide::script_front_ends#a-401"]
+            #[doc = "[script_front_ends#another-origin]: crate::guide::script_front_ends#another-origin"]
             #[doc = "[sealed_cookies]: crate::guide::sealed_cookies"]
             #[doc = "[sealed_cookies#keys]: crate::guide::sealed_cookies#keys"]
             #[doc = "[sealed_cookies#what-differs-from-stored-logins]: crate::guide::sealed_cookies#what-differs-from-stored-logins"]
@@ -83,6 +93,8 @@ macro_rules! chapters {
             #[doc = "[user_store]: crate::guide::user_store"]
             #[doc = "[user_store_contract]: crate::guide::user_store_contract"]
             #[doc = "[user_store_contract#revocations]: crate::guide::user_store_contract#revocations"]
+            #[doc = "[user_store_contract#the-clock]: crate::guide::user_store_contract#the-clock"]
+            #[doc = "[user_store_contract#testing-a-store]: crate::guide::user_store_contract#testing-a-store"]
             #[doc = "[user_store_contract#the-cause-of-a-logout]: crate::guide::user_store_contract#the-cause-of-a-logout"]
             #[doc = "[user_store_contract#sessions-of-providers]: crate::guide::user_store_contract#sessions-of-providers"]
             #[doc = "[user_store_contract#users-of-an-identifier]: crate::guide::user_store_contract#users-of-an-identifier"]
@@ -94,6 +106,7 @@ macro_rules! chapters {
 }
 
 chapters! {
+    glossary
     getting_started
     guards
     permissions
@@ -119,7 +132,10 @@ chapters! {
     oauth2
     clef
     layers
+    script_front_ends
     coming_from_axum_login
+    coming_from_others
+    moving_users
     operating
     promise
     security
