@@ -174,7 +174,11 @@ impl Play {
             } => self.log_in_by_form(browser, node, person, held).await,
             Step::FinishLogin { which } => self.finish_login(which).await,
             Step::Ask { browser, node } => self.ask(Asker::Browser(browser), node).await,
-            Step::AskSlowly { browser, node } => self.ask_slowly(browser, node).await,
+            Step::AskSlowly {
+                browser,
+                node,
+                alone,
+            } => self.ask_slowly(browser, node, alone).await,
             Step::FinishAsk { which } => self.finish_ask(which).await,
             Step::Work { browser, node } => self.work(browser, node).await,
             Step::FinishWork { which } => self.finish_work(which).await,
@@ -485,39 +489,6 @@ impl Play {
         self.tally.tokens_ended += 1;
         for node in 0..NODES {
             self.ask(Asker::Token(which), node).await?;
-        }
-        Ok(())
-    }
-
-    /// Every browser and every copy, or those of one person, at every node.
-    async fn ask_everywhere(&mut self, person: Option<usize>) -> Outcome {
-        let oracle = &self.oracle;
-        let concerns = |login: Option<LoginNumber>| {
-            person.is_none() || login.and_then(|login| oracle.person(login)) == person
-        };
-        let browsers: Vec<_> = (0..BROWSERS)
-            .filter(|browser| concerns(oracle.login(*browser)))
-            .collect();
-        let copies = self.copies.iter().enumerate();
-        let copies: Vec<_> = copies
-            .filter(|(_, (_, login))| concerns(*login))
-            .map(|(which, _)| which)
-            .collect();
-        let bearers = self.bearers.iter().enumerate();
-        let bearers: Vec<_> = bearers
-            .filter(|(_, bearer)| concerns(Some(bearer.number)))
-            .map(|(which, _)| which)
-            .collect();
-        for node in 0..NODES {
-            for bearer in &bearers {
-                self.ask(Asker::Token(*bearer), node).await?;
-            }
-            for browser in &browsers {
-                self.ask(Asker::Browser(*browser), node).await?;
-            }
-            for copy in &copies {
-                self.ask(Asker::Copy(*copy), node).await?;
-            }
         }
         Ok(())
     }

@@ -59,10 +59,12 @@ pub enum Step {
         browser: usize,
         node: usize,
     },
-    /// The same, and the user store answers it late.
+    /// The same, and the user store answers it late. `alone`: meanwhile, logouts bring no other request
+    /// with its login to the node, which would read anew.
     AskSlowly {
         browser: usize,
         node: usize,
+        alone: bool,
     },
     /// The store answers one of them.
     FinishAsk {
@@ -207,7 +209,8 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         5 => which.clone().prop_map(|which| Step::FinishLogin { which }),
         8 => at.clone().prop_map(|(browser, node)| Step::Ask { browser, node }),
-        5 => at.clone().prop_map(|(browser, node)| Step::AskSlowly { browser, node }),
+        5 => (at.clone(), any::<bool>())
+            .prop_map(|((browser, node), alone)| Step::AskSlowly { browser, node, alone }),
         3 => which.clone().prop_map(|which| Step::FinishAsk { which }),
         6 => at.clone().prop_map(|(browser, node)| Step::Work { browser, node }),
         5 => which.clone().prop_map(|which| Step::FinishWork { which }),

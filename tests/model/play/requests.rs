@@ -8,7 +8,10 @@ use test_support::{Answer, Hold, Jar};
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::{Outcome, Play, judge, who};
-use crate::oracle::{LoginNumber, Verdict};
+use crate::{
+    oracle::{LoginNumber, Verdict},
+    steps::{BROWSERS, NODES},
+};
 
 /// How long a request waits for the store.
 const STORE_LIMIT: Duration = Duration::from_secs(10);
@@ -31,6 +34,8 @@ pub(super) struct GuardedRequest {
     sent_at: Instant,
     /// Holds its read. Without one it reads nothing, or waits for the read of another.
     hold: Option<Hold>,
+    /// Whether no logout brings another request with its login to its node meanwhile.
+    alone: bool,
     answer: JoinHandle<Answer>,
 }
 
@@ -49,8 +54,42 @@ impl Play {
         self.take_at_once(request).await
     }
 
+    /// Every browser, copy and token, or those of one person, at every node.
+    pub(super) async fn ask_everywhere(&mut self, person: Option<usize>) -> Outcome {
+        let tokens = (0..self.bearers.len()).map(Asker::Token);
+        let browsers = (0..BROWSERS).map(Asker::Browser);
+        let copies = (0..self.copies.len()).map(Asker::Copy);
+        let of_person = |asker: &Asker| {
+            let login = self.login_of(*asker);
+            person.is_none() || login.and_then(|login| self.oracle.person(login)) == person
+        };
+        let askers = tokens.chain(browsers).chain(copies).filter(of_person);
+        let askers: Vec<_> = askers.collect();
+        for node in 0..NODES {
+            for asker in &askers {
+                let same = (node, self.login_of(*asker));
+                let mut late = self.late.iter();
+                let is_alone = late.any(|late| {
+                    late.alone && late.hold.is_some() && (late.node, late.login) == same
+                });
+                if !is_alone {
+                    self.ask(*asker, node).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn login_of(&self, asker: Asker) -> Option<LoginNumber> {
+        match asker {
+            Asker::Browser(browser) => self.oracle.login(browser),
+            Asker::Copy(which) => self.copies[which].1,
+            Asker::Token(which) => Some(self.bearers[which].number),
+        }
+    }
+
     /// A request whose read is held, if it reads.
-    pub(super) async fn ask_slowly(&mut self, browser: usize, node: usize) -> Outcome {
+    pub(super) async fn ask_slowly(&mut self, browser: usize, node: usize, alone: bool) -> Outcome {
         let mut hold = self.world.hold_read(node);
         let mut request = self.send(Asker::Browser(browser), node).await?;
         self.world.settle().await;
@@ -59,6 +98,7 @@ impl Play {
         }
         let is_held = hold.reached.try_recv().is_ok();
         request.hold = is_held.then_some(hold);
+        request.alone = alone;
         self.late.push(request);
         Ok(())
     }
@@ -103,24 +143,19 @@ impl Play {
     }
 
     async fn send(&self, asker: Asker, node: usize) -> Result<GuardedRequest, String> {
-        let (request, login) = match asker {
-            Asker::Browser(browser) => {
-                let jar = &self.people[browser].browser;
-                let login = self.oracle.login(browser);
-                (jar.request(Method::GET, "/account"), login)
-            }
-            Asker::Copy(which) => {
-                let (jar, login) = &self.copies[which];
-                (jar.request(Method::GET, "/account"), *login)
-            }
-            Asker::Token(which) => {
-                let bearer = &self.bearers[which];
-                let mut request = Jar::default().request(Method::GET, "/account");
-                let header = bearer.header.parse().map_err(|_| "a token is no header")?;
-                request.headers_mut().insert("authorization", header);
-                (request, Some(bearer.number))
-            }
+        let mut request = match asker {
+            Asker::Browser(browser) => self.people[browser]
+                .browser
+                .request(Method::GET, "/account"),
+            Asker::Copy(which) => self.copies[which].0.request(Method::GET, "/account"),
+            Asker::Token(_) => Jar::default().request(Method::GET, "/account"),
         };
+        if let Asker::Token(which) = asker {
+            let header = self.bearers[which].header.parse();
+            let header = header.map_err(|_| "a token is no header")?;
+            request.headers_mut().insert("authorization", header);
+        }
+        let login = self.login_of(asker);
         let reading = self.world.nodes[node].reading().await;
         Ok(GuardedRequest {
             asker,
@@ -129,6 +164,7 @@ impl Play {
             verdict: self.oracle.verdict(login, node, reading),
             sent_at: Instant::now(),
             hold: None,
+            alone: false,
             answer: self.spawn(node, request),
         })
     }
