@@ -3,10 +3,15 @@
 //!
 //! `MODEL_CASES` is the number of runs, `MODEL_SEED` repeats those of an earlier time.
 
+mod clock;
+mod cut_bus;
+mod hook;
 mod oracle;
 mod play;
 mod real_time;
+mod site;
 mod steps;
+mod stores;
 mod tally;
 mod world;
 
@@ -22,12 +27,12 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunne
 use self::{
     play::play,
     steps::{NODES, Run, Step},
+    stores::Stores,
     tally::Tally,
-    world::Stores,
 };
 
 /// How many runs there are over memory, unless `MODEL_CASES` says otherwise: far more than
-/// ten thousand steps. Over SQLite there are a tenth as many.
+/// ten thousand steps. Where calls take time there are a tenth as many.
 const DEFAULT_RUNS: u32 = 170;
 /// How many steps the longest runs have; the others are as long as they happen to be.
 const LONGEST: usize = 160;
@@ -55,6 +60,18 @@ fn the_promise_holds_whatever_happens_over_leases_in_memory() {
 #[test]
 fn the_promise_holds_whatever_happens_over_leases_in_sqlite() {
     check(Stores::LeasedSqlite);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL and Redis at REDIS_URL; .ci/run runs it"]
+fn the_promise_holds_whatever_happens_over_postgres() {
+    check(Stores::Postgres);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+fn the_promise_holds_whatever_happens_over_leases_in_postgres() {
+    check(Stores::LeasedPostgres);
 }
 
 /// What is kept holds the clock as it was. It says nothing of a login that began after that.
@@ -86,9 +103,9 @@ fn a_new_login_works_however_far_the_clock_goes_on_within_a_lease() {
 fn check(stores: Stores) {
     let seed = from_env("MODEL_SEED").unwrap_or_else(rand::random);
     let cases = from_env("MODEL_CASES").map_or(DEFAULT_RUNS, |cases| cases.try_into().unwrap());
-    let cases = match stores {
-        Stores::Memory | Stores::Sealed | Stores::LeasedMemory => cases,
-        Stores::Sqlite | Stores::LeasedSqlite => (cases / 10).max(1),
+    let cases = match stores.take_time() {
+        true => (cases / 10).max(1),
+        false => cases,
     };
     say(&format!("{stores:?}: {cases} runs of MODEL_SEED={seed}"));
     let begun_at = Instant::now();

@@ -11,7 +11,7 @@ use axum::{
 };
 use axum_clef::{LoginId, LogoutError};
 use test_support::{Answer, App as _, Hold, ISSUER, Jar, MINUTE, answer, notice_request, state_in};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::Instant};
 
 use self::{
     requests::{Asker, GuardedRequest},
@@ -20,8 +20,9 @@ use self::{
 use crate::{
     oracle::{LoginNumber, Oracle, Verdict},
     steps::{BROWSERS, NODES, Run, Scope, Step},
+    stores::Stores,
     tally::Tally,
-    world::{Stores, World},
+    world::World,
 };
 
 /// A violation, in words.
@@ -35,8 +36,6 @@ const LONGEST_TIME: i64 = 20 * 60 * 60;
 const FURTHEST_BACK: i64 = 240;
 /// How long ago the credentials of a recent login were proven at most.
 const LONGEST_AGE: i64 = 5 * MINUTE;
-/// Longer than a request waits for its logout.
-const PATIENCE: u64 = 3;
 /// Longer than the longest pause before the next attempt to write a logout.
 const LONGEST_PAUSE: u64 = 6;
 
@@ -134,17 +133,22 @@ pub async fn play(stores: Stores, run: &Run) -> Result<Tally, String> {
         behind: 0,
         tally: Tally::default(),
     };
-    for (number, step) in run.steps.iter().enumerate() {
-        let outcome = play.step(*step).await;
-        outcome.map_err(|violation| format!("step {number}, {step:?}: {violation}"))?;
-        play.tally.steps += 1;
-    }
-    let outcome = play.end().await;
-    outcome.map_err(|violation| format!("at the end: {violation}"))?;
-    Ok(play.tally)
+    let outcome = play.all(run).await;
+    play.world.close().await;
+    outcome.map(|()| play.tally)
 }
 
 impl Play {
+    async fn all(&mut self, run: &Run) -> Outcome {
+        for (number, step) in run.steps.iter().enumerate() {
+            let outcome = self.step(*step).await;
+            outcome.map_err(|violation| format!("step {number}, {step:?}: {violation}"))?;
+            self.tally.steps += 1;
+        }
+        let outcome = self.end().await;
+        outcome.map_err(|violation| format!("at the end: {violation}"))
+    }
+
     async fn step(&mut self, step: Step) -> Outcome {
         self.finish_logouts_before(step).await?;
         match step {
@@ -229,11 +233,11 @@ impl Play {
             }
             Step::StoreRecovers => self.recover().await,
             Step::Cut { node } => {
-                self.world.nodes[node].cut.store(true, SeqCst);
+                self.world.nodes[node].cut(true);
                 Ok(())
             }
             Step::Mend { node } => {
-                self.world.nodes[node].cut.store(false, SeqCst);
+                self.world.nodes[node].cut(false);
                 Ok(())
             }
         }
@@ -418,7 +422,7 @@ impl Play {
     async fn settle_logout<T>(&self, answer: &JoinHandle<T>, fails: bool) {
         self.world.settle().await;
         if fails && !answer.is_finished() {
-            self.world.wait(PATIENCE).await;
+            self.world.wait_for_patience().await;
         }
         self.world.until(|| answer.is_finished()).await;
     }
@@ -676,7 +680,7 @@ impl Play {
 
     async fn notice_in_vain(&mut self, node: usize, request: Request<Body>) -> Outcome {
         let answer = self.spawn(node, request);
-        self.world.wait(PATIENCE).await;
+        self.world.wait_for_patience().await;
         expect(&answer.await.unwrap(), 503)
     }
 
@@ -692,10 +696,11 @@ impl Play {
         } = self.notices.remove(which);
         let person = self.tokens[token].person;
         let earliest = self.world.nodes[node].reading().await;
+        let released_at = Instant::now();
         let in_time = hold.go.send(()).is_ok();
         let fails = self.fails();
         if in_time && fails {
-            self.world.wait(PATIENCE).await;
+            self.world.wait_for_patience().await;
         }
         let status = match (in_time, fails) {
             (false, _) | (true, true) => 503,
@@ -704,6 +709,7 @@ impl Play {
         };
         let answered = || answers.iter().all(JoinHandle::is_finished);
         self.world.until(answered).await;
+        let waited_for_no_lease = released_at.elapsed() < self.world.lease();
         for answer in answers {
             expect(&answer.await.unwrap(), status)?;
         }
@@ -716,6 +722,7 @@ impl Play {
         } else {
             self.logout_is_written(node, token, earliest).await;
             self.tally.logouts += 1;
+            self.tally.at_once += usize::from(waited_for_no_lease && status == 200);
         }
         self.ask_everywhere(Some(person)).await
     }

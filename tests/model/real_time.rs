@@ -1,8 +1,13 @@
 //! The real time that stores take, in which the time of the run stands still. So it does not pass
 //! while a machine is busy, and no patience is over that the run has not let pass.
 
-use std::sync::mpsc::{Sender, channel};
+use std::{
+    sync::mpsc::{Sender, channel},
+    thread,
+    time::Duration,
+};
 
+use test_support::settle;
 use tokio::{sync::watch, task::spawn_blocking};
 
 /// The calls of stores that have not ended.
@@ -35,16 +40,15 @@ impl StoreCalls {
         }
     }
 
-    /// Whether there are any.
-    pub fn any(&self) -> bool {
-        *self.count.borrow() > 0
-    }
-
-    /// Waits until all have ended.
-    pub async fn ended(&self) {
+    /// Lets all tasks run until there are none, and each task waits for something else.
+    pub async fn settle(&self) {
         let mut count = self.count.subscribe();
-        // The sender is here.
-        let _ = count.wait_for(|count| *count == 0).await;
+        settle().await;
+        while *count.borrow() > 0 {
+            // The sender is here.
+            let _ = count.wait_for(|count| *count == 0).await;
+            settle().await;
+        }
     }
 }
 
@@ -68,4 +72,9 @@ impl StoppedClock {
             _until_dropped: until_dropped,
         }
     }
+}
+
+/// Lets real time pass, for what is no call of a store.
+pub async fn pass(time: Duration) {
+    spawn_blocking(move || thread::sleep(time)).await.unwrap();
 }

@@ -16,6 +16,7 @@ pub struct Tally {
     pub logins_refused: usize,
     pub logins_either: usize,
     pub logouts: usize,
+    pub at_once: usize,
     pub slow: usize,
     pub pending: usize,
     pub sign_outs: usize,
@@ -85,7 +86,7 @@ impl Tally {
         } += 1;
     }
 
-    fn counts(self) -> [(&'static str, usize); 25] {
+    fn counts(self) -> [(&'static str, usize); 26] {
         [
             ("steps", self.steps),
             ("requests that had to get in", self.accepted),
@@ -97,6 +98,7 @@ impl Tally {
             ("that had to fail", self.logins_refused),
             ("that could do either", self.logins_either),
             ("logouts", self.logouts),
+            ("before a lease was over", self.at_once),
             ("written late", self.slow),
             ("pending and written later", self.pending),
             ("sign-outs", self.sign_outs),
@@ -135,6 +137,7 @@ impl AddAssign for Tally {
         self.logins_refused += other.logins_refused;
         self.logins_either += other.logins_either;
         self.logouts += other.logouts;
+        self.at_once += other.at_once;
         self.slow += other.slow;
         self.pending += other.pending;
         self.sign_outs += other.sign_outs;

@@ -1,69 +1,44 @@
 //! Several nodes of one site, with the stores that they share.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    mem,
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
-use axum::{
-    Router,
-    extract::Query,
-    http::HeaderMap,
-    response::Redirect,
-    routing::{get, post},
-};
+use axum::Router;
 use axum_clef::{
-    ClefLayer, IdentityStore, LogInError, LoggedIn, Logouts, NewLogin, NewToken, NewTokenError,
-    OtherLogins, Profile, RecentLogin, SessionKey, Sessions, Subject, Timestamp, User as _,
-    leased::Leased,
-    secrecy::ExposeSecret as _,
+    IdentityStore, Logouts, SessionKey, SessionStore, Sessions,
+    leased::{Leased, PostgresLogoutBus},
     stores::{Account, SqliteUserStore},
 };
+use sqlx::PgPool;
 use tempfile::TempDir;
 use test_support::{
-    About, App, Call, Hold, Holds, Hook, HookedSessions, HookedUsers, ISSUER, MINUTE,
-    ScriptedProvider, TestClock, Wire, World as AnySite,
-    hook::{Done, Flag, StoreError, Work},
-    settle,
+    App, Database, Hold, Holds, HookedSessions, HookedUsers, MINUTE, TestClock, Wire, hook::Flag,
 };
-use tower_sessions::MemoryStore;
+use tokio::sync::watch;
+use tower_sessions::{MemoryStore, session::Id};
+use tower_sessions_redis_store::{RedisStore, fred::prelude::Pool};
 use tower_sessions_sqlx_store::SqliteStore;
 
 use crate::{
-    real_time::{StoppedClock, StoreCalls},
-    steps::Run,
+    clock::{Clock, off_by},
+    cut_bus::CutBus,
+    hook::{self, StoreHook},
+    real_time::{self, StoppedClock, StoreCalls},
+    site::site,
+    steps::{NODES, Run},
+    stores::{Stores, postgres_sessions, redis},
 };
 
 /// Far less than what clocks that run apart make of a lease.
 const STEP: Duration = Duration::from_millis(4);
-const LEASE: Duration = Duration::from_millis(500);
-
-/// Where users and logins are kept. Both session stores upsert when they save, so a record
-/// that was deleted comes back with a renewal that still had it.
-#[derive(Debug, Clone, Copy)]
-pub enum Stores {
-    Memory,
-    /// Users in memory, and logins sealed in cookies.
-    Sealed,
-    Sqlite,
-    /// The same, and every node keeps what it reads for a lease.
-    LeasedMemory,
-    LeasedSqlite,
-}
-
-impl Stores {
-    /// Whether a call takes real time, and does not end at once.
-    fn take_time(self) -> bool {
-        matches!(self, Self::Sqlite | Self::LeasedSqlite)
-    }
-
-    fn are_leased(self) -> bool {
-        matches!(self, Self::LeasedMemory | Self::LeasedSqlite)
-    }
-}
+/// The same for a bus over PostgreSQL, whose nodes have the same clock. Far less than the time between
+/// two heartbeats.
+const BUS_STEP: Duration = Duration::from_millis(50);
+/// The real time that such a bus has for its messages in each step. With less it is only slower.
+const BUS_TIME: Duration = Duration::from_millis(3);
 
 pub struct World {
     pub nodes: Vec<Node>,
@@ -72,30 +47,33 @@ pub struct World {
     calls: StoreCalls,
     stores: Stores,
     wire: Wire,
-    clock: TestClock,
-    /// The files of the stores, as long as the world lasts.
+    clock: Clock,
+    /// Whether the bus is over PostgreSQL.
+    is_bus_real: bool,
+    /// The ids of the records of logins.
+    records: Arc<Mutex<Vec<Id>>>,
+    /// Where they are.
+    redis: Option<RedisStore<Pool>>,
+    /// What the stores need as long as the world lasts.
     _files: Option<TempDir>,
-}
-
-/// What the form of the site sends.
-#[derive(serde::Deserialize)]
-struct Form {
-    person: String,
-    hold: String,
+    _database: Option<Database>,
 }
 
 pub struct Node {
     pub router: Router,
-    /// Of the bus, where there is one.
-    pub cut: Arc<AtomicBool>,
     skew: i64,
-    clock: TestClock,
+    clock: Clock,
     pub logouts: Logouts,
     pending: Box<dyn Fn() -> usize + Send + Sync>,
+    cut: Cut,
 }
+
+/// Cuts the bus at a node, or mends it.
+type Cut = Box<dyn Fn(bool) + Send + Sync>;
 
 impl World {
     pub async fn new(stores: Stores, run: &Run) -> Self {
+        let clock = TestClock::new();
         let mut world = Self {
             nodes: Vec::new(),
             holds: Holds::default(),
@@ -103,47 +81,93 @@ impl World {
             calls: StoreCalls::new(stores.take_time()),
             stores,
             wire: Wire::default(),
-            clock: TestClock::new(),
+            clock: Clock::Here(clock.clone()),
+            is_bus_real: false,
+            records: Arc::default(),
+            redis: None,
             _files: None,
+            _database: None,
         };
         let proves = run.bus.unwrap_or_default();
         world.wire.proves_nothing.store(!proves, SeqCst);
-        let nodes = run.skews.iter().zip(run.rates);
         match stores {
             Stores::Memory | Stores::Sealed | Stores::LeasedMemory => {
-                let users = world.clock.users();
-                let sessions = match stores {
-                    Stores::Sealed => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
-                    _ => MemoryStore::default().into(),
-                };
-                for (skew, rate) in nodes {
-                    let users = users.clone().with_clock(world.clock(*skew));
-                    world.add_node(*skew, (rate, run.bus), users, sessions.clone());
-                }
+                world.open_memory(run, &clock);
             }
-            Stores::Sqlite | Stores::LeasedSqlite => {
-                let _clock = StoppedClock::new();
-                let files = tempfile::tempdir().unwrap();
-                let url = format!("sqlite://{}", files.path().join("site.db").display());
-                let users = SqliteUserStore::connect(&url).await.unwrap();
-                let sessions = SqliteStore::new(users.pool().clone());
-                sessions.migrate().await.unwrap();
-                let sessions = HookedSessions::with(sessions, world.hook());
-                let sessions = Sessions::from(sessions);
-                for (skew, rate) in nodes {
-                    let users = users.clone().with_clock(world.clock(*skew));
-                    world.add_node(*skew, (rate, run.bus), users, sessions.clone());
-                }
-                world._files = Some(files);
-            }
+            Stores::Sqlite | Stores::LeasedSqlite => world.open_sqlite(run, &clock).await,
+            Stores::Postgres | Stores::LeasedPostgres => world.open_postgres(run).await,
         }
         world
     }
 
-    /// The clock of a node: a microsecond later at every look.
-    fn clock(&self, skew: i64) -> impl Fn() -> Timestamp + Send + Sync + 'static {
-        let clock = self.clock.clone();
-        move || Timestamp::from_micros(clock.read().as_micros() + skew * MINUTE)
+    fn open_memory(&mut self, run: &Run, clock: &TestClock) {
+        let users = clock.users();
+        let sessions = match self.stores {
+            Stores::Sealed => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
+            _ => MemoryStore::default().into(),
+        };
+        for (skew, rate) in run.skews.into_iter().zip(run.rates) {
+            let users = users.clone().with_clock(off_by(clock, skew));
+            self.add_node(skew, (rate, run.bus), users, sessions.clone());
+        }
+    }
+
+    async fn open_sqlite(&mut self, run: &Run, clock: &TestClock) {
+        let _clock = StoppedClock::new();
+        let files = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", files.path().join("site.db").display());
+        let users = SqliteUserStore::connect(&url).await.unwrap();
+        let sessions = SqliteStore::new(users.pool().clone());
+        sessions.migrate().await.unwrap();
+        let sessions = self.sessions(sessions);
+        for (skew, rate) in run.skews.into_iter().zip(run.rates) {
+            let users = users.clone().with_clock(off_by(clock, skew));
+            self.add_node(skew, (rate, run.bus), users, sessions.clone());
+        }
+        self._files = Some(files);
+    }
+
+    /// Nodes with connections of their own, and one clock.
+    async fn open_postgres(&mut self, run: &Run) {
+        let _clock = StoppedClock::new();
+        let database = Database::create().await;
+        let users = database.open().await;
+        let pool = users.pool().clone();
+        self.clock = Clock::there(&pool).await;
+        let sessions = match self.stores.lease() {
+            None => {
+                let redis = RedisStore::new(redis().await);
+                self.redis = Some(redis.clone());
+                self.sessions(redis)
+            }
+            Some(_) => self.sessions(postgres_sessions(&users, &database).await),
+        };
+        for _ in 0..NODES {
+            let users = database.open().await;
+            let pool = users.pool().clone();
+            let users = HookedUsers::with(users, self.hook());
+            let Some(lease) = self.stores.lease() else {
+                self.add(0, Box::new(|_| {}), users, sessions.clone());
+                continue;
+            };
+            let mut leased = Leased::new(users, lease);
+            let is_cut = watch::Sender::new(false);
+            if run.bus.is_some() {
+                let bus = PostgresLogoutBus::new(pool);
+                leased = leased.bus(CutBus::new(bus, is_cut.clone()));
+                // Joins.
+                leased.logout_news();
+            }
+            let cut = Box::new(move |cut| {
+                is_cut.send_replace(cut);
+            });
+            self.add(0, cut, leased, sessions.clone());
+        }
+        self.is_bus_real = self.stores.are_leased() && run.bus.is_some();
+        while self.is_bus_real && members(&pool).await < NODES {
+            self.pass(BUS_STEP).await;
+        }
+        self._database = Some(database);
     }
 
     /// The hook of the next node, or of what all nodes share.
@@ -153,17 +177,12 @@ impl World {
             logouts_fail: Arc::clone(&self.logouts_fail),
             calls: self.calls.clone(),
             holds: self.holds.clone(),
+            records: Arc::clone(&self.records),
         }
     }
 
-    /// Holds back the answer of the next read of a node.
-    pub fn hold_read(&self, node: usize) -> Hold {
-        self.holds.prepare(&read_at(node))
-    }
-
-    /// Holds the next logout of a node before the store writes it.
-    pub fn hold_write(&self, node: usize) -> Hold {
-        self.holds.prepare(&write_at(node))
+    fn sessions(&self, sessions: impl SessionStore) -> Sessions {
+        HookedSessions::with(sessions, self.hook()).into()
     }
 
     fn add_node(
@@ -175,11 +194,12 @@ impl World {
     ) {
         let users = HookedUsers::with(users, self.hook());
         let end = self.wire.end();
-        let cut = Arc::clone(&end.cut);
-        if !self.stores.are_leased() {
+        let is_cut = Arc::clone(&end.cut);
+        let cut = Box::new(move |cut| is_cut.store(cut, SeqCst));
+        let Some(lease) = self.stores.lease() else {
             return self.add(skew, cut, users, sessions);
-        }
-        let leased = Leased::new(users, LEASE).clock_at(rate);
+        };
+        let leased = Leased::new(users, lease).clock_at(rate);
         let leased = match bus {
             Some(_) => leased.bus(end),
             None => leased,
@@ -190,70 +210,48 @@ impl World {
     fn add(
         &mut self,
         skew: i64,
-        cut: Arc<AtomicBool>,
+        cut: Cut,
         users: impl IdentityStore<User = Account>,
         sessions: Sessions,
     ) {
-        let users = Arc::new(users);
-        let at_provider = self.holds.clone();
-        let provider = ScriptedProvider::default().with_step(move |_, secret| {
-            let holds = at_provider.clone();
-            async move {
-                holds.pass(&secret, String::new()).await;
-                Ok(())
-            }
-        });
-        let layer = ClefLayer::builder(AnySite::SITE, Arc::clone(&users), sessions)
-            .provider(provider)
-            .bearer_tokens([SessionKey::from_bytes([8; 32])])
-            .build()
-            .unwrap();
-        let holds = self.holds.clone();
-        let work = |user: Option<LoggedIn<Account>>, headers: HeaderMap| async move {
-            let who = user.map_or("nobody".to_owned(), |LoggedIn(user)| id(&user));
-            let hold = headers["x-hold"].to_str().unwrap();
-            holds.pass(hold, who.clone()).await;
-            who
-        };
-        let holds = self.holds.clone();
-        let form = |login: NewLogin, Query(form): Query<Form>| async move {
-            holds.pass(&form.hold, String::new()).await;
-            let profile = Profile::new(Subject::new(ISSUER, form.person));
-            let user = users.find_or_create(&profile).await?.unwrap();
-            login.begin(&user.id()).await as Result<Redirect, LogInError>
-        };
-        let router = Router::new()
-            .route("/form", post(form))
-            .route(
-                "/others",
-                post(|others: OtherLogins| async move { others.log_out().await }),
-            )
-            .route(
-                "/account",
-                get(|LoggedIn(user): LoggedIn<Account>| async move { id(&user) }),
-            )
-            .route("/recent", get(recent))
-            .route("/token", post(token))
-            .route("/work", post(work))
-            .merge(layer.routes())
-            .layer(layer.clone());
+        let (router, layer) = site(users, sessions, &self.holds);
         self.nodes.push(Node {
             router,
-            cut,
             skew: skew * MINUTE,
             clock: self.clock.clone(),
             logouts: layer.logouts(),
             pending: Box::new(move || layer.pending_logouts()),
+            cut,
         });
     }
 
+    /// Holds back the answer of the next read of a node.
+    pub fn hold_read(&self, node: usize) -> Hold {
+        hook::hold_read(&self.holds, node)
+    }
+
+    /// Holds the next logout of a node before the store writes it.
+    pub fn hold_write(&self, node: usize) -> Hold {
+        hook::hold_write(&self.holds, node)
+    }
+
     pub async fn advance_clock(&self, seconds: i64) {
-        self.clock.advance(seconds * test_support::SECOND);
+        self.clock.advance(seconds).await;
     }
 
     /// Whether a check may go by what the clock showed some time ago.
     pub fn holds_clocks(&self) -> bool {
         self.stores.are_leased()
+    }
+
+    /// How long a logout waits at least without a bus; any time without leases.
+    pub fn lease(&self) -> Duration {
+        self.stores.lease().unwrap_or(Duration::MAX)
+    }
+
+    /// Lets more time pass than a request waits for its logout.
+    pub async fn wait_for_patience(&self) {
+        self.wait(self.stores.patience()).await;
     }
 
     /// Lets the time of timers pass, which is not the time of stamps.
@@ -263,50 +261,73 @@ impl World {
 
     /// Lets all tasks run until each is held, or waits for time to pass.
     pub async fn settle(&self) {
-        settle().await;
-        while self.calls.any() {
-            self.calls.ended().await;
-            settle().await;
+        self.calls.settle().await;
+        if self.is_bus_real {
+            real_time::pass(BUS_TIME).await;
+            self.calls.settle().await;
         }
     }
 
     async fn pass(&self, time: Duration) {
-        self.settle().await;
-        tokio::time::advance(time).await;
+        let longest = match self.is_bus_real {
+            true => BUS_STEP,
+            false => time,
+        };
+        let mut left = time;
+        while !left.is_zero() {
+            self.settle().await;
+            let step = left.min(longest);
+            tokio::time::advance(step).await;
+            left -= step;
+        }
         self.settle().await;
     }
 
     /// Lets time pass until something has ended that may wait for a lease, and no longer.
     pub async fn until(&self, ended: impl Fn() -> bool) {
+        let step = match self.stores {
+            Stores::LeasedPostgres => BUS_STEP,
+            _ => STEP,
+        };
         while !ended() {
-            self.pass(STEP).await;
+            self.pass(step).await;
+        }
+    }
+
+    /// Removes what would stay.
+    pub async fn close(self) {
+        self.settle().await;
+        let Some(redis) = &self.redis else {
+            return;
+        };
+        let _clock = StoppedClock::new();
+        let records = mem::take(&mut *self.records.lock().unwrap());
+        for record in records {
+            redis.delete(&record).await.unwrap();
         }
     }
 }
 
-/// Who has logged in within the last five minutes.
-async fn recent(recent: Option<RecentLogin<5>>, user: Option<LoggedIn<Account>>) -> String {
-    match (recent, user) {
-        (Some(_), Some(LoggedIn(user))) => id(&user),
-        _ => "nobody".to_owned(),
-    }
-}
-
-/// The id of a new token, and the token. No run lasts a day.
-async fn token(token: NewToken<1_440>) -> Result<String, NewTokenError> {
-    let token = token.mint("a program").await?;
-    let secret = token.secret().expose_secret();
-    Ok(format!("{} {secret}", token.id()))
+/// How many nodes the bus over PostgreSQL has.
+async fn members(pool: &PgPool) -> usize {
+    let count = sqlx::query_scalar("select count(*) from clef_members");
+    let count: i64 = count.fetch_one(pool).await.unwrap();
+    count.try_into().unwrap()
 }
 
 impl Node {
     /// What the clock of this node shows at the next look.
     pub async fn reading(&self) -> i64 {
-        self.clock.next() + self.skew
+        self.clock.next().await + self.skew
     }
 
     pub fn pending_logouts(&self) -> usize {
         (self.pending)()
+    }
+
+    /// Cuts the bus here, or mends it.
+    pub fn cut(&self, cut: bool) {
+        (self.cut)(cut);
     }
 }
 
@@ -314,49 +335,4 @@ impl App for Node {
     fn app(&self) -> Router {
         self.router.clone()
     }
-}
-
-fn id(user: &Account) -> String {
-    user.profile().subject.id().to_owned()
-}
-
-/// At times the user store accepts no logouts, writes one late, or answers a read late.
-#[derive(Clone)]
-struct StoreHook {
-    node: usize,
-    logouts_fail: Flag,
-    calls: StoreCalls,
-    holds: Holds,
-}
-
-impl Hook for StoreHook {
-    async fn around<T: Send>(&self, call: Call, _: About<'_>, work: impl Work<T>) -> Done<T> {
-        let logs_out = matches!(
-            call,
-            Call::LogOut | Call::LogOutSubject | Call::LogOutOthers | Call::Revoke
-        );
-        if logs_out {
-            self.holds.pass(&write_at(self.node), String::new()).await;
-        }
-        if logs_out && self.logouts_fail.load(SeqCst) {
-            return Err(StoreError::down("the store accepts no logouts"));
-        }
-        let running = self.calls.begin();
-        let answer = work.await;
-        drop(running);
-        if call == Call::CheckLogin {
-            self.holds.pass(&read_at(self.node), String::new()).await;
-        }
-        answer
-    }
-}
-
-/// The name of the place where a read of a node is held.
-fn read_at(node: usize) -> String {
-    format!("read at {node}")
-}
-
-/// The name of the place where a logout of a node is held.
-fn write_at(node: usize) -> String {
-    format!("write at {node}")
 }
