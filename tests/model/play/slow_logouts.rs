@@ -6,7 +6,7 @@ use axum::http::Method;
 use test_support::{Answer, Hold, notice_request};
 use tokio::{task::JoinHandle, time::Instant};
 
-use super::{Outcome, Play, Token, expect};
+use super::{Outcome, Play, expect, notices::Token};
 use crate::{oracle::Verdict, steps::Step};
 
 /// How long a request waits for its logout, without leases.
