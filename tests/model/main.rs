@@ -19,7 +19,7 @@ use std::{
     cell::RefCell,
     env,
     io::{self, Write as _},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
@@ -34,6 +34,8 @@ use self::{
 /// How many runs there are over memory, unless `MODEL_CASES` says otherwise: far more than
 /// ten thousand steps. Where calls take time there are a tenth as many.
 const DEFAULT_RUNS: u32 = 170;
+/// How long a failing run is shortened, and once more its idle steps left out.
+const LONGEST_SHRINK: Duration = Duration::from_secs(60);
 /// How many steps the longest runs have; the others are as long as they happen to be.
 const LONGEST: usize = 160;
 
@@ -115,7 +117,7 @@ fn check(stores: Stores) {
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         max_shrink_iters: 2_000,
-        max_shrink_time: 60_000,
+        max_shrink_time: LONGEST_SHRINK.as_millis().try_into().unwrap(),
         ..Config::default()
     });
     let outcome = runner.run(&steps::runs(LONGEST), |run| {
@@ -159,7 +161,11 @@ fn play_alone(stores: Stores, run: &Run) -> Result<Tally, String> {
 /// Leaves out the steps that a failing run does not need, which proptest leaves in where it
 /// has made them idle, and says how it fails.
 fn without_idle_steps(stores: Stores, mut run: Run, mut violation: String) -> (Run, String) {
+    let begun_at = Instant::now();
     for step in (0..run.steps.len()).rev() {
+        if begun_at.elapsed() >= LONGEST_SHRINK {
+            break;
+        }
         let mut shorter = run.clone();
         shorter.steps.remove(step);
         if let Err(still) = play_alone(stores, &shorter) {
