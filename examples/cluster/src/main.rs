@@ -24,7 +24,6 @@ mod issuer;
 mod load;
 mod node;
 mod oracle;
-mod proxy;
 mod wires;
 
 use std::{

@@ -20,14 +20,14 @@ use axum_clef::{
     stores::{Account, PostgresUserStore},
 };
 use sqlx::postgres::PgPoolOptions;
-use test_support::{Calls, HookedSessions, HookedUsers, ScriptedProvider, World};
+use test_support::{Calls, Cut, HookedSessions, HookedUsers, Proxy, ScriptedProvider, World};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use crate::{LEASE, databases::Databases, proxy::Proxy, wires};
+use crate::{LEASE, databases::Databases, wires};
 
 /// Guarded.
 pub const ACCOUNT: &str = "/account";
-/// Connections of the bus: one listens, the others beat and tell.
+/// Connections of the bus: one listens, the others publish.
 const BUS_CONNECTIONS: u32 = 4;
 
 pub struct Node {
@@ -157,7 +157,7 @@ impl Node {
     }
 
     pub fn cut_bus(&self, cut: bool) {
-        self.proxy.cut(cut);
+        self.proxy.cut(if cut { Cut::All } else { Cut::None });
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {

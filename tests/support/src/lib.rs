@@ -18,6 +18,7 @@ mod node;
 mod pause;
 mod program;
 mod provider;
+mod proxy;
 pub mod record;
 mod session_store;
 mod subjects_alone;
@@ -43,6 +44,7 @@ pub use self::{
     pause::{Hold, Holds, Pause, settle},
     program::run_program,
     provider::{Asked, ISSUER, OTHER_ISSUER, ScriptedProvider, refused},
+    proxy::{Cut, Proxy},
     session_store::{HookedSessions, SessionFlags, TestSessions},
     subjects_alone::SubjectsAlone,
     user_store::{HookedUsers, TestUsers, UserFlags},
