@@ -5,11 +5,15 @@
  * twice as long; in the code it is one in a hundred. A pause, a crash and a partition are steps that a node
  * does not take. Both nodes have a lease of one tick. LONGER: node 1 has a lease of two. SHORTER: node 0
  * has. NEVER_JOINED: node 0 has never seen the table. SUSPENDED: the clock of node 1 stops for some ticks.
+ * CRASH: the database crashes once, with any number of its latest heartbeats. CUT: from some time on node 1
+ * receives nothing, by the connection that it listens with.
  *
  * run:
  * run:   LONGER
  * run:   SHORTER
  * run:   LONGER NEVER_JOINED
+ * run:   CRASH
+ * run:   CUT
  * break: JOINED_WITHOUT_INVALIDATION -> revoked_means_revoked
  * break: DEADLINE_FROM_ANSWER -> revoked_means_revoked
  * break: CACHED_WITHOUT_ROW -> revoked_means_revoked
@@ -21,6 +25,8 @@
  * break: LONGER JOINED_WITH_ANY_LEASE -> revoked_means_revoked
  * break: LONGER STALE_LEASES -> revoked_means_revoked
  * break: LONGER NEVER_JOINED OWN_LEASE_ONLY -> revoked_means_revoked
+ * break: CRASH SEEN_BEFORE_CRASH -> revoked_means_revoked
+ * break: CUT HEARTBEAT_ELSEWHERE -> nothing_cached_unheard
  * limit: SUSPENDED -> revoked_means_revoked
  */
 #include "claims.h"
@@ -30,6 +36,7 @@
 #define LONGEST 2
 
 bool revoked_means_revoked = true;
+bool nothing_cached_unheard = true;
 
 /* The nominal lease of a node, its true length, and how long after a write its logouts wait:
  * src/leased/entries.rs::Lease. */
@@ -67,6 +74,17 @@ bool news_sent, waits_for_member, member_acknowledged;
 byte ticks;
 bool suspended;
 
+/* Whether node 1 receives nothing, and for how many ticks. */
+bool cut;
+byte since_cut;
+#define unheard(node) (cut && (node) == 1)
+#ifdef HEARTBEAT_ELSEWHERE
+#define unanswered(node) false
+#else
+/* src/leased/postgres/membership.rs::send_heartbeat: on the listening connection. */
+#define unanswered(node) unheard(node)
+#endif
+
 inline count_down(timer) {
     if
     :: timer > 0 -> timer--
@@ -87,6 +105,10 @@ proctype Time() {
         ticks < HORIZON -> ticks++;
         if
         :: is_written && !acknowledged -> since_write++
+        :: else
+        fi;
+        if
+        :: cut && since_cut < lease(1) -> since_cut++
         :: else
         fi;
         count_silence(0);
@@ -179,7 +201,7 @@ end_member:
         :: else
         fi
     }
-    /* src/leased/postgres/membership.rs::send_heartbeats */
+    /* src/leased/postgres/membership.rs::send_heartbeat */
     :: d_step {
         ticks < HORIZON && name[node] && row[node] && (silent[node] > 0 || deadline[node] < lease(node)) ->
         silent[node] = 0;
@@ -206,8 +228,7 @@ proctype Member(byte node) {
 end_member:
     do
     :: ticks < HORIZON && !name[node] ->
-        /* src/leased/postgres/membership.rs::join: the time is taken before the row is inserted. */
-        candidate[node] = lease(node);
+        /* src/leased/postgres/membership.rs::join: it caches nothing before the first heartbeat. */
         d_step {
             found = may_join(other);
             if
@@ -224,19 +245,14 @@ end_member:
             :: else
             fi;
 #endif
-            d_step {
-                found = false;
-                name[node] = true;
-                deadline[node] = candidate[node];
-                candidate[node] = 0
-            }
-        :: !found -> candidate[node] = 0
+            d_step { found = false; name[node] = true }
+        :: !found
         fi
     :: ticks < HORIZON && name[node] ->
-        /* src/leased/postgres/membership.rs::send_heartbeats */
+        /* src/leased/postgres/membership.rs::send_heartbeat */
         candidate[node] = lease(node);
         d_step {
-            found = row[node];
+            found = row[node] && !unanswered(node);
             if
             :: found -> silent[node] = 0
             :: else
@@ -274,7 +290,8 @@ end_requests:
     do
     :: atomic {
         ticks < HORIZON && !suspended && may_cache && entry && current && entry_left > 0 ->
-        claim(revoked_means_revoked, !acknowledged)
+        claim(revoked_means_revoked, !acknowledged);
+        claim(nothing_cached_unheard, !cut || since_cut < lease(1))
     }
 #if defined(LONGER) || defined(SHORTER)
     :: d_step {
@@ -323,13 +340,13 @@ end_requests:
 /* src/leased/postgres/mod.rs::receive, and its acknowledgement. News may be late or lost. */
 proctype Listener() {
 end_listener:
-    news_sent;
+    news_sent && !cut;
 #ifdef ACKNOWLEDGED_FIRST
     member_acknowledged = name[1];
 #endif
     invalidate();
 #ifndef ACKNOWLEDGED_FIRST
-    /* src/leased/postgres/mod.rs::acknowledge: only a member does. */
+    /* src/leased/postgres/mod.rs::receive: only a member does. */
     member_acknowledged = name[1]
 #endif
 }
@@ -394,6 +411,28 @@ proctype Logout() {
     d_step { acknowledged = true; since_write = 0; length = 0 }
 }
 
+#ifdef CRASH
+/* The rows stay, since joins are durable. The connections end, so what each node has seen of the heartbeats is
+ * gone: src/leased/postgres/failure_detector.rs::FailureDetector. */
+proctype Crash() {
+    d_step {
+#ifdef SEEN_BEFORE_CRASH
+        silent[0] = 3 * nominal[0];
+        silent[1] = 3 * nominal[1]
+#else
+        silent[0] = 0;
+        silent[1] = 0
+#endif
+    }
+}
+#endif
+
+#ifdef CUT
+proctype Cut() {
+    cut = true
+}
+#endif
+
 #ifdef SUSPENDED
 proctype Suspend() {
     suspended = true;
@@ -440,6 +479,12 @@ init {
         run Logout();
 #ifdef SUSPENDED
         run Suspend();
+#endif
+#ifdef CRASH
+        run Crash();
+#endif
+#ifdef CUT
+        run Cut();
 #endif
         run Time()
     }

@@ -17,7 +17,7 @@ use axum_clef::{
     testing::check_identity_store,
 };
 use sqlx::PgPool;
-use test_support::Database;
+use test_support::{Cut, Database, Proxy};
 use tokio::{runtime, sync::mpsc, time::Instant};
 
 use crate::world::{Users, log_in, subject};
@@ -28,6 +28,10 @@ const SHORT: Duration = Duration::from_millis(400);
 pub const LONGEST: Duration = Leased::<Users>::LONGEST_LEASE;
 /// Longer than anything here takes.
 const ETERNITY: Duration = Duration::from_secs(30);
+
+/// The connections that listen, by their last statement.
+const LISTENS: &str = "query ~ '^LISTEN|heartbeat [+] 1|heartbeat, lease from'
+    and pid <> pg_backend_pid()";
 
 /// A node over this store, which joins with its first use.
 pub fn leased(users: PostgresUserStore, lease: Duration) -> Node {
@@ -217,6 +221,8 @@ async fn a_node_whose_membership_is_gone_invalidates_and_joins_anew() {
     until(async || keeps(&here, &pool, &id).await).await;
     // No node can join meanwhile.
     let mut transaction = pool.begin().await.unwrap();
+    let lock = sqlx::query("lock table clef_members in exclusive mode");
+    lock.execute(&mut *transaction).await.unwrap();
     let lock = sqlx::query("delete from clef_members");
     assert_eq!(
         lock.execute(&mut *transaction)
@@ -296,7 +302,7 @@ async fn a_node_whose_connection_breaks_listens_again() {
     let pool = pool_of(&database).await;
     let listeners = format!(
         "select pg_terminate_backend(pid) from pg_stat_activity
-         where application_name = '{}' and query like 'LISTEN%'",
+         where application_name = '{}' and {LISTENS}",
         database.schema
     );
     let names = "select string_agg(member, ' ' order by member) from clef_members";
@@ -392,10 +398,10 @@ async fn a_node_that_keeps_nothing_is_no_member_and_receives_news() {
     let pool = users.pool().clone();
     let nothing = leased(users, Duration::ZERO);
     let mut news = nothing.logout_news().unwrap();
-    let listeners = "select count(*) from pg_stat_activity
-        where application_name = $1 and query like 'LISTEN%'";
+    let listeners =
+        format!("select count(*) from pg_stat_activity where application_name = $1 and {LISTENS}");
     until(async || {
-        let count = sqlx::query_scalar(listeners).bind(&database.schema);
+        let count = sqlx::query_scalar(&listeners).bind(&database.schema);
         let count: i64 = count.fetch_one(&pool).await.unwrap();
         count > 0
     })
@@ -482,4 +488,72 @@ async fn leased_users_keep_the_contract() {
     let lease = Duration::from_secs(1);
     let open = async || Ok::<_, Infallible>(leased(database.open().await, lease));
     check_identity_store(open).await.unwrap();
+}
+
+/// A node whose other connections work: it could find its row by them.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_node_that_receives_nothing_keeps_nothing_within_its_lease() {
+    let database = Database::create().await;
+    let mut url = database.url();
+    let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let proxy = Proxy::to(format!("{host}:{port}")).await.unwrap();
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.address.port())).unwrap();
+    // The proxy reads the statements.
+    url.query_pairs_mut().append_pair("sslmode", "disable");
+    let pool = pool_of(&database).await;
+    let here = leased(
+        PostgresUserStore::connect(url.as_str()).await.unwrap(),
+        SHORT,
+    );
+    let (_, id) = kept_login(&[&here], "12345").await;
+    until(async || keeps(&here, &pool, &id).await).await;
+    proxy.cut(Cut::Listening);
+    tokio::time::sleep(SHORT * 11 / 10).await;
+    for _ in 0..10 {
+        assert!(!keeps(&here, &pool, &id).await);
+        tokio::time::sleep(SHORT / 20).await;
+    }
+    proxy.cut(Cut::None);
+    until(async || keeps(&here, &pool, &id).await).await;
+}
+
+/// The server commits one transaction at a time that notifies, of all databases.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_node_notifies_when_it_joins_and_for_logouts_alone() {
+    let database = Database::create().await;
+    let pool = pool_of(&database).await;
+    let count = "create sequence notifications;
+        create function pg_notify(text, text) returns void language sql as
+            'select pg_catalog.pg_notify($1, $2) from nextval(''notifications'')'";
+    sqlx::raw_sql(count).execute(&pool).await.unwrap();
+    let notifications = async || -> i64 {
+        let last = "select case when is_called then last_value else 0 end from notifications";
+        sqlx::query_scalar(last).fetch_one(&pool).await.unwrap()
+    };
+    // Ours comes before the server's own.
+    let path = format!("-c search_path={},pg_catalog", database.schema);
+    let mut nodes = Vec::new();
+    for number in [1, 2] {
+        let users = PostgresUserStore::connect(database.url_with(&path).as_str()).await;
+        let node = leased(users.unwrap(), SHORT);
+        node.logout_news();
+        until(async || memberships(&pool).await == number).await;
+        nodes.push(node);
+    }
+    let heartbeats = async || -> i64 {
+        let least = sqlx::query_scalar("select min(heartbeat) from clef_members");
+        least.fetch_one(&pool).await.unwrap()
+    };
+    until(async || heartbeats().await >= 8).await;
+    assert_eq!(notifications().await, 2);
+    let (_, id) = kept_login(&[&nodes[0], &nodes[1]], "12345").await;
+    log_out(&nodes[0], &id).await;
+    assert_eq!(
+        notifications().await,
+        4,
+        "the logout and its acknowledgement"
+    );
 }

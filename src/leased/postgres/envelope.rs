@@ -32,8 +32,8 @@ pub(super) enum BusMessage<'a> {
     },
     /// The member has invalidated its entries from before the logout.
     Acknowledged { logout: u128, member: &'a str },
-    /// A message of a node to itself.
-    Heartbeat,
+    /// A message of a node to itself: the node receives messages.
+    Echo,
 }
 
 impl Envelope {
@@ -78,14 +78,14 @@ impl<'a> BusMessage<'a> {
         match self {
             Self::News { node, logout, news } => format!("news {node} {logout:032x} {news}"),
             Self::Acknowledged { logout, member } => format!("acknowledged {logout:032x} {member}"),
-            Self::Heartbeat => "heartbeat".to_owned(),
+            Self::Echo => "echo".to_owned(),
         }
     }
 
     pub(super) fn read(text: &'a str) -> Option<Self> {
         let text = text.trim_end_matches(' ');
-        if text == "heartbeat" {
-            return Some(Self::Heartbeat);
+        if text == "echo" {
+            return Some(Self::Echo);
         }
         let (kind, rest) = text.split_once(' ')?;
         let (first, second) = rest.split_once(' ')?;
@@ -136,7 +136,7 @@ mod tests {
                 logout: u128::MAX,
                 member: &node,
             },
-            BusMessage::Heartbeat,
+            BusMessage::Echo,
         ];
         for message in messages {
             let sealed = envelope(1).seal("channel", &message).unwrap();

@@ -2,10 +2,13 @@
 
 use std::{collections::HashMap, mem, time::Duration};
 
-use sqlx::{PgPool, Row as _, postgres::PgRow};
+use sqlx::{
+    Row as _,
+    postgres::{PgListener, PgRow},
+};
 use tokio::time::{Instant, timeout};
 
-use super::{CALL_LIMIT, SHORTEST_PAUSE};
+use super::CALL_LIMIT;
 use crate::BoxError;
 
 /// A member is evicted if its heartbeat has not changed for this many leases. Two suffice for its
@@ -56,13 +59,16 @@ impl FailureDetector {
         }
         failed
     }
-}
 
-/// Evicts failed members once per lease, whether this node is a member or not.
-pub(super) async fn evict_failed(pool: &PgPool, lease: Duration) -> Result<(), BoxError> {
-    let mut detector = FailureDetector::default();
-    loop {
-        let members = sqlx::query(MEMBERS).fetch_all(pool);
+    /// Evicts failed members. Called once per lease, whether this node is a member or not.
+    ///
+    /// Each call has the same connection: a server that lost heartbeats in a crash has ended it, and
+    /// with it what was seen of them.
+    pub(super) async fn evict_failed(
+        &mut self,
+        connection: &mut PgListener,
+    ) -> Result<(), BoxError> {
+        let members = sqlx::query(MEMBERS).fetch_all(&mut *connection);
         let members = timeout(CALL_LIMIT, members).await??;
         let seen_at = Instant::now();
         let mut rows = Vec::new();
@@ -75,10 +81,10 @@ pub(super) async fn evict_failed(pool: &PgPool, lease: Duration) -> Result<(), B
         }
         for MemberRow {
             name, heartbeat, ..
-        } in detector.record(rows, seen_at)
+        } in self.record(rows, seen_at)
         {
             let evict = sqlx::query(EVICT).bind(&name).bind(heartbeat);
-            let evicted = timeout(CALL_LIMIT, evict.execute(pool)).await??;
+            let evicted = timeout(CALL_LIMIT, evict.execute(&mut *connection)).await??;
             if evicted.rows_affected() > 0 {
                 tracing::warn!(
                     member = name,
@@ -87,7 +93,7 @@ pub(super) async fn evict_failed(pool: &PgPool, lease: Duration) -> Result<(), B
                 );
             }
         }
-        tokio::time::sleep(lease.max(SHORTEST_PAUSE)).await;
+        Ok(())
     }
 }
 

@@ -5,27 +5,27 @@ use std::{
     time::Duration,
 };
 
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgListener};
 use tokio::{
     runtime::Handle,
     time::{Instant, timeout},
 };
 
-use super::{
-    CALL_LIMIT, SHORTEST_PAUSE,
-    envelope::{BusMessage, Envelope},
-};
+use super::{CALL_LIMIT, SHORTEST_PAUSE};
 use crate::{BoxError, leased::listener::LogoutListener};
 
 /// The number of heartbeats per lease.
 const HEARTBEATS: u32 = 4;
+/// After this many leases without an answer to a heartbeat, the connection is considered broken; but
+/// not before `SHORTEST_SILENCE`.
+const SILENT_LEASES: u32 = 2;
+const SHORTEST_SILENCE: Duration = Duration::from_secs(1);
 
-/// Set before the lock, so that a machine that crashes with it does not block the heartbeats of
-/// others.
+/// Set before the lock, so that a machine that crashes with it does not block the joins of others.
 const IDLE_TIMEOUT: &str = "set local idle_in_transaction_session_timeout = '2s'";
 
-/// Taken to join, so that no other node joins at the same time.
-const LOCK: &str = "lock table clef_members in share row exclusive mode";
+/// Taken to join, so that no other node joins at the same time. Heartbeats go on.
+const LOCK: &str = "lock table clef_members in share update exclusive mode";
 
 /// Joins, unless a member has another lease.
 const JOIN: &str = "
@@ -33,11 +33,11 @@ const JOIN: &str = "
     select $1, $2 where not exists (select from clef_members where lease <> $2)
 ";
 
-/// Updates the row of this node and notifies its channel: if that does not arrive, other messages
-/// do not either.
+/// Updates the row of this node. It need not survive a crash of the server: what the other nodes have
+/// seen of it ends with their connections.
 const HEARTBEAT: &str = "
-    update clef_members set heartbeat = heartbeat + 1 where member = $1
-    returning pg_notify($2, $3)::text
+    update clef_members set heartbeat = heartbeat + 1
+    where member = $1 and set_config('synchronous_commit', 'off', true) = 'off'
 ";
 
 const LEAVE: &str = "delete from clef_members where member = $1";
@@ -88,7 +88,8 @@ pub(super) struct Membership<'a> {
 }
 
 impl<'a> Membership<'a> {
-    /// Joins as soon as there is no member with another lease.
+    /// Joins as soon as there is no member with another lease. The node caches users from its first
+    /// heartbeat on.
     pub(super) async fn join(
         state: &'a MembershipState,
         pool: &'a PgPool,
@@ -104,11 +105,7 @@ impl<'a> Membership<'a> {
             lease,
         };
         let mut logged = false;
-        let started_at = loop {
-            let started_at = Instant::now();
-            if timeout(CALL_LIMIT, membership.insert()).await?? {
-                break started_at;
-            }
+        while !timeout(CALL_LIMIT, membership.insert()).await?? {
             if !logged {
                 tracing::error!(
                     "other nodes have another lease; until they are gone, this node caches nothing and \
@@ -117,11 +114,11 @@ impl<'a> Membership<'a> {
                 logged = true;
             }
             tokio::time::sleep(lease.max(SHORTEST_PAUSE)).await;
-        };
+        }
         // Logouts do not wait for earlier reads.
         listener.lagged();
         let name = Arc::clone(&membership.name);
-        state.set_membership(Some(name), Some(started_at + lease));
+        state.set_membership(Some(name), None);
         Ok(membership)
     }
 
@@ -140,28 +137,24 @@ impl<'a> Membership<'a> {
         Ok(joined.rows_affected() > 0)
     }
 
-    /// Sends heartbeats to the database and to the channel of this node, until the row is gone.
-    pub(super) async fn send_heartbeats(
-        &self,
-        envelope: &Envelope,
-        channel: &str,
-    ) -> Result<(), BoxError> {
-        let pause = (self.lease / HEARTBEATS).max(SHORTEST_PAUSE);
-        loop {
-            tokio::time::sleep(pause).await;
-            let started_at = Instant::now();
-            let heartbeat = sqlx::query(HEARTBEAT)
-                .bind(&*self.name)
-                .bind(channel)
-                .bind(envelope.seal(channel, &BusMessage::Heartbeat)?);
-            let found = timeout(CALL_LIMIT, heartbeat.fetch_optional(self.pool)).await??;
-            if found.is_none() {
-                return Err(
-                    "another node has evicted this one: no heartbeat for three leases".into(),
-                );
-            }
-            self.state.write().deadline = Some(started_at + self.lease);
+    /// The pause between two heartbeats.
+    pub(super) fn pause(&self) -> Duration {
+        (self.lease / HEARTBEATS).max(SHORTEST_PAUSE)
+    }
+
+    /// Sends a heartbeat on the listening connection, so that a node whose connection is broken stops
+    /// to cache within its lease.
+    pub(super) async fn send_heartbeat(&self, connection: &mut PgListener) -> Result<(), BoxError> {
+        let limit = (self.lease * SILENT_LEASES).max(SHORTEST_SILENCE);
+        let started_at = Instant::now();
+        let heartbeat = sqlx::query(HEARTBEAT).bind(&*self.name);
+        let found = timeout(limit, heartbeat.execute(connection)).await;
+        let found = found.map_err(|_| "a heartbeat of this node was not answered")??;
+        if found.rows_affected() == 0 {
+            return Err("another node has evicted this one: no heartbeat for three leases".into());
         }
+        self.state.write().deadline = Some(started_at + self.lease);
+        Ok(())
     }
 }
 

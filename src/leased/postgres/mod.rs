@@ -8,21 +8,22 @@ mod membership;
 use std::{
     collections::HashSet,
     fmt,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use sqlx::{PgPool, Row as _, postgres::PgListener};
-use tokio::{
-    task::JoinSet,
-    time::{Instant, timeout, timeout_at},
+use sqlx::{
+    PgPool, Row as _,
+    postgres::{PgListener, PgNotification},
 };
+use tokio::time::{Instant, sleep_until, timeout};
 
 use self::{
     acknowledgements::{Acknowledgements, acknowledged_by},
     envelope::{BusMessage, Envelope},
-    failure_detector::evict_failed,
+    failure_detector::FailureDetector,
     membership::{Membership, MembershipState},
 };
 use super::{
@@ -33,14 +34,10 @@ use crate::BoxError;
 
 /// How long one statement may take.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
-/// After this many leases without a message, including heartbeats of this node, the connection is
-/// considered broken; but not before `SHORTEST_SILENCE`.
-const SILENT_LEASES: u32 = 2;
-const SHORTEST_SILENCE: Duration = Duration::from_secs(1);
-/// The shortest pause between two queries of the members.
+/// The shortest pause between two heartbeats.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
-/// How many acknowledgements are sent concurrently.
-const CONCURRENT_SENDS: usize = 64;
+/// The shortest pause between two queries of the members.
+const SHORTEST_QUERY_PAUSE: Duration = Duration::from_millis(250);
 
 /// The channel of the site, and the secret of its messages.
 ///
@@ -56,8 +53,11 @@ const PUBLISH: &str = "
     select clef_members.member from published left join clef_members on true
 ";
 
-/// Acknowledges a logout on the channel of its publisher.
-const ACKNOWLEDGE: &str = "select pg_notify($1, $2)::text";
+/// Sends messages to channels, all in one transaction: the server sends one at a time.
+const NOTIFY: &str = "
+    select pg_notify(channel, message)::text
+    from unnest($1::text[], $2::text[]) as messages (channel, message)
+";
 
 /// A logout bus with `LISTEN` and `NOTIFY` of PostgreSQL: a logout is answered as soon as every
 /// node has acknowledged it.
@@ -92,6 +92,9 @@ const ACKNOWLEDGE: &str = "select pg_notify($1, $2)::text";
 /// after three leases, when all entries of the node have expired. A node that was suspended finds
 /// that its lease is over, invalidates its cache and joins again. The time of day is never used.
 ///
+/// A node finds its row by the connection that it listens with, and acknowledges by it. So a node that
+/// receives nothing stops to cache within its lease.
+///
 /// All members have the lease of the first one. A node with another lease caches nothing. A node that
 /// is no member does not know which lease the members have. So its logouts wait for the
 /// longest possible lease, unless every member acknowledges them. A node with a lease of zero does not
@@ -106,10 +109,9 @@ const ACKNOWLEDGE: &str = "select pg_notify($1, $2)::text";
 ///
 /// - The tables of `migrations/postgres/0002_members.sql` and `0003_bus_secret.sql`, which
 ///   `PostgresUserStore::migrate` creates.
-/// - One connection of the pool permanently, and others for statements: four per lease and node,
-///   and for a logout one plus one per node. A heartbeat that waits for a connection stops the
-///   cache. So use a separate pool of three connections for the bus of a busy site. A pooler such
-///   as PgBouncer must use session mode.
+/// - One connection of the pool permanently: it listens, acknowledges, and runs five statements per
+///   lease. A logout needs another one to publish itself. A pooler such as PgBouncer must use
+///   session mode.
 /// - The primary, never a replica, and `synchronous_commit` other than `off`. After a failover, the
 ///   new primary must have all committed transactions, as for the users.
 /// - A secret in the table `clef_bus_secret` that only the role of the site can read. A role with
@@ -171,21 +173,43 @@ impl PostgresLogoutBus {
     /// Joins and listens until the connection or the membership fails.
     async fn run(&self, listener: &LogoutListener) -> Result<(), BoxError> {
         let site = self.read_site().await?;
-        let mut messages = timeout(CALL_LIMIT, self.subscribe(&site)).await??;
-        let membership = async {
-            if listener.lease().is_zero() {
-                // It caches nothing, so no logout has to wait for it.
-                return std::future::pending().await;
+        let mut connection = timeout(CALL_LIMIT, self.subscribe(&site)).await??;
+        let echo_until = Instant::now() + CALL_LIMIT;
+        let mut receives = false;
+        let lease = listener.lease();
+        let mut joining = pin!(Membership::join(&self.state, &self.pool, listener));
+        let mut membership: Option<Membership<'_>> = None;
+        let mut heartbeat_at = Instant::now();
+        let mut detector = FailureDetector::default();
+        let mut query_at = Instant::now();
+        loop {
+            // A node that caches nothing never joins: no logout has to wait for it.
+            let joins = receives && membership.is_none() && !lease.is_zero();
+            tokio::select! {
+                message = connection.try_recv() => {
+                    let message = message?.ok_or("the listening connection was lost")?;
+                    receives |= self.receive(&mut connection, message, &site, listener).await?;
+                }
+                joined = &mut joining, if joins => {
+                    membership = Some(joined?);
+                    heartbeat_at = Instant::now();
+                }
+                () = sleep_until(heartbeat_at), if membership.is_some() => {
+                    if let Some(membership) = &membership {
+                        membership.send_heartbeat(&mut connection).await?;
+                        heartbeat_at = Instant::now() + membership.pause();
+                    }
+                }
+                () = sleep_until(query_at) => {
+                    detector.evict_failed(&mut connection).await?;
+                    query_at = Instant::now() + lease.max(SHORTEST_QUERY_PAUSE);
+                }
+                () = sleep_until(echo_until), if !receives => {
+                    let advice = "this node does not receive its own messages; a pooler of \
+                                  connections must use session mode";
+                    return Err(advice.into());
+                }
             }
-            let membership = Membership::join(&self.state, &self.pool, listener).await?;
-            membership
-                .send_heartbeats(&site.envelope, &self.channel)
-                .await
-        };
-        tokio::select! {
-            ended = self.receive(&mut messages, &site, listener) => ended,
-            ended = membership => ended,
-            ended = evict_failed(&self.pool, listener.lease()) => ended,
         }
     }
 
@@ -215,82 +239,63 @@ impl PostgresLogoutBus {
         self.site.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Listens, and sends a message to this node, whose arrival proves that others arrive.
     async fn subscribe(&self, site: &Site) -> Result<PgListener, BoxError> {
-        let mut messages = PgListener::connect_with(&self.pool).await?;
+        let mut connection = PgListener::connect_with(&self.pool).await?;
+        connection.eager_reconnect(false);
         let channels = [site.channel.as_str(), self.channel.as_str()];
-        messages.listen_all(channels).await?;
-        Ok(messages)
+        connection.listen_all(channels).await?;
+        let echo = site.envelope.seal(&self.channel, &BusMessage::Echo)?;
+        let echo = sqlx::query(NOTIFY).bind([&self.channel]).bind([echo]);
+        echo.execute(&self.pool).await?;
+        Ok(connection)
     }
 
-    /// Passes news to the listener and acknowledges it.
+    /// Passes this message on, and all that have arrived with it, and acknowledges the news in one
+    /// statement. Returns whether the echo is among them.
     async fn receive(
         &self,
-        messages: &mut PgListener,
+        connection: &mut PgListener,
+        message: PgNotification,
         site: &Site,
         listener: &LogoutListener,
-    ) -> Result<(), BoxError> {
-        let silence = (listener.lease() * SILENT_LEASES).max(SHORTEST_SILENCE);
-        let mut last_at = Instant::now();
-        let mut sending = JoinSet::new();
-        loop {
-            let Ok(message) = timeout_at(last_at + silence, messages.try_recv()).await else {
-                if self.state.name().is_none() {
-                    // A node that is not a member sends no heartbeats.
-                    last_at = Instant::now();
-                    continue;
-                }
-                return Err("the heartbeats of this node no longer arrive".into());
-            };
-            let Some(message) = message? else {
-                return Err("the listening connection was lost".into());
-            };
+    ) -> Result<bool, BoxError> {
+        let mut has_echo = false;
+        let (mut channels, mut acknowledgements) = (Vec::new(), Vec::new());
+        let mut next = Some(message);
+        while let Some(message) = next {
             let text = site.envelope.open(message.channel(), message.payload());
-            let Some(message) = text.as_deref().and_then(BusMessage::read) else {
-                listener.reject();
-                continue;
-            };
-            last_at = Instant::now();
-            match message {
-                BusMessage::Acknowledged { logout, member } => {
+            match text.as_deref().and_then(BusMessage::read) {
+                None => listener.reject(),
+                Some(BusMessage::Echo) => has_echo = true,
+                Some(BusMessage::Acknowledged { logout, member }) => {
                     self.acknowledgements.add(logout, member);
                 }
-                BusMessage::News { node, logout, news } if node != self.node => {
-                    // Acknowledged only after the entries are invalidated.
-                    if listener.receive(news) {
-                        self.acknowledge(site, node, logout, &mut sending).await?;
+                Some(BusMessage::News { node, logout, news }) => {
+                    // Acknowledged only after the entries are invalidated, and by members alone.
+                    if node != self.node
+                        && listener.receive(news)
+                        && let Some(member) = self.state.name()
+                    {
+                        let channel = node_channel(node);
+                        let member = &member;
+                        let message = BusMessage::Acknowledged { logout, member };
+                        acknowledgements.push(site.envelope.seal(&channel, &message)?);
+                        channels.push(channel);
                     }
                 }
-                BusMessage::News { .. } | BusMessage::Heartbeat => {}
+            }
+            next = connection.next_buffered();
+        }
+        if !channels.is_empty() {
+            let send = sqlx::query(NOTIFY).bind(channels).bind(acknowledgements);
+            match timeout(CALL_LIMIT, send.execute(&mut *connection)).await? {
+                // If they cannot be sent, the other nodes wait for the lease.
+                Ok(_) | Err(sqlx::Error::Database(_)) => {}
+                Err(error) => return Err(error.into()),
             }
         }
-    }
-
-    /// Sends the acknowledgement of a logout to its node, if this node is a member.
-    async fn acknowledge(
-        &self,
-        site: &Site,
-        node: &str,
-        logout: u128,
-        sending: &mut JoinSet<()>,
-    ) -> Result<(), BoxError> {
-        let Some(member) = self.state.name() else {
-            return Ok(());
-        };
-        if sending.len() >= CONCURRENT_SENDS {
-            sending.join_next().await;
-        }
-        while sending.try_join_next().is_some() {}
-        let channel = node_channel(node);
-        let member = &member;
-        let message = BusMessage::Acknowledged { logout, member };
-        let sealed = site.envelope.seal(&channel, &message)?;
-        let pool = self.pool.clone();
-        sending.spawn(async move {
-            let send = sqlx::query(ACKNOWLEDGE).bind(channel).bind(sealed);
-            // If it cannot be sent, the other node waits for the lease.
-            let _ = timeout(CALL_LIMIT, send.execute(&pool)).await;
-        });
-        Ok(())
+        Ok(has_echo)
     }
 }
 
