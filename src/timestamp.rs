@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// A time in whole microseconds since the Unix epoch, UTC.
@@ -25,9 +26,12 @@ use serde::{Deserialize, Serialize};
 /// let logged_in_again_at = Timestamp::now();
 /// assert!(logged_in_again_at.outlives(Some(logged_out_at)));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[serde(transparent)]
-pub struct Timestamp(i64);
+#[cbor(transparent)]
+pub struct Timestamp(#[n(0)] i64);
 
 /// How far in the future the timestamp of a valid login may be.
 const MOST_AHEAD: Duration = Duration::from_secs(5 * 60);

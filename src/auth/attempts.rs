@@ -272,7 +272,7 @@ impl Attempts {
     fn write(&self, name: &str, attempt: &Attempt) -> Option<String> {
         let text = attempt.to_text();
         match &self.keys {
-            Some(keys) => keys.seal(&text, &self.context(name)),
+            Some(keys) => keys.seal(text.as_bytes(), &self.context(name)),
             None => Some(URL_SAFE_NO_PAD.encode(text)),
         }
     }
@@ -281,9 +281,9 @@ impl Attempts {
     fn read(&self, name: &str, value: &str) -> Option<Attempt> {
         let text = match &self.keys {
             Some(keys) => keys.open(value.as_bytes(), &self.context(name))?,
-            None => String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()?,
+            None => URL_SAFE_NO_PAD.decode(value).ok()?,
         };
-        Attempt::parse(&self.site, &text)
+        Attempt::parse(&self.site, str::from_utf8(&text).ok()?)
     }
 
     /// The context of a sealed attempt, which opens for no other purpose, site or name.

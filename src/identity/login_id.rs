@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use minicbor::{Decode, Encode};
 use rand::Rng as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -18,8 +19,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// assert_eq!(id.to_string(), "AAECAwQFBgcICQoLDA0ODw");
 /// # Ok::<(), axum_clef::LoginIdError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LoginId([u8; 16]);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct LoginId(#[cbor(n(0), with = "minicbor::bytes")] [u8; 16]);
 
 /// The error of parsing a [`LoginId`], which is 22 characters of URL-safe Base64 without padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +33,14 @@ impl LoginId {
         let mut bytes = [0; 16];
         rand::rng().fill_bytes(&mut bytes);
         Self(bytes)
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        self.0
     }
 }
 

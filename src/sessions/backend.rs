@@ -199,7 +199,7 @@ impl SessionBackend {
             (Kind::Stored(store), Source::Stored(stored)) => {
                 let ends_in = record.ends_at.map(|end| end.since(now));
                 let kept_for = self.record_kept_for(ends_in);
-                let renewed = stored::renewed(login.text(), stored, now, kept_for)?;
+                let renewed = stored::renewed(stored, now, kept_for)?;
                 Some(Renewal::Save(Arc::clone(store), renewed))
             }
             _ => self.activity_cookie(record.id, now).map(Renewal::Cookie),

@@ -72,7 +72,7 @@ impl Sessions {
         Self(Kind::Stored(Arc::new(store)))
     }
 
-    /// Keeps logins in the browser's cookie, sealed with XChaCha20-Poly1305. The first key seals,
+    /// Keeps logins in the browser's cookie, sealed with AES-256-GCM-SIV. The first key seals,
     /// and every key opens.
     ///
     /// To rotate keys without logging users out:

@@ -19,15 +19,15 @@ pub(crate) type LoginBinding = [u8; 16];
 
 /// A login that the cookies of a request name, before it is compared with any logout.
 pub(crate) struct PresentedLogin {
-    /// The record, with the JSON that it borrows from.
-    record: Yoke<LoginRecord<'static>, String>,
+    /// The record, with the bytes that it borrows from.
+    record: Yoke<LoginRecord<'static>, Vec<u8>>,
     /// When a request last counted as activity.
     pub(super) last_seen_at: Option<Timestamp>,
     pub(super) source: Source,
 }
 
 pub(super) enum Source {
-    /// The record of the session store, without the text of the login.
+    /// The record of the session store.
     Stored(Record),
     Sealed,
 }
@@ -37,15 +37,15 @@ impl PresentedLogin {
     ///
     /// It is shared from here on, as moving it costs more than the allocation.
     pub(super) fn read(
-        text: String,
+        bytes: Vec<u8>,
         source: Source,
         is_ours: impl FnOnce(&LoginRecord<'_>) -> bool,
         last_seen_at: impl FnOnce(&LoginRecord<'_>) -> Option<Timestamp>,
     ) -> Option<Arc<Self>> {
-        let record = Yoke::try_attach_to_cart(text, |text| {
-            LoginRecord::read(text).filter(is_ours).ok_or(())
+        let record = Yoke::try_attach_to_cart(bytes, |bytes| {
+            LoginRecord::read(bytes).filter(is_ours).ok_or(())
         });
-        let record: Yoke<LoginRecord<'static>, String> = record.ok()?;
+        let record: Yoke<LoginRecord<'static>, Vec<u8>> = record.ok()?;
         Some(Arc::new(Self {
             last_seen_at: last_seen_at(record.get()),
             record,
@@ -57,11 +57,6 @@ impl PresentedLogin {
         self.record.get()
     }
 
-    /// The record as JSON, with the fields of later releases.
-    pub(super) fn text(&self) -> &str {
-        self.record.backing_cart()
-    }
-
     /// A digest that names this login to its own browser. An attempt that is not sealed can be made
     /// up, but not with this: it depends on the cookie's secret. A sealed login has none, and its
     /// attempts are sealed too.
@@ -70,7 +65,7 @@ impl PresentedLogin {
         let mut digest = Sha256::new();
         // Id and secret have a fixed length.
         digest.update(format!("login {} ", record.id));
-        digest.update(record.secret.as_bytes());
+        digest.update(record.secret);
         digest.update(record.user_id.as_bytes());
         let digest: [u8; 32] = digest.finalize().into();
         let mut beginning = LoginBinding::default();
@@ -82,7 +77,7 @@ impl PresentedLogin {
     pub(crate) fn sign_out_hint(&self) -> Option<SecretString> {
         let hint = match &self.source {
             Source::Stored(record) => record.data.get(HINT)?.as_str()?,
-            Source::Sealed => &self.record().hint,
+            Source::Sealed => self.record().hint,
         };
         (!hint.is_empty()).then(|| SecretString::from(hint))
     }

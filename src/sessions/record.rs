@@ -1,8 +1,8 @@
 //! The record of a login: in a session store, or sealed in the cookie.
 
-use std::{borrow::Cow, fmt};
+use std::{convert::Infallible, fmt};
 
-use serde::{Deserialize, Serialize};
+use minicbor::{Decode, Encode, encode};
 use yoke::Yokeable;
 
 use crate::{LoginId, ProviderKey, Subject, Timestamp, timestamp::LoginTimes};
@@ -10,68 +10,68 @@ use crate::{LoginId, ProviderKey, Subject, Timestamp, timestamp::LoginTimes};
 /// The version that this release writes, and the only one that it reads.
 const VERSION: u8 = 1;
 
-/// The record of a login, as JSON. It borrows from the text where no character is escaped.
+/// The record of a login, as a CBOR map (RFC 8949). It borrows its texts.
 ///
-/// A reader ignores unknown fields, and a renewal keeps them. A new version is written one release
-/// after it can be read, so that nodes of two releases can share one store.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Yokeable)]
+/// A reader ignores unknown fields, and a renewal does not rewrite the record. A new version is
+/// written one release after it can be read, so that nodes of two releases can share one store.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, Yokeable)]
+#[cbor(map)]
 pub(crate) struct LoginRecord<'a> {
-    #[serde(rename = "v")]
+    #[n(0)]
     version: u8,
     /// The purpose, site and cookie name of the record, as
     /// [`LoginCookie::login_context`](super::LoginCookie::login_context) joins them.
-    #[serde(rename = "for", borrow)]
-    context: Cow<'a, str>,
+    #[b(1)]
+    context: &'a str,
+    #[n(2)]
     pub(crate) id: LoginId,
-    #[serde(rename = "user", borrow)]
-    pub(crate) user_id: Cow<'a, str>,
-    #[serde(rename = "at")]
+    #[b(3)]
+    pub(crate) user_id: &'a str,
+    #[n(4)]
     pub(crate) logged_in_at: Timestamp,
     /// When the credentials were proven; absent if that is unknown.
-    #[serde(rename = "auth_at", default, skip_serializing_if = "Option::is_none")]
+    #[n(5)]
     pub(crate) authenticated_at: Option<Timestamp>,
     /// When the user last ended all other logins and kept this one.
-    #[serde(rename = "kept", default, skip_serializing_if = "Option::is_none")]
+    #[n(6)]
     kept_at: Option<Timestamp>,
-    #[serde(rename = "end", default, skip_serializing_if = "Option::is_none")]
+    #[n(7)]
     pub(crate) ends_at: Option<Timestamp>,
-    /// Whether the browser drops the cookie when it is closed. Records of earlier releases do not
-    /// say so.
-    #[serde(rename = "brief", default, skip_serializing_if = "std::ops::Not::not")]
+    /// Whether the browser drops the cookie when it is closed.
+    #[cbor(n(8), skip_if = "std::ops::Not::not")]
     ends_with_browser: bool,
     /// The subject at the provider, by issuer and id. Both are empty for a login without a
     /// provider.
-    #[serde(rename = "iss", default, borrow, skip_serializing_if = "str::is_empty")]
-    issuer: Cow<'a, str>,
-    #[serde(rename = "sub", default, borrow, skip_serializing_if = "str::is_empty")]
-    subject: Cow<'a, str>,
+    #[cbor(b(9), skip_if = "is_empty")]
+    issuer: &'a str,
+    #[cbor(b(10), skip_if = "is_empty")]
+    subject: &'a str,
     /// The session at the provider; empty if the provider names none.
-    #[serde(rename = "sid", default, borrow, skip_serializing_if = "str::is_empty")]
-    provider_session: Cow<'a, str>,
+    #[cbor(b(11), skip_if = "is_empty")]
+    provider_session: &'a str,
     /// Whether the provider names sessions, but none for this login.
-    #[serde(rename = "nosid", default, skip_serializing_if = "std::ops::Not::not")]
+    #[cbor(n(12), skip_if = "std::ops::Not::not")]
     without_session: bool,
     /// The provider's callback path, by which a sign-out finds the provider.
-    #[serde(rename = "via", default, borrow, skip_serializing_if = "str::is_empty")]
-    pub(crate) callback: Cow<'a, str>,
+    #[cbor(b(13), skip_if = "is_empty")]
+    pub(crate) callback: &'a str,
     /// The SHA-256 of the cookie's secret; empty where the whole record is sealed.
-    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
-    pub(super) secret: Cow<'a, str>,
-    /// When a request last counted as activity, to a twentieth of the idle time. Absent where the
-    /// record is sealed.
-    #[serde(rename = "seen", default, skip_serializing_if = "Option::is_none")]
-    pub(super) last_seen_at: Option<Timestamp>,
+    #[cbor(b(14), with = "minicbor::bytes", skip_if = "is_empty_bytes")]
+    pub(super) secret: &'a [u8],
     /// The hint that the provider receives at the sign-out; only in sealed records.
-    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
-    pub(super) hint: Cow<'a, str>,
+    #[cbor(b(15), skip_if = "is_empty")]
+    pub(super) hint: &'a str,
     /// The name that the user gave a bearer token; empty for a login with a cookie.
-    #[serde(
-        rename = "token",
-        default,
-        borrow,
-        skip_serializing_if = "str::is_empty"
-    )]
-    pub(super) token_name: Cow<'a, str>,
+    #[cbor(b(16), skip_if = "is_empty")]
+    pub(super) token_name: &'a str,
+}
+
+fn is_empty(text: &&str) -> bool {
+    text.is_empty()
+}
+
+fn is_empty_bytes(bytes: &&[u8]) -> bool {
+    bytes.is_empty()
 }
 
 /// The data of a login before it is stored.
@@ -112,30 +112,34 @@ impl<'a> LoginRecord<'a> {
         };
         Self {
             version: VERSION,
-            context: context.into(),
+            context,
             id: login.id,
-            user_id: login.user_id.into(),
+            user_id: login.user_id,
             logged_in_at: login.logged_in_at,
             authenticated_at: login.authenticated_at,
             kept_at: login.kept_at,
             ends_at: login.ends_at,
             ends_with_browser: !login.remember,
-            issuer: subject.map_or("", Subject::issuer).into(),
-            subject: subject.map_or("", Subject::id).into(),
-            provider_session: provider_session.into(),
+            issuer: subject.map_or("", Subject::issuer),
+            subject: subject.map_or("", Subject::id),
+            provider_session,
             without_session,
-            callback: login.callback.into(),
-            secret: "".into(),
-            last_seen_at: None,
-            hint: "".into(),
-            token_name: "".into(),
+            callback: login.callback,
+            secret: &[],
+            hint: "",
+            token_name: "",
         }
     }
 
     /// Reads a record of this version; `None` for anything else.
-    pub(crate) fn read(text: &'a str) -> Option<Self> {
-        let record: Self = serde_json::from_str(text).ok()?;
-        (record.version == VERSION).then_some(record)
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut decoder = minicbor::Decoder::new(bytes);
+        let record: Self = decoder.decode().ok()?;
+        (record.version == VERSION && decoder.position() == bytes.len()).then_some(record)
+    }
+
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, encode::Error<Infallible>> {
+        minicbor::to_vec(self)
     }
 
     /// Whether the record is for this purpose, site and cookie name.
@@ -165,22 +169,22 @@ impl<'a> LoginRecord<'a> {
     /// The subject at the provider; `None` for a login without a provider.
     pub(crate) fn subject(&self) -> Option<Subject> {
         self.issuer()
-            .map(|issuer| Subject::new(issuer, &*self.subject))
+            .map(|issuer| Subject::new(issuer, self.subject))
     }
 
     /// The URL of the provider; `None` for a login without a provider.
     pub(crate) fn issuer(&self) -> Option<&str> {
-        Some(&*self.issuer).filter(|issuer| !issuer.is_empty())
+        Some(self.issuer).filter(|issuer| !issuer.is_empty())
     }
 
     /// The login's key at its provider, which a logout notice can name instead of the user.
     pub(crate) fn provider_key(&self) -> Option<ProviderKey<'_>> {
-        let issuer = &*self.issuer;
+        let issuer = self.issuer;
         if !self.provider_session.is_empty() {
-            let id = &*self.provider_session;
+            let id = self.provider_session;
             return Some(ProviderKey::Session { issuer, id });
         }
-        let id = &*self.subject;
+        let id = self.subject;
         self.without_session
             .then_some(ProviderKey::Subject { issuer, id })
     }
@@ -197,22 +201,18 @@ impl fmt::Debug for LoginRecord<'_> {
     }
 }
 
-/// The text with this `last_seen_at`; every other field is unchanged.
-pub(super) fn with_last_seen_at(text: &str, last_seen_at: Timestamp) -> Option<String> {
-    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
-    fields.insert("seen".to_owned(), last_seen_at.as_micros().into());
-    serde_json::to_string(&fields).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use minicbor::{Decoder, Encoder, to_vec};
     use proptest::{option, prelude::*};
 
     use super::*;
 
     const TEXT: &str = "[1:\u{1F30A}n\n\\\\\r\"]{0,5}";
 
-    fn written(user_id: &str, subject: &str, session: Option<&str>, micros: i64) -> String {
+    fn written(user_id: &str, subject: &str, session: Option<&str>, micros: i64) -> Vec<u8> {
         let subject = Subject::new("https://id.example", subject);
         let issuer = "https://id.example";
         let provider_key = match session {
@@ -235,7 +235,7 @@ mod tests {
             callback: "/auth/callback",
         };
         let record = LoginRecord::new(&login, "login https://example.com __Host-auth");
-        serde_json::to_string(&record).unwrap()
+        record.to_bytes().unwrap()
     }
 
     proptest! {
@@ -248,9 +248,9 @@ mod tests {
             session in option::of("[1:\n\\\\\"]{1,5}"),
             micros: i64,
         ) {
-            let text = written(&user_id, &subject, session.as_deref(), micros);
-            let record = LoginRecord::read(&text).unwrap();
-            prop_assert_eq!(&record.user_id, &user_id);
+            let bytes = written(&user_id, &subject, session.as_deref(), micros);
+            let record = LoginRecord::read(&bytes).unwrap();
+            prop_assert_eq!(record.user_id, user_id);
             prop_assert_eq!(record.logged_in_at, Timestamp::from_micros(micros));
             let issuer = "https://id.example";
             let expected = Subject::new(issuer, &subject);
@@ -263,55 +263,60 @@ mod tests {
         }
     }
 
+    /// A record with other fields, by their numbers and in CBOR.
+    fn changed(bytes: &[u8], change: impl FnOnce(&mut BTreeMap<u8, Vec<u8>>)) -> Vec<u8> {
+        let mut decoder = Decoder::new(bytes);
+        let mut fields = BTreeMap::new();
+        for _ in 0..decoder.map().unwrap().unwrap() {
+            let number = decoder.u8().unwrap();
+            let start = decoder.position();
+            decoder.skip().unwrap();
+            fields.insert(number, bytes[start..decoder.position()].to_vec());
+        }
+        change(&mut fields);
+        let mut encoder = Encoder::new(Vec::new());
+        encoder.map(fields.len() as u64).unwrap();
+        for (number, value) in fields {
+            encoder.u8(number).unwrap();
+            encoder.writer_mut().extend(value);
+        }
+        encoder.into_writer()
+    }
+
     #[test]
     fn a_truncated_or_later_record_is_not_read() {
-        let text = written("1", "12345", Some("abc"), 7);
-        for (cut, _) in text.char_indices() {
-            assert_eq!(LoginRecord::read(&text[..cut]), None, "{cut}");
+        let bytes = written("1", "12345", Some("abc"), 7);
+        assert!(LoginRecord::read(&changed(&bytes, |_| {})).is_some());
+        for cut in 0..bytes.len() {
+            assert_eq!(LoginRecord::read(&bytes[..cut]), None, "{cut}");
         }
-        assert_eq!(LoginRecord::read(&(text.clone() + "x")), None);
-        let later = text.replace("\"v\":1", "\"v\":2");
+        assert_eq!(LoginRecord::read(&[&bytes[..], &[0]].concat()), None);
+        let later = changed(&bytes, |fields| {
+            fields.insert(0, to_vec(2).unwrap());
+        });
         assert_eq!(LoginRecord::read(&later), None);
-        let without_stamp = text.replace("\"at\":7,", "");
-        assert_ne!(without_stamp, text);
-        assert_eq!(LoginRecord::read(&without_stamp), None);
+        for required in [0, 1, 2, 3, 4] {
+            let without = changed(&bytes, |fields| {
+                fields.remove(&required).unwrap();
+            });
+            assert_eq!(LoginRecord::read(&without), None, "{required}");
+        }
     }
 
     #[test]
-    fn a_renewal_keeps_the_fields_of_a_later_release() {
-        let text = written("1", "12345", None, 7).replace("{\"v\"", "{\"of_tomorrow\":[1],\"v\"");
-        let renewed = with_last_seen_at(&text, Timestamp::from_micros(9)).unwrap();
-        assert!(renewed.contains("\"of_tomorrow\":[1]"), "{renewed}");
-        let record = LoginRecord::read(&renewed).unwrap();
-        assert_eq!(record.last_seen_at, Some(Timestamp::from_micros(9)));
-        assert_eq!(record.id, LoginRecord::read(&text).unwrap().id);
-    }
-
-    #[test]
-    fn a_record_of_an_earlier_release_is_remembered_and_was_never_kept() {
-        let text = written("1", "12345", None, 7);
-        assert!(!text.contains("kept") && !text.contains("brief"), "{text}");
-        let record = LoginRecord::read(&text).unwrap();
+    fn a_record_of_another_release_is_read() {
+        let bytes = written("1", "12345", None, 7);
+        let record = LoginRecord::read(&bytes).unwrap();
         assert!(record.is_remembered());
         assert_eq!(record.times().latest(), Timestamp::from_micros(7));
-        let later = text.replace("{\"v\"", "{\"kept\":9,\"brief\":true,\"v\"");
+        let later = changed(&bytes, |fields| {
+            fields.insert(6, to_vec(9).unwrap());
+            fields.insert(8, to_vec(true).unwrap());
+            fields.insert(100, to_vec("of tomorrow").unwrap());
+        });
         let record = LoginRecord::read(&later).unwrap();
         assert!(!record.is_remembered());
         assert_eq!(record.times().latest(), Timestamp::from_micros(9));
         assert_eq!(record.logged_in_at, Timestamp::from_micros(7));
-    }
-
-    #[test]
-    fn a_record_without_escapes_is_not_copied() {
-        let text = written("1", "12345", Some("abc"), 7);
-        let record = LoginRecord::read(&text).unwrap();
-        for part in [
-            &record.user_id,
-            &record.issuer,
-            &record.subject,
-            &record.context,
-        ] {
-            assert!(matches!(part, Cow::Borrowed(_)), "{part}");
-        }
     }
 }

@@ -1,13 +1,16 @@
-//! Encrypts the values of cookies.
+//! Encrypts and signs the values of cookies.
 
 use std::fmt;
 
+use aes_gcm_siv::{Aes256GcmSiv, KeyInit as _, Nonce, aead::AeadInOut as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce, aead::AeadInOut as _};
+use hmac::{Hmac, Mac as _};
 use rand::Rng as _;
+use sha2::Sha256;
 
-/// The length of a nonce in bytes: long enough to be chosen at random.
-const NONCE: usize = 24;
+/// The length of a nonce in bytes. A repeated one would only show that two texts are equal (RFC
+/// 8452), so it may be chosen at random.
+const NONCE: usize = 12;
 
 /// A key that seals logins in their cookies: 32 random bytes that all nodes of a site share.
 ///
@@ -23,13 +26,30 @@ const NONCE: usize = 24;
 /// let sessions = Sessions::sealed([key]);
 /// ```
 #[derive(Clone)]
-pub struct SessionKey(XChaCha20Poly1305);
+pub struct SessionKey {
+    cipher: Aes256GcmSiv,
+    signer: Hmac<Sha256>,
+}
 
 impl SessionKey {
     /// Creates a key from 32 random bytes, such as the output of `openssl rand 32`.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(XChaCha20Poly1305::new(&bytes.into()))
+        let derived = keyed(&bytes)
+            .chain_update("axum-clef signing key")
+            .finalize();
+        Self {
+            cipher: Aes256GcmSiv::new(&bytes.into()),
+            signer: keyed(&derived.into_bytes().into()),
+        }
     }
+}
+
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    // A key of the length of the digest is used as it is (RFC 2104), so padding it with zeros to
+    // the length of a block makes no difference.
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    hmac::digest::KeyInit::new(&block.into())
 }
 
 impl fmt::Debug for SessionKey {
@@ -38,7 +58,7 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// The keys of a site: the first one seals, every one opens.
+/// The keys of a site: the first one seals and signs, every one opens and verifies.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionKeys(Vec<SessionKey>);
 
@@ -51,33 +71,61 @@ impl SessionKeys {
         self.0.is_empty()
     }
 
-    /// Seals a text, which opens in this context only. `None` without a key.
-    pub(crate) fn seal(&self, text: &str, context: &str) -> Option<String> {
-        let SessionKey(cipher) = self.0.first()?;
+    /// Seals data, which opens in this context only. `None` without a key.
+    pub(crate) fn seal(&self, data: &[u8], context: &str) -> Option<String> {
+        let key = self.0.first()?;
         let mut nonce = [0; NONCE];
         rand::rng().fill_bytes(&mut nonce);
-        let mut sealed = text.as_bytes().to_vec();
-        cipher
-            .encrypt_in_place(&XNonce::from(nonce), context.as_bytes(), &mut sealed)
+        let mut sealed = data.to_vec();
+        key.cipher
+            .encrypt_in_place(&Nonce::from(nonce), context.as_bytes(), &mut sealed)
             .ok()?;
-        let mut bytes = nonce.to_vec();
-        bytes.append(&mut sealed);
-        Some(URL_SAFE_NO_PAD.encode(bytes))
+        // Last, so that the data is opened in place.
+        sealed.extend_from_slice(&nonce);
+        Some(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// Opens a text that one of the keys has sealed in this context.
-    pub(crate) fn open(&self, sealed: &[u8], context: &str) -> Option<String> {
-        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
-        let nonce = XNonce::from(*nonce);
-        self.0.iter().find_map(|SessionKey(cipher)| {
-            let mut text = sealed.to_vec();
-            cipher
-                .decrypt_in_place(&nonce, context.as_bytes(), &mut text)
-                .ok()?;
-            String::from_utf8(text).ok()
-        })
+    /// Opens data that one of the keys has sealed in this context.
+    pub(crate) fn open(&self, sealed: &[u8], context: &str) -> Option<Vec<u8>> {
+        let mut sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let nonce = Nonce::from(*sealed.last_chunk::<NONCE>()?);
+        sealed.truncate(sealed.len() - NONCE);
+        let (last, others) = self.0.split_last()?;
+        let open = |key: &SessionKey, mut data: Vec<u8>| {
+            let opened = key
+                .cipher
+                .decrypt_in_place(&nonce, context.as_bytes(), &mut data);
+            opened.is_ok().then_some(data)
+        };
+        let opened = others.iter().find_map(|key| open(key, sealed.clone()));
+        opened.or_else(|| open(last, sealed))
     }
+
+    /// Signs data for this context. Anyone can read it. `None` without a key.
+    pub(super) fn sign(&self, data: &[u8], context: &str) -> Option<String> {
+        let signature = signature(self.0.first()?, data, context).finalize();
+        Some(URL_SAFE_NO_PAD.encode([data, &signature.into_bytes()].concat()))
+    }
+
+    /// Returns data of this length that one of the keys has signed for this context.
+    pub(super) fn verify<const LENGTH: usize>(
+        &self,
+        signed: &[u8],
+        context: &str,
+    ) -> Option<[u8; LENGTH]> {
+        let mut bytes = [0; 64];
+        let length = URL_SAFE_NO_PAD.decode_slice(signed, &mut bytes).ok()?;
+        let (data, signed) = bytes[..length].split_first_chunk::<LENGTH>()?;
+        let mut keys = self.0.iter();
+        let is_signed = keys.any(|key| signature(key, data, context).verify_slice(signed).is_ok());
+        is_signed.then_some(*data)
+    }
+}
+
+/// Of data whose length its context implies, so that no data is mistaken for other data.
+fn signature(key: &SessionKey, data: &[u8], context: &str) -> Hmac<Sha256> {
+    let signer = key.signer.clone();
+    signer.chain_update(data).chain_update(context)
 }
 
 #[cfg(test)]
@@ -91,11 +139,11 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_by_its_key_in_its_context() {
         let keys = SessionKeys::new(vec![key(1)]);
-        let sealed = keys.seal("a text", "login").unwrap();
-        assert_ne!(keys.seal("a text", "login").unwrap(), sealed);
+        let sealed = keys.seal(b"a text", "login").unwrap();
+        assert_ne!(keys.seal(b"a text", "login").unwrap(), sealed);
         assert_eq!(
             keys.open(sealed.as_bytes(), "login").as_deref(),
-            Some("a text")
+            Some(&b"a text"[..])
         );
         assert_eq!(keys.open(sealed.as_bytes(), "idle"), None);
         let other = SessionKeys::new(vec![key(2)]);
@@ -111,16 +159,39 @@ mod tests {
     #[test]
     fn keys_rotate() {
         let sealed = SessionKeys::new(vec![key(1)])
-            .seal("a text", "login")
+            .seal(b"a text", "login")
             .unwrap();
         let last = SessionKeys::new(vec![key(1), key(2)]);
         let first = SessionKeys::new(vec![key(2), key(1)]);
-        let newer = first.seal("a text", "login").unwrap();
+        let newer = first.seal(b"a text", "login").unwrap();
         for keys in [&last, &first] {
             assert!(keys.open(sealed.as_bytes(), "login").is_some());
             assert!(keys.open(newer.as_bytes(), "login").is_some());
         }
         let gone = SessionKeys::new(vec![key(2)]);
         assert_eq!(gone.open(sealed.as_bytes(), "login"), None);
+    }
+
+    #[test]
+    fn what_is_signed_verifies_by_its_keys_in_its_context() {
+        let keys = SessionKeys::new(vec![key(1)]);
+        let signed = keys.sign(b"seen", "idle").unwrap();
+        assert_eq!(keys.verify(signed.as_bytes(), "idle"), Some(*b"seen"));
+        assert_eq!(keys.verify::<4>(signed.as_bytes(), "login"), None);
+        assert_eq!(keys.verify::<3>(signed.as_bytes(), "idle"), None);
+        assert_eq!(keys.verify::<5>(signed.as_bytes(), "idle"), None);
+        let rotated = SessionKeys::new(vec![key(2), key(1)]);
+        assert_eq!(rotated.verify(signed.as_bytes(), "idle"), Some(*b"seen"));
+        let other = SessionKeys::new(vec![key(2)]);
+        assert_eq!(other.verify::<4>(signed.as_bytes(), "idle"), None);
+        for place in 0..signed.len() {
+            let cut = &signed.as_bytes()[..place];
+            assert_eq!(keys.verify::<4>(cut, "idle"), None);
+            let mut broken = signed.clone().into_bytes();
+            broken[place] = if broken[place] == b'A' { b'B' } else { b'A' };
+            assert_eq!(keys.verify::<4>(&broken, "idle"), None, "{place}");
+        }
+        let long = "A".repeat(1_000);
+        assert_eq!(keys.verify::<4>(long.as_bytes(), "idle"), None);
     }
 }

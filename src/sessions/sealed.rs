@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use cookie::Cookie;
-use serde::{Deserialize, Serialize};
-
 use super::{
     LoginCookie, LoginRecord, SessionKeys,
     cookie::LARGEST_COOKIE,
     presented::{PresentedLogin, Source},
 };
 use crate::{BoxError, LoginId, Timestamp};
+use cookie::Cookie;
 
 /// A login could not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -26,12 +24,29 @@ pub(crate) enum BeginError {
     TooLarge(usize),
 }
 
-/// When a login was last used, in a cookie of its own: the only cookie that a renewal sets.
-#[derive(Serialize, Deserialize)]
+/// When a login was last used, in a cookie of its own: the only cookie that a renewal sets. It is
+/// signed and not encrypted, as it has nothing to hide from its browser.
 struct Activity {
     id: LoginId,
-    #[serde(rename = "seen")]
     last_seen_at: Timestamp,
+}
+
+impl Activity {
+    const LENGTH: usize = 24;
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let micros = self.last_seen_at.as_micros().to_be_bytes();
+        [&self.id.to_bytes()[..], &micros].concat()
+    }
+
+    fn from_bytes(bytes: [u8; Self::LENGTH]) -> Option<Self> {
+        let (id, micros) = bytes.split_first_chunk()?;
+        let micros = i64::from_be_bytes(micros.try_into().ok()?);
+        Some(Self {
+            id: LoginId::from_bytes(*id),
+            last_seen_at: Timestamp::from_micros(micros),
+        })
+    }
 }
 
 /// Opens the cookie of a login, and the activity cookie that belongs to it. `None` unless the layer
@@ -46,8 +61,8 @@ pub(super) fn open<'a>(
     if value.len() > LARGEST_COOKIE {
         return None;
     }
-    let text = keys.open(value, cookie.login_context())?;
-    PresentedLogin::read(text, Source::Sealed, owns, |login| {
+    let bytes = keys.open(value, cookie.login_context())?;
+    PresentedLogin::read(bytes, Source::Sealed, owns, |login| {
         last_seen_at(keys, cookie, activity, login.id)
     })
 }
@@ -59,8 +74,8 @@ fn last_seen_at<'a>(
     values: impl Iterator<Item = &'a [u8]>,
     id: LoginId,
 ) -> Option<Timestamp> {
-    let opened = values.filter_map(|value| keys.open(value, cookie.activity_context()));
-    let activities = opened.filter_map(|text| serde_json::from_str::<Activity>(&text).ok());
+    let signed = values.filter_map(|value| keys.verify(value, cookie.activity_context()));
+    let activities = signed.filter_map(Activity::from_bytes);
     let of_this = activities.filter(|activity| activity.id == id);
     of_this.map(|activity| activity.last_seen_at).max()
 }
@@ -76,7 +91,7 @@ pub(super) fn seal<'a>(
     mut login: LoginRecord<'a>,
     hint: Option<&'a str>,
 ) -> Result<String, BeginError> {
-    login.hint = hint.unwrap_or_default().into();
+    login.hint = hint.unwrap_or_default();
     let sealed = sealed(keys, cookie, &login)?;
     let size = cookie.name().len() + sealed.len();
     if size <= LARGEST_COOKIE {
@@ -94,8 +109,8 @@ fn sealed(
     cookie: &LoginCookie,
     login: &LoginRecord<'_>,
 ) -> Result<String, BeginError> {
-    let text = serde_json::to_string(login).map_err(|_| BeginError::NotSealed)?;
-    let sealed = keys.seal(&text, cookie.login_context());
+    let record = login.to_bytes().map_err(|_| BeginError::NotSealed)?;
+    let sealed = keys.seal(&record, cookie.login_context());
     sealed.ok_or(BeginError::NotSealed)
 }
 
@@ -107,7 +122,7 @@ pub(super) fn activity(
     last_seen_at: Timestamp,
     idle: std::time::Duration,
 ) -> Option<Cookie<'static>> {
-    let text = serde_json::to_string(&Activity { id, last_seen_at }).ok()?;
-    let value = keys.seal(&text, cookie.activity_context())?;
+    let activity = Activity { id, last_seen_at }.to_bytes();
+    let value = keys.sign(&activity, cookie.activity_context())?;
     Some(cookie.activity(value, idle))
 }

@@ -1,43 +1,43 @@
 //! The secret in the cookie of a stored login.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::Rng as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// 32 random bytes. The store has only their SHA-256, so read access to the store is not enough to
-/// forge a cookie.
-pub(super) struct CookieSecret([u8; 32]);
+/// The length of a secret: 258 bits.
+const LENGTH: usize = 43;
+
+const CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Random characters. The store has only their SHA-256, so read access to the store is not enough
+/// to forge a cookie.
+pub(super) struct CookieSecret([u8; LENGTH]);
 
 impl CookieSecret {
     pub(super) fn random() -> Self {
-        let mut bytes = [0; 32];
+        let mut bytes = [0; LENGTH];
         rand::rng().fill_bytes(&mut bytes);
-        Self(bytes)
+        Self(bytes.map(|byte| CHARACTERS[usize::from(byte) % CHARACTERS.len()]))
     }
 
     /// Reads the secret of a cookie.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
-        let mut bytes = [0; 32];
-        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes);
-        (length == Ok(bytes.len())).then_some(Self(bytes))
+        text.try_into().ok().map(Self)
     }
 
     /// The value in the cookie.
     pub(super) fn to_text(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
+        self.0.map(char::from).iter().collect()
     }
 
     /// The value in the store.
-    pub(super) fn digest(&self) -> String {
-        URL_SAFE_NO_PAD.encode(Sha256::digest(self.0))
+    pub(super) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0).into()
     }
 
     /// Compares this secret with the digest in the store, in constant time.
-    pub(super) fn matches(&self, digest: &str) -> bool {
-        let mut own = [0; 43];
-        let length = URL_SAFE_NO_PAD.encode_slice(Sha256::digest(self.0), &mut own);
-        length == Ok(own.len()) && own.ct_eq(digest.as_bytes()).into()
+    pub(super) fn matches(&self, digest: &[u8]) -> bool {
+        self.digest().ct_eq(digest).into()
     }
 }
 
@@ -51,15 +51,10 @@ mod tests {
         let digest = secret.digest();
         assert!(secret.matches(&digest));
         assert!(!other.matches(&digest));
-        assert!(!secret.matches(""));
+        assert!(!secret.matches(&[]));
         for place in 0..digest.len() {
-            let letter = if &digest[place..=place] == "A" {
-                "B"
-            } else {
-                "A"
-            };
-            let mut broken = digest.clone();
-            broken.replace_range(place..=place, letter);
+            let mut broken = digest;
+            broken[place] ^= 1;
             assert!(!secret.matches(&broken), "{place}");
             assert!(!secret.matches(&digest[..place]), "{place}");
         }
@@ -68,16 +63,16 @@ mod tests {
     #[test]
     fn a_secret_reads_back_from_its_text_and_from_nothing_else() {
         let secret = CookieSecret::random();
-        let text = secret.to_text();
-        assert!(CookieSecret::read(text.as_bytes()).is_some_and(|read| read.0 == secret.0));
-        for wrong in [
-            "",
-            &text[1..],
-            &format!("{text}A"),
-            &format!("{text}="),
-            "\u{e9}",
-        ] {
+        let (digest, text) = (secret.digest(), secret.to_text());
+        assert!(CookieSecret::read(text.as_bytes()).is_some_and(|read| read.matches(&digest)));
+        for wrong in ["", &text[1..], &format!("{text}A"), &format!("{text}=")] {
             assert!(CookieSecret::read(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+        for place in 0..text.len() {
+            let mut wrong = text.clone().into_bytes();
+            wrong[place] = if wrong[place] == b'A' { b'B' } else { b'A' };
+            let wrong = CookieSecret::read(&wrong).unwrap();
+            assert!(!wrong.matches(&digest), "{place}");
         }
     }
 }

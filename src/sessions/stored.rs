@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use time::OffsetDateTime;
 use tower_sessions::{
@@ -13,12 +14,13 @@ use tower_sessions::{
 use super::{
     cookie::CLOCK_MARGIN,
     presented::{HINT, PresentedLogin, Source},
-    record::{self, LoginRecord},
+    record::LoginRecord,
     secret::CookieSecret,
 };
 use crate::{BoxError, Timestamp};
 
-/// The login, in the data of a session record.
+/// The login, in the data of a session record: when a request last counted as activity, in
+/// microseconds, a dot, and the login's own record in Base64.
 const LOGIN: &str = "axum-clef.login";
 
 /// Loads the login that a cookie names. `None` unless the cookie has its secret and the layer
@@ -35,16 +37,16 @@ pub(super) async fn load(
     let Some((id, secret)) = read_cookie(cookie) else {
         return Ok(None);
     };
-    let Some(mut record) = load_record(store, &id).await? else {
+    let Some(record) = load_record(store, &id).await? else {
         return Ok(None);
     };
-    let Some(Value::String(text)) = record.data.remove(LOGIN) else {
+    let Some((last_seen_at, login)) = read_login(&record) else {
         return Ok(None);
     };
-    let is_ours = |login: &LoginRecord<'_>| secret.matches(&login.secret) && owns(login);
+    let is_ours = |login: &LoginRecord<'_>| secret.matches(login.secret) && owns(login);
     let source = Source::Stored(record);
-    Ok(PresentedLogin::read(text, source, is_ours, |login| {
-        login.last_seen_at
+    Ok(PresentedLogin::read(login, source, is_ours, |_| {
+        Some(last_seen_at)
     }))
 }
 
@@ -66,10 +68,15 @@ pub(super) async fn load_record(
     }
 }
 
-/// The text of the login in a record.
-#[cfg(feature = "live")]
-pub(super) fn text(record: &Record) -> Option<&str> {
-    record.data.get(LOGIN)?.as_str()
+/// When the login in a record was last used, and the login's own record.
+pub(super) fn read_login(record: &Record) -> Option<(Timestamp, Vec<u8>)> {
+    let (last_seen_at, login) = record.data.get(LOGIN)?.as_str()?.split_once('.')?;
+    let last_seen_at = Timestamp::from_micros(last_seen_at.parse().ok()?);
+    Some((last_seen_at, URL_SAFE_NO_PAD.decode(login).ok()?))
+}
+
+fn login_value(last_seen_at: Timestamp, login: &str) -> Value {
+    format!("{}.{login}", last_seen_at.as_micros()).into()
 }
 
 /// Creates the record of a login, and returns the value of its cookie.
@@ -84,15 +91,13 @@ pub(super) async fn create(
     kept_for: Duration,
 ) -> Result<String, BoxError> {
     let secret = CookieSecret::random();
-    login.secret = secret.digest().into();
-    login.last_seen_at = Some(login.times().latest());
+    let digest = secret.digest();
+    login.secret = &digest;
+    let text = URL_SAFE_NO_PAD.encode(login.to_bytes()?);
+    let login = login_value(login.times().latest(), &text);
     let mut record = Record {
         id: Id::default(),
-        data: [(
-            LOGIN.to_owned(),
-            Value::String(serde_json::to_string(&login)?),
-        )]
-        .into(),
+        data: [(LOGIN.to_owned(), login)].into(),
         expiry_date: expiry(kept_for),
     };
     if let Some(hint) = hint {
@@ -103,16 +108,16 @@ pub(super) async fn create(
     Ok(format!("{}.{}", record.id, secret.to_text()))
 }
 
-/// The record of a login that a request has just used. `None` if the login's text cannot be read.
+/// The record of a login that a request has just used. `None` if it has no login.
 pub(super) fn renewed(
-    text: &str,
     record: &Record,
     last_seen_at: Timestamp,
     kept_for: Duration,
 ) -> Option<Record> {
-    let text = record::with_last_seen_at(text, last_seen_at)?;
     let mut record = record.clone();
-    record.data.insert(LOGIN.to_owned(), Value::String(text));
+    let value = record.data.get_mut(LOGIN)?;
+    let (_, login) = value.as_str()?.split_once('.')?;
+    *value = login_value(last_seen_at, login);
     record.expiry_date = expiry(kept_for);
     Some(record)
 }

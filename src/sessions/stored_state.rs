@@ -56,11 +56,13 @@ impl SessionBackend {
         let Some(record) = stored::load_record(&**store, &handle.0).await? else {
             return Ok(StoredState::Missing);
         };
-        let login = stored::text(&record).and_then(LoginRecord::read);
-        let Some(login) = login.filter(|login| login.id == id) else {
+        let Some((last_seen_at, login)) = stored::read_login(&record) else {
             return Ok(StoredState::Missing);
         };
-        Ok(match self.idle_left(login.last_seen_at, now) {
+        if LoginRecord::read(&login).is_none_or(|login| login.id != id) {
+            return Ok(StoredState::Missing);
+        }
+        Ok(match self.idle_left(Some(last_seen_at), now) {
             Some(left) => StoredState::Active(left),
             None => StoredState::Idle,
         })

@@ -50,9 +50,9 @@ impl Tokens {
         name: &str,
     ) -> Result<SecretString, SealTokenError> {
         let mut record = LoginRecord::new(login, &self.context);
-        record.token_name = name.into();
-        let text = serde_json::to_string(&record).map_err(|_| SealTokenError::NotSealed)?;
-        let sealed = self.keys.seal(&text, &self.context);
+        record.token_name = name;
+        let record = record.to_bytes().map_err(|_| SealTokenError::NotSealed)?;
+        let sealed = self.keys.seal(&record, &self.context);
         let token = format!("{TOKEN_PREFIX}{}", sealed.ok_or(SealTokenError::NotSealed)?);
         let token = SecretString::from(token);
         match token.expose_secret().len() {
@@ -67,11 +67,11 @@ impl Tokens {
             return None;
         }
         let sealed = token.strip_prefix(TOKEN_PREFIX.as_bytes())?;
-        let text = self.keys.open(sealed, &self.context)?;
+        let bytes = self.keys.open(sealed, &self.context)?;
         let is_ours = |record: &LoginRecord<'_>| {
             record.is_for(&self.context) && record.is_token() && record.ends_at.is_some()
         };
-        PresentedLogin::read(text, Source::Sealed, is_ours, |_| None)
+        PresentedLogin::read(bytes, Source::Sealed, is_ours, |_| None)
     }
 }
 
