@@ -23,7 +23,7 @@ use self::{
 
 /// The requests of the two processes. The first few fill caches.
 const FEWER: usize = 300;
-const MORE: usize = 10_300;
+const MORE: usize = 3_300;
 const NAMES: [&str; 5] = [BARE, TOWER_SESSIONS, AXUM_LOGIN, AXUM_CLEF, SEALED];
 
 /// The most that axum-clef may take, as a ratio of another site's instructions.
