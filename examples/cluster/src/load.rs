@@ -12,12 +12,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum_clef::BoxError;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use reqwest::{Client, RequestBuilder, Response, redirect};
-use test_support::{Jar, sent_to, state_in};
+use test_support::{Issuer, Jar, sent_to, state_in};
 use tokio::{sync::Mutex, task::JoinHandle};
 
 use crate::{
     figures::Figures,
-    issuer::Issuer,
     node::{ACCOUNT, Node},
     oracle::{Login, Logouts},
     wires::Wire,

@@ -20,7 +20,6 @@
 
 mod databases;
 mod figures;
-mod issuer;
 mod load;
 mod node;
 mod oracle;
@@ -34,8 +33,9 @@ use std::{
 };
 
 use axum_clef::BoxError;
+use test_support::Issuer;
 
-use crate::{databases::Databases, issuer::Issuer, load::Load, node::Node};
+use crate::{databases::Databases, load::Load, node::Node};
 
 /// How long each node keeps what it reads.
 const LEASE: Duration = Duration::from_secs(1);

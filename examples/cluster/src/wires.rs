@@ -1,15 +1,11 @@
 //! The ways on which a logout reaches the site.
 
 use axum_clef::{
-    BoxError, ClefLayerBuilder, IdentityStore,
-    oidc::{Oidc, SigningAlgorithm},
-    security_events::EventReceiver,
+    BoxError, ClefLayerBuilder, IdentityStore, oidc::Oidc, security_events::EventReceiver,
 };
 use reqwest::{Client, RequestBuilder};
 use serde_json::json;
-use test_support::World;
-
-use crate::issuer::{CLIENT_ID, Issuer};
+use test_support::{Issuer, World};
 
 /// The audience of the events.
 const AUDIENCE: &str = "the cluster";
@@ -72,6 +68,7 @@ impl Wire {
         (person, number): (usize, u64),
     ) -> RequestBuilder {
         let url = format!("{node}{}", self.path());
+        let id = number.to_string();
         let subject = json!({ "format": "iss_sub", "iss": issuer.url, "sub": person.to_string() });
         match self {
             Self::Webhook => http
@@ -80,9 +77,9 @@ impl Wire {
             Self::BackChannel => {
                 let event = "http://schemas.openid.net/event/backchannel-logout";
                 let claims = json!({
-                    "aud": CLIENT_ID, "sub": person.to_string(), "events": { event: {} },
+                    "aud": Issuer::CLIENT_ID, "sub": person.to_string(), "events": { event: {} },
                 });
-                let token = issuer.sign("logout+jwt", number, &claims);
+                let token = issuer.token("logout+jwt", &id, &claims);
                 http.post(url).form(&[("logout_token", token)])
             }
             Self::FrontChannel => {
@@ -91,8 +88,8 @@ impl Wire {
             }
             Self::TokenRevocation => {
                 let audience = format!("{}{}", World::SITE, self.path());
-                let claims = json!({ "aud": audience, "sub": CLIENT_ID });
-                let token = issuer.sign("global-token-revocation+jwt", number, &claims);
+                let claims = json!({ "aud": audience, "sub": Issuer::CLIENT_ID });
+                let token = issuer.token("global-token-revocation+jwt", &id, &claims);
                 http.post(url)
                     .bearer_auth(token)
                     .json(&json!({ "sub_id": subject }))
@@ -104,7 +101,7 @@ impl Wire {
                 });
                 http.post(url)
                     .header("content-type", "application/secevent+jwt")
-                    .body(issuer.sign("secevent+jwt", number, &claims))
+                    .body(issuer.token("secevent+jwt", &id, &claims))
             }
             Self::Application => http.post(format!("{url}/{person}")),
         }
@@ -120,10 +117,8 @@ pub async fn mount<S: IdentityStore>(
     layer: ClefLayerBuilder<S>,
     issuer: &str,
 ) -> Result<ClefLayerBuilder<S>, BoxError> {
-    let openid = Oidc::discover(issuer, CLIENT_ID, "only for this machine").await?;
-    let openid = openid.signing_algorithm(SigningAlgorithm::EdDsa);
+    let openid = Oidc::discover(issuer, Issuer::CLIENT_ID, "only for this machine").await?;
     let events = EventReceiver::discover(issuer, AUDIENCE).await?;
-    let events = events.signing_algorithm(SigningAlgorithm::EdDsa);
     Ok(layer
         .logout_endpoint(Wire::BackChannel.path(), openid.back_channel_logout())
         .logout_endpoint(Wire::FrontChannel.path(), openid.front_channel_logout())

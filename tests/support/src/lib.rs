@@ -10,6 +10,7 @@ mod database;
 mod gauge;
 pub mod hook;
 mod in_parts;
+mod issuer;
 mod jar;
 mod linked_users;
 mod live_page;
@@ -37,6 +38,7 @@ pub use self::{
     gauge::{Entered, Gauge},
     hook::{About, Call, Hook},
     in_parts::InParts,
+    issuer::Issuer,
     jar::{Jar, linking_url},
     linked_users::LinkedUsers,
     live_page::LivePage,
