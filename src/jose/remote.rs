@@ -107,7 +107,7 @@ impl<M: Metadata> Remote<M> {
         algorithm: SigningAlgorithm,
         cooldown: Duration,
     ) -> Result<(), RemoteError> {
-        let signed = token.signed();
+        let signed = token.signed()?;
         let mut keys = self.keys().await?;
         let mut verification = keys.value.verify(&signed, algorithm);
         if verification != Verification::Valid && !keys.is_fresh {
@@ -128,7 +128,10 @@ impl<M: Metadata> Remote<M> {
     /// Whether a known key has made the signature of a token. Makes no call.
     pub(crate) fn has_signed(&self, token: &Token<'_>, algorithm: SigningAlgorithm) -> bool {
         let keys = self.keys.cached();
-        keys.is_some_and(|keys| keys.verify(&token.signed(), algorithm) == Verification::Valid)
+        let (Some(keys), Ok(signed)) = (keys, token.signed()) else {
+            return false;
+        };
+        keys.verify(&signed, algorithm) == Verification::Valid
     }
 
     async fn fetch_keys(

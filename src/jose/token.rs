@@ -5,12 +5,13 @@ use serde_json::{Map, Value};
 
 use super::{SigningAlgorithm, TokenError, claims::Claims, json, key_set::Signed};
 
-/// A token in its compact form (RFC 7515, section 7.1).
+/// A token in its compact form (RFC 7515, section 7.1). Claims and signature are decoded on demand,
+/// so that a forged token costs little until it is refused.
 pub(crate) struct Token<'a> {
     pub(crate) header: Header,
-    pub(crate) claims: Claims,
-    message: &'a [u8],
-    signature: Vec<u8>,
+    claims: &'a str,
+    message: &'a str,
+    signature: &'a str,
 }
 
 pub(crate) struct Header(Map<String, Value>);
@@ -20,26 +21,40 @@ impl<'a> Token<'a> {
     pub(crate) fn parse(text: &'a str, algorithm: SigningAlgorithm) -> Result<Self, TokenError> {
         let (message, signature) = text.rsplit_once('.').ok_or(TokenError::Shape)?;
         let (header, claims) = message.split_once('.').ok_or(TokenError::Shape)?;
-        // A dot is not Base64, so the five parts of an encrypted token are rejected.
-        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Shape);
-        let object = |part: &str| json::object(&decode(part)?).ok_or(TokenError::Json);
         let header = Header(object(header)?);
         header.check(algorithm)?;
         Ok(Self {
             header,
-            claims: Claims::new(object(claims)?),
-            message: message.as_bytes(),
-            signature: decode(signature)?,
+            claims,
+            message,
+            signature,
         })
     }
 
-    pub(crate) fn signed(&self) -> Signed<'_> {
-        Signed {
-            key_id: self.header.0.get("kid").and_then(Value::as_str),
-            message: self.message,
-            signature: self.signature.clone(),
-        }
+    pub(crate) fn claims(&self) -> Result<Claims, TokenError> {
+        object(self.claims).map(Claims::new)
     }
+
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        self.header.0.get("kid").and_then(Value::as_str)
+    }
+
+    pub(crate) fn signed(&self) -> Result<Signed<'_>, TokenError> {
+        Ok(Signed {
+            key_id: self.key_id(),
+            message: self.message.as_bytes(),
+            signature: decode(self.signature)?,
+        })
+    }
+}
+
+fn object(part: &str) -> Result<Map<String, Value>, TokenError> {
+    json::object(&decode(part)?).ok_or(TokenError::Json)
+}
+
+/// A dot is not Base64, so the five parts of an encrypted token are rejected.
+fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Shape)
 }
 
 impl Header {

@@ -9,7 +9,7 @@ use url::Url;
 use super::{Oidc, OidcError, Settings, TokenError};
 use crate::{
     ProviderSession, Subject,
-    jose::{Claims, Header, Token, now},
+    jose::{Claims, Token, now},
     provider::{
         LogoutAnswer, LogoutCause, LogoutEndpoint, LogoutMessage, LogoutNotice, LogoutOutcome,
         LogoutRequest, LogoutScope, ProviderError,
@@ -41,24 +41,12 @@ impl Oidc {
 
     /// Verifies a logout token. An invalid one costs no call.
     async fn logout_token(&self, token: &SecretString) -> Result<LogoutNotice, OidcError> {
-        let (algorithm, settings, now) = (self.settings.algorithm, &self.settings, now());
+        let algorithm = self.settings.algorithm;
         if token.expose_secret().len() > LARGEST {
             return Err(TokenError::TooLarge.into());
         }
-        let issuer = self.remote.issuer();
         let token = Token::parse(token.expose_secret(), algorithm)?;
-        let claims = &token.claims;
-        let lifetime = (!settings.requires_logout_expiry).then_some(LIFETIME);
-        let notice = claims
-            .check(
-                issuer,
-                &self.client_id,
-                &settings.trusted_audiences,
-                lifetime,
-                now,
-            )
-            .and_then(|()| read_token(&token.header, claims, issuer, settings, now));
-        match notice {
+        match self.read_logout_token(&token) {
             Ok(notice) => {
                 self.remote.verify(&token, algorithm).await?;
                 Ok(notice)
@@ -68,6 +56,48 @@ impl Oidc {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Reads a logout token whose signature is not verified yet (Back-Channel Logout, section 2.6).
+    fn read_logout_token(&self, token: &Token<'_>) -> Result<LogoutNotice, TokenError> {
+        let (settings, issuer, now) = (&self.settings, self.remote.issuer(), now());
+        match token.header.kind()?.as_deref() {
+            Some("logout+jwt") => {}
+            None | Some("jwt") if !settings.requires_logout_type => {}
+            _ => return Err(TokenError::Type),
+        }
+        let claims = token.claims()?;
+        let lifetime = (!settings.requires_logout_expiry).then_some(LIFETIME);
+        let trusted = &settings.trusted_audiences;
+        claims.check(issuer, &self.client_id, trusted, lifetime, now)?;
+        if Claims::is_older(claims.issued_at()?, LONGEST_AGE, now) {
+            return Err(TokenError::TooOld);
+        }
+        let token_id = claims.token_id()?.ok_or(TokenError::Missing("jti"))?;
+        let events = claims.get("events").ok_or(TokenError::Missing("events"))?;
+        // `get` returns `None` for anything but an object.
+        if !events.get(EVENT).is_some_and(Value::is_object) {
+            return Err(TokenError::Events);
+        }
+        // Even if it is null: a replayed ID token is not a logout token.
+        if claims.has("nonce") {
+            return Err(TokenError::HasNonce);
+        }
+        let person = claims.subject()?.map(|id| Subject::new(issuer, id));
+        let session = claims.session()?.map(|id| ProviderSession::new(issuer, id));
+        let scope = match (person, session) {
+            (Some(person), None) => LogoutScope::Person(person),
+            (Some(person), Some(_)) if settings.logs_out_all_sessions => {
+                LogoutScope::Person(person)
+            }
+            (None, Some(session)) if settings.logs_out_all_sessions => {
+                LogoutScope::SessionUser(session)
+            }
+            (person, Some(session)) => LogoutScope::session(session, person),
+            (None, None) => return Err(TokenError::NoSubject),
+        };
+        let cause = LogoutCause::provider("backchannel-logout");
+        Ok(LogoutNotice::new(scope).with_id(token_id).with_cause(cause))
     }
 }
 
@@ -92,47 +122,6 @@ impl LogoutEndpoint for BackChannelLogout {
     fn answer(&self, outcome: LogoutOutcome) -> LogoutAnswer {
         answer(outcome, &self.0.settings)
     }
-}
-
-/// Reads the claims that only logout tokens have (Back-Channel Logout, section 2.6).
-fn read_token(
-    header: &Header,
-    claims: &Claims,
-    issuer: &str,
-    settings: &Settings,
-    now: f64,
-) -> Result<LogoutNotice, TokenError> {
-    match header.kind()?.as_deref() {
-        Some("logout+jwt") => {}
-        None | Some("jwt") if !settings.requires_logout_type => {}
-        _ => return Err(TokenError::Type),
-    }
-    if Claims::is_older(claims.issued_at()?, LONGEST_AGE, now) {
-        return Err(TokenError::TooOld);
-    }
-    let token_id = claims.token_id()?.ok_or(TokenError::Missing("jti"))?;
-    let events = claims.get("events").ok_or(TokenError::Missing("events"))?;
-    // `get` returns `None` for anything but an object.
-    if !events.get(EVENT).is_some_and(Value::is_object) {
-        return Err(TokenError::Events);
-    }
-    // Even if it is null: a replayed ID token is not a logout token.
-    if claims.has("nonce") {
-        return Err(TokenError::HasNonce);
-    }
-    let person = claims.subject()?.map(|id| Subject::new(issuer, id));
-    let session = claims.session()?.map(|id| ProviderSession::new(issuer, id));
-    let scope = match (person, session) {
-        (Some(person), None) => LogoutScope::Person(person),
-        (Some(person), Some(_)) if settings.logs_out_all_sessions => LogoutScope::Person(person),
-        (None, Some(session)) if settings.logs_out_all_sessions => {
-            LogoutScope::SessionUser(session)
-        }
-        (person, Some(session)) => LogoutScope::session(session, person),
-        (None, None) => return Err(TokenError::NoSubject),
-    };
-    let cause = LogoutCause::provider("backchannel-logout");
-    Ok(LogoutNotice::new(scope).with_id(token_id).with_cause(cause))
 }
 
 /// The answer to the sender of a logout token (Back-Channel Logout, section 2.8).

@@ -57,10 +57,10 @@ impl Oidc {
     ) -> Result<String, OidcError> {
         let (algorithm, now) = (self.settings.algorithm, now());
         let token = Token::parse(token.expose_secret(), algorithm)?;
-        let claims = &token.claims;
         if token.header.kind()?.as_deref() != Some(TOKEN_TYPE) {
             return Err(TokenError::Type.into());
         }
+        let claims = token.claims()?;
         let trusted = &self.settings.trusted_audiences;
         claims.check(organization, url.as_str(), trusted, None, now)?;
         if claims.subject()? != Some(&*self.client_id) {

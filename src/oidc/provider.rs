@@ -33,7 +33,7 @@ impl Oidc {
     ) -> Result<IdToken, OidcError> {
         let (algorithm, settings) = (self.settings.algorithm, &self.settings);
         let token = Token::parse(token.expose_secret(), algorithm)?;
-        let claims = &token.claims;
+        let claims = token.claims()?;
         claims.check(
             self.remote.issuer(),
             &self.client_id,
@@ -41,7 +41,7 @@ impl Oidc {
             None,
             expected.now,
         )?;
-        let id_token = IdToken::read(&token.header, claims, settings, expected)?;
+        let id_token = IdToken::read(&token.header, &claims, settings, expected)?;
         self.remote.verify_answer(&token, algorithm).await?;
         Ok(id_token)
     }

@@ -96,13 +96,13 @@ async fn signed_claims(
         None | Some("jwt") => {}
         Some(_) => return Err(TokenError::Type.into()),
     }
-    let issuer = oidc.remote.issuer();
-    token.claims.check_present(
+    let (claims, issuer) = (token.claims()?, oidc.remote.issuer());
+    claims.check_present(
         issuer,
         &oidc.client_id,
         &oidc.settings.trusted_audiences,
         now,
     )?;
     oidc.remote.verify(&token, algorithm).await?;
-    Ok(token.claims.all().clone())
+    Ok(claims.all().clone())
 }

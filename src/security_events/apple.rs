@@ -119,7 +119,7 @@ impl AppleNotices {
         let fails = |error: SecurityEventError| error.for_sender(false);
         let token = Token::parse(message.proof().expose_secret(), ALGORITHM);
         let token = token.map_err(|error| fails(error.into()))?;
-        let (id, event, subject) = self.read(&token.claims).map_err(|error| {
+        let (id, event, subject) = self.read(&token).map_err(|error| {
             let is_signed = self.remote.has_signed(&token, ALGORITHM);
             error.for_sender(is_signed)
         })?;
@@ -139,9 +139,9 @@ impl AppleNotices {
     /// Reads a notice whose signature is not verified yet.
     fn read(
         &self,
-        claims: &Claims,
+        token: &Token<'_>,
     ) -> Result<(String, SecurityEvent, Subject), SecurityEventError> {
-        let (issuer, now) = (self.remote.issuer(), now());
+        let (claims, issuer, now) = (token.claims()?, self.remote.issuer(), now());
         // An ID token has them.
         for name in ["sub", "nonce"] {
             if claims.has(name) {
@@ -155,7 +155,7 @@ impl AppleNotices {
             longest_age: Some(LONGEST_AGE),
             now,
         };
-        expected.check(claims)?;
+        expected.check(&claims)?;
         let expires_at = claims.seconds("exp")?;
         if expires_at.is_some_and(|expires_at| Claims::is_older(expires_at, 0.0, now)) {
             return Err(TokenError::Expired.into());

@@ -72,7 +72,7 @@ impl EventReceiver {
             longest_age: (!is_polled).then_some(self.longest_age.as_secs_f64()),
             now: now(),
         };
-        let (id, mut events) = token::read(&token.header, &token.claims, &expected)?;
+        let (id, mut events) = token::read(token, &expected)?;
         for event in &mut events {
             self.subjects.normalize(event)?;
         }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     EventSubject, SecurityEvent, SecurityEventError, SecurityEventKind, dialect::Dialect, event,
 };
-use crate::jose::{Claims, Header, TokenError};
+use crate::jose::{Claims, Token, TokenError};
 
 /// How many events a token may have. SSF asks for one.
 const MOST_EVENTS: usize = 8;
@@ -58,13 +58,14 @@ impl ExpectedClaims<'_> {
 ///
 /// A [`SecurityEventError`] if the token is for another purpose, or malformed.
 pub(super) fn read(
-    header: &Header,
-    claims: &Claims,
+    token: &Token<'_>,
     expected: &ExpectedClaims<'_>,
 ) -> Result<(String, Vec<SecurityEvent>), SecurityEventError> {
-    if !expected.dialect.accepts_type(header.kind()?.as_deref()) {
+    let kind = token.header.kind()?;
+    if !expected.dialect.accepts_type(kind.as_deref()) {
         return Err(TokenError::Type.into());
     }
+    let claims = token.claims()?;
     // Even if they are null. With the first two it could pass as an ID token (SSF 1.0, section
     // 4.1), and the last is an ID token's.
     for name in ["exp", "sub", "nonce"] {
@@ -72,7 +73,7 @@ pub(super) fn read(
             return Err(TokenError::Unexpected(name).into());
         }
     }
-    expected.check(claims)?;
+    expected.check(&claims)?;
     let token_id = claims.token_id()?.ok_or(TokenError::Missing("jti"))?;
     let named = claims.get("events").ok_or(TokenError::Missing("events"))?;
     let named = named.as_object().filter(|events| is_plausible(events));
@@ -85,7 +86,7 @@ pub(super) fn read(
         let mut event = SecurityEvent::new(expected.issuer, token_id, uri, members);
         event.issued_at = issued_at;
         event.at = event.at.or(occurred_at);
-        event.subject = subject(claims, &event, expected.dialect)?;
+        event.subject = subject(&claims, &event, expected.dialect)?;
         events.push(event);
     }
     Ok((token_id.to_owned(), events))

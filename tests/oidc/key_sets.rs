@@ -50,23 +50,42 @@ async fn a_flood_of_unknown_keys_is_one_fetch_in_thirty_seconds() {
     }
 }
 
+/// The signature is verified last: no key is looked for while anything else is wrong.
 #[tokio::test]
 async fn a_token_that_could_not_be_good_costs_no_call() {
     let (site, node) = Site::with_node().await;
-    for (name, value) in [
-        ("aud", json!("another site")),
-        ("exp", json!(1)),
-        ("nonce", json!("x")),
-        ("events", json!({})),
-        ("jti", json!("")),
-    ] {
+    let fetches = || {
+        let script = site.provider.script();
+        (script.metadata_fetches, script.key_fetches)
+    };
+    let forged = |in_header: bool, name: &str, value: &Value| {
+        let mut header = OTHER_RSA.header();
         let mut claims = site.provider.logout_claims(ALEX);
-        claims[name] = value;
-        let token = named(&OTHER_RSA, "random", &claims);
+        let part = if in_header { &mut header } else { &mut claims };
+        part[name] = value.clone();
+        OTHER_RSA.sign_with(&header, &claims)
+    };
+    for (in_header, name, value) in [
+        (true, "alg", json!("ES256")),
+        (true, "typ", json!("at+jwt")),
+        (true, "crit", json!([])),
+        (true, "kid", json!(1)),
+        (false, "iss", json!("https://elsewhere.test")),
+        (false, "aud", json!("another site")),
+        (false, "exp", json!(1)),
+        (false, "iat", json!(1)),
+        (false, "nonce", json!("x")),
+        (false, "events", json!({})),
+        (false, "jti", json!("")),
+        (false, "sub", json!("")),
+    ] {
+        let token = forged(in_header, name, &value);
         assert_eq!(node.notice(&token).await.status, 400, "{name}");
+        assert_eq!(fetches(), (0, 0), "{name}");
     }
-    let script = site.provider.script();
-    assert_eq!((script.metadata_fetches, script.key_fetches), (0, 0));
+    let token = forged(false, "more", &json!(1));
+    assert_eq!(node.notice(&token).await.status, 400);
+    assert_eq!(fetches(), (1, 1));
 }
 
 #[tokio::test]

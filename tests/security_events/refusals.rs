@@ -120,6 +120,8 @@ async fn each_claim_that_is_wrong_is_refused_with_its_code() {
         assert_eq!(error_code(&scene.push(&token).await), "invalid_key");
     }
     assert!(scene.all_are_in().await);
+    // The signature is verified last.
+    assert_eq!(scene.transmitter.script().requests, [""; 0]);
     let among_others = changed("aud", json!(["https://elsewhere.test", AUDIENCE]));
     assert_eq!(scene.push(&among_others).await.status, 202);
     assert_eq!(scene.who_is_in().await, ["kim"]);
