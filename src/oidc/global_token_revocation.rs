@@ -147,9 +147,6 @@ impl LogoutEndpoint for GlobalTokenRevocation {
         message: &LogoutMessage,
         url: &Url,
     ) -> Result<LogoutNotice, ProviderError> {
-        let token = message.proof();
-        let token = self.oidc.revocation_token(token, &self.organization, url);
-        let id = token.await?;
         let issuer = self.oidc.remote.issuer();
         let identifier = match subject_id(message.content()) {
             Some(SubjectIdentifier::IssSub(subject))
@@ -162,6 +159,9 @@ impl LogoutEndpoint for GlobalTokenRevocation {
             }
             _ => return Err(OidcError::from(TokenError::Issuer).into()),
         };
+        let token = message.proof();
+        let token = self.oidc.revocation_token(token, &self.organization, url);
+        let id = token.await?;
         let notice = LogoutNotice::new(LogoutScope::identified(issuer, identifier));
         let cause = LogoutCause::provider("global-token-revocation");
         Ok(notice.with_single_use_id(id).with_cause(cause))

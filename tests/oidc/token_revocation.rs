@@ -237,6 +237,63 @@ async fn a_token_that_proves_nothing_is_401_and_ends_nothing() {
     assert!(scene.both_are_logged_in().await);
 }
 
+/// No key is looked for while anything else is wrong.
+#[tokio::test]
+async fn the_signature_is_verified_last() {
+    let site = Site::start().await;
+    let endpoint = site.provider.client().global_token_revocation();
+    let node = site
+        .node_of(|layer| {
+            let layer = layer.logout_endpoint(PATH, endpoint);
+            layer.provider(site.provider.client())
+        })
+        .await;
+    let claims = json!({
+        "iss": site.provider.issuer,
+        "sub": CLIENT_ID,
+        "aud": format!("{}{PATH}", Site::ADDRESS),
+        "iat": now(),
+        "exp": now() + 300,
+        "jti": "one",
+    });
+    let send = async |header: &Value, claims: &Value, issuer: &str| {
+        let subject = json!({ "format": "iss_sub", "iss": issuer, "sub": "alex" });
+        let request = Client::builder().no_proxy().build().unwrap();
+        let request = request
+            .post(node.url(PATH))
+            .bearer_auth(OTHER_RSA.sign_with(header, claims))
+            .json(&json!({ "sub_id": subject }));
+        let status = Heard::from(request).await.status;
+        let script = site.provider.script();
+        (status, script.metadata_fetches, script.key_fetches)
+    };
+    let issuer = &site.provider.issuer;
+    for (name, value) in [("alg", json!("ES256")), ("typ", json!("JWT"))] {
+        let mut header = header();
+        header[name] = value;
+        assert_eq!(send(&header, &claims, issuer).await, (401, 0, 0), "{name}");
+    }
+    for (name, value) in [
+        ("iss", json!("https://elsewhere.test")),
+        ("aud", json!(CLIENT_ID)),
+        ("sub", json!("another client")),
+        ("exp", json!(1)),
+        ("iat", json!(1)),
+        ("jti", json!("")),
+    ] {
+        let mut claims = claims.clone();
+        claims[name] = value;
+        assert_eq!(
+            send(&header(), &claims, issuer).await,
+            (401, 0, 0),
+            "{name}"
+        );
+    }
+    let of_other = send(&header(), &claims, "https://elsewhere.test").await;
+    assert_eq!(of_other, (401, 0, 0), "the subject");
+    assert_eq!(send(&header(), &claims, issuer).await, (401, 1, 1));
+}
+
 #[tokio::test]
 async fn a_subject_of_another_issuer_or_form_ends_nothing() {
     let scene = Scene::new().await;
