@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sessions", &["timestamp", "identity", "cookies", "site"]),
     ("provider", &["timestamp", "identity", "bearer"]),
     ("clef", &["identity", "address", "calls", "provider"]),
-    ("jose", &["address", "calls"]),
+    ("jose", &["log_limit", "address", "calls"]),
     ("token_request", &["identity", "calls", "provider"]),
     (
         "oauth2",

@@ -66,21 +66,24 @@ impl KeySet {
 
     /// Verifies a signature with the named key, or with any key for the algorithm if none is named.
     pub(crate) fn verify(&self, signed: &Signed<'_>, algorithm: SigningAlgorithm) -> Verification {
-        let mut keys = self
-            .0
-            .iter()
-            .filter(|key| key.fits(algorithm))
-            .filter(|key| signed.key_id.is_none() || key.id.as_deref() == signed.key_id)
-            .take(MOST_TRIED)
-            .peekable();
-        let is_known = signed.key_id.is_some() && keys.peek().is_some();
+        let mut keys = self.keys(signed.key_id, algorithm).take(MOST_TRIED);
         if keys.any(|key| key.verifies(signed, algorithm)) {
             Verification::Valid
-        } else if is_known {
+        } else if signed.key_id.is_some() && self.has(signed.key_id, algorithm) {
             Verification::Invalid
         } else {
             Verification::UnknownKey
         }
+    }
+
+    /// Whether there is the named key for the algorithm, or any if none is named.
+    pub(crate) fn has(&self, id: Option<&str>, algorithm: SigningAlgorithm) -> bool {
+        self.keys(id, algorithm).next().is_some()
+    }
+
+    fn keys(&self, id: Option<&str>, algorithm: SigningAlgorithm) -> impl Iterator<Item = &Key> {
+        let fitting = self.0.iter().filter(move |key| key.fits(algorithm));
+        fitting.filter(move |key| id.is_none() || key.id.as_deref() == id)
     }
 }
 

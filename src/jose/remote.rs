@@ -12,7 +12,10 @@ use super::{
     metadata::Metadata,
     token::Token,
 };
-use crate::calls::{self, LazyClient};
+use crate::{
+    calls::{self, LazyClient},
+    log_limit::LogLimit,
+};
 
 /// The largest response, in bytes. Key sets with certificates are the largest.
 pub(crate) const LIMIT: usize = 256 * 1024;
@@ -29,6 +32,8 @@ pub(crate) struct Remote<M> {
     client: LazyClient,
     metadata: Arc<Cache<M>>,
     keys: Arc<Cache<KeySet>>,
+    /// Limits the signatures that are verified for the log alone.
+    refused: LogLimit<()>,
 }
 
 impl<M: Metadata> Remote<M> {
@@ -38,6 +43,7 @@ impl<M: Metadata> Remote<M> {
             client: LazyClient::default(),
             metadata: Cache::new(METADATA_COOLDOWN),
             keys: Cache::new(KEYS_COOLDOWN),
+            refused: LogLimit::default(),
         }
     }
 
@@ -125,13 +131,19 @@ impl<M: Metadata> Remote<M> {
         }
     }
 
-    /// Whether a known key has made the signature of a token. Makes no call.
+    /// Whether a known key has made the signature of a refused token, for the log. Makes no call.
+    ///
+    /// Verifies at most one signature a second, so that refused tokens cost none. Beyond that it
+    /// returns `false`.
     pub(crate) fn has_signed(&self, token: &Token<'_>, algorithm: SigningAlgorithm) -> bool {
         let keys = self.keys.cached();
-        let (Some(keys), Ok(signed)) = (keys, token.signed()) else {
-            return false;
-        };
-        keys.verify(&signed, algorithm) == Verification::Valid
+        keys.is_some_and(|keys| {
+            keys.has(token.key_id(), algorithm)
+                && self.refused.count(()).is_some()
+                && token
+                    .signed()
+                    .is_ok_and(|signed| keys.verify(&signed, algorithm) == Verification::Valid)
+        })
     }
 
     async fn fetch_keys(

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum_clef::oidc::SigningAlgorithm;
+use axum_clef::{
+    oidc::{Oidc, SigningAlgorithm},
+    provider::{LogoutEndpoint as _, LogoutMessage},
+};
 use serde_json::{Value, json};
 
 use crate::support::{ALEX, Browser, EC, ED, OTHER_RSA, RSA, SigningKey, Site};
@@ -86,6 +89,31 @@ async fn a_token_that_could_not_be_good_costs_no_call() {
     let token = forged(false, "more", &json!(1));
     assert_eq!(node.notice(&token).await.status, 400);
     assert_eq!(fetches(), (1, 1));
+}
+
+/// Whether a refused token was signed matters to the log alone, so a flood of them costs no
+/// signatures.
+#[tokio::test]
+async fn a_signature_is_verified_once_a_second_for_refused_tokens() {
+    let site = Site::start().await;
+    let client = Oidc::discover(&*site.provider.issuer, "the site:1", "secret").await;
+    let endpoint = client.unwrap().back_channel_logout();
+    let url = Site::ADDRESS.parse().unwrap();
+    let mut claims = site.provider.logout_claims(ALEX);
+    claims["aud"] = json!("another site");
+    let is_signed = async |key: &SigningKey| {
+        let token = named(key, key.id, &claims);
+        let error = endpoint.verify(&LogoutMessage::new(token), &url).await;
+        error.unwrap_err().is_signed()
+    };
+    assert!(is_signed(&RSA).await);
+    for _ in 0..3 {
+        assert!(!is_signed(&RSA).await);
+    }
+    advance(1).await;
+    // One of a key that the provider does not have needs no verification.
+    assert!(!is_signed(&OTHER_RSA).await);
+    assert!(is_signed(&RSA).await);
 }
 
 #[tokio::test]
