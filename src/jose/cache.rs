@@ -58,21 +58,10 @@ impl<T: Send + Sync + 'static> Cache<T> {
     where
         F: Future<Output = Result<T, RemoteError>> + Send + 'static,
     {
-        let (value, is_due) = {
-            let state = self.state();
-            let is_old = state.fetched_at.is_none_or(|at| at.elapsed() >= LIFETIME);
-            (
-                state.value.clone(),
-                is_old && !state.is_cooling_down(self.cooldown),
-            )
-        };
-        // Not while a fetch runs: one that takes longer than the cooldown would collect a waiting
-        // task for each caller.
-        let is_due = is_due && self.flight.try_lock().is_ok();
-        let Some(value) = value else {
+        let Some(value) = self.cached() else {
             return self.newer_than(None, self.cooldown, fetch).await;
         };
-        if is_due {
+        if self.is_due() {
             let (cache, seen) = (Arc::clone(self), Arc::clone(&value));
             tokio::spawn(async move {
                 if let Err(error) = cache.newer_than(Some(&seen), cache.cooldown, fetch).await {
@@ -82,6 +71,21 @@ impl<T: Send + Sync + 'static> Cache<T> {
         }
         let is_fresh = false;
         Ok(CacheEntry { value, is_fresh })
+    }
+
+    /// The cached value, unless it is time to refresh it.
+    pub(crate) fn current(&self) -> Option<CacheEntry<T>> {
+        let value = self.cached().filter(|_| !self.is_due())?;
+        let is_fresh = false;
+        Some(CacheEntry { value, is_fresh })
+    }
+
+    /// Whether it is time for a fetch, and none runs: one that takes longer than the cooldown would
+    /// collect a waiting task for each caller.
+    fn is_due(&self) -> bool {
+        let state = self.state();
+        let is_old = state.fetched_at.is_none_or(|at| at.elapsed() >= LIFETIME);
+        is_old && !state.is_cooling_down(self.cooldown) && self.flight.try_lock().is_ok()
     }
 
     /// The cached value, however old. Fetches nothing.

@@ -57,6 +57,9 @@ impl<M: Metadata> Remote<M> {
     }
 
     pub(crate) async fn metadata(&self) -> Result<Arc<M>, RemoteError> {
+        if let Some(known) = self.metadata.current() {
+            return Ok(known.value);
+        }
         let fetch = M::fetch(self.issuer.clone(), self.client()?.clone());
         Ok(self.metadata.get(fetch).await?.value)
     }
@@ -74,7 +77,10 @@ impl<M: Metadata> Remote<M> {
     }
 
     pub(crate) async fn keys(&self) -> Result<CacheEntry<KeySet>, RemoteError> {
-        self.keys.get(self.fetch_keys().await?).await
+        match self.keys.current() {
+            Some(known) => Ok(known),
+            None => self.keys.get(self.fetch_keys().await?).await,
+        }
     }
 
     /// Verifies the signature of a token. Fetches the keys again if none of them has made it: the
