@@ -3,7 +3,7 @@
 //! Parsers differ in which of two duplicate claims they use, so a check of one can miss the other.
 //! RFC 7515 (section 4) and RFC 7519 (section 4) let a receiver reject such a token.
 
-use std::{collections::HashSet, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -70,12 +70,40 @@ impl<'de> Visitor<'de> for Unambiguous {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
         let mut names = HashSet::new();
-        while let Some((name, Self)) = members.next_entry::<String, Self>()? {
+        while let Some((Name(name), Self)) = members.next_entry::<Name<'_>, Self>()? {
             if name == PARSED_AGAIN || !names.insert(name) {
                 return Err(A::Error::custom("duplicate name"));
             }
         }
         Ok(self)
+    }
+}
+
+/// The name of a member. It is borrowed unless it has escapes, so that a token with many names costs
+/// no allocation for each.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(name.into()))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(name.to_owned().into()))
+            }
+        }
+
+        deserializer.deserialize_str(NameVisitor)
     }
 }
 
