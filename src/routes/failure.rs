@@ -377,6 +377,13 @@ impl fmt::Display for Causes<'_> {
     }
 }
 
+/// Shows the line as a text in quotes, for fields of log events.
+impl fmt::Debug for Causes<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), formatter)
+    }
+}
+
 impl fmt::Display for LoginFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}. {}", self.title(), self.explanation())

@@ -1,6 +1,6 @@
 //! The endpoints for logout notices, such as `POST /clef/logout`. They have no cookies.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{mem, net::IpAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -44,13 +44,15 @@ async fn receive(State(state): State<EndpointState>, request: Request) -> Respon
         let allow = [(header::ALLOW, method.to_string())];
         return (StatusCode::METHOD_NOT_ALLOWED, allow).into_response();
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let sender = state.shared.settings.client_address.of(&parts);
-    let (headers, query) = (parts.headers.clone(), parts.uri.query().map(str::to_owned));
+    // Not cloned: reading the body needs neither.
+    let headers = mem::take(&mut parts.headers);
+    let uri = mem::take(&mut parts.uri);
     let body = Bytes::from_request(Request::from_parts(parts, body), &());
     // Before a permit is taken, so that slow bodies delay no other notice.
     let message = match tokio::time::timeout(ARRIVAL_LIMIT, body).await {
-        Ok(Ok(body)) => endpoint.read(&LogoutRequest::new(query.as_deref(), &headers, &body)),
+        Ok(Ok(body)) => endpoint.read(&LogoutRequest::new(uri.query(), &headers, &body)),
         Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             let reason = "The notice is too large.";
             Err(LogoutOutcome::NotANotice(error.status(), reason))

@@ -206,7 +206,7 @@ async fn write(
 }
 
 fn failed(state: &EndpointState, sender: Option<IpAddr>, error: &ProviderError) -> LogoutOutcome {
-    let cause = Causes(error).to_string();
+    let cause = Causes(error);
     match error.kind() {
         ProviderErrorKind::Refused => {
             log_rejected(state, sender, error.is_signed(), &cause);
