@@ -6,6 +6,7 @@
 //! 1. [Permissions](permissions): what not every user may do
 //! 1. [Recent logins](recent_logins): asking for the credentials again
 //! 1. [Routes](routes): the paths of login and logout
+//! 1. [The pages of this crate](pages): their languages and their colors
 //! 1. [Your own users](user_store): a user store over a table that exists already
 //! 1. [The contract of a user store](user_store_contract): its test and its optional methods
 //! 1. [Forms of your own](own_forms): passwords, and logins in several steps;
@@ -74,6 +75,8 @@ macro_rules! chapters {
             #[doc = "[own_forms]: crate::guide::own_forms"]
             #[doc = "[own_forms#changing-the-password]: crate::guide::own_forms#changing-the-password"]
             #[doc = "[passkeys_and_links]: crate::guide::passkeys_and_links"]
+            #[doc = "[pages]: crate::guide::pages"]
+            #[doc = "[pages#your-colors]: crate::guide::pages#your-colors"]
             #[doc = "[permissions]: crate::guide::permissions"]
             #[doc = "[promise#limits]: crate::guide::promise#limits"]
             #[doc = "[recent_logins]: crate::guide::recent_logins"]
@@ -112,6 +115,7 @@ chapters! {
     permissions
     recent_logins
     routes
+    pages
     user_store
     user_store_contract
     own_forms

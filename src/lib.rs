@@ -123,6 +123,7 @@ mod site;
 pub mod stores;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod texts;
 mod time_limit;
 mod timestamp;
 #[cfg(any(feature = "oidc", feature = "oauth2"))]
@@ -169,6 +170,7 @@ pub use self::{
     routes::{LoginFailure, LoginFailureKind},
     sessions::{Login, SessionKey, Sessions},
     site::{Paths, PathsError},
+    texts::{PageText, Translation},
     timestamp::Timestamp,
     users::{
         EndedLogin, IdentityStore, LinkOutcome, LoginCheck, LoginReference, LogoutReason, User,

@@ -3,14 +3,15 @@
 use http::{Method, header, request::Parts};
 
 use super::{
-    CheckError, LoggedInRejection, MaxAge, RejectionKind, RenderRejection, RequestAuth, Unanswered,
-    asked_for, navigation::navigates, rejection::Audience,
+    CheckError, LoggedInRejection, MaxAge, RejectionKind, RequestAuth, Unanswered, asked_for,
+    navigation::navigates, rejection::Audience,
 };
-use crate::{BoxError, sessions::LoginRecord, site::ReturnPath};
+use crate::{BoxError, page::PageRenderer, sessions::LoginRecord, site::ReturnPath};
 
 impl LoggedInRejection {
     /// A rejection that leads to no login.
-    fn new(kind: RejectionKind, audience: Audience, render: Option<RenderRejection>) -> Self {
+    fn new(kind: RejectionKind, audience: Audience, parts: Option<&Parts>) -> Self {
+        let state = parts.and_then(RequestAuth::of).map(|auth| auth.state());
         Self {
             kind,
             source: None,
@@ -19,7 +20,11 @@ impl LoggedInRejection {
             max_age: None,
             audience,
             accepts_tokens: false,
-            render,
+            render: state.and_then(|state| state.render_rejection.clone()),
+            pages: match (state, parts) {
+                (Some(state), Some(parts)) => PageRenderer::new(&state.pages, &parts.headers),
+                _ => PageRenderer::default(),
+            },
         }
     }
 
@@ -64,13 +69,13 @@ impl LoggedInRejection {
             max_age,
             accepts_tokens: RequestAuth::of(parts)
                 .is_some_and(|auth| auth.state().tokens.is_some()),
-            ..Self::new(kind, Audience::of(parts), render(parts))
+            ..Self::new(kind, Audience::of(parts), Some(parts))
         }
     }
 
     /// The user is logged in and lacks a permission.
     pub(crate) fn forbidden(parts: &Parts) -> Self {
-        Self::new(RejectionKind::Forbidden, Audience::of(parts), render(parts))
+        Self::new(RejectionKind::Forbidden, Audience::of(parts), Some(parts))
     }
 
     /// The answer to a question about the user is missing.
@@ -113,13 +118,9 @@ impl LoggedInRejection {
         };
         Self {
             source: error.source,
-            ..Self::new(error.kind, audience, render(parts))
+            ..Self::new(error.kind, audience, Some(parts))
         }
     }
-}
-
-fn render(parts: &Parts) -> Option<RenderRejection> {
-    RequestAuth::of(parts)?.state().render_rejection.clone()
 }
 
 impl Audience {

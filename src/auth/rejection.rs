@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     BoxError, EndedLogin,
-    page::{NO_SCRIPT, page},
+    page::{NO_SCRIPT, PageRenderer},
+    texts::PageText,
 };
 
 /// The rejection of [`LoggedIn`](crate::LoggedIn) and the extractors beside it.
@@ -69,6 +70,7 @@ pub struct LoggedInRejection {
     /// Whether the layer accepts bearer tokens.
     pub(super) accepts_tokens: bool,
     pub(super) render: Option<RenderRejection>,
+    pub(super) pages: PageRenderer,
 }
 
 /// Who receives a rejection.
@@ -240,49 +242,52 @@ impl LoggedInRejection {
 
     /// The page for a person.
     fn page(&self) -> Response {
+        let pages = &self.pages;
         let (headline, text) = match self.kind {
-            RejectionKind::Unauthenticated => (
-                "You are logged out",
-                "What you sent was not saved. Log in and send it again.".to_owned(),
-            ),
-            RejectionKind::Forbidden => ("You may not do this", self.to_string()),
-            RejectionKind::ReauthenticationRequired => (
-                "Please log in again",
-                "What you sent was not saved: it needs a recent login.".to_owned(),
-            ),
-            RejectionKind::StoreUnavailable => (
-                "Temporarily unavailable",
-                "Please try again in a few minutes.".to_owned(),
-            ),
-            _ => (
-                "This site is misconfigured",
-                format!("Please contact its operator: {self}"),
-            ),
+            RejectionKind::Unauthenticated => (PageText::NotSavedTitle, PageText::NotSaved),
+            RejectionKind::Forbidden => (PageText::ForbiddenTitle, PageText::Forbidden),
+            RejectionKind::ReauthenticationRequired => {
+                (PageText::NotRecentTitle, PageText::NotRecent)
+            }
+            RejectionKind::StoreUnavailable => (PageText::UnavailableTitle, PageText::Unavailable),
+            _ => (PageText::MisconfiguredTitle, PageText::Misconfigured),
         };
         let content = html! {
             @if let Some(ended) = self.ended_login() {
-                (ended_paragraph(ended))
+                (ended_paragraph(pages, ended))
             }
-            p { (text) }
+            p {
+                (pages.text(text))
+                @if text == PageText::Misconfigured {
+                    " " span lang="en" dir="ltr" { (self) }
+                }
+            }
             @if let Some(path) = self.login_path() {
-                a href=(path) { "Log in" }
+                a href=(path) { (pages.text(PageText::LogIn)) }
             }
         };
-        page(headline, &html! {}, &content, NO_SCRIPT)
+        pages.page(headline, "", &html! {}, &content, NO_SCRIPT)
     }
 }
 
 /// One sentence on the end of a login, for its user.
-fn ended_paragraph(ended: &EndedLogin) -> Markup {
-    html! {
-        @if let Some((before, after)) = ended.sentence() {
-            p {
-                (before)
-                @if let Some((text, time)) = ended.time() {
-                    " at " time datetime=(time) { (text) }
+fn ended_paragraph(pages: &PageRenderer, ended: &EndedLogin) -> Markup {
+    let when = html! {
+        @if let Some((english, time)) = ended.time() {
+            (pages.html(PageText::AtTime, &html! {
+                time datetime=(time) {
+                    @match pages.is_english() {
+                        true => (english),
+                        // The months have no names in other languages here.
+                        false => (time.replace('T', " ").replace('Z', " UTC")),
+                    }
                 }
-                (after)
-            }
+            }))
+        }
+    };
+    html! {
+        @if let Some(text) = ended.text() {
+            p { (pages.html(text, &when)) }
         }
     }
 }
@@ -318,9 +323,7 @@ impl fmt::Display for LoggedInRejection {
                 write!(formatter, "You are not logged in. Log in at {path}")
             }
             (RejectionKind::Unauthenticated, None) => formatter.write_str("You are not logged in."),
-            (RejectionKind::Forbidden, _) => {
-                formatter.write_str("Your account does not have permission for this.")
-            }
+            (RejectionKind::Forbidden, _) => formatter.write_str(PageText::Forbidden.english()),
             (RejectionKind::ReauthenticationRequired, path) => {
                 formatter.write_str("This needs a recent login.")?;
                 match path {

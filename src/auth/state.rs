@@ -7,6 +7,7 @@ use url::form_urlencoded;
 use super::{Attempts, Hooks, Listeners, MaxAge, RenderRejection, Unanswered, login_url};
 use crate::{
     log_limit::LogLimit,
+    page::PageSettings,
     provider::Provider,
     revocation::{LogoutQueue, UnknownSubjects},
     sessions::{LoginRecord, SessionBackend, Tokens},
@@ -47,6 +48,7 @@ pub(crate) struct AuthState {
     /// The paths of our routes to which no login can lead back.
     pub(crate) dead_ends: Vec<String>,
     pub(crate) render_rejection: Option<RenderRejection>,
+    pub(crate) pages: Arc<PageSettings>,
     pub(crate) hooks: Hooks,
     pub(crate) listeners: Listeners,
     /// Limits the log of stores that do not answer.

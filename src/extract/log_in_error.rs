@@ -10,7 +10,8 @@ use crate::{
     BoxError,
     auth::{AuthState, LoginError, MaxAge, Unanswered, login_url, navigates, problem},
     log_limit::{LogLimit, log_mistake},
-    page::{NO_SCRIPT, page},
+    page::{NO_SCRIPT, PageRenderer},
+    texts::PageText,
 };
 
 /// Why a login did not begin: the rejection of [`NewLogin`](crate::NewLogin) and the error of
@@ -26,6 +27,7 @@ pub struct LogInError {
     /// The path of the login page, for a person.
     login_path: Option<String>,
     is_script: bool,
+    pages: PageRenderer,
 }
 
 /// The kinds of [`LogInError`].
@@ -121,6 +123,7 @@ impl LogInError {
 
     fn answering(mut self, state: &AuthState, parts: &Parts) -> Self {
         self.is_script = !navigates(&parts.headers);
+        self.pages = PageRenderer::new(&state.pages, &parts.headers);
         let path = match (self.kind, MaxAge::in_query(parts.uri.query())) {
             (LogInErrorKind::OtherUser, max_age @ Some(_)) => {
                 let next = state.next_in(parts.uri.query());
@@ -134,13 +137,34 @@ impl LogInError {
     }
 
     fn page(&self) -> Response {
+        let pages = &self.pages;
         let content = html! {
-            p { (self) }
+            p {
+                @match self.text() {
+                    Some(text) => (pages.text(text)),
+                    // For the developer alone.
+                    None => (self),
+                }
+            }
             @if let Some(path) = &self.login_path {
-                a href=(path) { "Log in" }
+                a href=(path) { (pages.text(PageText::LogIn)) }
             }
         };
-        page("You are not logged in", &html! {}, &content, NO_SCRIPT)
+        pages.page(PageText::FormTitle, "", &html! {}, &content, NO_SCRIPT)
+    }
+
+    /// What the user reads.
+    fn text(&self) -> Option<PageText> {
+        Some(match self.kind {
+            LogInErrorKind::CrossOrigin => PageText::FormCrossOrigin,
+            LogInErrorKind::TurnedAway => PageText::FormTurnedAway,
+            LogInErrorKind::LoggedOutMeanwhile => PageText::FormLoggedOutMeanwhile,
+            LogInErrorKind::OtherUser => PageText::FormOtherUser,
+            LogInErrorKind::Expired => PageText::FormExpired,
+            LogInErrorKind::StoreUnavailable => PageText::FormUnavailable,
+            LogInErrorKind::TooLarge => PageText::FormMisconfigured,
+            LogInErrorKind::LayerMissing => return None,
+        })
     }
 }
 
@@ -151,6 +175,7 @@ impl From<LogInErrorKind> for LogInError {
             source: None,
             login_path: None,
             is_script: false,
+            pages: PageRenderer::default(),
         }
     }
 }
@@ -187,28 +212,11 @@ impl IntoResponse for LogInError {
 
 impl fmt::Display for LogInError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self.kind {
-            LogInErrorKind::CrossOrigin => {
-                "A page of another site sent this. Open the login page here and log in again."
-            }
-            LogInErrorKind::TurnedAway => "You cannot log in with this account.",
-            LogInErrorKind::LoggedOutMeanwhile => {
-                "You were logged out in the meantime. Please log in again."
-            }
-            LogInErrorKind::OtherUser => {
-                "This is another account than the one you are logged in with. Log in again with \
-                 your own."
-            }
-            LogInErrorKind::Expired => "This login took too long. Please start again.",
-            LogInErrorKind::StoreUnavailable => {
-                "Logging in is not possible right now. Please try again in a few minutes."
-            }
-            LogInErrorKind::TooLarge => "This site is misconfigured. Please contact its operator.",
-            LogInErrorKind::LayerMissing => {
-                "This route is not inside a ClefLayer: add `.layer(auth)` to the router, after \
-                 all of its routes."
-            }
-        })
+        formatter.write_str(self.text().map_or(
+            "This route is not inside a ClefLayer: add `.layer(auth)` to the router, after all of \
+             its routes.",
+            PageText::english,
+        ))
     }
 }
 

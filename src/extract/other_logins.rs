@@ -13,8 +13,9 @@ use super::{SameOrigin, SameOriginRejection, logged_in::authenticated};
 use crate::{
     BoxError, LoggedInRejection, LogoutCause,
     auth::{AuthState, LogOutOthersError, RequestAuth, Unanswered, navigates, problem},
-    page::{NO_SCRIPT, page},
+    page::{NO_SCRIPT, PageRenderer},
     sessions::PresentedLogin,
+    texts::PageText,
     time_limit::detached,
     users::LogOutOthersMissing,
 };
@@ -187,6 +188,7 @@ pub struct OtherLoginsError {
     /// The path of the login page, for a user who is logged out.
     login_path: Option<String>,
     is_script: bool,
+    pages: PageRenderer,
 }
 
 /// The kinds of [`OtherLoginsError`].
@@ -247,6 +249,7 @@ impl OtherLoginsError {
         );
         failed.login_path = is_out.then(|| state.login_path.clone());
         failed.is_script = !navigates(&parts.headers);
+        failed.pages = PageRenderer::new(&state.pages, &parts.headers);
         failed
     }
 
@@ -274,6 +277,17 @@ impl OtherLoginsError {
             source,
             login_path: None,
             is_script: false,
+            pages: PageRenderer::default(),
+        }
+    }
+
+    /// What the user reads.
+    fn text(&self) -> PageText {
+        match self.kind {
+            OtherLoginsErrorKind::LoggedOutMeanwhile => PageText::FormLoggedOutMeanwhile,
+            OtherLoginsErrorKind::StoreUnavailable => PageText::OtherLoginsUnavailable,
+            OtherLoginsErrorKind::NotKept => PageText::OtherLoginsNotKept,
+            OtherLoginsErrorKind::NotImplemented => PageText::FormMisconfigured,
         }
     }
 }
@@ -287,17 +301,18 @@ impl From<BoxError> for OtherLoginsError {
 
 impl IntoResponse for OtherLoginsError {
     fn into_response(self) -> Response {
-        let (status, text) = (self.status(), self.to_string());
+        let (status, pages) = (self.status(), &self.pages);
         let mut response = match self.is_script {
-            true => problem(status, &text, self.login_path.as_deref()),
+            true => problem(status, &self.to_string(), self.login_path.as_deref()),
             false => {
                 let content = html! {
-                    p { (text) }
+                    p { (pages.text(self.text())) }
                     @if let Some(path) = &self.login_path {
-                        a href=(path) { "Log in" }
+                        a href=(path) { (pages.text(PageText::LogIn)) }
                     }
                 };
-                let page = page("Your other logins", &html! {}, &content, NO_SCRIPT);
+                let headline = PageText::OtherLoginsTitle;
+                let page = pages.page(headline, "", &html! {}, &content, NO_SCRIPT);
                 (status, page).into_response()
             }
         };
@@ -312,20 +327,7 @@ impl IntoResponse for OtherLoginsError {
 
 impl fmt::Display for OtherLoginsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self.kind {
-            OtherLoginsErrorKind::LoggedOutMeanwhile => {
-                "You were logged out in the meantime. Please log in again."
-            }
-            OtherLoginsErrorKind::StoreUnavailable => {
-                "Your other logins may still be active. Please try again in a few minutes."
-            }
-            OtherLoginsErrorKind::NotKept => {
-                "You were logged out on all devices, also on this one. Please log in again."
-            }
-            OtherLoginsErrorKind::NotImplemented => {
-                "This site is misconfigured. Please contact its operator."
-            }
-        })
+        formatter.write_str(self.text().english())
     }
 }
 

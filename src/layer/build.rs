@@ -38,6 +38,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         self.check_providers(&site)?;
         self.check_logout_endpoints()?;
         self.check_sessions()?;
+        self.check_pages()?;
         #[cfg_attr(not(feature = "live"), expect(unused_mut))]
         let mut routes = self.routes();
         #[cfg(feature = "live")]
@@ -80,6 +81,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             login_path,
             dead_ends,
             render_rejection: self.render_rejection,
+            pages: Arc::new(self.pages),
             hooks: self.hooks,
             #[cfg(feature = "live")]
             listeners: self.live.signals(),

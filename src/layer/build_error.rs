@@ -53,6 +53,15 @@ pub enum BuildError {
          like a top-level domain or an IP address; set another, or none"
     )]
     CookieDomain(String),
+    /// The language of a translation is no language tag, or has a translation already.
+    #[error(
+        "`translation` has the language {0:?}: write each language once, as a tag such as \"de\" or \
+         \"pt-BR\""
+    )]
+    Language(String),
+    /// The style of the pages would end its element.
+    #[error("`page_style` contains `<`, which no style sheet needs; remove it")]
+    PageStyle,
     /// A limit that lets nothing through.
     #[error("`{0}` is or has a limit of zero, which lets nothing through; set at least one")]
     Zero(&'static str),

@@ -7,6 +7,7 @@ use super::live_settings::LiveSettings;
 use crate::{
     AdmissionLimits, IdentityStore, Paths, SessionKey, Sessions, UserStore,
     auth::{Hooks, MountedProvider, RenderRejection},
+    page::PageSettings,
     provider::{LogoutEndpoint, Provider},
     routes::{ClientAddress, MountedEndpoint, RenderFailure},
     sessions::SessionKeys,
@@ -41,6 +42,7 @@ pub struct ClefLayerBuilder<S> {
     pub(super) login_timeout: Option<Duration>,
     pub(super) render_rejection: Option<RenderRejection>,
     pub(super) render_failure: Option<RenderFailure>,
+    pub(super) pages: PageSettings,
     pub(super) hooks: Hooks,
     pub(super) notice_limits: Option<AdmissionLimits>,
     pub(super) login_limits: Option<AdmissionLimits>,
@@ -72,6 +74,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             login_timeout: None,
             render_rejection: None,
             render_failure: None,
+            pages: PageSettings::default(),
             hooks: Hooks::default(),
             notice_limits: None,
             login_limits: None,

@@ -9,6 +9,7 @@ mod limits;
 mod live;
 #[cfg(feature = "live")]
 mod live_settings;
+mod pages;
 #[cfg(feature = "security-events")]
 mod poll;
 mod service;

@@ -17,8 +17,10 @@ use crate::{
     },
     clef::{ButtonColor, ButtonStyle, ButtonType},
     cookies::Cookies,
+    page::PageRenderer,
     provider::LoginRequest,
     site::ReturnPath,
+    texts::PageText,
 };
 
 /// A provider's own login button, as an extractor for a page.
@@ -55,6 +57,7 @@ pub struct ClefButton {
     /// What a login has to prove that begins on this login page.
     reauthentication: Option<Reauthentication>,
     attributes: Vec<(&'static str, &'static str)>,
+    pages: PageRenderer,
 }
 
 impl ClefButton {
@@ -118,7 +121,8 @@ impl ClefButton {
         };
         let start = target.start(site, mounted);
         let name = mounted.provider.name();
-        html! { a href=(start) { "Log in with " (name) } }.into_string()
+        let text = self.pages.html(PageText::LogInWith, &html! { (name) });
+        html! { a href=(start) lang=[self.pages.chosen_language()] { (text) } }.into_string()
     }
 
     /// The path on this site to return to after the login. Defaults to the page with the button. An
@@ -195,6 +199,7 @@ impl<S: Sync> FromRequestParts<S> for ClefButton {
             by_person: is_by_person(&parts.headers),
             auth: Arc::clone(auth),
             attributes: Vec::new(),
+            pages: PageRenderer::new(&state.pages, &parts.headers),
         })
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn callback(State(route): State<RouteState>, parts: Parts) -> R
     }
     match completed {
         Ok(response) => response,
-        Err((reason, target)) => failure_response(&route, reason, target.as_ref()),
+        Err((reason, target)) => failure_response(&route, reason, target.as_ref(), &parts.headers),
     }
 }
 

@@ -38,9 +38,10 @@ pub(super) async fn callback_by_form(
     State(route): State<RouteState>,
     request: Request,
 ) -> Response {
+    let headers = request.headers().clone();
     match redirect(&route, request).await {
         Ok(response) => response,
-        Err(reason) => failure_response(&route, reason, None),
+        Err(reason) => failure_response(&route, reason, None, &headers),
     }
 }
 

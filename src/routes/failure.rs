@@ -7,8 +7,10 @@ use axum::{http::StatusCode, response::Response};
 use crate::{
     BoxError,
     auth::LoginError,
+    page::PageRenderer,
     provider::{ProviderError, ProviderErrorKind},
     site::Site,
+    texts::PageText,
 };
 
 /// The failure of a login or a sign-out.
@@ -27,6 +29,7 @@ pub struct LoginFailure {
     pub(super) links: bool,
     pub(super) sign_out_path: String,
     pub(super) front_path: String,
+    pub(super) pages: PageRenderer,
 }
 
 /// The kinds of [`LoginFailure`].
@@ -116,6 +119,27 @@ impl LoginFailureKind {
 }
 
 impl LoginFailureKind {
+    pub(super) fn title(self) -> PageText {
+        match self {
+            Self::BadRequest => PageText::BadRequestTitle,
+            Self::StateMismatch => PageText::StateMismatchTitle,
+            Self::Declined => PageText::DeclinedTitle,
+            Self::Refused => PageText::RefusedTitle,
+            Self::TurnedAway => PageText::TurnedAwayTitle,
+            Self::LoggedOutMeanwhile => PageText::LoggedOutMeanwhileTitle,
+            Self::OtherUser => PageText::OtherUserTitle,
+            Self::LinkedToOtherUser => PageText::LinkedToOtherUserTitle,
+            Self::NotReauthenticated => PageText::NotReauthenticatedTitle,
+            Self::ForeignOrigin => PageText::ForeignOriginTitle,
+            Self::ProviderUnavailable => PageText::ProviderUnavailableTitle,
+            Self::Overloaded => PageText::OverloadedTitle,
+            Self::StoreUnavailable => PageText::UnavailableTitle,
+            Self::NotSignedOut => PageText::NotSignedOutTitle,
+            Self::SignOutIncomplete => PageText::SignOutIncompleteTitle,
+            Self::Misconfigured | Self::LayerMissing => PageText::MisconfiguredTitle,
+        }
+    }
+
     /// Whether the same request can succeed later. A callback whose state was used cannot.
     pub(super) fn can_be_repeated(self) -> bool {
         matches!(self, Self::Overloaded | Self::NotSignedOut)
@@ -221,105 +245,50 @@ impl LoginFailure {
         self.kind.status()
     }
 
-    /// A headline for the failure.
+    /// A headline for the failure, in the language of its page.
     pub fn title(&self) -> String {
-        let provider = self.provider.as_deref().unwrap_or("The login service");
-        match self.kind {
-            LoginFailureKind::BadRequest => "Invalid login link".to_owned(),
-            LoginFailureKind::StateMismatch => "This login is no longer valid".to_owned(),
-            LoginFailureKind::Declined => "The login was not completed".to_owned(),
-            LoginFailureKind::Refused => format!("{provider} did not confirm the login"),
-            LoginFailureKind::TurnedAway => "You cannot log in here".to_owned(),
-            LoginFailureKind::LoggedOutMeanwhile => {
-                "You were logged out during the login".to_owned()
-            }
-            LoginFailureKind::OtherUser => "This is another account".to_owned(),
-            LoginFailureKind::LinkedToOtherUser => {
-                format!("This account at {provider} is not free")
-            }
-            LoginFailureKind::NotReauthenticated => {
-                format!("{provider} did not ask who you are")
-            }
-            LoginFailureKind::ForeignOrigin => "Sign-out blocked".to_owned(),
-            LoginFailureKind::ProviderUnavailable => {
-                format!("{provider} is temporarily unavailable")
-            }
-            LoginFailureKind::Overloaded => "Too many logins at once".to_owned(),
-            LoginFailureKind::StoreUnavailable => "Temporarily unavailable".to_owned(),
-            LoginFailureKind::NotSignedOut => "You are not signed out yet".to_owned(),
-            LoginFailureKind::SignOutIncomplete => "You are signed out in this browser".to_owned(),
-            LoginFailureKind::Misconfigured | LoginFailureKind::LayerMissing => {
-                "This site is misconfigured".to_owned()
-            }
+        let text = self.kind.title();
+        self.pages.plain(text, &self.provider_name(&self.pages))
+    }
+
+    /// The provider in a sentence.
+    pub(super) fn provider_name(&self, pages: &PageRenderer) -> String {
+        match &self.provider {
+            Some(provider) => provider.clone(),
+            None => pages.plain(PageText::LoginService, ""),
         }
     }
 
     /// The reason, and what the user can do.
-    pub(super) fn explanation(&self) -> String {
-        let provider = self.provider.as_deref().unwrap_or("The login service");
+    pub(super) fn explanation(&self) -> PageText {
         match self.kind {
-            LoginFailureKind::BadRequest => {
-                "This login link is invalid. Please start again.".to_owned()
-            }
-            LoginFailureKind::StateMismatch => {
-                "It was started in another browser, has expired or was already used. Please start \
-                 again."
-                    .to_owned()
-            }
-            LoginFailureKind::Declined => {
-                format!("{provider} did not complete the login. You can try again at any time.")
-            }
-            LoginFailureKind::Refused => {
-                "The login has expired or was already used. Please log in again.".to_owned()
-            }
-            LoginFailureKind::TurnedAway => {
-                format!(
-                    "{provider} has confirmed who you are, but you have no access to this site."
-                )
-            }
-            LoginFailureKind::LoggedOutMeanwhile => "Please log in again.".to_owned(),
-            LoginFailureKind::OtherUser => {
-                format!(
-                    "Nothing has changed. Sign out at {provider}, then log in again with your own \
-                     account."
-                )
-            }
-            LoginFailureKind::LinkedToOtherUser => {
-                "It belongs to another user of this site. Nothing has changed.".to_owned()
-            }
-            LoginFailureKind::NotReauthenticated => {
-                format!("Nothing has changed. Sign out at {provider}, then log in again.")
-            }
-            LoginFailureKind::ForeignOrigin => {
-                "Another site tried to sign you out. Nothing has changed.".to_owned()
-            }
+            LoginFailureKind::BadRequest => PageText::BadRequest,
+            LoginFailureKind::StateMismatch => PageText::StateMismatch,
+            LoginFailureKind::Declined => PageText::Declined,
+            LoginFailureKind::Refused => PageText::Refused,
+            LoginFailureKind::TurnedAway => PageText::TurnedAway,
+            LoginFailureKind::LoggedOutMeanwhile => PageText::LoggedOutMeanwhile,
+            LoginFailureKind::OtherUser => PageText::OtherUser,
+            LoginFailureKind::LinkedToOtherUser => PageText::LinkedToOtherUser,
+            LoginFailureKind::NotReauthenticated => PageText::NotReauthenticated,
+            LoginFailureKind::ForeignOrigin => PageText::ForeignOrigin,
             LoginFailureKind::ProviderUnavailable | LoginFailureKind::StoreUnavailable => {
-                "Please log in again in a few minutes.".to_owned()
+                PageText::LogInLater
             }
-            LoginFailureKind::Overloaded => "Please try again in a few seconds.".to_owned(),
-            LoginFailureKind::NotSignedOut => {
-                "Your logins have not ended yet. Please sign out again before you leave this \
-                 device."
-                    .to_owned()
-            }
-            LoginFailureKind::SignOutIncomplete => match &self.provider {
-                Some(provider) => {
-                    format!("You may still be logged in with {provider}. Sign out there too.")
-                }
-                None => "If you logged in with another service, sign out there too.".to_owned(),
+            LoginFailureKind::Overloaded => PageText::Overloaded,
+            LoginFailureKind::NotSignedOut => PageText::NotSignedOut,
+            LoginFailureKind::SignOutIncomplete => match self.provider {
+                Some(_) => PageText::SignOutIncompleteAt,
+                None => PageText::SignOutIncomplete,
             },
-            LoginFailureKind::Misconfigured => {
-                format!("{provider} does not accept this site. Please contact its operator.")
-            }
-            // A mistake of the developer: the reason only names settings.
-            LoginFailureKind::LayerMissing => {
-                let reason = self.source().map(ToString::to_string);
-                format!(
-                    "Please contact its operator: {}.",
-                    reason.unwrap_or_default()
-                )
-            }
+            LoginFailureKind::Misconfigured => PageText::ProviderMisconfigured,
+            LoginFailureKind::LayerMissing => PageText::Misconfigured,
         }
+    }
+
+    /// A mistake of the developer: the reason only names settings.
+    pub(super) fn mistake(&self) -> Option<String> {
+        (self.kind == LoginFailureKind::LayerMissing).then(|| format!("{}.", self.source))
     }
 
     /// The absolute URL to start again: the start route of the same provider, or the
@@ -384,9 +353,18 @@ impl fmt::Debug for Causes<'_> {
     }
 }
 
+/// In English, whatever the language of the page.
 impl fmt::Display for LoginFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}. {}", self.title(), self.explanation())
+        let english = PageRenderer::default();
+        let provider = self.provider_name(&english);
+        let title = english.plain(self.kind.title(), &provider);
+        let explanation = english.plain(self.explanation(), &provider);
+        write!(formatter, "{title}. {explanation}")?;
+        match self.mistake() {
+            Some(mistake) => write!(formatter, " {mistake}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     auth::{MountedProvider, is_scripted, problem},
     metrics,
-    page::{NO_SCRIPT, page},
+    page::{NO_SCRIPT, PageRenderer},
+    texts::PageText,
 };
 
 /// Logs and renders a failure of a provider's route. `target` is where the login would have led.
@@ -21,8 +22,11 @@ pub(super) fn failure_response(
     route: &RouteState,
     reason: Reason,
     target: Option<&LoginTarget>,
+    headers: &HeaderMap,
 ) -> Response {
-    respond(&route.shared, Some(&route.mounted), reason, target, false)
+    let pages = PageRenderer::new(&route.auth().pages, headers);
+    let mounted = Some(&route.mounted);
+    respond(&route.shared, mounted, reason, target, pages, false)
 }
 
 /// Logs and renders a failure of a route that belongs to no provider, for a person or a script.
@@ -35,7 +39,9 @@ pub(super) fn shared_failure(
         [only] => Some(only),
         _ => None,
     };
-    respond(shared, mounted, reason, None, is_scripted(headers))
+    let pages = PageRenderer::new(&shared.auth.pages, headers);
+    let is_scripted = is_scripted(headers);
+    respond(shared, mounted, reason, None, pages, is_scripted)
 }
 
 fn respond(
@@ -43,6 +49,7 @@ fn respond(
     mounted: Option<&MountedProvider>,
     Reason { kind, source }: Reason,
     target: Option<&LoginTarget>,
+    pages: PageRenderer,
     is_scripted: bool,
 ) -> Response {
     let site = shared.site();
@@ -60,6 +67,7 @@ fn respond(
         links: target.links,
         sign_out_path: site.path(&shared.settings.sign_out_path),
         front_path: site.path("/"),
+        pages,
     };
     metrics::LOGIN_FAILURES.count([("kind", format_args!("{kind:?}"))]);
     if let Some(count) = shared.log_limit.count(ClientEvent::LoginFailed(kind)) {
@@ -96,32 +104,45 @@ fn log(failure: &LoginFailure, count: u64) {
 }
 
 fn failure_page(failure: &LoginFailure) -> Response {
+    let pages = &failure.pages;
+    let provider = failure.provider_name(pages);
+    let to_front = html! {
+        a.quiet href=(failure.front_path()) { (pages.text(PageText::FrontPage)) }
+    };
     let content = html! {
-        p { (failure.explanation()) }
+        p {
+            (pages.html(failure.explanation(), &html! { (provider) }))
+            @if let Some(mistake) = failure.mistake() {
+                " " span lang="en" dir="ltr" { (mistake) }
+            }
+        }
         @if let LoginFailureKind::ForeignOrigin | LoginFailureKind::SignOutIncomplete = failure.kind() {
-            a href=(failure.front_path()) { "Go to the front page" }
+            a href=(failure.front_path()) { (pages.text(PageText::FrontPage)) }
         } @else if failure.kind() == LoginFailureKind::Overloaded {
             // The same URL: the login continues where it was rejected.
-            a href="" { "Try again" }
-            a class="quiet" href=(failure.front_path()) { "Go to the front page" }
+            a href="" { (pages.text(PageText::TryAgain)) }
+            (to_front)
         } @else if failure.kind() == LoginFailureKind::NotSignedOut {
             form method="post" action=(failure.sign_out_path()) {
-                button { "Sign out" }
-                a class="quiet" href=(failure.front_path()) { "Go to the front page" }
+                button { (pages.text(PageText::SignOut)) }
+                (to_front)
             }
         } @else if failure.links {
-            a href=(failure.retry_url()) { "Go back" }
+            a href=(failure.retry_url()) { (pages.text(PageText::GoBack)) }
         } @else {
             a href=(failure.retry_url()) {
-                "Log in"
-                @if let (false, Some(provider)) = (failure.offers_choice(), failure.provider()) {
-                    " with " (provider)
+                @match (failure.offers_choice(), failure.provider()) {
+                    (false, Some(provider)) => {
+                        (pages.html(PageText::LogInWith, &html! { (provider) }))
+                    }
+                    _ => (pages.text(PageText::LogIn)),
                 }
             }
-            a class="quiet" href=(failure.front_path()) { "Go to the front page" }
+            (to_front)
         }
     };
-    let page = page(&failure.title(), &html! {}, &content, NO_SCRIPT);
+    let headline = failure.kind().title();
+    let page = pages.page(headline, &provider, &html! {}, &content, NO_SCRIPT);
     (failure.status(), page).into_response()
 }
 

@@ -1,6 +1,6 @@
 // Covers the page when its login ends, and uncovers it when the same user has logged in again. The
-// server adds the paths of the events (`live`) and of the login (`again`). Attributes of the script
-// tag, all optional:
+// server adds the paths of the events (`live`) and of the login (`again`), and the texts by language.
+// Attributes of the script tag, all optional:
 //
 // data-private         the page is for one user: cover it even if it starts without a login. It also
 //                      counts on a tag that is added to the page later
@@ -9,7 +9,7 @@
 // Before the page is covered, `document` gets the event `clef:logged-out`, whose `detail` has the
 // `cause` of a logout and when it was (`at`, in milliseconds), if they are known; `preventDefault()`
 // keeps it uncovered. When the user is back, it gets `clef:logged-in`.
-(function (live, again) {
+(function (live, again, texts) {
   "use strict";
 
   const tag = document.currentScript;
@@ -36,6 +36,8 @@
   const RECHECK_AFTER = 2000;
   // A random name, so that the user's pseudonym is different for each page.
   const page = randomName();
+  const language = chosenLanguage();
+  const words = texts[language];
 
   let channel = null;
   let isPrivate = said.private !== undefined;
@@ -56,6 +58,18 @@
   function randomName() {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  // The language of the page if the site has it, or else one of the browser.
+  function chosenLanguage() {
+    for (const wanted of [document.documentElement.lang, ...navigator.languages]) {
+      for (let tag = wanted.toLowerCase(); tag; tag = tag.replace(/-?[^-]*$/, "")) {
+        if (tag in texts) {
+          return tag;
+        }
+      }
+    }
+    return "en";
   }
 
   // ----- Other pages of this browser
@@ -95,7 +109,7 @@
   function connect() {
     drop();
     receivedAt = Date.now();
-    const mine = (source = new EventSource(origin + live + "?page=" + page));
+    const mine = (source = new EventSource(origin + live + "?page=" + page + "&lang=" + language));
     const on = (name, then) =>
       mine.addEventListener(name, (event) => {
         if (mine === source) {
@@ -279,7 +293,7 @@
     }
     // The server does not say when it was if it was now.
     const { cause, at = was === "in" ? receivedAt : undefined, text = "" } = end;
-    sentence = text.replace("{time}", at ? " at " + shown(new Date(at)) : "");
+    sentence = text.replace("{time}", at ? words.at : "").replace("{time}", shown(new Date(at)));
     const detail = { cause, at };
     const event = new CustomEvent("clef:logged-out", { cancelable: true, detail });
     if (document.dispatchEvent(event)) {
@@ -289,10 +303,11 @@
     }
   }
 
-  // The time of today, or the date and the time, as the browser's user writes them.
+  // The time of today, or the date and the time, as the browser's user writes them in this language.
   function shown(time) {
     const isToday = time.toDateString() === new Date().toDateString();
-    return time.toLocaleString([], { dateStyle: isToday ? undefined : "medium", timeStyle: "short" });
+    const locales = navigator.languages.filter((tag) => tag.split("-")[0] === language);
+    return time.toLocaleString([...locales, language], { dateStyle: isToday ? undefined : "medium", timeStyle: "short" });
   }
 
   // Loads the page for the other user. Not `reload`, which repeats a form post and restores inputs.
@@ -314,15 +329,16 @@
 :host { all: initial !important; display: contents !important; color-scheme: inherit !important }
 dialog { position: fixed; inset: 0; z-index: 2147483647; box-sizing: border-box; width: 100%;
   height: 100%; max-width: none; max-height: none; margin: 0; padding: 1.5em; border: 0; outline: 0;
-  overflow: auto; background: Canvas; color: CanvasText; font: medium/1.6 system-ui, sans-serif }
+  overflow: auto; background: var(--clef-paper, Canvas); color: var(--clef-ink, CanvasText);
+  font: medium/1.6 var(--clef-font, system-ui, sans-serif); overflow-wrap: anywhere }
 dialog[open] { display: grid; place-items: center }
 div { max-width: 27em }
 h1 { margin: 0 0 .4em; font-size: 1.75em; line-height: 1.2; text-wrap: balance }
 p { margin: 0 0 1.75em }
 a { display: inline-block; padding: .65em 1.4em; border: 1px solid; border-radius: .6em;
-  background: CanvasText; color: Canvas; font-weight: 600; text-decoration: none }
+  background: var(--clef-accent, CanvasText); color: var(--clef-on-accent, Canvas); font-weight: 600; text-decoration: none }
 a:hover { text-decoration: underline }
-a:focus-visible { outline: 3px solid Highlight; outline-offset: 3px }
+a:focus-visible { outline: 3px solid var(--clef-accent, Highlight); outline-offset: 3px }
 [hidden] { display: none }`;
   // Opacity too, since some frameworks set `visibility: visible`.
   const HIDDEN = `html > :not(clef-cover), html > :not(clef-cover) *,
@@ -358,7 +374,7 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
     const box = make("div", "box", "");
     const headline = make("h1", "title", "");
     const text = make("p", "text", "");
-    const link = make("a", "button", said.button || "Log in again");
+    const link = make("a", "button", said.button || words.button);
     link.href = new URL(again, origin).href;
     link.target = "_blank";
     box.append(headline, text, link);
@@ -376,8 +392,8 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
       dialog.setAttribute(name, value);
     }
     if (!said.title) {
-      dialog.lang = "en";
-      dialog.dir = "ltr";
+      dialog.lang = language;
+      dialog.dir = "auto";
     }
     try {
       root.adoptedStyleSheets = [styled(STYLE)];
@@ -460,12 +476,9 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
     const { box, headline, text, link } = parts;
     const waits = why === "wait";
     headline.textContent = waits
-      ? said.wait || "One moment: are you still logged in?"
-      : said.title || "You are logged out";
-    text.textContent =
-      said.text ||
-      (sentence || "Your login has ended, here or on another device.") +
-        " Log in again in a new window, and this page stays as you left it.";
+      ? said.wait || words.wait
+      : said.title || words.title;
+    text.textContent = said.text || (sentence || words.ended) + " " + words.text;
     text.hidden = link.hidden = waits;
     clearTimeout(slow);
     box.hidden = waits;

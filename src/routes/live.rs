@@ -33,6 +33,7 @@ use crate::{
     EndedLogin, LoggedInRejection, LogoutReason,
     extract::is_forged,
     live::{LogoutSignal, Page},
+    page::PageRenderer,
 };
 
 /// The interval of the `alive` events, which detect lost connections and keep proxies from closing
@@ -64,6 +65,7 @@ pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -
         Ok(authenticated) => authenticated,
         Err(error) => return LoggedInRejection::of(error, &parts).into_response(),
     };
+    let texts = language(&shared, &parts);
     let (page, state) = match authenticated {
         Some(authenticated) => {
             let signal = request.listen(authenticated);
@@ -80,11 +82,12 @@ pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -
         }
         // One event and the end, without a place.
         None => {
-            let ended = request.ended_login().map(ended_data);
+            let ended = request.ended_login();
+            let ended = ended.map(|ended| ended_data(ended, &texts));
             (None, StreamState::LoggedOut(ended))
         }
     };
-    let events = LiveEvents { page, state };
+    let events = LiveEvents { page, state, texts };
     let alive = Event::default().event("alive").data("{}");
     let alive = KeepAlive::new().interval(KEEP_ALIVE).event(alive);
     let events = Sse::new(events).keep_alive(alive);
@@ -104,10 +107,25 @@ fn unavailable() -> Response {
         .into_response()
 }
 
-/// The random name of a page, in `GET /auth/live?page=`.
-fn page_name(query: Option<&str>) -> Option<Cow<'_, str>> {
+/// A field of the query, in `GET /auth/live?page=…&lang=…`.
+fn field<'a>(query: Option<&'a str>, name: &str) -> Option<Cow<'a, str>> {
     let mut fields = form_urlencoded::parse(query?.as_bytes());
-    let page = fields.find_map(|(name, value)| (name == "page").then_some(value))?;
+    fields.find_map(|(field, value)| (field == name).then_some(value))
+}
+
+/// The language of the cover, which the script has chosen, or else that of the browser.
+fn language(shared: &RoutesState, parts: &Parts) -> PageRenderer {
+    let pages = &shared.auth.pages;
+    let named = field(parts.uri.query(), "lang");
+    match named.and_then(|tag| pages.languages.named(&tag)) {
+        language @ Some(_) => PageRenderer::in_language(pages, language),
+        None => PageRenderer::new(pages, &parts.headers),
+    }
+}
+
+/// The random name of a page.
+fn page_name(query: Option<&str>) -> Option<Cow<'_, str>> {
+    let page = field(query, "page")?;
     let is_plain = page.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (is_plain && !page.is_empty() && page.len() <= LONGEST_PAGE_NAME).then_some(page)
 }
@@ -135,6 +153,7 @@ struct LiveEvents {
     /// `None` without a login.
     page: Option<Page>,
     state: StreamState,
+    texts: PageRenderer,
 }
 
 /// What the stream does next.
@@ -160,7 +179,7 @@ impl Stream for LiveEvents {
         mut self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<Self::Item>> {
-        let Self { page, state } = &mut *self;
+        let Self { page, state, texts } = &mut *self;
         match std::mem::replace(state, StreamState::Done) {
             StreamState::LoggedIn(signal, data) => {
                 *state = StreamState::Open(signal);
@@ -176,7 +195,10 @@ impl Stream for LiveEvents {
                     Poll::Ready(LogoutReason::SessionGone) => reconnect_soon(),
                     // The page reconnects, and gets a 503 until the stores answer.
                     Poll::Ready(LogoutReason::Unknown) => Poll::Ready(None),
-                    Poll::Ready(_) => logged_out(signal.ended_login().map(ended_data)),
+                    Poll::Ready(_) => {
+                        let ended = signal.ended_login();
+                        logged_out(ended.map(|ended| ended_data(ended, texts)))
+                    }
                     Poll::Pending if closing.is_some_and(|closing| closing.is_ready()) => {
                         Poll::Ready(None)
                     }
@@ -197,7 +219,7 @@ impl Stream for LiveEvents {
 
 /// The data of `logged-out`, as JSON: the cause of a logout, when it was in milliseconds, and a
 /// sentence for the user with a place for the time. Empty where there is nothing to say.
-fn ended_data(ended: &EndedLogin) -> String {
+fn ended_data(ended: &EndedLogin, texts: &PageRenderer) -> String {
     let mut data = json!({});
     if ended.reason() == LogoutReason::LoggedOut {
         data["cause"] = ended.cause().to_string().into();
@@ -205,10 +227,8 @@ fn ended_data(ended: &EndedLogin) -> String {
             data["at"] = at.as_micros().div_euclid(1_000).into();
         }
     }
-    if let Some((before, after)) = ended.sentence() {
-        let is_logout = ended.reason() == LogoutReason::LoggedOut;
-        let time = if is_logout { "{time}" } else { "" };
-        data["text"] = format!("{before}{time}{after}").into();
+    if let Some(text) = ended.text() {
+        data["text"] = texts.plain(text, "{time}").into();
     }
     data.to_string()
 }

@@ -1,7 +1,7 @@
 //! `GET /auth/live.js`: the script that covers a page when its login ends. `GET /auth/live/back`:
 //! the end of a login in the window that a covered page opens.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
@@ -20,8 +20,9 @@ use super::{
 };
 use crate::{
     auth::AuthState,
-    page,
+    page::{OWN_SCRIPT, PageRenderer, PageSettings},
     site::{LivePaths, ReturnPath},
+    texts::PageText,
 };
 
 /// A function expression, to which the call is appended.
@@ -36,6 +37,7 @@ struct Script {
     front: String,
     text: String,
     tag: String,
+    pages: Arc<PageSettings>,
 }
 
 pub(super) fn router<S>(shared: &RoutesState) -> Router<S>
@@ -59,23 +61,53 @@ impl Script {
             links: false,
         };
         let again = target.login_path(auth, None);
-        let arguments = serde_json::json!([site.path(&paths.events), again]);
-        let text = format!("{}(...{arguments});\n", strip_comments(SOURCE));
+        let texts = cover_texts(&auth.pages);
+        let arguments = serde_json::json!([site.path(&paths.events), again, texts]);
+        let text = format!("{}(...{arguments});\n", shortened(SOURCE).trim_end());
         let tag = URL_SAFE_NO_PAD.encode(&Sha256::digest(&text)[..16]);
         Self {
             path: site.path(&paths.script),
             front: site.path("/"),
             text,
             tag: format!("\"{tag}\""),
+            pages: Arc::clone(&auth.pages),
         }
     }
 }
 
-/// Removes indentation, empty lines and lines with a comment only.
-fn strip_comments(source: &str) -> String {
+/// The texts of the cover in every language, by its tag in lower case. The script chooses that of the page.
+fn cover_texts(pages: &Arc<PageSettings>) -> BTreeMap<String, BTreeMap<&'static str, String>> {
+    let languages = pages.languages.all();
+    let texts = languages.map(|language| {
+        let pages = PageRenderer::in_language(pages, language);
+        let texts = [
+            ("title", PageText::CoverTitle),
+            ("ended", PageText::CoverEnded),
+            ("text", PageText::CoverText),
+            ("button", PageText::CoverButton),
+            ("wait", PageText::CoverWait),
+            ("at", PageText::AtTime),
+        ];
+        let texts = texts.map(|(name, text)| (name, pages.plain(text, "{time}")));
+        (pages.language().to_ascii_lowercase(), BTreeMap::from(texts))
+    });
+    texts.collect()
+}
+
+/// Removes indentation, empty lines, comments, and the ends of lines that end no statement by
+/// themselves. No text in the script has ` // `.
+fn shortened(source: &str) -> String {
     let lines = source.lines().map(str::trim_start);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
-    lines.collect::<Vec<_>>().join("\n")
+    let lines = lines.filter_map(|line| line.split(" // ").next());
+    let mut text = String::new();
+    for line in lines {
+        text += line;
+        if !line.ends_with([';', '{', ',']) {
+            text.push('\n');
+        }
+    }
+    text
 }
 
 async fn send(State(script): State<Arc<Script>>, headers: HeaderMap) -> Response {
@@ -95,16 +127,13 @@ async fn send(State(script): State<Arc<Script>>, headers: HeaderMap) -> Response
 
 /// A page whose script notifies the covered page, which then checks its login, and closes the
 /// window.
-async fn back(State(script): State<Arc<Script>>) -> Response {
+async fn back(State(script): State<Arc<Script>>, headers: HeaderMap) -> Response {
+    let pages = PageRenderer::new(&script.pages, &headers);
     let head = html! { script src=(script.path) data-back defer {} };
     let content = html! {
-        p { "You can close this window and return to your page." }
-        a class="quiet" href=(script.front) { "Go to the front page" }
+        p { (pages.text(PageText::CloseWindow)) }
+        a.quiet href=(script.front) { (pages.text(PageText::FrontPage)) }
     };
-    no_store(page::page(
-        "You can close this window",
-        &head,
-        &content,
-        page::OWN_SCRIPT,
-    ))
+    let headline = PageText::CloseWindowTitle;
+    no_store(pages.page(headline, "", &head, &content, OWN_SCRIPT))
 }

@@ -24,10 +24,11 @@ use crate::{
     BoxError, LoggedInRejection, LogoutCause,
     auth::{EndLoginError, MountedProvider, RequestAuth, is_scripted, is_speculative, navigates},
     extract::is_forged,
-    page::redirect_page,
+    page::PageRenderer,
     provider::SignOutRequest,
     revocation::Logout,
     sessions::PresentedLogin,
+    texts::PageText,
     time_limit::{answer, detached},
 };
 
@@ -64,7 +65,10 @@ fn signed_out_here(shared: &RoutesState, provider: Option<&Url>, headers: &Heade
         return ([(header::CONTENT_TYPE, "application/json")], body).into_response();
     }
     match provider.is_some() && navigates(headers) {
-        true => redirect_page("You are signed out here", next),
+        true => {
+            let pages = PageRenderer::new(&shared.auth.pages, headers);
+            pages.redirect(PageText::SignedOutHere, next)
+        }
         false => Redirect::to(next).into_response(),
     }
 }
@@ -230,7 +234,7 @@ pub(super) async fn signed_out(
     let state = query.ok().and_then(|Query(SignedOut { state })| state);
     let auth = match route.request_auth(&parts) {
         Ok(auth) => auth,
-        Err(reason) => return failure_response(&route, reason, None),
+        Err(reason) => return failure_response(&route, reason, None, &parts.headers),
     };
     let cookies = auth.cookies(&parts.headers);
     let begun_here = route.shared.sign_outs.end(cookies, state.as_ref());

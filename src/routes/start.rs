@@ -22,9 +22,10 @@ use crate::{
         referring_page,
     },
     extract::is_cross_origin,
-    page::redirect_page,
+    page::PageRenderer,
     provider::LoginRequest,
     site::ReturnPath,
+    texts::PageText,
     time_limit::answer,
 };
 
@@ -78,7 +79,10 @@ pub(super) async fn start_by_form(State(route): State<RouteState>, request: Requ
         Ok(Err(error)) => Err(Reason::bad_request(error.body_text())),
     };
     match begun(&route, target, &parts).await {
-        Ok(url) => redirect_page("Continue to log in", url.as_str()),
+        Ok(url) => {
+            let pages = PageRenderer::new(&route.auth().pages, &parts.headers);
+            pages.redirect(PageText::ContinueToLogIn, url.as_str())
+        }
         Err(response) => response,
     }
 }
@@ -145,8 +149,9 @@ async fn begun(
     target: Result<LoginTarget, Reason>,
     parts: &Parts,
 ) -> Result<Url, Response> {
-    let target = target.map_err(|reason| failure_response(route, reason, None))?;
-    let failed = |reason| failure_response(route, reason, Some(&target));
+    let headers = &parts.headers;
+    let target = target.map_err(|reason| failure_response(route, reason, None, headers))?;
+    let failed = |reason| failure_response(route, reason, Some(&target), headers);
     let auth = route.request_auth(parts).map_err(failed)?;
     let reauthentication = match target.max_age {
         Some(max_age) if target.links => Some(linking(auth, max_age, parts).await?),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use time::OffsetDateTime;
 
-use crate::{LogoutCause, Timestamp};
+use crate::{LogoutCause, Timestamp, texts::PageText};
 
 /// Why a login has ended.
 ///
@@ -85,26 +85,20 @@ impl EndedLogin {
         self.logged_out_at
     }
 
-    /// What a user reads before the time and after it; `None` where there is nothing to say.
-    pub(crate) fn sentence(&self) -> Option<(&'static str, &'static str)> {
+    /// What a user reads, with a place for the time; `None` where there is nothing to say.
+    pub(crate) fn text(&self) -> Option<PageText> {
         match self.reason {
             LogoutReason::LoggedOut => {}
-            LogoutReason::Expired => return Some(("Your login has expired.", "")),
+            LogoutReason::Expired => return Some(PageText::Expired),
             _ => return None,
         }
         Some(match self.cause {
-            LogoutCause::User => ("You logged out", ", here or on another device."),
-            LogoutCause::Administrator => ("An administrator logged you out", "."),
-            LogoutCause::Provider(_) => (
-                "You were logged out",
-                " by the service that you log in with.",
-            ),
-            LogoutCause::CredentialsChanged => (
-                "You were logged out",
-                " because your password or another credential was changed.",
-            ),
-            LogoutCause::Policy => ("You were logged out", " by a security rule."),
-            LogoutCause::Unknown => ("You were logged out", "."),
+            LogoutCause::User => PageText::LoggedOutByUser,
+            LogoutCause::Administrator => PageText::LoggedOutByAdministrator,
+            LogoutCause::Provider(_) => PageText::LoggedOutByProvider,
+            LogoutCause::CredentialsChanged => PageText::LoggedOutByCredentials,
+            LogoutCause::Policy => PageText::LoggedOutByPolicy,
+            LogoutCause::Unknown => PageText::LoggedOut,
         })
     }
 
@@ -127,14 +121,15 @@ impl EndedLogin {
 /// One sentence for the user, in English.
 impl fmt::Display for EndedLogin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((before, after)) = self.sentence() else {
+        let Some(text) = self.text() else {
             return formatter.write_str("Your login has ended.");
         };
+        let (before, after) = PageText::split(text.english());
         formatter.write_str(before)?;
-        if let Some((time, _)) = self.time() {
+        if let (Some((time, _)), Some(_)) = (self.time(), after) {
             write!(formatter, " at {time}")?;
         }
-        formatter.write_str(after)
+        formatter.write_str(after.unwrap_or_default())
     }
 }
 

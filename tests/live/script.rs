@@ -50,8 +50,9 @@ async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
     assert!(!headers.contains_key("vary"));
     let script = text(answer).await;
     assert!(script.len() < 12_000, "{}", script.len());
-    let places = r#")(...["/auth/live","/clef/login?next=%2Fauth%2Flive%2Fback"]);"#;
-    assert!(script.ends_with(&format!("{places}\n")), "{script}");
+    let places = r#")(...["/auth/live","/clef/login?next=%2Fauth%2Flive%2Fback",{"en":{"#;
+    assert!(script.contains(places), "{script}");
+    assert!(script.ends_with("}}]);\n"), "{script}");
 
     for (tags, status) in [
         (headers["etag"].to_str().unwrap(), 304),
@@ -69,7 +70,7 @@ async fn the_script_is_small_may_be_kept_and_is_a_script_to_every_browser() {
         .provider_at(Paths::under("/auth").unwrap(), world.provider.clone());
     let node = Node::with(&world, layer.login_page("/who"));
     let script = text(stranger.get(&node, "/auth/live.js").await).await;
-    let places = r#"["/auth/live","/who?next=%2Fauth%2Flive%2Fback"]"#;
+    let places = r#"["/auth/live","/who?next=%2Fauth%2Flive%2Fback",{"#;
     assert!(script.contains(places), "{script}");
 }
 
@@ -81,7 +82,7 @@ async fn the_script_of_several_providers_leads_back_to_the_first() {
     let layer = layer.provider_at(staff, ScriptedProvider::other());
     let node = Node::with(&world, layer);
     let script = text(Jar::default().get(&node, "/open.js").await).await;
-    let places = r#"["/open","/clef/login?next=%2Fopen%2Fback"]"#;
+    let places = r#"["/open","/clef/login?next=%2Fopen%2Fback",{"#;
     assert!(script.contains(places), "{script}");
 }
 

@@ -26,6 +26,7 @@ mod notices;
 mod other_logins;
 mod own_logins;
 mod own_sessions;
+mod pages;
 mod permissions;
 mod provider_sessions;
 mod recent_forms;

@@ -56,7 +56,7 @@ async fn its_open_pages_are_signalled() {
     assert!(events.contains("event: logged-in"), "{events}");
     assert!(events.contains("event: logged-out"), "{events}");
     let script = text(jar.get(&app, "/open.js").await).await;
-    let places = r#"["/open","/log-in?next=%2Fopen%2Fback"]"#;
+    let places = r#"["/open","/log-in?next=%2Fopen%2Fback",{"#;
     assert!(script.contains(places), "{script}");
 }
 

@@ -27,7 +27,9 @@ use tokio::{net::TcpListener, sync::watch};
 /// What the server adds are the places.
 const SCRIPT: &str = concat!(
     include_str!("../../../../src/routes/live.js"),
-    "(\"/auth/live\", \"/clef/login?next=/auth/live/back\");\n"
+    "(\"/auth/live\", \"/clef/login?next=/auth/live/back\", ",
+    include_str!("cover_texts.json"),
+    ");\n"
 );
 
 /// Notes what the policy forbids, what is told on the page, and whether it was kept.
