@@ -220,7 +220,7 @@ end_member:
     od
 }
 #else
-/* The task of the bus: src/leased/postgres/mod.rs::run. */
+/* The task of the bus: src/leased/postgres/node.rs::run. */
 proctype Member(byte node) {
     byte other = 1 - node;
     bool found;
@@ -337,7 +337,7 @@ end_requests:
     od
 }
 
-/* src/leased/postgres/mod.rs::receive, and its acknowledgement. News may be late or lost. */
+/* src/leased/postgres/node.rs::receive, and its acknowledgement. News may be late or lost. */
 proctype Listener() {
 end_listener:
     news_sent && !cut;
@@ -346,7 +346,7 @@ end_listener:
 #endif
     invalidate();
 #ifndef ACKNOWLEDGED_FIRST
-    /* src/leased/postgres/mod.rs::receive: only a member does. */
+    /* src/leased/postgres/node.rs::receive: only a member does. */
     member_acknowledged = name[1]
 #endif
 }
@@ -389,7 +389,7 @@ proctype Logout() {
     revoked = true;
     is_written = true;
     if
-    /* src/leased/postgres/mod.rs::publish, which reads the members after the write */
+    /* src/leased/postgres/node.rs::publish, which reads the members after the write */
     :: atomic {
         news_sent = true;
 #ifndef MEMBERS_BEFORE_WRITE
