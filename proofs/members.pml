@@ -228,7 +228,7 @@ proctype Member(byte node) {
 end_member:
     do
     :: ticks < HORIZON && !name[node] ->
-        /* src/leased/postgres/membership.rs::join: it caches nothing before the first heartbeat. */
+        /* src/leased/postgres/membership.rs::begin: it caches nothing before the first heartbeat. */
         d_step {
             found = may_join(other);
             if

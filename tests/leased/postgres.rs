@@ -557,3 +557,64 @@ async fn a_node_notifies_when_it_joins_and_for_logouts_alone() {
         "the logout and its acknowledgement"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn the_stores_of_a_process_are_one_member() {
+    let database = Database::create().await;
+    let pool = pool_of(&database).await;
+    let bus = PostgresLogoutBus::new(pool_of(&database).await);
+    let mut stores: Vec<Node> = Vec::new();
+    for bus in [bus.clone(), bus] {
+        stores.push(Arc::new(
+            Leased::new(database.open().await, LONGEST).bus(bus),
+        ));
+    }
+    let there = node(&database, LONGEST).await;
+    let (_, id) = kept_login(&[&stores[0], &stores[1], &there], "12345").await;
+    for store in &stores {
+        until(async || keeps(store, &pool, &id).await).await;
+    }
+    assert_eq!(memberships(&pool).await, 2);
+    for at in [&stores[0], &stores[1], &there] {
+        let all = [&stores[0], &stores[1], &there];
+        let (stamp, id) = kept_login(&all, "12345").await;
+        let took = log_out(at, &id).await;
+        assert!(took < LONGEST, "{took:?}");
+        for node in all {
+            assert!(!serves(node, &id, stamp).await);
+        }
+    }
+
+    // The one that runs the connection stops, and the other goes on.
+    let other = stores.pop().unwrap();
+    drop(stores);
+    until(async || keeps(&other, &pool, &id).await).await;
+    until(async || memberships(&pool).await == 2).await;
+    let (stamp, id) = kept_login(&[&other, &there], "12345").await;
+    let took = log_out(&there, &id).await;
+    assert!(took < LONGEST, "{took:?}");
+    assert!(!serves(&other, &id, stamp).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_store_with_another_lease_than_its_process_keeps_nothing() {
+    let database = Database::create().await;
+    let pool = pool_of(&database).await;
+    let bus = PostgresLogoutBus::new(pool_of(&database).await);
+    let of = async |lease, bus| {
+        let users = database.open().await;
+        Arc::new(Leased::new(users, lease).bus(bus))
+    };
+    let first = of(LONGEST, bus.clone()).await;
+    let (_, id) = kept_login(&[&first], "12345").await;
+    until(async || keeps(&first, &pool, &id).await).await;
+    let second = of(SHORT, bus).await;
+    for _ in 0..10 {
+        assert!(!keeps(&second, &pool, &id).await);
+        tokio::time::sleep(SHORT / 20).await;
+    }
+    drop(first);
+    until(async || keeps(&second, &pool, &id).await).await;
+}

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{CALL_LIMIT, SHORTEST_PAUSE};
-use crate::{BoxError, leased::listener::LogoutListener};
+use crate::BoxError;
 
 /// The number of heartbeats per lease.
 const HEARTBEATS: u32 = 4;
@@ -52,6 +52,8 @@ struct State {
     name: Option<Arc<str>>,
     /// Until when this node may use its cache: its row existed at most one lease before.
     deadline: Option<Instant>,
+    /// The lease in that row.
+    lease: Duration,
 }
 
 impl MembershipState {
@@ -59,15 +61,11 @@ impl MembershipState {
         self.read().name.clone()
     }
 
-    /// Whether the row of this node exists. Then no node with another lease has joined.
-    pub(super) fn may_cache(&self) -> bool {
-        let deadline = self.read().deadline;
+    /// Whether the row of this node exists, with this lease. Then no node with another one has joined.
+    pub(super) fn may_cache(&self, lease: Duration) -> bool {
+        let state = self.read();
+        let deadline = state.deadline.filter(|_| state.lease == lease);
         deadline.is_some_and(|deadline| Instant::now() < deadline)
-    }
-
-    fn set_membership(&self, name: Option<Arc<str>>, deadline: Option<Instant>) {
-        let mut state = self.write();
-        (state.name, state.deadline) = (name, deadline);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -88,14 +86,12 @@ pub(super) struct Membership<'a> {
 }
 
 impl<'a> Membership<'a> {
-    /// Joins as soon as there is no member with another lease. The node caches users from its first
-    /// heartbeat on.
+    /// Joins as soon as there is no member with another lease.
     pub(super) async fn join(
         state: &'a MembershipState,
         pool: &'a PgPool,
-        listener: &LogoutListener,
+        lease: Duration,
     ) -> Result<Self, BoxError> {
-        let lease = listener.lease();
         let name: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
         // Created first, so that the row is deleted even if the response is lost.
         let membership = Self {
@@ -115,11 +111,16 @@ impl<'a> Membership<'a> {
             }
             tokio::time::sleep(lease.max(SHORTEST_PAUSE)).await;
         }
-        // Logouts do not wait for earlier reads.
-        listener.lagged();
-        let name = Arc::clone(&membership.name);
-        state.set_membership(Some(name), None);
         Ok(membership)
+    }
+
+    /// Begins to acknowledge logouts. The node caches users from its first heartbeat on.
+    pub(super) fn begin(&self) {
+        *self.state.write() = State {
+            name: Some(Arc::clone(&self.name)),
+            deadline: None,
+            lease: self.lease,
+        };
     }
 
     async fn insert(&self) -> Result<bool, BoxError> {
@@ -161,7 +162,7 @@ impl<'a> Membership<'a> {
 impl Drop for Membership<'_> {
     fn drop(&mut self) {
         // First: logouts do not wait for this node once the row is gone.
-        self.state.set_membership(None, None);
+        *self.state.write() = State::default();
         let (pool, name) = (self.pool.clone(), Arc::clone(&self.name));
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {

@@ -6,7 +6,14 @@ mod failure_detector;
 mod membership;
 mod node;
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sqlx::PgPool;
@@ -68,6 +75,12 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 /// nodes without it; before you remove it, stop all nodes with it. Nodes without `Leased` are not
 /// affected.
 ///
+/// # Several stores in one process
+///
+/// Layers with the same users share one [`Leased`](super::Leased) store in an `Arc`. Other stores of
+/// the process get a clone of the bus, and the same lease. The clones are one member: they share the
+/// connection that listens and its heartbeats.
+///
 /// # Requirements
 ///
 /// - The tables of `migrations/postgres/0002_members.sql` and `0003_bus_secret.sql`, which
@@ -103,23 +116,64 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 /// - can slow the site down with a flood of messages, or by filling the notification queue of the
 ///   server. While messages are not delivered, a logout waits for the lease.
 pub struct PostgresLogoutBus {
-    node: Node,
+    node: Arc<Node>,
+    /// The lease of the store with this clone, in nanoseconds. 0 while the store receives no news.
+    lease: AtomicU64,
 }
 
 impl PostgresLogoutBus {
     /// Creates a bus with this pool. It starts with the first use of its [`Leased`](super::Leased)
     /// store.
     pub fn new(pool: PgPool) -> Self {
+        Self::of(Arc::new(Node::new(pool)))
+    }
+
+    fn of(node: Arc<Node>) -> Self {
         Self {
-            node: Node::new(pool),
+            node,
+            lease: AtomicU64::new(0),
         }
+    }
+}
+
+/// The bus of another store of this process. All clones are one member.
+impl Clone for PostgresLogoutBus {
+    fn clone(&self) -> Self {
+        Self::of(Arc::clone(&self.node))
+    }
+}
+
+/// A store that receives the news of its bus, until this is dropped.
+struct Subscription<'a> {
+    bus: &'a PostgresLogoutBus,
+    listener: &'a LogoutListener,
+}
+
+impl<'a> Subscription<'a> {
+    fn new(bus: &'a PostgresLogoutBus, listener: &'a LogoutListener) -> Self {
+        let subscription = Self { bus, listener };
+        bus.node.add(listener);
+        // No logout has waited for reads from before.
+        listener.generations.invalidate_all();
+        let lease = u64::try_from(listener.lease().as_nanos());
+        bus.lease.store(lease.unwrap_or_default(), SeqCst);
+        subscription
+    }
+}
+
+impl Drop for Subscription<'_> {
+    fn drop(&mut self) {
+        self.bus.lease.store(0, SeqCst);
+        self.bus.node.remove(self.listener);
     }
 }
 
 #[async_trait]
 impl LogoutBus for PostgresLogoutBus {
     async fn listen(&self, listener: &LogoutListener) {
-        if let Err(error) = self.node.run(listener).await {
+        let _subscription = Subscription::new(self, listener);
+        let _turn = self.node.turn.lock().await;
+        if let Err(error) = self.node.run(listener.lease()).await {
             tracing::warn!(error = ?error.to_string(), "the logout bus over PostgreSQL has stopped");
         }
     }
@@ -130,7 +184,8 @@ impl LogoutBus for PostgresLogoutBus {
     }
 
     fn may_cache(&self) -> bool {
-        self.node.state.may_cache()
+        let lease = self.lease.load(SeqCst);
+        lease > 0 && self.node.state.may_cache(Duration::from_nanos(lease))
     }
 
     fn longest_lease(&self) -> Option<Duration> {

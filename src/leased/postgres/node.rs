@@ -54,6 +54,10 @@ pub(super) struct Node {
     site: Mutex<Option<Arc<Site>>>,
     pub(super) state: MembershipState,
     acknowledgements: Acknowledgements,
+    /// Of each store.
+    listeners: Mutex<Vec<LogoutListener>>,
+    /// Held by the task that runs the connection, one of those of the stores.
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 /// The channel and the key that the nodes of a site share.
@@ -72,11 +76,46 @@ impl Node {
             site: Mutex::default(),
             state: MembershipState::default(),
             acknowledgements: Acknowledgements::default(),
+            listeners: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Publishes news, and returns once every other member has acknowledged it.
+    /// Passes news on to this listener until it is removed.
+    pub(super) fn add(&self, listener: &LogoutListener) {
+        let mut listeners = self.listeners();
+        if listeners
+            .iter()
+            .any(|other| other.lease() != listener.lease())
+        {
+            tracing::error!(
+                "stores that share a logout bus have different leases; those with another one than \
+                 the first cache nothing and read the store each time"
+            );
+        }
+        listeners.push(listener.clone());
+    }
+
+    pub(super) fn remove(&self, listener: &LogoutListener) {
+        self.listeners().retain(|other| other.name != listener.name);
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Vec<LogoutListener>> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes news on to each store. Returns whether this version can read it.
+    fn pass_on(&self, news: &str) -> bool {
+        let received = |listener: &LogoutListener| listener.receive(news);
+        self.listeners().iter().all(received)
+    }
+
+    /// Publishes news, and returns once each store of this node has received it and every other member
+    /// has acknowledged it.
     pub(super) async fn publish(&self, news: &str) -> Result<(), BoxError> {
+        self.pass_on(news);
         let site = self.site().await?;
         let (logout, acknowledged) = self.acknowledgements.expect();
         let node = &self.name;
@@ -101,13 +140,12 @@ impl Node {
     }
 
     /// Joins and listens until the connection or the membership fails.
-    pub(super) async fn run(&self, listener: &LogoutListener) -> Result<(), BoxError> {
+    pub(super) async fn run(&self, lease: Duration) -> Result<(), BoxError> {
         let site = self.read_site().await?;
         let mut connection = timeout(CALL_LIMIT, self.subscribe(&site)).await??;
         let echo_until = Instant::now() + CALL_LIMIT;
         let mut receives = false;
-        let lease = listener.lease();
-        let mut joining = pin!(Membership::join(&self.state, &self.pool, listener));
+        let mut joining = pin!(Membership::join(&self.state, &self.pool, lease));
         let mut membership: Option<Membership<'_>> = None;
         let mut heartbeat_at = Instant::now();
         let mut detector = FailureDetector::default();
@@ -118,10 +156,14 @@ impl Node {
             tokio::select! {
                 message = connection.try_recv() => {
                     let message = message?.ok_or("the listening connection was lost")?;
-                    receives |= self.receive(&mut connection, message, &site, listener).await?;
+                    receives |= self.receive(&mut connection, message, &site).await?;
                 }
                 joined = &mut joining, if joins => {
-                    membership = Some(joined?);
+                    let joined = joined?;
+                    // Logouts do not wait for earlier reads.
+                    self.listeners().iter().for_each(LogoutListener::lagged);
+                    joined.begin();
+                    membership = Some(joined);
                     heartbeat_at = Instant::now();
                 }
                 () = sleep_until(heartbeat_at), if membership.is_some() => {
@@ -140,6 +182,13 @@ impl Node {
                     return Err(advice.into());
                 }
             }
+        }
+    }
+
+    /// Counts a message that was rejected, in the log of one store.
+    fn reject(&self) {
+        if let Some(listener) = self.listeners().first() {
+            listener.reject();
         }
     }
 
@@ -188,7 +237,6 @@ impl Node {
         connection: &mut PgListener,
         message: PgNotification,
         site: &Site,
-        listener: &LogoutListener,
     ) -> Result<bool, BoxError> {
         let mut has_echo = false;
         let (mut channels, mut acknowledgements) = (Vec::new(), Vec::new());
@@ -196,7 +244,7 @@ impl Node {
         while let Some(message) = next {
             let text = site.envelope.open(message.channel(), message.payload());
             match text.as_deref().and_then(BusMessage::read) {
-                None => listener.reject(),
+                None => self.reject(),
                 Some(BusMessage::Echo) => has_echo = true,
                 Some(BusMessage::Acknowledged { logout, member }) => {
                     self.acknowledgements.add(logout, member);
@@ -204,7 +252,7 @@ impl Node {
                 Some(BusMessage::News { node, logout, news }) => {
                     // Acknowledged only after the entries are invalidated, and by members alone.
                     if node != self.name
-                        && listener.receive(news)
+                        && self.pass_on(news)
                         && let Some(member) = self.state.name()
                     {
                         let channel = node_channel(node);
