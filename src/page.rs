@@ -25,6 +25,8 @@ pub(crate) const OWN_SCRIPT: &str = "default-src 'none'; script-src 'self'; \
 #[derive(Clone, Default)]
 pub(crate) struct PageSettings {
     pub(crate) languages: Languages,
+    /// The path of the front page.
+    pub(crate) front: String,
     /// A style sheet of the application.
     pub(crate) style: Option<String>,
 }
@@ -95,6 +97,14 @@ impl PageRenderer {
     /// A text without a placeholder as HTML.
     pub(crate) fn text(&self, text: PageText) -> Markup {
         self.html(text, &html! {})
+    }
+
+    /// A link to the front page, beside another one or alone.
+    pub(crate) fn to_front(&self, is_beside: bool) -> Markup {
+        let class = is_beside.then_some("quiet");
+        html! {
+            a class=[class] href=(self.settings.front) { (self.text(PageText::FrontPage)) }
+        }
     }
 
     /// A page with a headline and the value of its placeholder.

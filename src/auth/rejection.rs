@@ -265,6 +265,17 @@ impl LoggedInRejection {
             @if let Some(path) = self.login_path() {
                 a href=(path) { (pages.text(PageText::LogIn)) }
             }
+            @match (self.kind, self.audience) {
+                (RejectionKind::StoreUnavailable, Audience::Reader) => {
+                    // The same URL.
+                    a href="" { (pages.text(PageText::TryAgain)) }
+                    (pages.to_front(true))
+                }
+                (RejectionKind::StoreUnavailable | RejectionKind::Forbidden, _) => {
+                    (pages.to_front(false))
+                }
+                _ => {}
+            }
         };
         pages.page(headline, "", &html! {}, &content, NO_SCRIPT)
     }

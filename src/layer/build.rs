@@ -10,6 +10,7 @@ use crate::{
     auth::{Attempts, AuthState, SUSPENDED_LOGIN},
     log_limit::LogLimit,
     metrics,
+    page::PageSettings,
     provider::ProviderSite,
     revocation::{DEFAULT_QUEUE_CAPACITY, LogoutQueue, UnknownSubjects},
     routes::{MountedEndpoint, RouteSettings, RoutesState},
@@ -81,7 +82,10 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             login_path,
             dead_ends,
             render_rejection: self.render_rejection,
-            pages: Arc::new(self.pages),
+            pages: Arc::new(PageSettings {
+                front: site.path("/"),
+                ..self.pages
+            }),
             hooks: self.hooks,
             #[cfg(feature = "live")]
             listeners: self.live.signals(),

@@ -28,7 +28,6 @@ pub struct LoginFailure {
     /// Whether an identity was to be linked: `retry_url` is the page that offers it.
     pub(super) links: bool,
     pub(super) sign_out_path: String,
-    pub(super) front_path: String,
     pub(super) pages: PageRenderer,
 }
 
@@ -308,10 +307,6 @@ impl LoginFailure {
     /// Whether the retry URL is a page with several providers.
     pub(super) fn offers_choice(&self) -> bool {
         self.offers_choice
-    }
-
-    pub(super) fn front_path(&self) -> &str {
-        &self.front_path
     }
 
     /// The path of the sign-out route.

@@ -66,7 +66,6 @@ fn respond(
         offers_choice: shared.auth.login_page().is_some(),
         links: target.links,
         sign_out_path: site.path(&shared.settings.sign_out_path),
-        front_path: site.path("/"),
         pages,
     };
     metrics::LOGIN_FAILURES.count([("kind", format_args!("{kind:?}"))]);
@@ -106,9 +105,7 @@ fn log(failure: &LoginFailure, count: u64) {
 fn failure_page(failure: &LoginFailure) -> Response {
     let pages = &failure.pages;
     let provider = failure.provider_name(pages);
-    let to_front = html! {
-        a.quiet href=(failure.front_path()) { (pages.text(PageText::FrontPage)) }
-    };
+    let to_front = pages.to_front(true);
     let content = html! {
         p {
             (pages.html(failure.explanation(), &html! { (provider) }))
@@ -117,7 +114,7 @@ fn failure_page(failure: &LoginFailure) -> Response {
             }
         }
         @if let LoginFailureKind::ForeignOrigin | LoginFailureKind::SignOutIncomplete = failure.kind() {
-            a href=(failure.front_path()) { (pages.text(PageText::FrontPage)) }
+            (pages.to_front(false))
         } @else if failure.kind() == LoginFailureKind::Overloaded {
             // The same URL: the login continues where it was rejected.
             a href="" { (pages.text(PageText::TryAgain)) }

@@ -34,7 +34,6 @@ const CACHING: &str = "max-age=300";
 /// The script and its headers.
 struct Script {
     path: String,
-    front: String,
     text: String,
     tag: String,
     pages: Arc<PageSettings>,
@@ -67,7 +66,6 @@ impl Script {
         let tag = URL_SAFE_NO_PAD.encode(&Sha256::digest(&text)[..16]);
         Self {
             path: site.path(&paths.script),
-            front: site.path("/"),
             text,
             tag: format!("\"{tag}\""),
             pages: Arc::clone(&auth.pages),
@@ -132,7 +130,7 @@ async fn back(State(script): State<Arc<Script>>, headers: HeaderMap) -> Response
     let head = html! { script src=(script.path) data-back defer {} };
     let content = html! {
         p { (pages.text(PageText::CloseWindow)) }
-        a.quiet href=(script.front) { (pages.text(PageText::FrontPage)) }
+        (pages.to_front(true))
     };
     let headline = PageText::CloseWindowTitle;
     no_store(pages.page(headline, "", &head, &content, OWN_SCRIPT))

@@ -148,6 +148,12 @@ async fn a_store_that_is_down_is_said_in_that_language() {
     assert_eq!(page.status(), 503);
     let page = text(page).await;
     assert!(page.contains("<h1>TEMPORARILY UNAVAILABLE</h1>"), "{page}");
+    // The same page again, or another.
+    assert!(page.contains("<a href=\"\">TRY AGAIN</a>"), "{page}");
+    assert!(
+        page.contains("href=\"/\">GO TO THE FRONT PAGE</a>"),
+        "{page}"
+    );
 }
 
 #[tokio::test]
