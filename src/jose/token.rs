@@ -21,7 +21,8 @@ impl<'a> Token<'a> {
     pub(crate) fn parse(text: &'a str, algorithm: SigningAlgorithm) -> Result<Self, TokenError> {
         let (message, signature) = text.rsplit_once('.').ok_or(TokenError::Shape)?;
         let (header, claims) = message.split_once('.').ok_or(TokenError::Shape)?;
-        let header = Header(object(header)?);
+        let header = json::small_object(&decode(header)?).ok_or(TokenError::Json)?;
+        let header = Header(header);
         header.check(algorithm)?;
         Ok(Self {
             header,
@@ -31,8 +32,17 @@ impl<'a> Token<'a> {
         })
     }
 
+    /// The claims of a token that came in an answer of its issuer.
+    #[cfg(feature = "oidc")]
     pub(crate) fn claims(&self) -> Result<Claims, TokenError> {
-        object(self.claims).map(Claims::new)
+        let claims = json::object(&decode(self.claims)?).ok_or(TokenError::Json)?;
+        Ok(Claims::new(claims))
+    }
+
+    /// The claims of a token that any client can send.
+    pub(crate) fn notice_claims(&self) -> Result<Claims, TokenError> {
+        let claims = json::small_object(&decode(self.claims)?).ok_or(TokenError::Json)?;
+        Ok(Claims::new(claims))
     }
 
     pub(crate) fn key_id(&self) -> Option<&str> {
@@ -46,10 +56,6 @@ impl<'a> Token<'a> {
             signature: decode(self.signature)?,
         })
     }
-}
-
-fn object(part: &str) -> Result<Map<String, Value>, TokenError> {
-    json::object(&decode(part)?).ok_or(TokenError::Json)
 }
 
 /// A dot is not Base64, so the five parts of an encrypted token are rejected.

@@ -13,8 +13,10 @@ pub enum TokenError {
     #[error("it is not a JSON Web Signature in compact form")]
     Shape,
     /// The header or the claims are not a JSON object, or have a duplicate name (RFC 7515, section
-    /// 4; RFC 7519, section 4).
-    #[error("the header or the claims are not a JSON object with unique names")]
+    /// 4; RFC 7519, section 4). Or the header, or the claims of a notice, have more than 256 values.
+    #[error(
+        "the header or the claims are not a JSON object with unique names, or have more than 256 values"
+    )]
     Json,
     /// `alg` is not the configured signing algorithm, but this one if it can be set.
     #[error("it is not signed with the configured algorithm")]

@@ -66,7 +66,7 @@ impl Oidc {
             None | Some("jwt") if !settings.requires_logout_type => {}
             _ => return Err(TokenError::Type),
         }
-        let claims = token.claims()?;
+        let claims = token.notice_claims()?;
         let lifetime = (!settings.requires_logout_expiry).then_some(LIFETIME);
         let trusted = &settings.trusted_audiences;
         claims.check(issuer, &self.client_id, trusted, lifetime, now)?;

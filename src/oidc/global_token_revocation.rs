@@ -60,7 +60,7 @@ impl Oidc {
         if token.header.kind()?.as_deref() != Some(TOKEN_TYPE) {
             return Err(TokenError::Type.into());
         }
-        let claims = token.claims()?;
+        let claims = token.notice_claims()?;
         let trusted = &self.settings.trusted_audiences;
         claims.check(organization, url.as_str(), trusted, None, now)?;
         if claims.subject()? != Some(&*self.client_id) {

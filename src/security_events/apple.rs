@@ -141,7 +141,7 @@ impl AppleNotices {
         &self,
         token: &Token<'_>,
     ) -> Result<(String, SecurityEvent, Subject), SecurityEventError> {
-        let (claims, issuer, now) = (token.claims()?, self.remote.issuer(), now());
+        let (claims, issuer, now) = (token.notice_claims()?, self.remote.issuer(), now());
         // An ID token has them.
         for name in ["sub", "nonce"] {
             if claims.has(name) {
@@ -165,7 +165,7 @@ impl AppleNotices {
         let text = claims
             .text("events")?
             .ok_or(TokenError::Missing("events"))?;
-        let members = json::object(text.as_bytes()).ok_or(TokenError::Form("events"))?;
+        let members = json::small_object(text.as_bytes()).ok_or(TokenError::Form("events"))?;
         let kind = members.get("type").and_then(Value::as_str);
         let kind = kind.ok_or(TokenError::Form("events"))?;
         let person = members.get("sub").and_then(Value::as_str);

@@ -65,7 +65,7 @@ pub(super) fn read(
     if !expected.dialect.accepts_type(kind.as_deref()) {
         return Err(TokenError::Type.into());
     }
-    let claims = token.claims()?;
+    let claims = token.notice_claims()?;
     // Even if they are null. With the first two it could pass as an ID token (SSF 1.0, section
     // 4.1), and the last is an ID token's.
     for name in ["exp", "sub", "nonce"] {

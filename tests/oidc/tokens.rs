@@ -19,7 +19,7 @@ fn remove(claims: &mut Value, name: &str) {
 #[tokio::test]
 async fn every_claim_is_looked_at() {
     let (site, node, browser) = logged_in().await;
-    let changes: [(&str, Change); 23] = [
+    let changes: [(&str, Change); 24] = [
         ("no iss", |c| remove(c, "iss")),
         ("no aud", |c| remove(c, "aud")),
         ("no iat", |c| remove(c, "iat")),
@@ -57,6 +57,9 @@ async fn every_claim_is_looked_at() {
         ("not yet", |c| {
             c["iat"] = json!(c["iat"].as_u64().unwrap() + 130)
         }),
+        ("more than 256 values", |c| {
+            c["groups"] = (0..250).collect();
+        }),
         ("of the day before yesterday", |c| {
             c["iat"] = json!(c["iat"].as_u64().unwrap() - 2 * 24 * 60 * 60);
         }),
@@ -77,9 +80,12 @@ async fn every_claim_is_looked_at() {
 #[tokio::test]
 async fn what_providers_differ_in_is_taken() {
     let (site, node) = Site::with_node().await;
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 8] = [
         ("an audience as a list", |c| {
             c["aud"] = json!(["the site:1"])
+        }),
+        ("a list of many groups", |c| {
+            c["groups"] = (0..200).collect();
         }),
         ("events with more in them", |c| {
             c["events"]["other"] = json!(1)

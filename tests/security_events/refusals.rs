@@ -72,6 +72,7 @@ async fn each_claim_that_is_wrong_is_refused_with_its_code() {
             ),
             "invalid_request",
         ),
+        (changed("more", (0..250).collect()), "invalid_request"),
         (changed("exp", (now() + 300).into()), "invalid_request"),
         (changed("exp", Value::Null), "invalid_request"),
         (changed("sub", "alex".into()), "invalid_request"),
