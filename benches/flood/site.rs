@@ -132,7 +132,7 @@ async fn app(
         .with_state(())
 }
 
-/// The site, with a notice that Clef never answers.
+/// The site, with a notice that Clef never answers, again and again.
 async fn app_of_one(
     issuer: &Issuer,
     clef: &str,
@@ -140,12 +140,16 @@ async fn app_of_one(
     limits: AdmissionLimits,
 ) -> Router {
     let app = app(issuer, clef, users, limits).await;
-    let hangs = Request::post(Wire::Webhook.path())
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body("logout_token=hang".into())
-        .unwrap();
     let hanging = app.clone();
-    tokio::spawn(async move { answer(&hanging, from(SENDER, hangs)).await });
+    tokio::spawn(async move {
+        loop {
+            let hangs = Request::post(Wire::Webhook.path())
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body("logout_token=hang".into())
+                .unwrap();
+            answer(&hanging, from(SENDER, hangs)).await;
+        }
+    });
     tokio::task::yield_now().await;
     app
 }
