@@ -14,6 +14,8 @@
 //! The last lines are for machines: `ratio NAME VALUE`. Without `--bench`, as `cargo test` runs
 //! it, there is one short round and no ratio: it shows no more than that all of it works.
 
+#[path = "overhead/allocations.rs"]
+mod allocations;
 #[path = "overhead/asking.rs"]
 mod asking;
 #[path = "overhead/measure.rs"]

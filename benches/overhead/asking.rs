@@ -1,7 +1,7 @@
 //! Asks one site, as a server would.
 
 use axum::body::to_bytes;
-use tokio::{runtime::Runtime, task::coop::unconstrained};
+use tokio::task::coop::unconstrained;
 use tower::ServiceExt as _;
 
 use crate::shared::{Route, Site};
@@ -17,10 +17,4 @@ pub async fn ask(site: &Site, route: Route, requests: usize) {
         }
     };
     unconstrained(asked).await;
-}
-
-/// The allocations of one request, on the average.
-pub fn allocations(runtime: &Runtime, site: &Site, route: Route, requests: usize) -> f64 {
-    let counted = allocation_counter::measure(|| runtime.block_on(ask(site, route, requests)));
-    counted.count_total as f64 / requests as f64
 }

@@ -7,7 +7,8 @@ use rand::seq::SliceRandom as _;
 use tokio::runtime::Runtime;
 
 use crate::{
-    asking::{allocations, ask},
+    allocations::allocations,
+    asking::ask,
     shared::{Route, Site},
 };
 

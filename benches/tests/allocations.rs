@@ -1,6 +1,8 @@
 //! What a request allocates, at the most: growth is noticed here, and then either undone or said.
 //! The sites are those of the bench that measures the time, and so is the way to ask them.
 
+#[path = "../overhead/allocations.rs"]
+mod allocations;
 #[path = "../overhead/asking.rs"]
 mod asking;
 #[path = "../shared/mod.rs"]
@@ -9,7 +11,7 @@ mod shared;
 mod sites;
 
 use self::{
-    asking::allocations,
+    allocations::allocations,
     shared::Route,
     sites::{AXUM_CLEF, AXUM_LOGIN, BARE, SEALED},
 };

@@ -198,14 +198,14 @@ impl AuthState {
         }
         let subject = record.subject();
         let key = record.provider_key();
-        let (user_id, id) = (&*record.user_id, Some(record.id));
+        let (user_id, id) = (record.user_id, Some(record.id));
         self.queue.contains(user_id, id, subject.as_ref(), key)
     }
 }
 
 /// The login, as a user store is asked about it.
 pub(super) fn reference<'a>(record: &'a LoginRecord<'_>) -> LoginReference<'a> {
-    LoginReference::new(&record.user_id)
+    LoginReference::new(record.user_id)
         .with_id(record.id)
         .with_provider_key(record.provider_key())
         .with_issuer(record.issuer())

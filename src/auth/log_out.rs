@@ -176,7 +176,7 @@ impl AuthState {
         let (id, key) = (Some(record.id), record.provider_key());
         let written = self
             .queue
-            .until_written(&record.user_id, id, subject.as_ref(), key);
+            .until_written(record.user_id, id, subject.as_ref(), key);
         let written = tokio::time::timeout(patience(&*self.users), written).await;
         written.map_err(|_| LogoutError::Pending)
     }

@@ -45,7 +45,7 @@ impl AuthState {
         }
         let limit = STORE_LIMIT + self.users.log_out_wait();
         let stamp = record.times().latest();
-        let write = self.users.log_out_others(&record.user_id, stamp, cause);
+        let write = self.users.log_out_others(record.user_id, stamp, cause);
         let written = within(limit, write);
         let kept = match written.await {
             Ok(Some(logged_out_at)) => self.keep(login, logged_out_at.next(), parts).await,
@@ -91,7 +91,7 @@ impl AuthState {
         let subject = record.subject();
         let kept = LoginDetails {
             id: record.id,
-            user_id: &record.user_id,
+            user_id: record.user_id,
             logged_in_at: times.logged_in_at,
             authenticated_at: record.authenticated_at,
             kept_at: times.kept_at,
@@ -99,7 +99,7 @@ impl AuthState {
             remember: record.is_remembered(),
             subject: subject.as_ref(),
             provider_key: record.provider_key(),
-            callback: &record.callback,
+            callback: record.callback,
         };
         let hint = login.sign_out_hint();
         let written = self.write_login(&kept, hint.as_ref(), parts).await;

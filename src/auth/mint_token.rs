@@ -62,7 +62,7 @@ impl AuthState {
         let secret = tokens.seal(
             &LoginDetails {
                 id,
-                user_id: &login.user_id,
+                user_id: login.user_id,
                 logged_in_at: login.logged_in_at,
                 authenticated_at: login.authenticated_at,
                 kept_at: login.times().kept_at,

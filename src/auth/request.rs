@@ -140,7 +140,7 @@ impl RequestAuth {
         max_age: MaxAge,
     ) -> Result<Reauthentication, CheckError> {
         let authenticated = self.authenticated_if_any(headers).await?;
-        let user_id = authenticated.map(|authenticated| &*authenticated.login.record().user_id);
+        let user_id = authenticated.map(|authenticated| authenticated.login.record().user_id);
         Ok(Reauthentication::new(max_age, user_id))
     }
 

@@ -19,7 +19,7 @@ impl RequestAuth {
         let record = authenticated.login.record();
         let state = self.state();
         let checked = CheckedLogin {
-            user_id: &record.user_id,
+            user_id: record.user_id,
             id: record.id,
             subject: record.subject(),
             provider_key: record.provider_key(),

@@ -68,7 +68,7 @@ pub struct SuspendedLogin {
 impl SuspendedLogin {
     /// The user whose earlier steps are verified.
     pub fn user_id(&self) -> &str {
-        &self.suspended.record().user_id
+        self.suspended.record().user_id
     }
 
     /// Begins the login, as [`NewLogin::begin`] does. Call it once every step is verified.
@@ -90,7 +90,7 @@ impl SuspendedLogin {
                 return Err(LogInError::expired(state, &parts));
             }
         }
-        let begun = login.begin(&record.user_id).await?;
+        let begun = login.begin(record.user_id).await?;
         let sessions = &state.suspended;
         let cookies = auth.cookies(&parts.headers);
         for removal in sessions.removals() {

@@ -58,7 +58,7 @@ pub(super) async fn link(
     let identities = &route.mounted.identities;
     let linked = within(
         STORE_LIMIT,
-        identities.link(&record.user_id, &proven.profile),
+        identities.link(record.user_id, &proven.profile),
     )
     .await;
     match linked.map_err(Reason::store)? {

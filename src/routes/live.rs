@@ -69,7 +69,7 @@ pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -
     let (page, state) = match authenticated {
         Some(authenticated) => {
             let signal = request.listen(authenticated);
-            let user_id = &*authenticated.login.record().user_id;
+            let user_id = authenticated.login.record().user_id;
             let name = page_name(parts.uri.query());
             let name = name.as_deref();
             let Some(page) = pages.admit(user_id, &signal, name) else {

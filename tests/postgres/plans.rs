@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use axum_clef::{
     IdentityStore as _, LoginId, LoginReference, LogoutCause, Profile, ProviderKey,
-    ProviderSession, RevocationKey, Subject, SubjectIdentifier, Timestamp, User as _,
-    UserStore as _, stores::PostgresUserStore,
+    ProviderSession, RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore as _,
+    stores::PostgresUserStore,
 };
 use sqlx::{Connection as _, PgConnection};
 use test_support::{Database, log};
