@@ -106,7 +106,10 @@ async fn a_call_takes_few_steps_however_many_rows_there_are() {
         RevocationKey::Session(session.clone()),
         RevocationKey::Everyone,
     ] {
-        store.revoke(std::slice::from_ref(&key), LATEST).await.unwrap();
+        store
+            .revoke(std::slice::from_ref(&key), LATEST)
+            .await
+            .unwrap();
         steps.few("revoke");
         assert!(store.revoked_at(&key).await.unwrap().is_some());
         steps.few("revoked_at");
