@@ -618,3 +618,66 @@ async fn a_store_with_another_lease_than_its_process_keeps_nothing() {
     drop(first);
     until(async || keeps(&second, &pool, &id).await).await;
 }
+
+/// The server wakes every node for each transaction that notifies.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn logouts_at_once_are_published_and_acknowledged_together() {
+    const LOGOUTS: usize = 30;
+    let database = Database::create().await;
+    let pool = pool_of(&database).await;
+    let (schema, lock) = (&database.schema, rand::random::<i64>());
+    let count = format!(
+        "create table notifying (transaction bigint);
+         create function pg_notify(text, text) returns void language sql as $$
+             insert into notifying select txid_current()
+             from pg_advisory_xact_lock_shared({lock});
+             select pg_catalog.pg_notify($1, $2)
+         $$"
+    );
+    sqlx::raw_sql(&count).execute(&pool).await.unwrap();
+    // Ours comes before the server's own.
+    let url = database.url_with(&format!("-c search_path={schema},pg_catalog"));
+    let mut nodes = Vec::new();
+    for number in [1, 2] {
+        let users = PostgresUserStore::connect(url.as_str()).await;
+        let node = leased(users.unwrap(), LONGEST);
+        node.logout_news();
+        until(async || memberships(&pool).await == number).await;
+        nodes.push(node);
+    }
+    let (_, first) = kept_login(&[&nodes[0], &nodes[1]], "first").await;
+    until(async || keeps(&nodes[1], &pool, &first).await).await;
+    let mut ids = Vec::new();
+    for number in 0..LOGOUTS {
+        ids.push(log_in(&*nodes[0], &subject(&number.to_string())).await);
+    }
+    execute(&pool, "delete from notifying").await;
+    let logged_out = async || -> i64 {
+        let count = "select count(*) from clef_users where logged_out_at is not null";
+        sqlx::query_scalar(count).fetch_one(&pool).await.unwrap()
+    };
+    let log_out_in_task = |id: &String| {
+        let (node, id) = (Arc::clone(&nodes[0]), id.clone());
+        tokio::spawn(async move { log_out(&node, &id).await })
+    };
+
+    // The first one is on its way when the others come.
+    let mut transaction = pool.begin().await.unwrap();
+    let hold = sqlx::query("select pg_advisory_xact_lock($1)").bind(lock);
+    hold.execute(&mut *transaction).await.unwrap();
+    let mut logouts = vec![log_out_in_task(&first)];
+    until(async || logged_out().await == 1).await;
+    logouts.extend(ids.iter().map(log_out_in_task));
+    until(async || logged_out().await as usize == 1 + LOGOUTS).await;
+    transaction.rollback().await.unwrap();
+    for logout in logouts {
+        let took = logout.await.unwrap();
+        assert!(took < LONGEST, "{took:?}");
+    }
+    let counts = "select count(*), count(distinct transaction) from notifying";
+    let (messages, transactions): (i64, i64) =
+        sqlx::query_as(counts).fetch_one(&pool).await.unwrap();
+    assert_eq!(messages as usize, 2 * (1 + LOGOUTS));
+    assert!(transactions <= 10, "{transactions}");
+}

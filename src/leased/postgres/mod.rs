@@ -5,6 +5,7 @@ mod envelope;
 mod failure_detector;
 mod membership;
 mod node;
+mod outgoing;
 
 use std::{
     fmt,
@@ -85,9 +86,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 ///
 /// - The tables of `migrations/postgres/0002_members.sql` and `0003_bus_secret.sql`, which
 ///   `PostgresUserStore::migrate` creates.
-/// - One connection of the pool permanently: it listens, acknowledges, and runs five statements per
-///   lease. A logout needs another one to publish itself. A pooler such as PgBouncer must use
-///   session mode.
+/// - One connection of the pool permanently, for everything but joining. It runs five statements per
+///   lease, and one for the logouts and acknowledgements that have gathered meanwhile. A pooler such
+///   as PgBouncer must use session mode.
 /// - The primary, never a replica, and `synchronous_commit` other than `off`. After a failover, the
 ///   new primary must have all committed transactions, as for the users.
 /// - A secret in the table `clef_bus_secret` that only the role of the site can read. A role with
@@ -152,7 +153,7 @@ struct Subscription<'a> {
 impl<'a> Subscription<'a> {
     fn new(bus: &'a PostgresLogoutBus, listener: &'a LogoutListener) -> Self {
         let subscription = Self { bus, listener };
-        bus.node.add(listener);
+        bus.node.subscribe(listener);
         // No logout has waited for reads from before.
         listener.generations.invalidate_all();
         let lease = u64::try_from(listener.lease().as_nanos());
@@ -164,7 +165,7 @@ impl<'a> Subscription<'a> {
 impl Drop for Subscription<'_> {
     fn drop(&mut self) {
         self.bus.lease.store(0, SeqCst);
-        self.bus.node.remove(self.listener);
+        self.bus.node.unsubscribe(self.listener);
     }
 }
 
@@ -172,8 +173,9 @@ impl Drop for Subscription<'_> {
 impl LogoutBus for PostgresLogoutBus {
     async fn listen(&self, listener: &LogoutListener) {
         let _subscription = Subscription::new(self, listener);
-        let _turn = self.node.turn.lock().await;
-        if let Err(error) = self.node.run(listener.lease()).await {
+        // One store at a time runs the connection.
+        let mut publications = self.node.publications.lock().await;
+        if let Err(error) = self.node.run(listener.lease(), &mut publications).await {
             tracing::warn!(error = ?error.to_string(), "the logout bus over PostgreSQL has stopped");
         }
     }
