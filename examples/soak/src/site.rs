@@ -1,11 +1,14 @@
 //! The site under soak, and the Clef that its people log in with.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use axum::{
     Router,
     body::{Bytes, to_bytes},
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{StatusCode, request::Parts},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse as _, Response},
@@ -133,6 +136,7 @@ fn app(
     let clef = Clef::new(&clef.url(), application.id(), application.secret())?;
     let auth = ClefLayer::builder(url, users, sessions)
         .provider(clef)
+        .client_address(address)
         .idle_expiry(IDLE)
         .on_login(renew_basket)
         .on_sign_out(clear_basket)
@@ -150,6 +154,13 @@ fn app(
         .layer(auth.clone())
         .layer(baskets);
     Ok((app, Box::new(move || auth.pending_logouts())))
+}
+
+/// All browsers are on this machine, and would share the quota of one client. So each connection stands
+/// for an address.
+fn address(parts: &Parts) -> Option<IpAddr> {
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(Ipv4Addr::from_bits(peer.port().into()).into())
 }
 
 /// What the browser put into the basket stays; the id of its session is new.
