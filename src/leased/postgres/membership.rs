@@ -144,7 +144,7 @@ impl<'a> Membership<'a> {
     }
 
     /// Sends a heartbeat on the listening connection, so that a node whose connection is broken stops
-    /// to cache within its lease.
+    /// caching within its lease.
     pub(super) async fn send_heartbeat(&self, connection: &mut PgListener) -> Result<(), BoxError> {
         let limit = (self.lease * SILENT_LEASES).max(SHORTEST_SILENCE);
         let started_at = Instant::now();
