@@ -20,11 +20,12 @@ pub(crate) use self::{
     claims::{Claims, now},
     metadata::{Metadata, endpoint},
     remote::{LIMIT, Remote, fetch},
-    token::{Header, Token},
+    token::Token,
 };
 #[cfg(feature = "oidc")]
 pub(crate) use self::{
     claims::{LEEWAY, LONGEST_ID},
     key_set::KeySet,
     signing_key::SigningKey,
+    token::Header,
 };
