@@ -64,7 +64,7 @@
   function chosenLanguage() {
     for (const wanted of [document.documentElement.lang, ...navigator.languages]) {
       for (let tag = wanted.toLowerCase(); tag; tag = tag.replace(/-?[^-]*$/, "")) {
-        if (tag in texts) {
+        if (Object.hasOwn(texts, tag)) {
           return tag;
         }
       }
@@ -307,7 +307,13 @@
   function shown(time) {
     const isToday = time.toDateString() === new Date().toDateString();
     const locales = navigator.languages.filter((tag) => tag.split("-")[0] === language);
-    return time.toLocaleString([...locales, language], { dateStyle: isToday ? undefined : "medium", timeStyle: "short" });
+    const style = { dateStyle: isToday ? undefined : "medium", timeStyle: "short" };
+    try {
+      return time.toLocaleString([...locales, language], style);
+    } catch {
+      // Browsers report tags that `Intl` rejects, such as `en-US@posix`.
+      return time.toLocaleString([], style);
+    }
   }
 
   // Loads the page for the other user. Not `reload`, which repeats a form post and restores inputs.

@@ -63,8 +63,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 /// after three leases, when all entries of the node have expired. A node that was suspended finds
 /// that its lease is over, invalidates its cache and joins again. The time of day is never used.
 ///
-/// A node finds its row by the connection that it listens with, and acknowledges by it. So a node that
-/// receives nothing stops caching within its lease.
+/// A node finds its row by the connection that it listens with, and acknowledges by it. So a node whose
+/// connection is broken stops caching within its lease. Logouts wait for the lease of a node that
+/// acknowledges nothing.
 ///
 /// All members have the lease of the first one. A node with another lease caches nothing. A node that
 /// is no member does not know which lease the members have. So its logouts wait for the

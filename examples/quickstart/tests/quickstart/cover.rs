@@ -617,6 +617,20 @@ async fn a_browser_that_lacks_the_new_things_covers_too() {
 
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
+async fn a_browser_with_a_malformed_language_covers_too() {
+    on_the_page("", async |browser, stub| {
+        let languages = "{ value: ['en-US@posix', 'en'] }";
+        let malformed = format!("Object.defineProperty(navigator, 'languages', {languages})");
+        browser.runs(&malformed).await?;
+        stub.log_out_with(r#"{"cause":"user","text":"You logged out{time}."}"#);
+        browser.waits_for(COVERED).await?;
+        browser.shows("errors.length === 0").await
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn a_site_that_is_down_is_asked_less_and_less_often() {
     on_the_page("?quick", async |browser, stub| {
         let asked = stub.asked();
