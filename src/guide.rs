@@ -30,7 +30,8 @@
 //! 1. [Coming from axum-login](coming_from_axum_login), or [from tower-sessions, Passport or Spring
 //!    Security](coming_from_others); [moving existing users](moving_users)
 //! 1. [Operating a site](operating)
-//! 1. [The promise and its limits](promise), and the [threat model](security)
+//! 1. [The promise and its limits](promise), the [threat model](security), and
+//!    [how we know](how_we_know)
 //! 1. [Performance](performance)
 
 /// Makes a module of each file. Its links to other files become links to their modules: the
@@ -77,7 +78,9 @@ macro_rules! chapters {
             #[doc = "[passkeys_and_links]: crate::guide::passkeys_and_links"]
             #[doc = "[pages]: crate::guide::pages"]
             #[doc = "[pages#your-colors]: crate::guide::pages#your-colors"]
+            #[doc = "[performance]: crate::guide::performance"]
             #[doc = "[permissions]: crate::guide::permissions"]
+            #[doc = "[promise]: crate::guide::promise"]
             #[doc = "[promise#limits]: crate::guide::promise#limits"]
             #[doc = "[recent_logins]: crate::guide::recent_logins"]
             #[doc = "[routes]: crate::guide::routes"]
@@ -143,5 +146,6 @@ chapters! {
     operating
     promise
     security
+    how_we_know
     performance
 }
