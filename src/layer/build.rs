@@ -16,7 +16,7 @@ use crate::{
     routes::{MountedEndpoint, RouteSettings, RoutesState},
     sessions::{LoginCookie, SessionBackend, Tokens},
     site::{Site, check_paths},
-    users::AnyUserStore,
+    users::{AnyUserStore, Sealed},
 };
 
 /// How long a login may take at the provider by default.
@@ -54,6 +54,10 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         #[cfg(feature = "live")]
         let dead_ends = dead_ends.filter(|path| *path != live.back);
         let dead_ends = dead_ends.collect();
+        // So that the first requests find a node that may cache.
+        if let Some(leases) = self.users.leases(Sealed) {
+            leases.join();
+        }
         let lifetime = self.sessions.is_sealed().then_some(SEALED_LIFETIME);
         let cookie = LoginCookie::new(&site, self.cookie_domain.as_deref());
         let token_context = cookie.token_context();

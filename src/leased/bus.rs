@@ -57,7 +57,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub trait LogoutBus: Send + Sync + 'static {
     /// Delivers the news of other nodes to the listener until the bus fails.
     ///
-    /// The store calls this in its own task on first use, and aborts the task when it is dropped.
+    /// The store calls this in its own task when the layer is built inside a runtime, or else on first
+    /// use. It aborts the task when it is dropped.
     /// When this returns, the store calls [`lagged`](LogoutListener::lagged) and then this again,
     /// after a pause of 50 milliseconds that doubles up to 5 seconds.
     async fn listen(&self, listener: &LogoutListener);

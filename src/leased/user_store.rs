@@ -111,6 +111,13 @@ impl<S: UserStore> UserStore for Leased<S> {
 }
 
 impl<S: UserStore> Leases for Leased<S> {
+    fn join(&self) {
+        self.listen();
+        if let Some(inner) = self.store.leases(Sealed) {
+            inner.join();
+        }
+    }
+
     fn wait(&self) -> Duration {
         self.log_out_wait()
     }

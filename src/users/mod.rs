@@ -84,6 +84,9 @@ pub enum LogoutKey {
 
 /// The leases of a user store that keeps users in memory for a moment.
 pub trait Leases: Send + Sync {
+    /// Joins the other nodes, if this is inside a runtime. Otherwise the first call of the store does.
+    fn join(&self);
+
     /// How long a logout may wait once it is written, until the leases of all nodes are over.
     fn wait(&self) -> Duration;
 

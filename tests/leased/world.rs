@@ -131,10 +131,7 @@ pub async fn two_nodes_on(wire: &Wire) -> (World, [Node; 2], [End; 2]) {
     let world = World::new();
     let ends = [wire.end(), wire.end()];
     let nodes = ends.clone().map(|end| world.node_at(end));
-    for node in &nodes {
-        // The bus begins with the first use.
-        node.leased.logout_news();
-    }
+    // They join when they are built.
     settle().await;
     assert_eq!(wire.listeners.lock().unwrap().len(), 2);
     (world, nodes, ends)

@@ -124,8 +124,8 @@ pub struct PostgresLogoutBus {
 }
 
 impl PostgresLogoutBus {
-    /// Creates a bus with this pool. It starts with the first use of its [`Leased`](super::Leased)
-    /// store.
+    /// Creates a bus with this pool. It starts when the layer of its [`Leased`](super::Leased) store is
+    /// built inside a runtime, or else with the first use of the store.
     pub fn new(pool: PgPool) -> Self {
         Self::of(Arc::new(Node::new(pool)))
     }
