@@ -13,6 +13,16 @@ impl Figures {
         Self { times }
     }
 
+    /// In milliseconds.
+    pub fn median(&self) -> f64 {
+        self.at(0.5)
+    }
+
+    /// In milliseconds.
+    pub fn worst(&self) -> f64 {
+        self.at(1.0)
+    }
+
     fn at(&self, part: f64) -> f64 {
         let last = self.times.len().saturating_sub(1);
         let time = self.times.get((last as f64 * part).round() as usize);
@@ -25,9 +35,9 @@ impl std::fmt::Display for Figures {
         write!(
             formatter,
             "median {:.2} ms, 99 of 100 within {:.2} ms, worst {:.2} ms, of {}",
-            self.at(0.5),
+            self.median(),
             self.at(0.99),
-            self.at(1.0),
+            self.worst(),
             self.times.len()
         )
     }

@@ -1,119 +1,212 @@
-//! Ten thousand open pages on one node, and what they cost: `cargo run -p live_load`.
+//! Ten thousand open pages on one node, and what they cost: `cargo run --release -p live_load`.
 //!
-//! A site and, in a process of its own, the pages: so the memory is that of the site alone. Both
-//! need one open file for each page; where the limit is lower than that, it is raised as far as
-//! this user may (`ulimit -Hn`), and otherwise the example says so.
+//! A site in a process of its own, and the pages in this one: so the memory is that of the site
+//! alone. Four sites take turns:
 //!
-//! `LIVE_PAGES` (10000) says how many pages, `LIVE_PAGES_EACH` (5) how many of them each person
-//! has open, `LIVE_LOGOUTS` (200) how many people are logged out in turn.
+//! 1. Bare axum, with streams of the same events that all end at once: what pages cost at the least.
+//! 2. The pages of many people, of whom some are logged out in turn. Ordinary requests go to this site
+//!    and, in turn, to one without open pages.
+//! 3. One person with all pages, who is logged out.
+//! 4. Pages that come and go, with logouts: the memory at the half and at the end.
+//!
+//! Both processes need one open file for each page; where the limit is lower than that, it is raised
+//! as far as this user may (`ulimit -Hn`), and otherwise the example says so.
+//!
+//! - `LIVE_PAGES` (10000): how many pages.
+//! - `LIVE_PAGES_EACH` (5): how many of them each person has open.
+//! - `LIVE_LOGOUTS` (200): how many people are logged out in turn.
+//! - `LIVE_SECONDS` (10): how long pages come and go.
+//!
+//! The last lines are for machines: `kib_per_page NAME VALUE`, `milliseconds NAME VALUE` and `ratio
+//! NAME VALUE`.
 
+mod coming_and_going;
 mod figures;
 mod limit;
+mod node;
 mod pages;
 mod settings;
 mod site;
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    process::{Child, ChildStdin, ChildStdout},
+use tokio::time::{Instant, sleep, sleep_until};
+
+use self::{
+    coming_and_going::come_and_go,
+    figures::Figures,
+    node::{Node, State},
+    pages::{Pages, requests},
+    settings::Settings,
+    site::Kind,
 };
-
-use self::{settings::Settings, site::Site};
 
 /// Whatever went wrong: the example says it and ends.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
-/// How long the site is left alone, to count what it asks its stores.
-const ALONE: Duration = Duration::from_secs(10);
+/// How long the pages are left alone: until each has had a sign of life.
+const ALONE: Duration = Duration::from_secs(16);
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-fn main() -> Result<(), Failure> {
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
     let settings = Settings::from_environment()?;
     limit::raise(settings.files())?;
-    let runtime = tokio::runtime::Runtime::new()?;
     match settings.site {
-        Some(site) => pages::run(&runtime, site, &settings),
-        None => runtime.block_on(run(&settings)),
+        Some(kind) => site::serve(kind, &settings).await,
+        None => run(&settings).await,
     }
 }
 
 async fn run(settings: &Settings) -> Result<(), Failure> {
-    let site = Site::start(settings).await?;
-    let people = settings.people();
+    let one_person = settings.of_one_person();
+    println!("{} pages of bare axum", settings.pages);
+    let bare = cost(Kind::Bare, &one_person).await?;
+    println!("of {} people", settings.people());
+    let many = cost(Kind::Stored, settings).await?;
+    println!("of one person");
+    let one = cost(Kind::Stored, &one_person).await?;
+    println!("coming and going");
+    let growth = soak(settings).await?;
+    println!();
+    for (name, kib) in [
+        ("bare", bare.kib),
+        ("many", many.kib),
+        ("one_person", one.kib),
+    ] {
+        println!("kib_per_page live_{name} {kib:.1}");
+    }
+    for (name, milliseconds) in [
+        ("logout_median", many.logouts.median()),
+        ("logout_worst", many.logouts.worst()),
+        ("logout_of_all_pages", one.logouts.worst()),
+        ("logout_of_all_pages_bare", bare.logouts.worst()),
+    ] {
+        println!("milliseconds live_{name} {milliseconds:.2}");
+    }
+    let all_pages = one.logouts.worst() / bare.logouts.worst();
+    for (name, ratio) in [
+        ("memory_vs_bare", many.kib / bare.kib),
+        ("request_vs_no_page", many.slowdown),
+        ("logout_of_all_pages_vs_bare", all_pages),
+        ("memory_end_vs_half", growth),
+    ] {
+        println!("ratio live_{name} {ratio:.3}");
+    }
+    Ok(())
+}
+
+/// What open pages cost.
+struct Cost {
+    kib: f64,
+    logouts: Figures,
+    /// How long a request takes, as a multiple of one to a site without open pages.
+    slowdown: f64,
+}
+
+async fn cost(kind: Kind, settings: &Settings) -> Result<Cost, Failure> {
+    let node = Node::start(kind, settings).await?;
+    let cookies = log_in(&node, settings.people()).await?;
+    let (mut pages, before) = open(&node, settings, &cookies).await?;
+    let opened = node.state().await?;
+    if kind != Kind::Bare && opened.pages != settings.pages {
+        return Err(format!("{} pages are open", opened.pages).into());
+    }
+    sleep(ALONE).await;
+    let after = node.state().await?;
+    let kib = kib_per_page(&before, &after, settings);
+    println!("  memory                  {kib:.1} KiB for each page, connection and all");
+    let mut slowdown = f64::NAN;
+    if kind != Kind::Bare {
+        let (asked, seconds) = (after.asked - opened.asked, ALONE.as_secs());
+        println!("  users looked up         {asked} in {seconds} s");
+        slowdown = slowdown_of_requests(&node, &cookies, settings).await?;
+    }
+    let logouts = pages.log_out(&node, settings).await?;
+    println!("  notice to the last page {logouts}");
+    node.end().await?;
+    Ok(Cost {
+        kib,
+        logouts,
+        slowdown,
+    })
+}
+
+async fn slowdown_of_requests(
+    node: &Node,
+    cookies: &[String],
+    settings: &Settings,
+) -> Result<f64, Failure> {
+    let without = Node::start(Kind::Stored, settings).await?;
+    let others = log_in(&without, 1).await?;
+    let [beside, alone] = requests([(node, cookies), (&without, &others)]).await?;
+    println!("  requests                {beside}");
+    println!("  without open pages      {alone}");
+    without.end().await?;
+    Ok(beside.median() / alone.median())
+}
+
+/// Opens all pages. Returns the state before as well.
+async fn open(
+    node: &Node,
+    settings: &Settings,
+    cookies: &[String],
+) -> Result<(Pages, State), Failure> {
+    let before = node.state().await?;
+    let begun = Instant::now();
+    let pages = Pages::open(node, settings, cookies).await?;
+    let took = begun.elapsed().as_secs_f64();
+    println!("  opened                  in {took:.1} s");
+    Ok((pages, before))
+}
+
+/// The memory at the end as a multiple of that at the half.
+async fn soak(settings: &Settings) -> Result<f64, Failure> {
+    // A page that has hung up counts until the site notices.
+    let roomy = Settings {
+        each: settings.each * 10,
+        ..*settings
+    };
+    let node = Arc::new(Node::start(Kind::Sealed, &roomy).await?);
+    let (begun, half) = (Instant::now(), settings.length / 2);
+    let coming = come_and_go(&node, settings, begun + settings.length);
+    let at_half = async {
+        sleep_until(begun + half).await;
+        node.state().await
+    };
+    let (visits, at_half) = tokio::try_join!(coming, at_half)?;
+    while node.state().await?.pages > 0 {
+        if begun.elapsed() > settings.length + PATIENCE {
+            return Err("pages count as open, and none is".into());
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    let at_end = node.state().await?;
+    let mib = |state: &State| state.resident.unwrap_or_default() as f64 / 1024.0;
+    let (half, end) = (mib(&at_half), mib(&at_end));
     println!(
-        "{} pages of {people} people, in half a minute or so",
-        settings.pages
+        "  {} pages and {} logouts in {} s, {half:.1} MiB at the half and {end:.1} at the end",
+        visits.opened,
+        visits.logouts,
+        settings.length.as_secs(),
     );
-    let cookies = site.log_everybody_in(people).await?;
-    let mut pages = Pages::start(site.address, cookies)?;
-    println!("requests, no page open  {}", pages.tell("requests").await?);
-
-    let before = figures::resident_kib();
-    println!("pages opened            {}", pages.tell("open").await?);
-    if site.layer.live_pages() != settings.pages {
-        return Err(format!("{} pages are open", site.layer.live_pages()).into());
-    }
-    if let (Some(before), Some(after)) = (before, figures::resident_kib()) {
-        let each = (after.saturating_sub(before)) as f64 / settings.pages as f64;
-        println!("memory                  {each:.1} KiB for each page, connection and all");
-    }
-    let asked = site.questions();
-    tokio::time::sleep(ALONE).await;
-    let asked = site.questions() - asked;
-    println!("users looked up         {asked} in ten seconds, for {people} people");
-    println!("requests, pages open    {}", pages.tell("requests").await?);
-    println!("logout to the last page {}", pages.tell("logouts").await?);
-    pages.end().await
+    Ok(end / half)
 }
 
-/// The process with the pages.
-struct Pages {
-    process: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
-    cookies: Option<Vec<String>>,
+/// The cookies of each person.
+async fn log_in(node: &Node, people: usize) -> Result<Vec<String>, Failure> {
+    let mut cookies = Vec::with_capacity(people);
+    for person in 0..people {
+        cookies.push(node.cookies(person).await?);
+    }
+    Ok(cookies)
 }
 
-impl Pages {
-    fn start(site: std::net::SocketAddr, cookies: Vec<String>) -> Result<Self, Failure> {
-        let mut process = tokio::process::Command::new(std::env::current_exe()?)
-            .env("LIVE_SITE", site.to_string())
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let to = process.stdin.take().ok_or("no way to the pages")?;
-        let from = process.stdout.take().ok_or("no way from the pages")?;
-        Ok(Self {
-            process,
-            to,
-            from: BufReader::new(from),
-            cookies: Some(cookies),
-        })
-    }
-
-    /// Has the pages do something; what came of it, in a line.
-    async fn tell(&mut self, what: &str) -> Result<String, Failure> {
-        if let Some(cookies) = self.cookies.take() {
-            let lines: String = cookies.iter().map(|line| format!("{line}\n")).collect();
-            self.to.write_all(lines.as_bytes()).await?;
-            self.to.write_all(b"\n").await?;
-        }
-        self.to.write_all(format!("{what}\n").as_bytes()).await?;
-        let mut line = String::new();
-        if self.from.read_line(&mut line).await? == 0 {
-            return Err("the pages have ended; what they said is above".into());
-        }
-        Ok(line.trim_end().to_owned())
-    }
-
-    async fn end(mut self) -> Result<(), Failure> {
-        drop(self.to);
-        let status = self.process.wait().await?;
-        match status.success() {
-            true => Ok(()),
-            false => Err("the pages did not end well".into()),
-        }
-    }
+/// NaN where the system does not tell.
+fn kib_per_page(before: &State, after: &State, settings: &Settings) -> f64 {
+    let (Some(before), Some(after)) = (before.resident, after.resident) else {
+        return f64::NAN;
+    };
+    after.saturating_sub(before) as f64 / settings.pages as f64
 }

@@ -1,21 +1,15 @@
-//! The process with the pages. It reads what to do from its input, and answers with a line.
+//! Pages that stay open, and ordinary requests beside them.
 
-use std::{
-    io::{self, BufRead},
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use test_support::LivePage;
 use tokio::{
-    runtime::Runtime,
     sync::{Semaphore, mpsc},
+    task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 
-use test_support::LivePage;
-
-use crate::{Failure, figures::Figures, settings::Settings};
+use crate::{Failure, PATIENCE, figures::Figures, node::Node, settings::Settings};
 
 /// How many open at once.
 const OPENING: usize = 64;
@@ -24,59 +18,31 @@ const BROWSERS: usize = 8;
 const REQUESTS_FOR: Duration = Duration::from_secs(5);
 /// Between two logouts.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a page was told: of which person it is, and when.
-type Told = (usize, Instant);
-
-struct Pages {
-    site: SocketAddr,
-    /// Those of each person's browser.
-    cookies: Vec<String>,
-    told: mpsc::UnboundedReceiver<Told>,
-    tell: mpsc::UnboundedSender<Told>,
-}
-
-pub fn run(runtime: &Runtime, site: SocketAddr, settings: &Settings) -> Result<(), Failure> {
-    let mut input = io::stdin().lock();
-    let (tell, told) = mpsc::unbounded_channel();
-    let mut pages = Pages {
-        site,
-        cookies: until_empty(&mut input)?,
-        told,
-        tell,
-    };
-    // The pages go on while this waits for a line: they have threads of their own.
-    for what in input.lines() {
-        let done = match what?.as_str() {
-            "requests" => runtime.block_on(pages.requests()),
-            "open" => runtime.block_on(pages.open(settings)),
-            "logouts" => runtime.block_on(pages.logouts(settings)),
-            other => Err(format!("nobody knows how to {other}").into()),
-        };
-        println!("{}", done?);
-    }
-    Ok(())
-}
-
-fn until_empty(input: &mut impl BufRead) -> io::Result<Vec<String>> {
-    let lines = input.lines();
-    lines
-        .take_while(|line| line.as_ref().map_or(true, |line| !line.is_empty()))
-        .collect()
+/// Open pages.
+pub struct Pages {
+    /// Whose pages were told of a logout, and when.
+    told: mpsc::UnboundedReceiver<(usize, Instant)>,
 }
 
 impl Pages {
     /// Opens all pages, and waits until each was told that its login counts.
-    async fn open(&mut self, settings: &Settings) -> Result<String, Failure> {
-        let begun = Instant::now();
+    ///
+    /// # Errors
+    ///
+    /// When one is not.
+    pub async fn open(
+        node: &Node,
+        settings: &Settings,
+        cookies: &[String],
+    ) -> Result<Self, Failure> {
         let opening = Arc::new(Semaphore::new(OPENING));
+        let (tell, told) = mpsc::unbounded_channel();
         let (opened, mut all) = mpsc::unbounded_channel();
         for number in 0..settings.pages {
             let person = number / settings.each;
-            let (site, cookies) = (self.site, self.cookies[person].clone());
-            let (opening, opened, tell) = (Arc::clone(&opening), opened.clone(), self.tell.clone());
+            let (site, cookies) = (node.address, cookies[person].clone());
+            let (opening, opened, tell) = (Arc::clone(&opening), opened.clone(), tell.clone());
             tokio::spawn(async move {
                 let permit = opening.acquire().await;
                 let mut page = LivePage::open(site, &cookies).await?;
@@ -94,60 +60,78 @@ impl Pages {
                 return Err("a page is not told that its login counts".into());
             }
         }
-        let took = begun.elapsed().as_secs_f64();
-        Ok(format!("{} in {took:.1} s", settings.pages))
+        Ok(Self { told })
     }
 
-    /// How long ordinary requests of people who are logged in take.
-    async fn requests(&self) -> Result<String, Failure> {
-        let end = Instant::now() + REQUESTS_FOR;
-        let browsers = (0..BROWSERS).map(|number| {
-            let url = format!("http://{}/account", self.site);
-            let cookies = self.cookies[number % self.cookies.len()].clone();
-            tokio::spawn(async move {
-                let client = reqwest::Client::builder().no_proxy().build()?;
-                let mut times = Vec::new();
-                while Instant::now() < end {
-                    let begun = Instant::now();
-                    let answer = client.get(&url).header("cookie", &cookies).send().await?;
-                    answer.error_for_status()?.bytes().await?;
-                    times.push(begun.elapsed());
-                    sleep(Duration::from_millis(5)).await;
-                }
-                Ok::<_, reqwest::Error>(times)
-            })
-        });
-        let mut times = Vec::new();
-        for browser in browsers.collect::<Vec<_>>() {
-            times.extend(browser.await??);
-        }
-        Ok(Figures::of(times).to_string())
-    }
-
-    /// Logs people out in turn: how long from the webhook to the last of their pages, and nobody
-    /// else's.
-    async fn logouts(&mut self, settings: &Settings) -> Result<String, Failure> {
-        let client = reqwest::Client::builder().no_proxy().build()?;
-        let url = format!("http://{}/clef/logout", self.site);
+    /// Logs people out in turn: how long from the notice to the last of their pages, and no other
+    /// person's.
+    ///
+    /// # Errors
+    ///
+    /// When a page is not told, or one of another person is.
+    pub async fn log_out(&mut self, node: &Node, settings: &Settings) -> Result<Figures, Failure> {
         let mut times = Vec::new();
         for person in 0..settings.logouts.min(settings.people()) {
-            let token = format!("token:{person}");
             let begun = Instant::now();
-            let notice = client.post(&url).form(&[("logout_token", token)]).send();
-            let notice = tokio::spawn(notice);
-            let mut last = begun;
-            for _ in 0..settings.pages_of(person) {
-                let told = timeout(PATIENCE, self.told.recv()).await?;
-                let (whose, at) = told.ok_or("no page is left")?;
-                if whose != person {
-                    return Err(format!("a page of {whose} was told, not of {person}").into());
+            let notice = node.log_out(person, 0);
+            let all_told = async {
+                let mut last = begun;
+                for _ in 0..settings.pages_of(person) {
+                    let told = timeout(PATIENCE, self.told.recv()).await?;
+                    let (whose, at) = told.ok_or("no page is left")?;
+                    if whose != person {
+                        let error = format!("a page of {whose} was told, not of {person}");
+                        return Err(Failure::from(error));
+                    }
+                    last = last.max(at);
                 }
-                last = last.max(at);
-            }
-            notice.await??.error_for_status()?;
+                Ok(last)
+            };
+            let (_, last) = tokio::try_join!(notice, all_told)?;
             times.push(last - begun);
             sleep(PAUSE).await;
         }
-        Ok(Figures::of(times).to_string())
+        Ok(Figures::of(times))
     }
+}
+
+/// How long ordinary requests take, at each node with the cookies of its people. The nodes take turns,
+/// so that whatever else the machine does falls on all of them.
+///
+/// # Errors
+///
+/// When one is not served.
+pub async fn requests<const N: usize>(
+    nodes: [(&Node, &[String]); N],
+) -> Result<[Figures; N], Failure> {
+    let end = Instant::now() + REQUESTS_FOR;
+    let mut browsers = JoinSet::new();
+    for number in 0..BROWSERS {
+        let requests = nodes.map(|(node, cookies)| {
+            let url = format!("http://{}/account", node.address);
+            let request = node.http.get(url);
+            request.header("cookie", &cookies[number % cookies.len()])
+        });
+        browsers.spawn(async move {
+            let mut times = [const { Vec::new() }; N];
+            while Instant::now() < end {
+                for (request, times) in requests.iter().zip(&mut times) {
+                    let request = request.try_clone().ok_or("a request has a stream")?;
+                    let begun = Instant::now();
+                    let answer = request.send().await?.error_for_status()?;
+                    answer.bytes().await?;
+                    times.push(begun.elapsed());
+                    sleep(Duration::from_millis(5)).await;
+                }
+            }
+            Ok::<_, Failure>(times)
+        });
+    }
+    let mut all = [const { Vec::new() }; N];
+    while let Some(times) = browsers.join_next().await {
+        for (all, times) in all.iter_mut().zip(times??) {
+            all.extend(times);
+        }
+    }
+    Ok(all.map(Figures::of))
 }

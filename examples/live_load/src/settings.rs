@@ -1,8 +1,8 @@
 //! What the environment says.
 
-use std::{env, net::SocketAddr};
+use std::{env, str::FromStr, time::Duration};
 
-use crate::Failure;
+use crate::{Failure, site::Kind};
 
 pub struct Settings {
     /// How many pages are open.
@@ -11,18 +11,24 @@ pub struct Settings {
     pub each: usize,
     /// How many people are logged out.
     pub logouts: usize,
-    /// Where the site is, in the process with the pages.
-    pub site: Option<SocketAddr>,
+    /// How long pages come and go.
+    pub length: Duration,
+    /// The site that this process serves; `None` in the process with the pages.
+    pub site: Option<Kind>,
 }
 
 impl Settings {
+    /// # Errors
+    ///
+    /// When a variable is not what it must be; the text names it.
     pub fn from_environment() -> Result<Self, Failure> {
         let site = env::var("LIVE_SITE").ok();
         Ok(Self {
             pages: number("LIVE_PAGES", 10_000)?,
             each: number("LIVE_PAGES_EACH", 5)?.max(1),
             logouts: number("LIVE_LOGOUTS", 200)?,
-            site: site.map(|site| site.parse()).transpose()?,
+            length: Duration::from_secs(number("LIVE_SECONDS", 10)?),
+            site: site.map(|site| Kind::from_name(&site)).transpose()?,
         })
     }
 
@@ -35,13 +41,22 @@ impl Settings {
         self.each.min(self.pages - person * self.each)
     }
 
+    /// The same pages, all of one person, who is logged out once.
+    pub fn of_one_person(&self) -> Self {
+        Self {
+            each: self.pages,
+            logouts: 1,
+            ..*self
+        }
+    }
+
     /// The files that each of the two processes has open.
     pub fn files(&self) -> u64 {
         self.pages as u64 + 200
     }
 }
 
-fn number(name: &str, otherwise: usize) -> Result<usize, Failure> {
+fn number<N: FromStr>(name: &str, otherwise: N) -> Result<N, Failure> {
     match env::var(name) {
         Ok(text) => {
             let number = text.parse();
