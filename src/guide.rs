@@ -81,6 +81,7 @@ macro_rules! chapters {
             #[doc = "[performance]: crate::guide::performance"]
             #[doc = "[permissions]: crate::guide::permissions"]
             #[doc = "[promise]: crate::guide::promise"]
+            #[doc = "[performance#open-pages]: crate::guide::performance#open-pages"]
             #[doc = "[promise#limits]: crate::guide::promise#limits"]
             #[doc = "[recent_logins]: crate::guide::recent_logins"]
             #[doc = "[routes]: crate::guide::routes"]
