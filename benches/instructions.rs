@@ -27,35 +27,36 @@ const FEWER: usize = 300;
 const MORE: usize = 3_300;
 const NAMES: [&str; 5] = [BARE, TOWER_SESSIONS, AXUM_LOGIN, AXUM_CLEF, SEALED];
 
-/// The most that axum-clef may take, as a ratio of another site's instructions.
+/// The most that axum-clef may take, as a ratio of another site's instructions. A twentieth above what
+/// it takes, since compilers inline differently.
 const LIMITS: [(&str, &str, Route, &str, f64); 4] = [
     (
         "public_cookie_vs_bare",
         AXUM_CLEF,
         Route::PublicWithCookie,
         BARE,
-        1.30,
+        1.34,
     ),
     (
         "user_vs_axum_login",
         AXUM_CLEF,
         Route::User,
         AXUM_LOGIN,
-        0.80,
+        0.86,
     ),
     (
         "user_vs_tower_sessions",
         AXUM_CLEF,
         Route::User,
         TOWER_SESSIONS,
-        1.17,
+        1.30,
     ),
     (
         "sealed_user_vs_axum_login",
         SEALED,
         Route::User,
         AXUM_LOGIN,
-        1.03,
+        1.13,
     ),
 ];
 

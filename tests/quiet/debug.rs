@@ -191,6 +191,7 @@ fn plain_values(said: &Said) {
     said.by_error(&ProviderErrorKind::Refused);
     said.by_error(&axum_clef::LogoutError::Pending);
     said.by(&axum_clef::RejectionKind::Unauthenticated);
+    said.by(&axum_clef::PageText::ALL[0]);
     said.by(&LogoutOutcome::NotANotice(StatusCode::BAD_REQUEST, "no"));
     said.by(&clef("https://clef.example").answer(LogoutOutcome::TryAgain));
 }
