@@ -119,6 +119,7 @@ async fn call_all(store: &PostgresUserStore) {
 }
 
 /// A plan that the server has reported, with its statement.
+#[derive(Debug)]
 struct Report {
     statement: String,
     plan: String,
@@ -203,7 +204,11 @@ async fn rows_that_were_deleted_during_a_backup_are_not_read_again() {
     store.revoke(&key, LATEST).await.unwrap();
     store.note_session(&session, "1", LATEST).await.unwrap();
     let reports = reports();
-    assert_eq!(reports.len(), 2);
+    // A new connection of the pool has statements of its own.
+    let writes = reports
+        .iter()
+        .filter(|report| report.statement.contains("insert into"));
+    assert_eq!(writes.count(), 2, "{reports:#?}");
     for Report { plan, .. } in reports {
         let pages = numbers_after(&plan, "shared hit=").max();
         assert!(pages <= Some(MOST_PAGES), "{plan}");

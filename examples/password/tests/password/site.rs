@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use password::{Members, Passwords, Site, application};
 use reqwest::{Client, Response, header, redirect::Policy};
 use sqlx::Row as _;
@@ -48,13 +49,27 @@ impl Served {
         let rows = sqlx::query("select id, data from tower_sessions");
         for row in rows.fetch_all(pool).await.unwrap() {
             let (id, mut data): (String, Vec<u8>) = (row.get("id"), row.get("data"));
-            let field = b"\"auth_at\":";
-            let found = data.windows(field.len()).position(|part| part == field);
-            let start = found.expect("a login has this field") + field.len();
-            let digits = &mut data[start..start + 16];
-            let proven_at: i64 = str::from_utf8(digits).unwrap().parse().unwrap();
-            let older = (proven_at - 15 * 60 * 1_000_000).to_string();
-            digits.copy_from_slice(older.as_bytes());
+            // The login is the text after the first dot behind its key, in Base64.
+            let key = b"axum-clef.login";
+            let found = data.windows(key.len()).position(|part| part == key);
+            let text = found.expect("the record has a login") + key.len();
+            let dot = data[text..].iter().position(|byte| *byte == b'.');
+            let start = text + dot.expect("the text of a login has a dot") + 1;
+            let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+            let length = data[start..]
+                .iter()
+                .take_while(|byte| is_base64(byte))
+                .count();
+            let login = &mut data[start..start + length];
+            let mut record = URL_SAFE_NO_PAD.decode(&*login).unwrap();
+            // Its field 5, an integer of eight bytes, is when the credentials were proven. Until 2041 it
+            // begins with these.
+            let field = record.windows(4).position(|part| part == [5, 0x1b, 0, 6]);
+            let field = field.expect("a login has this field") + 2;
+            let micros = &mut record[field..field + 8];
+            let proven_at = i64::from_be_bytes((&*micros).try_into().unwrap());
+            micros.copy_from_slice(&(proven_at - 15 * 60 * 1_000_000).to_be_bytes());
+            login.copy_from_slice(URL_SAFE_NO_PAD.encode(record).as_bytes());
             let update = sqlx::query("update tower_sessions set data = ? where id = ?");
             update.bind(data).bind(id).execute(pool).await.unwrap();
         }
