@@ -12,7 +12,7 @@
 //! are processors. Each turn is a moment of nothing else, and each round gives every site its turn
 //! on every page, in an order of its own. A figure is the median of all rounds.
 //!
-//! Then somebody logs out who has more and more sessions in Redis.
+//! Then a user logs out who has more and more sessions in Redis.
 //!
 //! The last lines are for machines: `ratio NAME VALUE`, of the times that a request takes, over pools
 //! of 8 connections; and `requests_per_second NAME VALUE`, of 64 tasks. Without `--bench` every site

@@ -38,7 +38,7 @@ fn sessions() -> SessionManagerLayer<MemoryStore> {
         .with_expiry(Expiry::OnInactivity(Duration::days(1)))
 }
 
-/// No layer at all, and so nobody: the page of the user is a constant.
+/// No layer at all, and so no user: the page of the user is a constant.
 async fn bare() -> Site {
     let user = async || PEOPLE[0].id().to_owned();
     let app = Router::new()

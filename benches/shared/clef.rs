@@ -1,4 +1,4 @@
-//! The application with axum-clef, and somebody who logs in there as everybody does.
+//! The application with axum-clef, and a user who logs in there.
 
 use axum::{Router, routing::get};
 use axum_clef::{LoggedIn, clef::Clef, stores::Account};
@@ -32,7 +32,7 @@ pub fn pages() -> Router {
         .route("/user", get(user))
 }
 
-/// A site at which somebody has logged in.
+/// A site at which a user has logged in.
 pub async fn site(name: impl Into<String>, app: Router, service: &ClefService) -> Site {
     let mut browser = Jar::default();
     let start = browser.get(&app, "/clef/login").await;

@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 
 pub const PUBLIC: &str = "the same for all";
 
-/// An application, and the cookies of somebody who is logged in there.
+/// An application, and the cookies of a user who is logged in there.
 pub struct Site {
     pub name: String,
     pub app: Router,
@@ -23,7 +23,7 @@ pub struct Site {
 pub enum Route {
     /// A page that is the same for all, asked for by a stranger.
     PublicWithoutCookie,
-    /// The same page, asked for by somebody who is logged in.
+    /// The same page, asked for by a logged-in user.
     PublicWithCookie,
     /// A page that says who is logged in.
     User,

@@ -1,4 +1,4 @@
-//! What the logout of somebody costs who has more and more sessions.
+//! What a logout costs a user with more and more sessions.
 
 use std::{ops::Range, time::Instant};
 
@@ -19,12 +19,12 @@ use crate::{
 const LOGOUTS: usize = 101;
 /// So many sessions are written or taken away at once.
 const BATCH: usize = 1_000;
-/// What is left behind if somebody stops the bench is gone soon, in seconds.
+/// What is left behind if the bench is stopped is gone soon, in seconds.
 const LIFETIME: i64 = 600;
 
 /// The user is logged in at the site, by the session that is copied.
 pub async fn measure(servers: &Servers, users: &PostgresUserStore, site: &Site, user_id: &str) {
-    println!("A logout of somebody who has so many sessions in Redis: µs (median of {LOGOUTS})\n");
+    println!("A logout of a user with so many sessions in Redis: µs (median of {LOGOUTS})\n");
     let redis = servers.sessions(1).await;
     let session: Vec<u8> = redis.get(session_id(site)).await.unwrap();
     let mut sessions = 0;

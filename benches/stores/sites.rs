@@ -14,7 +14,7 @@ use crate::{
     shared::{Site, clef, login},
 };
 
-/// How long sessions last without a use: nobody tidies them up.
+/// How long sessions last without a use: nothing deletes them.
 const IDLE: Duration = Duration::from_secs(60 * 60);
 /// For how long users are kept.
 const LEASE: Duration = Duration::from_secs(1);

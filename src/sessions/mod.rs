@@ -41,7 +41,7 @@ pub use self::{login::Login, seal::SessionKey};
 ///
 /// | | stored | sealed |
 /// |---|---|---|
-/// | where a login is | in the store; the cookie has its id and a secret of 256 bits | in the cookie, encrypted |
+/// | where a login is | in the store; the cookie has its id and a secret of 258 bits | in the cookie, encrypted |
 /// | a request that asks for the user | loads it from the store | opens the cookie |
 /// | the user store | any | must [keep revocations](crate::UserStore::keeps_revocations) |
 /// | the longest login | 400 days, after which browsers delete the cookie | 30 days by default |

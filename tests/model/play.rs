@@ -292,7 +292,7 @@ impl Play {
 fn who(answer: &Answer) -> Result<String, String> {
     match answer.status {
         200 => Ok(answer.text.clone()),
-        401 => Ok("nobody".to_owned()),
+        401 => Ok("unauthenticated".to_owned()),
         status => Err(format!("a request is answered {status}")),
     }
 }
@@ -306,9 +306,9 @@ fn expect(answer: &Answer, status: u16) -> Outcome {
 
 fn judge(who: &str, verdict: Verdict) -> Outcome {
     let right = match verdict {
-        Verdict::Refuse(_) => who == "nobody",
+        Verdict::Refuse(_) => who == "unauthenticated",
         Verdict::Accept(person) => who == person.to_string(),
-        Verdict::Either(person) => who == "nobody" || who == person.to_string(),
+        Verdict::Either(person) => who == "unauthenticated" || who == person.to_string(),
     };
     if right {
         return Ok(());

@@ -45,7 +45,7 @@ pub fn site(
         .unwrap();
     let at_work = holds.clone();
     let work = |user: Option<LoggedIn<Account>>, headers: HeaderMap| async move {
-        let who = user.map_or("nobody".to_owned(), |LoggedIn(user)| id(&user));
+        let who = user.map_or("unauthenticated".to_owned(), |LoggedIn(user)| id(&user));
         let hold = headers["x-hold"].to_str().unwrap();
         at_work.pass(hold, who.clone()).await;
         who
@@ -79,7 +79,7 @@ pub fn site(
 async fn recent(recent: Option<RecentLogin<5>>, user: Option<LoggedIn<Account>>) -> String {
     match (recent, user) {
         (Some(_), Some(LoggedIn(user))) => id(&user),
-        _ => "nobody".to_owned(),
+        _ => "unauthenticated".to_owned(),
     }
 }
 

@@ -35,9 +35,9 @@ pub struct Page {
 type Shown = BTreeMap<String, (String, String)>;
 
 /// What no user may do.
-struct Nobody;
+struct NoUser;
 
-impl UserPermission for Nobody {
+impl UserPermission for NoUser {
     type User = Account;
 
     fn allows(_: &Account) -> bool {
@@ -134,7 +134,7 @@ async fn responses(language: &str, colors: bool) -> Vec<(&'static str, Response<
         let layer = settings(builder, colors).build().unwrap();
         world
             .pages(layer.routes())
-            .route("/never", get(async |_: Permitted<Nobody>| {}))
+            .route("/never", get(async |_: Permitted<NoUser>| {}))
             .route("/step", get(async |_: SuspendedLogin| {}))
             .layer(layer)
     };

@@ -141,7 +141,7 @@ async fn bare_notice(State(logout): State<Arc<Notify>>) {
 /// The cookies of a new login of this person.
 async fn cookies(State(control): State<Arc<Control>>, Path(person): Path<usize>) -> String {
     let Some((app, _)) = &control.site else {
-        return "auth=nobody".to_owned();
+        return "auth=none".to_owned();
     };
     let jar = Jar::logged_in(app, &person.to_string()).await;
     jar.header().to_str().unwrap_or_default().to_owned()

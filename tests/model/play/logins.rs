@@ -25,13 +25,13 @@ impl Play {
         if under_way >= MOST_ATTEMPTS {
             return Ok(());
         }
-        let somebody = &mut self.people[browser];
-        let request = somebody.browser.request(Method::GET, "/clef/login");
+        let visitor = &mut self.people[browser];
+        let request = visitor.browser.request(Method::GET, "/clef/login");
         let answer = answer(&self.world.nodes[node], request).await;
         expect(&answer, 303)?;
-        somebody.browser.take(&answer.headers);
+        visitor.browser.take(&answer.headers);
         let state = state_in(answer.location());
-        somebody.attempts.push((state, person));
+        visitor.attempts.push((state, person));
         Ok(())
     }
 

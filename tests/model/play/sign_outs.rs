@@ -48,9 +48,9 @@ impl Play {
         let answer = self.spawn(node, request);
         self.settle_logout(&answer, fails).await;
         let answer = answer.await.unwrap();
-        let somebody = &mut self.people[browser];
-        somebody.browser.take(&answer.headers);
-        somebody.epoch += 1;
+        let visitor = &mut self.people[browser];
+        visitor.browser.take(&answer.headers);
+        visitor.epoch += 1;
         // The end of a login that has ended is written already.
         let written = match (answer.status, fails, has_ended) {
             (303, false, _) | (303, true, Some(true) | None) => true,

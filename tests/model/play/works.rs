@@ -43,12 +43,12 @@ impl Play {
         let reading = self.world.nodes[node].reading().await;
         let login = self.oracle.login(browser);
         let verdict = self.oracle.verdict(login, node, reading);
-        let somebody = &self.people[browser];
-        let mut request = somebody.browser.request(Method::POST, "/work");
+        let visitor = &self.people[browser];
+        let mut request = visitor.browser.request(Method::POST, "/work");
         request
             .headers_mut()
             .insert("x-hold", name.parse().unwrap());
-        let epoch = somebody.epoch;
+        let epoch = visitor.epoch;
         let answer = self.spawn(node, request);
         let who = (&mut hold.reached).await.unwrap_or_default();
         judge(&who, verdict)
@@ -70,10 +70,10 @@ impl Play {
         let _ = work.hold.go.send(());
         let answer = work.answer.await.unwrap();
         expect(&answer, 200)?;
-        let somebody = &mut self.people[work.browser];
+        let visitor = &mut self.people[work.browser];
         // It may bring a renewal, of the login from before too, and nothing else.
-        somebody.browser.take(&answer.headers);
-        if work.epoch != somebody.epoch {
+        visitor.browser.take(&answer.headers);
+        if work.epoch != visitor.epoch {
             self.tally.old_answers += 1;
         }
         for node in 0..NODES {
