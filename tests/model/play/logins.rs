@@ -1,6 +1,9 @@
 //! Logins, by the provider and by the site's own form.
 
-use axum::http::Method;
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
 use test_support::{Answer, Hold, answer, state_in};
 use tokio::task::JoinHandle;
 
@@ -43,29 +46,15 @@ impl Play {
         let (state, person) = self.people[browser].attempts.remove(0);
         let id = self.name();
         let code = format!("code:{person}:{id}");
-        let mut hold = self.world.holds.prepare(&code);
         let uri = format!("/clef/callback?code={code}&state={state}");
         let request = self.people[browser].browser.request(Method::GET, &uri);
-        let replaces = self.oracle.login(browser);
-        let earliest = self.world.nodes[node].reading().await;
-        let answer = self.spawn(node, request);
-        if (&mut hold.reached).await.is_err() {
-            return Err("the login did not get as far as the provider".to_owned());
+        let hold = self.world.holds.prepare(&code);
+        self.hold_login((id, browser, node), (person, false), request, hold)
+            .await?;
+        match held {
+            true => Ok(()),
+            false => self.finish_login(self.logins.len() - 1).await,
         }
-        let latest = self.world.nodes[node].reading().await - 1;
-        self.oracle
-            .login_begins(id, (person, false), node, replaces, (earliest, latest));
-        self.logins.push(HeldLogin {
-            id,
-            browser,
-            node,
-            hold,
-            answer,
-        });
-        if held {
-            return Ok(());
-        }
-        self.finish_login(self.logins.len() - 1).await
     }
 
     pub(super) async fn log_in_by_form(
@@ -81,18 +70,34 @@ impl Play {
         self.finish_asks_of(browser, node).await?;
         let id = self.name();
         let name = format!("form:{id}");
-        let mut hold = self.world.holds.prepare(&name);
         let uri = format!("/form?person={person}&hold={name}");
         let request = self.people[browser].browser.request(Method::POST, &uri);
+        let hold = self.world.holds.prepare(&name);
+        self.hold_login((id, browser, node), (person, true), request, hold)
+            .await?;
+        match held {
+            true => Ok(()),
+            false => self.finish_login(self.logins.len() - 1).await,
+        }
+    }
+
+    /// Sends the request of a login, and holds it where its credentials are checked.
+    async fn hold_login(
+        &mut self,
+        (id, browser, node): (usize, usize, usize),
+        who: (usize, bool),
+        request: Request<Body>,
+        mut hold: Hold,
+    ) -> Outcome {
         let replaces = self.oracle.login(browser);
         let earliest = self.world.nodes[node].reading().await;
         let answer = self.spawn(node, request);
         if (&mut hold.reached).await.is_err() {
-            return Err("the login did not get as far as the password".to_owned());
+            return Err("the login did not get as far as its credentials".to_owned());
         }
         let latest = self.world.nodes[node].reading().await - 1;
         self.oracle
-            .login_begins(id, (person, true), node, replaces, (earliest, latest));
+            .login_begins(id, who, node, replaces, (earliest, latest));
         self.logins.push(HeldLogin {
             id,
             browser,
@@ -100,10 +105,7 @@ impl Play {
             hold,
             answer,
         });
-        if held {
-            return Ok(());
-        }
-        self.finish_login(self.logins.len() - 1).await
+        Ok(())
     }
 
     pub(super) async fn finish_login(&mut self, which: usize) -> Outcome {
