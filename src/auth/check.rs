@@ -25,8 +25,8 @@ pub(crate) struct Authenticated {
     pub(crate) time_left: Duration,
     /// The clock of the user store at the check.
     checked_at: Timestamp,
-    /// The renewal of a sealed login, for the answer.
-    pub(super) renewal: Option<Cookie<'static>>,
+    /// The renewal of a sealed login, for the answer. Boxed, since few requests have one and all move it.
+    pub(super) renewal: Option<Box<Cookie<'static>>>,
 }
 
 impl Authenticated {
@@ -92,7 +92,7 @@ impl AuthState {
         if valid.is_renewal_due && !passive {
             match Box::pin(self.renew(&valid.login, valid.now)).await {
                 Ok(renewed) => {
-                    renewal = renewed;
+                    renewal = renewed.map(Box::new);
                     idle = self.sessions.idle();
                 }
                 // It fails no request: the next one tries again.

@@ -102,7 +102,7 @@ impl RequestAuth {
             if let RequestLogin::Valid(authenticated) = &mut checked
                 && let Some(cookie) = authenticated.renewal.take()
             {
-                self.cookies(headers).add(cookie);
+                self.cookies(headers).add(*cookie);
             }
             Ok(checked)
         });
