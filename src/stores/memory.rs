@@ -298,9 +298,12 @@ impl IdentityStore for MemoryUserStore {
 
 impl fmt::Debug for MemoryUserStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let accounts = self.accounts();
         formatter
             .debug_struct("MemoryUserStore")
-            .field("accounts", &self.accounts().by_id.len())
+            .field("accounts", &accounts.by_id.len())
+            .field("revocations", &accounts.revocations.len())
+            .field("sessions", &accounts.sessions.len())
             .finish_non_exhaustive()
     }
 }

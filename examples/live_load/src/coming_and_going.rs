@@ -12,8 +12,6 @@ use tokio::{
 
 use crate::{Failure, PATIENCE, node::Node, settings::Settings};
 
-/// How many people come and go.
-const PEOPLE: usize = 100;
 /// How often each opens pages and hangs up, between a login and the logout.
 const VISITS: usize = 4;
 /// The longest visit, in milliseconds.
@@ -38,7 +36,7 @@ pub async fn come_and_go(
 ) -> Result<Visits, Failure> {
     let each = settings.each;
     let mut people = JoinSet::new();
-    for person in 0..PEOPLE {
+    for person in 0..settings.visitors {
         let node = Arc::clone(node);
         people.spawn(async move {
             let mut visits = Visits::default();

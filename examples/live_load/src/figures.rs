@@ -43,6 +43,12 @@ impl std::fmt::Display for Figures {
     }
 }
 
+/// The open file descriptors of this process, without that of the listing. Known on Linux only.
+pub fn open_files() -> Option<usize> {
+    let listed = fs::read_dir("/proc/self/fd").ok()?.count();
+    Some(listed.saturating_sub(1))
+}
+
 /// The resident set of this process, in KiB; only Linux tells.
 pub fn resident_kib() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;

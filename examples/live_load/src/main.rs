@@ -7,7 +7,7 @@
 //! 2. The pages of many people, of whom some are logged out in turn. Ordinary requests go to this site
 //!    and, in turn, to one without open pages.
 //! 3. One person with all pages, who is logged out.
-//! 4. Pages that come and go, with logouts: the memory at the half and at the end.
+//! 4. Pages that come and go, with logouts: memory, open files and tasks at each quarter.
 //!
 //! Both processes need one open file for each page; where the limit is lower than that, it is raised
 //! as far as this user may (`ulimit -Hn`), and otherwise the example says so.
@@ -16,9 +16,10 @@
 //! - `LIVE_PAGES_EACH` (5): how many of them each person has open.
 //! - `LIVE_LOGOUTS` (200): how many people are logged out in turn.
 //! - `LIVE_SECONDS` (10): how long pages come and go.
+//! - `LIVE_VISITORS` (100): how many people come and go. Each opens about a dozen pages a second.
 //!
 //! The last lines are for machines: `kib_per_page NAME VALUE`, `milliseconds NAME VALUE` and `ratio
-//! NAME VALUE`.
+//! NAME VALUE`; and `soak NAME VALUE`, the state of the site at each quarter of the coming and going.
 
 mod coming_and_going;
 mod figures;
@@ -46,6 +47,8 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// How long the pages are left alone: until each has had a sign of life.
 const ALONE: Duration = Duration::from_secs(16);
+/// How often the state is printed.
+const MINUTE: Duration = Duration::from_secs(60);
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -161,7 +164,7 @@ async fn open(
     Ok((pages, before))
 }
 
-/// The memory at the end as a multiple of that at the half.
+/// Pages that come and go. Returns the memory at the end as a multiple of that at the half.
 async fn soak(settings: &Settings) -> Result<f64, Failure> {
     // A page that has hung up counts until the site notices.
     let roomy = Settings {
@@ -169,29 +172,49 @@ async fn soak(settings: &Settings) -> Result<f64, Failure> {
         ..*settings
     };
     let node = Arc::new(Node::start(Kind::Sealed, &roomy).await?);
-    let (begun, half) = (Instant::now(), settings.length / 2);
+    let begun = Instant::now();
     let coming = come_and_go(&node, settings, begun + settings.length);
-    let at_half = async {
-        sleep_until(begun + half).await;
-        node.state().await
-    };
-    let (visits, at_half) = tokio::try_join!(coming, at_half)?;
+    let watching = watch(&node, begun, settings.length);
+    let (visits, quarters) = tokio::try_join!(coming, watching)?;
     while node.state().await?.pages > 0 {
         if begun.elapsed() > settings.length + PATIENCE {
             return Err("pages count as open, and none is".into());
         }
         sleep(Duration::from_millis(10)).await;
     }
-    let at_end = node.state().await?;
-    let mib = |state: &State| state.resident.unwrap_or_default() as f64 / 1024.0;
-    let (half, end) = (mib(&at_half), mib(&at_end));
+    let end = node.state().await?;
     println!(
-        "  {} pages and {} logouts in {} s, {half:.1} MiB at the half and {end:.1} at the end",
+        "  {} pages and {} logouts in {} s",
         visits.opened,
         visits.logouts,
         settings.length.as_secs(),
     );
-    Ok(end / half)
+    let moments = ["start", "quarter", "half", "three_quarters"];
+    for (moment, state) in moments.into_iter().zip(&quarters).chain([("end", &end)]) {
+        println!("soak live_{moment}_resident_kib {}", state.kib());
+        println!("soak live_{moment}_files {}", state.files);
+        println!("soak live_{moment}_tasks {}", state.tasks);
+        println!("soak live_{moment}_pages {}", state.pages);
+    }
+    let half = quarters.get(2).map_or(0, State::kib);
+    Ok(end.kib() as f64 / half as f64)
+}
+
+/// The state at the start and after each quarter but the last. Prints it every minute.
+async fn watch(node: &Node, begun: Instant, length: Duration) -> Result<Vec<State>, Failure> {
+    let mut quarters = Vec::new();
+    for quarter in 0..4 {
+        let until = begun + length / 4 * quarter;
+        while Instant::now() < until {
+            sleep_until(until.min(Instant::now() + MINUTE)).await;
+            let state = node.state().await?;
+            let (minutes, kib) = (begun.elapsed().as_secs() / 60, state.kib());
+            let (pages, files, tasks) = (state.pages, state.files, state.tasks);
+            println!("  minute {minutes}: {kib} KiB, {pages} pages, {files} files, {tasks} tasks");
+        }
+        quarters.push(node.state().await?);
+    }
+    Ok(quarters)
 }
 
 /// The cookies of each person.

@@ -1,14 +1,20 @@
 //! The process that serves the site, as the one with the pages sees it.
 
-use std::{env, net::SocketAddr, process::Stdio};
+use std::{env, net::SocketAddr, process::Stdio, time::Duration};
 
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
+    time::sleep,
 };
 
 use crate::{Failure, settings::Settings, site::Kind};
+
+/// How soon a notice is sent again.
+const COME_BACK_AFTER: Duration = Duration::from_secs(1);
+/// How often it is sent at the most.
+const MOST_ATTEMPTS: u32 = 10;
 
 pub struct Node {
     pub address: SocketAddr,
@@ -25,6 +31,17 @@ pub struct State {
     pub asked: u64,
     /// How many pages are open; 0 for bare axum.
     pub pages: usize,
+    /// Open file descriptors; 0 if unknown.
+    pub files: u64,
+    /// Tasks that have not ended.
+    pub tasks: u64,
+}
+
+impl State {
+    /// The memory; 0 if unknown.
+    pub fn kib(&self) -> u64 {
+        self.resident.unwrap_or_default()
+    }
 }
 
 impl Node {
@@ -76,20 +93,31 @@ impl Node {
             resident: (resident > 0).then_some(resident),
             asked: next()??,
             pages: usize::try_from(next()??)?,
+            files: next()??,
+            tasks: next()??,
         })
     }
 
-    /// Sends the notice that logs a person out. `number` makes it another one than before.
+    /// Sends the notice that logs a person out, and again while it is answered with 503. `number`
+    /// distinguishes it from earlier ones.
     ///
     /// # Errors
     ///
-    /// When it is not answered with success.
+    /// When it is not answered with success in the end.
     pub async fn log_out(&self, person: usize, number: usize) -> Result<(), Failure> {
         let url = format!("http://{}/clef/logout", self.address);
         let token = format!("token:{person}:{number}");
         let notice = self.http.post(url).form(&[("logout_token", token)]);
-        notice.send().await?.error_for_status()?;
-        Ok(())
+        for _ in 0..MOST_ATTEMPTS {
+            let notice = notice.try_clone().ok_or("a notice has a stream")?;
+            let answer = notice.send().await?;
+            if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
+                answer.error_for_status()?;
+                return Ok(());
+            }
+            sleep(COME_BACK_AFTER).await;
+        }
+        Err("a notice was put off for good".into())
     }
 
     /// # Errors

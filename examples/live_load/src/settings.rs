@@ -13,6 +13,8 @@ pub struct Settings {
     pub logouts: usize,
     /// How long pages come and go.
     pub length: Duration,
+    /// How many people come and go.
+    pub visitors: usize,
     /// The site that this process serves; `None` in the process with the pages.
     pub site: Option<Kind>,
 }
@@ -28,6 +30,7 @@ impl Settings {
             each: number("LIVE_PAGES_EACH", 5)?.max(1),
             logouts: number("LIVE_LOGOUTS", 200)?,
             length: Duration::from_secs(number("LIVE_SECONDS", 10)?),
+            visitors: number("LIVE_VISITORS", 100)?,
             site: site.map(|site| Kind::from_name(&site)).transpose()?,
         })
     }

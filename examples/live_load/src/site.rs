@@ -18,10 +18,14 @@ use axum_clef::{
 };
 use futures_util::{StreamExt as _, stream};
 use test_support::{Call, Calls, HookedUsers, Jar, ScriptedProvider};
-use tokio::{io::AsyncReadExt as _, net::TcpListener, sync::Notify};
+use tokio::{io::AsyncReadExt as _, net::TcpListener, runtime::Handle, sync::Notify};
 use tower_sessions::MemoryStore;
 
-use crate::{Failure, figures::resident_kib, settings::Settings};
+use crate::{
+    Failure,
+    figures::{open_files, resident_kib},
+    settings::Settings,
+};
 
 /// What is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,11 +151,14 @@ async fn cookies(State(control): State<Arc<Control>>, Path(person): Path<usize>)
     jar.header().to_str().unwrap_or_default().to_owned()
 }
 
-/// The memory in KiB (0: unknown), the questions to the user store, and the open pages.
+/// The memory in KiB (0: unknown), the questions to the user store, the open pages, the open files (0:
+/// unknown), and the tasks.
 async fn state(State(control): State<Arc<Control>>) -> String {
     let resident = resident_kib().unwrap_or_default();
     let asked = control.calls.of(Call::CheckLogin);
     let site = control.site.as_ref();
     let pages = site.map_or(0, |(_, layer)| layer.live_pages());
-    format!("{resident} {asked} {pages}")
+    let files = open_files().unwrap_or_default();
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    format!("{resident} {asked} {pages} {files} {tasks}")
 }

@@ -18,6 +18,7 @@ impl Soak {
     /// One client: it picks a browser, does something with it, and picks the next.
     pub async fn browse(self: Arc<Self>, mut chance: StdRng, ends_at: Instant) {
         while Instant::now() < ends_at {
+            self.pace.wait(self.tally.requests()).await;
             let number = chance.random_range(0..self.browsers.len());
             let mut browser = self.browsers[number].lock().await;
             if browser.login.is_none() && chance.random_bool(0.6) {
@@ -197,8 +198,12 @@ impl Soak {
             }
         };
         match (verdict, served) {
-            (Verdict::Refuse, true) => self.tally.stale_accept(page),
+            (Verdict::Refuse | Verdict::RefuseExpired, true) => self.tally.stale_accept(page),
             (Verdict::Serve, false) => self.tally.false_refusal(page),
+            (Verdict::RefuseExpired, false) => self.tally.count(|counts| {
+                counts.refused += 1;
+                counts.expired += 1;
+            }),
             (Verdict::Refuse, false) => self.tally.count(|counts| counts.refused += 1),
             (Verdict::Serve, true) => self.tally.count(|counts| counts.served += 1),
             (Verdict::Either, _) => self.tally.count(|counts| counts.either += 1),

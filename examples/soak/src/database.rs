@@ -2,10 +2,13 @@
 
 use std::{env, fmt::Display};
 
-use axum_clef::{BoxError, stores::SqliteUserStore};
+use axum_clef::{
+    BoxError,
+    stores::{MemoryUserStore, SqliteUserStore},
+};
 use tempfile::TempDir;
 
-use crate::settings::Store;
+use crate::{clock::StoreClock, settings::Store, tables::Tables};
 
 /// What is used where `POSTGRES_URL` names no other server.
 const POSTGRES: &str = "postgres://postgres@127.0.0.1:5432/test";
@@ -33,16 +36,28 @@ impl Database {
             }
         })
     }
-}
 
-/// The users in a file of this directory.
-///
-/// # Errors
-///
-/// When it cannot be written.
-pub async fn sqlite(directory: &TempDir) -> Result<SqliteUserStore, BoxError> {
-    let file = directory.path().join("users.db");
-    Ok(SqliteUserStore::connect(&format!("sqlite://{}", file.display())).await?)
+    /// The user store, with this clock.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written, or the server does not answer.
+    pub async fn users(&self, clock: StoreClock) -> Result<Tables, BoxError> {
+        Ok(match self {
+            Self::Memory => Tables::Memory(MemoryUserStore::new().with_clock(move || clock.now())),
+            Self::Sqlite(directory) => {
+                let file = directory.path().join("users.db");
+                let users =
+                    SqliteUserStore::connect(&format!("sqlite://{}", file.display())).await?;
+                Tables::Sqlite(users.with_clock(move || clock.now()))
+            }
+            Self::Postgres(database) => {
+                let users = database.open().await;
+                clock.set(&users).await?;
+                Tables::Postgres(users)
+            }
+        })
+    }
 }
 
 /// The URL stays unsaid: there may be a password in it.

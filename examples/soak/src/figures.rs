@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{memory::Memory, settings::Settings};
+use crate::{
+    settings::{Logins, Settings},
+    state::State,
+};
 
 /// How many failures are told in words.
 const TOLD: u64 = 10;
@@ -19,6 +22,8 @@ pub struct Counts {
     pub served: u64,
     /// Pages that had to be refused, and were.
     pub refused: u64,
+    /// Refused pages whose login had reached the end of its lifetime.
+    pub expired: u64,
     /// Pages and logins that overlapped a logout.
     pub either: u64,
     pub logins: u64,
@@ -98,6 +103,10 @@ impl Tally {
         self.counts().writes()
     }
 
+    pub fn requests(&self) -> u64 {
+        self.counts().requests
+    }
+
     pub fn progress(&self) -> String {
         let counts = self.counts();
         format!(
@@ -114,14 +123,39 @@ impl Tally {
     }
 }
 
+/// What was held at each quarter of the run.
+pub struct States {
+    pub start: State,
+    pub quarter: State,
+    pub half: State,
+    pub three_quarters: State,
+    pub end: State,
+}
+
+impl fmt::Display for States {
+    /// A line for each value at each moment: `soak NAME VALUE`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (moment, state) in [
+            ("start", &self.start),
+            ("quarter", &self.quarter),
+            ("half", &self.half),
+            ("three_quarters", &self.three_quarters),
+            ("end", &self.end),
+        ] {
+            for (name, value) in state.values() {
+                writeln!(formatter, "soak {moment}_{name} {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What the soak has to show.
 pub struct Figures<'a> {
     pub settings: &'a Settings,
     pub took: Duration,
     pub counts: Counts,
-    pub start: Memory,
-    pub half: Memory,
-    pub end: Memory,
+    pub states: States,
     /// What was written before the last tenth of the time.
     pub early_writes: u64,
 }
@@ -148,7 +182,14 @@ impl Figures<'_> {
             ("hang-ups", counts.hang_ups, seconds / 2),
             ("written at the end", self.late_writes(), 1 + seconds / 10),
         ];
-        let floors = floors.into_iter();
+        // A few logins survive that long, even among many logouts.
+        let expires = self
+            .settings
+            .lifetime
+            .filter(|lifetime| *lifetime < self.settings.length / 4);
+        let floors = floors
+            .into_iter()
+            .chain(expires.map(|_| ("expired", counts.expired, 1)));
         let missing = floors.filter(|(_, count, floor)| count < floor);
         missing.map(|(name, _, _)| name).collect()
     }
@@ -160,6 +201,7 @@ impl fmt::Display for Figures<'_> {
             requests,
             served,
             refused,
+            expired,
             either,
             logins,
             logouts,
@@ -175,23 +217,24 @@ impl fmt::Display for Figures<'_> {
         let per_second = *requests as f64 / self.took.as_secs_f64();
         write!(
             formatter,
-            "soak store={} sealed={} seconds={} sessions={} people={} requests={requests} \
+            "soak store={} logins_in={} sealed={} seconds={} sessions={} people={} requests={requests} \
              per_second={per_second:.0} logouts={logouts} repeated={repeated} put_off={put_off} \
              logins={logins} sign_outs={sign_outs} hang_ups={hang_ups} saved_back={saved_back} served={served} \
-             refused={refused} either={either} late_writes={} stale_accepts={stale_accepts} false_refusals={false_refusals} \
+             refused={refused} expired={expired} either={either} late_writes={} stale_accepts={stale_accepts} false_refusals={false_refusals} \
              errors={errors} memory_start_mib={} memory_half_mib={} memory_end_mib={} \
              stored_sessions_start={} stored_sessions_end={}",
             self.settings.store.name(),
-            u8::from(self.settings.sealed),
+            self.settings.logins.name(),
+            u8::from(self.settings.logins == Logins::Sealed),
             self.settings.length.as_secs(),
             self.settings.sessions,
             self.settings.people,
             self.late_writes(),
-            self.start.mib(),
-            self.half.mib(),
-            self.end.mib(),
-            self.start.sessions,
-            self.end.sessions,
+            self.states.start.mib(),
+            self.states.half.mib(),
+            self.states.end.mib(),
+            self.states.start.stored_sessions(),
+            self.states.end.stored_sessions(),
         )
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     soak::{Answer, Soak},
 };
 
-/// The longest that those wait who hang up, in milliseconds: most requests take less.
-const LONGEST_WAIT: u64 = 40;
+/// The longest that those wait who hang up: most requests take less.
+const LONGEST_WAIT: Duration = Duration::from_millis(40);
 
 /// What came of a request whose sender hangs up soon.
 enum Sent {
@@ -121,7 +121,9 @@ impl Soak {
     }
 }
 
-/// How long a browser waits before it hangs up.
+/// How long a browser waits before it hangs up. Most waits are short, since an idle machine answers
+/// within a millisecond.
 fn short_wait(chance: &mut StdRng) -> Duration {
-    Duration::from_micros(chance.random_range(0..1_000 * LONGEST_WAIT))
+    let part: f64 = chance.random();
+    LONGEST_WAIT.mul_f64(part.powi(4))
 }

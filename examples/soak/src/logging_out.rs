@@ -13,11 +13,11 @@ use rand::{RngExt as _, rngs::StdRng};
 
 use crate::{
     site::{ACCOUNT, LOGOUT, REPEATED},
-    soak::Soak,
+    soak::{LOGGERS_OUT, Soak},
 };
 
-/// The longest pause between two logouts by the same task, in milliseconds.
-const LONGEST_PAUSE: u64 = 150;
+/// The longest pause between two logouts by the same task, unless the run is paced.
+const LONGEST_PAUSE: Duration = Duration::from_millis(150);
 /// The latest that a notice comes again, in milliseconds: people are back in by then.
 const LATEST: u64 = 2_000;
 
@@ -42,8 +42,9 @@ impl Soak {
     /// Presses "log out now" on the phone of one after the other. Once that is answered, all
     /// browsers of the person ask at once.
     pub async fn log_people_out(self: Arc<Self>, mut chance: StdRng, ends_at: Instant) {
+        let longest_pause = self.pace.longest_pause(LOGGERS_OUT, LONGEST_PAUSE);
         while Instant::now() < ends_at {
-            let pause = Duration::from_millis(chance.random_range(0..LONGEST_PAUSE));
+            let pause = chance.random_range(Duration::ZERO..longest_pause);
             tokio::time::sleep(pause).await;
             let person = chance.random_range(0..self.people.len());
             if !self.log_out(person).await {

@@ -3,13 +3,21 @@
 //! One logout of a person follows the other, so two counts say which have begun and which have
 //! been answered. Whoever overlaps one may be served or refused; everybody else may not choose.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{Mutex, MutexGuard};
+
+/// How far the clock of the store may be from the clock of this process.
+const CLOCK_MARGIN: Duration = Duration::from_secs(1);
 
 /// The logouts of one person.
 #[derive(Default)]
 pub struct Logouts {
+    /// How long a login lasts at most.
+    lifetime: Option<Duration>,
     begun: AtomicU64,
     answered: AtomicU64,
     one_at_a_time: Mutex<()>,
@@ -19,6 +27,8 @@ pub struct Logouts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Refuse,
+    /// The lifetime of the login is over, and it was not ended before.
+    RefuseExpired,
     Serve,
     Either,
 }
@@ -30,6 +40,8 @@ pub struct Login {
     answered_before: u64,
     /// How many had begun when it had ended.
     begun_after: u64,
+    began_at: Instant,
+    ended_at: Instant,
     /// Something was begun that ends it, and its answer is unknown.
     in_doubt: bool,
 }
@@ -48,15 +60,24 @@ impl Login {
 #[derive(Clone, Copy)]
 pub struct LoginUnderWay {
     answered_before: u64,
+    began_at: Instant,
 }
 
 /// A request under way.
 pub struct RequestUnderWay {
     login: Option<Login>,
     answered_before: u64,
+    began_at: Instant,
 }
 
 impl Logouts {
+    pub fn new(lifetime: Option<Duration>) -> Self {
+        Self {
+            lifetime,
+            ..Self::default()
+        }
+    }
+
     /// Keeps logouts from beginning, and waits for the one under way.
     pub async fn hold(&self) -> MutexGuard<'_, ()> {
         self.one_at_a_time.lock().await
@@ -76,6 +97,7 @@ impl Logouts {
     pub fn login_begins(&self) -> LoginUnderWay {
         LoginUnderWay {
             answered_before: self.answered.load(Ordering::SeqCst),
+            began_at: Instant::now(),
         }
     }
 
@@ -84,6 +106,8 @@ impl Logouts {
         let login = Login {
             answered_before: under_way.answered_before,
             begun_after: self.begun.load(Ordering::SeqCst),
+            began_at: under_way.began_at,
+            ended_at: Instant::now(),
             in_doubt: false,
         };
         let undisturbed = login.begun_after == login.answered_before;
@@ -101,6 +125,7 @@ impl Logouts {
         RequestUnderWay {
             login,
             answered_before: self.answered.load(Ordering::SeqCst),
+            began_at: Instant::now(),
         }
     }
 
@@ -110,10 +135,67 @@ impl Logouts {
         };
         if request.answered_before > login.begun_after {
             Verdict::Refuse
+        } else if self.has_expired(&login, request.began_at) {
+            Verdict::RefuseExpired
+        } else if self.may_have_expired(&login) {
+            Verdict::Either
         } else if !login.in_doubt && self.begun.load(Ordering::SeqCst) == login.answered_before {
             Verdict::Serve
         } else {
             Verdict::Either
         }
+    }
+
+    fn has_expired(&self, login: &Login, at: Instant) -> bool {
+        self.lifetime
+            .is_some_and(|lifetime| at > login.ended_at + lifetime + CLOCK_MARGIN)
+    }
+
+    fn may_have_expired(&self, login: &Login) -> bool {
+        self.lifetime
+            .is_some_and(|lifetime| Instant::now() + CLOCK_MARGIN > login.began_at + lifetime)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFETIME: Duration = Duration::from_secs(60);
+
+    fn login(logouts: &Logouts, age: Duration) -> Login {
+        let (_, mut login) = logouts.login_ends(&logouts.login_begins());
+        login.began_at -= age;
+        login.ended_at -= age;
+        login
+    }
+
+    #[test]
+    fn a_login_is_refused_once_its_lifetime_is_over() {
+        let logouts = Logouts::new(Some(LIFETIME));
+        let verdict = |age| {
+            let login = login(&logouts, age);
+            logouts.request_ends(&logouts.request_begins(Some(login)))
+        };
+        assert_eq!(verdict(LIFETIME / 2), Verdict::Serve);
+        assert_eq!(verdict(LIFETIME), Verdict::Either);
+        assert_eq!(verdict(LIFETIME + 2 * CLOCK_MARGIN), Verdict::RefuseExpired);
+    }
+
+    #[test]
+    fn a_request_may_begin_before_the_end_of_the_lifetime_and_end_after_it() {
+        let logouts = Logouts::new(Some(LIFETIME));
+        let login = login(&logouts, LIFETIME + 2 * CLOCK_MARGIN);
+        let mut request = logouts.request_begins(Some(login));
+        request.began_at -= 4 * CLOCK_MARGIN;
+        assert_eq!(logouts.request_ends(&request), Verdict::Either);
+    }
+
+    #[test]
+    fn a_login_without_a_lifetime_lasts() {
+        let logouts = Logouts::new(None);
+        let login = login(&logouts, LIFETIME);
+        let request = logouts.request_begins(Some(login));
+        assert_eq!(logouts.request_ends(&request), Verdict::Serve);
     }
 }

@@ -13,9 +13,35 @@ pub struct Settings {
     pub sessions: usize,
     pub people: usize,
     pub store: Store,
-    /// Whether logins are sealed in their cookies, and not stored.
-    pub sealed: bool,
+    pub logins: Logins,
+    /// How many seconds the clock of the user store advances in each second.
+    pub clock_speed: u32,
+    /// How long a login lasts at most, by the system clock.
+    pub lifetime: Option<Duration>,
+    /// `None` if the run is not paced.
+    pub requests_per_second: Option<u32>,
+    /// How often progress is printed.
+    pub progress: Duration,
     pub seed: u64,
+}
+
+/// Where the logins are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logins {
+    Memory,
+    Redis,
+    /// Sealed in their cookies.
+    Sealed,
+}
+
+impl Logins {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Redis => "redis",
+            Self::Sealed => "sealed",
+        }
+    }
 }
 
 /// Where the users are.
@@ -57,12 +83,34 @@ impl Settings {
             Ok("1") => true,
             _ => return Err("SOAK_SEALED must be 0 or 1".to_owned()),
         };
+        let logins = match (env::var("SOAK_LOGINS").as_deref(), sealed) {
+            (Err(env::VarError::NotPresent), true) => Logins::Sealed,
+            (_, true) => {
+                return Err("SOAK_LOGINS has no effect with SOAK_SEALED=1; unset one".to_owned());
+            }
+            (Err(env::VarError::NotPresent) | Ok("memory"), false) => Logins::Memory,
+            (Ok("redis"), false) => Logins::Redis,
+            _ => return Err("SOAK_LOGINS must be memory or redis".to_owned()),
+        };
+        let clock_speed = number("SOAK_CLOCK_SPEED", 1)?;
+        let progress = number("SOAK_PROGRESS_SECONDS", 10)?;
+        if clock_speed == 0 || progress == 0 {
+            return Err(
+                "SOAK_CLOCK_SPEED and SOAK_PROGRESS_SECONDS must be more than 0".to_owned(),
+            );
+        }
+        let lifetime: u64 = number("SOAK_LIFETIME_SECONDS", 0)?;
+        let requests_per_second: u32 = number("SOAK_REQUESTS_PER_SECOND", 0)?;
         Ok(Self {
             length: Duration::from_secs(seconds),
             sessions,
             people: sessions.div_ceil(SESSIONS_OF_A_PERSON).min(MOST_PEOPLE),
             store,
-            sealed,
+            logins,
+            clock_speed,
+            lifetime: (lifetime > 0).then(|| Duration::from_secs(lifetime)),
+            requests_per_second: (requests_per_second > 0).then_some(requests_per_second),
+            progress: Duration::from_secs(progress),
             seed: number("SOAK_SEED", rand::random())?,
         })
     }

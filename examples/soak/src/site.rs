@@ -15,21 +15,25 @@ use axum::{
     routing::get,
 };
 use axum_clef::{
-    BoxError, ClefLayer, IdentityStore, LoggedIn, Login, SessionKey, Sessions,
-    clef::Clef,
-    stores::{Account, MemoryUserStore},
+    BoxError, ClefLayer, IdentityStore, LoggedIn, Login, SessionKey, Sessions, clef::Clef,
+    stores::Account,
 };
 use clef_dev::{ClefService, Person, TEST_APPLICATIONS};
-use test_support::{Calls, HookedSessions};
 use tokio::{
     net::TcpListener,
     sync::{Mutex, mpsc},
 };
-use tower_sessions::{MemoryStore, Session, SessionManagerLayer, cookie::SameSite};
+use tower_sessions::{
+    Expiry, Session, SessionManagerLayer,
+    cookie::{SameSite, time},
+};
 
 use crate::{
-    database::{self, Database},
-    settings::Settings,
+    clock::StoreClock,
+    database::Database,
+    sessions::ExpiringSessions,
+    settings::{Logins, Settings},
+    tables::Tables,
 };
 
 /// Open to everybody, and greets whoever is logged in.
@@ -48,6 +52,9 @@ pub const REPEATED: &str = "x-repeated";
 
 /// Short enough for renewals to run beside sign-outs, and far longer than a browser rests.
 const IDLE: Duration = Duration::from_secs(10 * 60);
+const BASKET_IDLE: time::Duration = time::Duration::minutes(10);
+/// How often expired records are deleted.
+const CLEANING: Duration = Duration::from_secs(1);
 /// How long the basket takes, from the look at who is there to the session written back.
 const SLOWNESS: Duration = Duration::from_millis(150);
 /// How long the site may owe a logout: far longer than it gives one attempt.
@@ -61,8 +68,11 @@ pub struct Site {
     pub clef: ClefService,
     /// The ids of the people at Clef.
     pub people: Vec<String>,
-    /// Of the store of the logins.
-    pub sessions: Calls,
+    /// Of the logins.
+    pub sessions: ExpiringSessions,
+    /// Of the application.
+    pub baskets: ExpiringSessions,
+    pub tables: Tables,
     /// The bodies of the notices that the site gets.
     pub notices: Mutex<mpsc::UnboundedReceiver<Bytes>>,
     /// How many logouts it owes.
@@ -99,50 +109,84 @@ pub async fn serve(settings: &Settings, database: &Database) -> Result<Site, Box
         clef = clef.person(Person::new(id, "Somebody", "Else"));
     }
     let clef = clef.start().await?;
-    let sessions = Calls::default();
+    let sessions = match settings.logins {
+        Logins::Redis => ExpiringSessions::in_redis(settings.clock_speed).await?,
+        Logins::Memory | Logins::Sealed => ExpiringSessions::in_memory(settings.clock_speed),
+    };
+    let baskets = ExpiringSessions::in_memory(1);
+    let clock = StoreClock::new(settings.clock_speed);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let (notices, overheard) = mpsc::unbounded_channel();
-    let kept = if settings.sealed {
-        Sessions::sealed([SessionKey::from_bytes(rand::random())])
-    } else {
-        HookedSessions::with(MemoryStore::default(), sessions.clone()).into()
+    let kept = match settings.logins {
+        Logins::Sealed => Sessions::sealed([SessionKey::from_bytes(rand::random())]),
+        Logins::Memory | Logins::Redis => sessions.clone().into(),
     };
-    let (app, owed) = match database {
-        Database::Memory => app(&url, &clef, MemoryUserStore::new(), kept)?,
-        Database::Sqlite(directory) => app(&url, &clef, database::sqlite(directory).await?, kept)?,
-        Database::Postgres(users) => app(&url, &clef, users.open().await, kept)?,
+    let tables = database.users(clock).await?;
+    let parts = AppParts {
+        url: &url,
+        clef: &clef,
+        logins: kept,
+        baskets: baskets.clone(),
+        idle: clock.scaled(IDLE.max(settings.lifetime.unwrap_or_default() * 2)),
+        lifetime: settings.lifetime.map(|lifetime| clock.scaled(lifetime)),
+    };
+    let (app, owed) = match &tables {
+        Tables::Memory(users) => app(users.clone(), parts)?,
+        Tables::Sqlite(users) => app(users.clone(), parts)?,
+        Tables::Postgres(users) => app(users.clone(), parts)?,
     };
     let app = app.layer(from_fn_with_state(notices, overhear));
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
+    let expiring = [sessions.clone(), baskets.clone()];
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(CLEANING).await;
+            for sessions in &expiring {
+                sessions.delete_expired().await;
+            }
+        }
+    });
     Ok(Site {
         url,
         clef,
         people,
         sessions,
+        baskets,
+        tables,
         notices: Mutex::new(overheard),
         owed,
     })
 }
 
-fn app(
-    url: &str,
-    clef: &ClefService,
-    users: impl IdentityStore,
-    sessions: Sessions,
-) -> Result<(Router, Owed), BoxError> {
+/// What the site is made of, beside its users.
+struct AppParts<'a> {
+    url: &'a str,
+    clef: &'a ClefService,
+    logins: Sessions,
+    baskets: ExpiringSessions,
+    /// By the clock of the user store, as is the lifetime.
+    idle: Duration,
+    lifetime: Option<Duration>,
+}
+
+fn app(users: impl IdentityStore, parts: AppParts<'_>) -> Result<(Router, Owed), BoxError> {
     let application = &TEST_APPLICATIONS[0];
-    let clef = Clef::new(&clef.url(), application.id(), application.secret())?;
-    let auth = ClefLayer::builder(url, users, sessions)
+    let clef = Clef::new(&parts.clef.url(), application.id(), application.secret())?;
+    let mut auth = ClefLayer::builder(parts.url, users, parts.logins)
         .provider(clef)
         .client_address(address)
-        .idle_expiry(IDLE)
+        .idle_expiry(parts.idle)
         .on_login(renew_basket)
-        .on_sign_out(clear_basket)
-        .build()?;
+        .on_sign_out(clear_basket);
+    if let Some(lifetime) = parts.lifetime {
+        auth = auth.lifetime(lifetime);
+    }
+    let auth = auth.build()?;
     // The application's own sessions, in a store of their own.
-    let baskets = SessionManagerLayer::new(MemoryStore::default())
+    let baskets = SessionManagerLayer::new(parts.baskets)
+        .with_expiry(Expiry::OnInactivity(BASKET_IDLE))
         .with_name("basket")
         .with_secure(false)
         .with_same_site(SameSite::Lax);

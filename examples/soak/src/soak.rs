@@ -14,12 +14,14 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{browser::Browser, figures::Tally, oracle::Logouts, settings::Settings, site::Site};
+use crate::{
+    browser::Browser, figures::Tally, oracle::Logouts, pace::Pace, settings::Settings, site::Site,
+};
 
 /// How many do something at a time.
 const CLIENTS: usize = 32;
 /// How many log people out.
-const LOGGERS_OUT: usize = 4;
+pub const LOGGERS_OUT: u32 = 4;
 /// How many requests and notices may be on their way in the background.
 const IN_BACKGROUND: u32 = 256;
 /// How long a request may take: far longer than the site allows itself.
@@ -32,6 +34,7 @@ pub struct Soak {
     /// A browser does one thing after the other, but for what it does in the background.
     pub browsers: Vec<Mutex<Browser>>,
     pub tally: Tally,
+    pub pace: Pace,
     pub background: Arc<Semaphore>,
     pub http: Client,
 }
@@ -50,11 +53,14 @@ impl Soak {
     pub fn new(settings: Settings, site: Site) -> Result<Arc<Self>, BoxError> {
         let people = settings.people;
         Ok(Arc::new(Self {
-            people: (0..people).map(|_| Logouts::default()).collect(),
+            people: (0..people)
+                .map(|_| Logouts::new(settings.lifetime))
+                .collect(),
             browsers: (0..settings.sessions)
                 .map(|number| Mutex::new(Browser::new(number % people)))
                 .collect(),
             tally: Tally::default(),
+            pace: Pace::new(settings.requests_per_second),
             background: Arc::new(Semaphore::new(IN_BACKGROUND as usize)),
             http: Client::builder()
                 .redirect(redirect::Policy::none())
