@@ -8,7 +8,7 @@ use std::{
 };
 
 use reqwest::{
-    Client, RequestBuilder, Response,
+    Client, ClientBuilder, RequestBuilder, Response,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
@@ -77,11 +77,18 @@ impl From<reqwest::Error> for CallError {
             return Self::TimedOut;
         }
         let error: Arc<dyn Error + Send + Sync> = Arc::new(error.without_url());
-        // The error of rustls, whose type is not public through reqwest.
+        // The error of the TLS library, whose type is not public through reqwest.
         match innermost(&*error).contains("certificate") {
             true => Self::Certificate(error),
             false => Self::Unreachable(error),
         }
+    }
+}
+
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+impl From<rustls::Error> for CallError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Certificate(Arc::new(error))
     }
 }
 
@@ -96,8 +103,8 @@ pub(crate) fn innermost(error: &(dyn Error + Send + Sync + 'static)) -> String {
 
 /// Creates a client for the service at this URL. It follows no redirect, and resolves `localhost`
 /// and the names under it to loopback.
-fn client(address: &str) -> Result<Client, reqwest::Error> {
-    let mut builder = Client::builder()
+fn client(address: &str) -> Result<Client, CallError> {
+    let mut builder = with_tls(Client::builder())?
         .connect_timeout(CONNECT_LIMIT)
         .timeout(CALL_LIMIT)
         .redirect(redirect::Policy::none())
@@ -107,7 +114,31 @@ fn client(address: &str) -> Result<Client, reqwest::Error> {
         // A proxy would resolve the name to its own machine.
         builder = builder.no_proxy();
     }
-    builder.build()
+    Ok(builder.build()?)
+}
+
+/// Uses the TLS of the first enabled feature of `aws-lc-rs`, `ring` and `native-tls`.
+#[cfg(not(all(feature = "ring", not(feature = "aws-lc-rs"))))]
+fn with_tls(builder: ClientBuilder) -> Result<ClientBuilder, CallError> {
+    #[cfg(feature = "aws-lc-rs")]
+    let builder = builder.tls_backend_rustls();
+    #[cfg(not(feature = "aws-lc-rs"))]
+    let builder = builder.tls_backend_native();
+    Ok(builder)
+}
+
+/// Uses TLS by ring with the roots of the platform. The default of the process belongs to the
+/// application.
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+fn with_tls(builder: ClientBuilder) -> Result<ClientBuilder, CallError> {
+    use rustls_platform_verifier::BuilderVerifierExt as _;
+
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_platform_verifier()?
+        .with_no_client_auth();
+    Ok(builder.tls_backend_preconfigured(config))
 }
 
 /// Resolves the names of [`is_localhost`] to loopback, and all others with the system resolver.

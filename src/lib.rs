@@ -73,10 +73,37 @@
 //! | `security-events` | `security_events::EventReceiver`: security events of other services (SSF, CAEP, RISC) |
 //! | `testing` | `testing::check_user_store` and `check_identity_store`, for tests of your own store |
 //!
-//! All are off by default.
+//! All are off by default. Those that call other services, and `postgres`, need one of three features
+//! for TLS:
+//!
+//! | feature | TLS |
+//! |---|---|
+//! | `aws-lc-rs`, on by default | rustls with AWS-LC, which takes the longest to build |
+//! | `ring` | rustls with ring |
+//! | `native-tls` | that of the platform: OpenSSL, Schannel or Secure Transport |
+//!
+//! To use another one, switch the default off:
+//! `axum-clef = { version = "0.1", default-features = false, features = ["oidc", "ring"] }`. With `ring`,
+//! an application that builds a client of reqwest without a TLS feature must first install a default
+//! provider of rustls, or that panics.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::return_self_not_must_use)]
+
+#[cfg(all(
+    any(
+        feature = "clef",
+        feature = "oauth2",
+        feature = "oidc",
+        feature = "postgres",
+        feature = "security-events"
+    ),
+    not(any(feature = "aws-lc-rs", feature = "native-tls", feature = "ring"))
+))]
+compile_error!(
+    "axum-clef needs TLS for these features: enable its default features, or its feature `ring` or \
+     `native-tls`"
+);
 
 mod address;
 mod auth;

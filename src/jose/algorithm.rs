@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use jsonwebtoken::Algorithm;
-
 /// The algorithm that tokens are signed with. At an OpenID provider it is the registered
 /// `id_token_signed_response_alg`.
 ///
@@ -66,20 +64,6 @@ impl SigningAlgorithm {
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
-        }
-    }
-
-    pub(crate) fn as_jose(self) -> Algorithm {
-        match self {
-            Self::Rs256 => Algorithm::RS256,
-            Self::Rs384 => Algorithm::RS384,
-            Self::Rs512 => Algorithm::RS512,
-            Self::Ps256 => Algorithm::PS256,
-            Self::Ps384 => Algorithm::PS384,
-            Self::Ps512 => Algorithm::PS512,
-            Self::Es256 => Algorithm::ES256,
-            Self::Es384 => Algorithm::ES384,
-            Self::EdDsa => Algorithm::EdDSA,
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The signing keys of an issuer (RFC 7517).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{DecodingKey, crypto::aws_lc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{RemoteError, SigningAlgorithm};
+use super::{RemoteError, SigningAlgorithm, public_key::PublicKey};
 
 /// How many keys are tried for one token.
 const MOST_TRIED: usize = 16;
@@ -13,19 +12,10 @@ const MOST_TRIED: usize = 16;
 pub(crate) struct KeySet(Vec<Key>);
 
 struct Key {
-    kind: KeyKind,
     id: Option<String>,
     /// The only algorithm of the key, if it names one.
     algorithm: Option<SigningAlgorithm>,
-    key: DecodingKey,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum KeyKind {
-    Rsa,
-    P256,
-    P384,
-    Ed25519,
+    key: PublicKey,
 }
 
 /// The signed part of a token, its signature, and the id of the key.
@@ -93,15 +83,14 @@ impl Key {
     fn parse(jwk: &Value) -> Option<Self> {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let bytes = |name: &str| decode(text(name)?);
-        let (kind, key) = match (text("kty")?, text("crv")) {
-            ("RSA", _) => {
-                let (n, e) = (bytes("n")?, bytes("e")?);
-                let key = DecodingKey::from_rsa_raw_components(trimmed(&n), trimmed(&e));
-                (KeyKind::Rsa, key)
-            }
-            ("EC", Some("P-256")) => (KeyKind::P256, point(&bytes("x")?, &bytes("y")?, 32)?),
-            ("EC", Some("P-384")) => (KeyKind::P384, point(&bytes("x")?, &bytes("y")?, 48)?),
-            ("OKP", Some("Ed25519")) => (KeyKind::Ed25519, DecodingKey::from_ed_der(&bytes("x")?)),
+        let key = match (text("kty")?, text("crv")) {
+            ("RSA", _) => PublicKey::Rsa {
+                modulus: trimmed(&bytes("n")?).to_owned(),
+                exponent: trimmed(&bytes("e")?).to_owned(),
+            },
+            ("EC", Some("P-256")) => PublicKey::P256(point(&bytes("x")?, &bytes("y")?, 32)?),
+            ("EC", Some("P-384")) => PublicKey::P384(point(&bytes("x")?, &bytes("y")?, 48)?),
+            ("OKP", Some("Ed25519")) => PublicKey::Ed25519(bytes("x")?),
             _ => return None,
         };
         let algorithm = match jwk.get("alg") {
@@ -109,7 +98,6 @@ impl Key {
             Some(named) => Some(SigningAlgorithm::from_name(named.as_str()?)?),
         };
         is_for_signatures(jwk).then(|| Self {
-            kind,
             id: text("kid").map(str::to_owned),
             algorithm,
             key,
@@ -118,22 +106,12 @@ impl Key {
 
     /// Whether the key is for this algorithm.
     fn fits(&self, algorithm: SigningAlgorithm) -> bool {
-        use SigningAlgorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
-
-        let kind = match algorithm {
-            Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512 => KeyKind::Rsa,
-            Es256 => KeyKind::P256,
-            Es384 => KeyKind::P384,
-            EdDsa => KeyKind::Ed25519,
-        };
-        self.kind == kind && self.algorithm.is_none_or(|only| only == algorithm)
+        self.key.fits(algorithm) && self.algorithm.is_none_or(|only| only == algorithm)
     }
 
     fn verifies(&self, signed: &Signed<'_>, algorithm: SigningAlgorithm) -> bool {
-        // The provider is named: the default of the process belongs to the application, and
-        // panics if it is not set while two providers are compiled in.
-        let verifier = (aws_lc::DEFAULT_PROVIDER.verifier_factory)(&algorithm.as_jose(), &self.key);
-        verifier.is_ok_and(|verifier| verifier.verify(signed.message, &signed.signature).is_ok())
+        self.key
+            .verifies(algorithm, signed.message, &signed.signature)
     }
 }
 
@@ -169,16 +147,16 @@ fn trimmed(number: &[u8]) -> &[u8] {
     first.map_or(&[], |first| &number[first..])
 }
 
-/// A point on a curve whose coordinates have this many bytes. Some providers leave out leading
-/// zeros.
-fn point(x: &[u8], y: &[u8], length: usize) -> Option<DecodingKey> {
+/// A point on a curve whose coordinates have this many bytes, uncompressed (SEC 1, section 2.3.3).
+/// Some providers leave out leading zeros.
+fn point(x: &[u8], y: &[u8], length: usize) -> Option<Vec<u8>> {
     let mut point = vec![4];
     for coordinate in [trimmed(x), trimmed(y)] {
         let zeros = length.checked_sub(coordinate.len())?;
         point.extend(std::iter::repeat_n(0, zeros));
         point.extend_from_slice(coordinate);
     }
-    Some(DecodingKey::from_ec_der(&point))
+    Some(point)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod json;
 mod key_set;
 mod metadata;
+mod public_key;
 mod remote;
 #[cfg(feature = "oidc")]
 mod signing_key;

@@ -1,12 +1,13 @@
 //! A private key that signs tokens with ES256 (RFC 7518, section 3.4).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{EncodingKey, crypto::aws_lc};
+use ring::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
+};
 use rustls_pki_types::pem::{PemObject as _, SectionKind};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde_json::Value;
-
-use super::SigningAlgorithm;
 
 /// A private key on the curve P-256, as PKCS#8.
 #[derive(Clone)]
@@ -31,10 +32,10 @@ impl SigningKey {
     }
 
     fn signature(&self, message: &str) -> Option<Vec<u8>> {
-        let key = EncodingKey::from_ec_der(self.0.expose_secret());
-        let algorithm = SigningAlgorithm::Es256.as_jose();
-        // The provider is named, as where signatures are verified.
-        let signer = (aws_lc::DEFAULT_PROVIDER.signer_factory)(&algorithm, &key).ok()?;
-        signer.try_sign(message.as_bytes()).ok()
+        let (algorithm, key) = (&ECDSA_P256_SHA256_FIXED_SIGNING, self.0.expose_secret());
+        let random = SystemRandom::new();
+        let key = EcdsaKeyPair::from_pkcs8(algorithm, key, &random).ok()?;
+        let signature = key.sign(&random, message.as_bytes()).ok()?;
+        Some(signature.as_ref().to_owned())
     }
 }

@@ -4,8 +4,9 @@
 //! AES-256-GCM-SIV for one channel, with a key that only roles with rights on the tables of the bus
 //! can read. A replayed message decrypts, but is bound to one logout by a random number.
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aes_gcm_siv::{Aes256GcmSiv, KeyInit as _, Nonce, aead::AeadInOut as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rand::Rng as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::BoxError;
@@ -17,9 +18,11 @@ const SHORTEST_SECRET: usize = 32;
 /// Messages are padded to a multiple of this many bytes, so that the length does not reveal the
 /// user.
 const BLOCK: usize = 256;
+/// The length of a nonce in bytes. They are random, which AES-GCM-SIV bears (RFC 8452).
+const NONCE: usize = 12;
 
 /// Encrypts and decrypts messages with the key of the site.
-pub(super) struct Envelope(RandomizedNonceKey);
+pub(super) struct Envelope(Aes256GcmSiv);
 
 /// One message.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,30 +49,35 @@ impl Envelope {
             .chain_update(PURPOSE)
             .chain_update(secret)
             .finalize();
-        let key = RandomizedNonceKey::new(&AES_256_GCM_SIV, &key);
-        Ok(Self(key.map_err(|_| "the key could not be derived")?))
+        Ok(Self(Aes256GcmSiv::new(&<[u8; 32]>::from(key).into())))
     }
 
     /// Encrypts a message for this channel only.
     pub(super) fn seal(&self, channel: &str, message: &BusMessage<'_>) -> Result<String, BoxError> {
         let mut text = message.write().into_bytes();
         text.resize(text.len().next_multiple_of(BLOCK), b' ');
-        let nonce = self
-            .0
-            .seal_in_place_append_tag(Aad::from(channel), &mut text);
-        let nonce = nonce.map_err(|_| "a message could not be encrypted")?;
-        let mut sealed = nonce.as_ref().to_vec();
+        let mut nonce = [0; NONCE];
+        rand::rng().fill_bytes(&mut nonce);
+        let cipher = &self.0;
+        cipher
+            .encrypt_in_place(&nonce.into(), channel.as_bytes(), &mut text)
+            .map_err(|_| "a message could not be encrypted")?;
+        let mut sealed = nonce.to_vec();
         sealed.append(&mut text);
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
     /// Decrypts a message of this channel, for [`BusMessage::read`].
     pub(super) fn open(&self, channel: &str, sealed: &str) -> Option<String> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let text = self.0.open_in_place(nonce, Aad::from(channel), text).ok()?;
-        String::from_utf8(text.to_vec()).ok()
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, text) = bytes.split_first_chunk::<NONCE>()?;
+        let mut text = text.to_vec();
+        let nonce = Nonce::from(*nonce);
+        let opened = self
+            .0
+            .decrypt_in_place(&nonce, channel.as_bytes(), &mut text);
+        opened.ok()?;
+        String::from_utf8(text).ok()
     }
 }
 
