@@ -140,6 +140,8 @@ pub mod oauth2;
 #[cfg(feature = "oidc")]
 pub mod oidc;
 mod page;
+#[cfg(feature = "postgres")]
+mod postgres_connection;
 pub mod provider;
 mod revocation;
 mod routes;

@@ -22,7 +22,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("site", &["address"]),
     ("time_limit", &[]),
     ("users", &["timestamp", "identity", "texts"]),
-    ("stores", &["timestamp", "identity", "users"]),
+    ("postgres_connection", &[]),
+    (
+        "stores",
+        &["timestamp", "identity", "users", "postgres_connection"],
+    ),
     ("sessions", &["timestamp", "identity", "cookies", "site"]),
     ("provider", &["timestamp", "identity", "bearer"]),
     ("clef", &["identity", "address", "calls", "provider"]),

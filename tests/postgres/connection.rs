@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use axum_clef::stores::PostgresUserStore;
-use test_support::Database;
+use axum_clef::{UserStore as _, stores::PostgresUserStore};
+use futures_util::future::join_all;
+use test_support::{Database, Proxy, log};
 use tokio::net::TcpListener;
 
 async fn setting(store: &PostgresUserStore, name: &str) -> String {
@@ -17,6 +18,7 @@ async fn a_logout_survives_a_power_cut_whatever_the_default() {
     let database = Database::create().await;
     for (default, setting_then) in [
         ("off", "on"),
+        ("local", "on"),
         ("on", "on"),
         ("remote_apply", "remote_apply"),
     ] {
@@ -64,4 +66,46 @@ async fn a_server_that_says_nothing_is_an_error_in_time() {
     let begun_at = Instant::now();
     assert!(PostgresUserStore::connect(&url).await.is_err());
     assert!(begun_at.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_pool_whose_connections_are_lost_works_again() {
+    let database = Database::create().await;
+    database.open().await;
+    let mut url = database.url();
+    let host = url.host_str().unwrap_or("127.0.0.1");
+    let proxy = Proxy::to(format!("{host}:{}", url.port().unwrap_or(5432)));
+    let proxy = proxy.await.unwrap();
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.address.port())).unwrap();
+    let store = PostgresUserStore::connect(url.as_str()).await.unwrap();
+    // As many at once as the pool has connections.
+    let reads = || join_all((0..10).map(|_| store.now()));
+    assert!(reads().await.iter().all(Result::is_ok));
+    proxy.lose_connections();
+    assert!(reads().await.iter().any(Result::is_err), "none was lost");
+    for read in reads().await {
+        read.unwrap();
+    }
+}
+
+/// A logout that was acknowledged may be lost with the primary. The store says so once.
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_standby_that_no_logout_waits_for_is_a_warning() {
+    let database = Database::create().await;
+    let warnings = |text: String| text.matches("no logout waits for them").count();
+    log::listen_to("sqlx=debug,axum_clef=warn");
+    let store = database.open().await;
+    store.now().await.unwrap();
+    assert_eq!(warnings(log::text()), 0, "there is none");
+    let pretend = "create view pg_stat_replication as select 1";
+    sqlx::raw_sql(pretend).execute(store.pool()).await.unwrap();
+    // Ours comes before the server's own.
+    let path = format!("-c search_path={},pg_catalog", database.schema);
+    let url = database.url_with(&path);
+    let store = PostgresUserStore::connect(url.as_str()).await.unwrap();
+    store.now().await.unwrap();
+    assert_eq!(warnings(log::text()), 1);
 }

@@ -9,7 +9,7 @@ use test_support::{Database, log};
 /// How many statements there were since the last call, but for those that set a connection up.
 fn statements() -> usize {
     let text = log::text();
-    log::listen_to("sqlx=debug");
+    log::listen_to("sqlx=debug,axum_clef=warn");
     text.lines().filter(|line| line.contains("clef_")).count()
 }
 

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::{PgPool, Postgres, postgres::PgArguments, query::QueryScalar};
 
+use crate::postgres_connection::write;
+
 /// How long old rows are left after a statement has timed out at them, in microseconds: an hour.
 const PAUSE: i64 = 60 * 60 * 1_000_000;
 
@@ -60,11 +62,12 @@ impl Cleaning {
     /// Runs a write that deletes old rows too. Its last parameter is where they begin.
     pub(super) async fn run(
         &self,
-        write: QueryScalar<'_, Postgres, i64, PgArguments>,
+        query: QueryScalar<'_, Postgres, i64, PgArguments>,
         pool: &PgPool,
     ) -> Result<(), sqlx::Error> {
         let from = self.progress().from;
-        let cleaned = write.bind(from).fetch_optional(pool).await;
+        let query = query.bind(from);
+        let cleaned = write(pool, async |to| query.fetch_optional(to).await).await;
         let mut progress = self.progress();
         match &cleaned {
             Ok(Some(until)) => *progress = progress.cleaned(*until),

@@ -18,6 +18,7 @@ use super::{Account, cause_column, read_account, read_id, read_timestamp};
 use crate::{
     BoxError, IdentityStore, LoginCheck, LoginReference, LogoutCause, Profile, ProviderSession,
     RevocationKey, Subject, SubjectIdentifier, Timestamp, UserStore,
+    postgres_connection::{read, write},
 };
 
 /// A user store in PostgreSQL, with the tables `clef_users` and `clef_revocations`.
@@ -41,11 +42,14 @@ use crate::{
 /// - Encoding `UTF8`, and PostgreSQL 13 or newer.
 /// - A synchronized clock. If it steps back, for example at a failover, no login outlives a logout.
 ///   But a user cannot log in until the clock has passed their last logout.
-/// - `synchronous_commit` other than `off`. With several database servers, set
-///   `synchronous_standby_names`, so that acknowledged logouts survive the loss of one.
+/// - `synchronous_commit` other than `off`, and other than `local` with a standby: [`connect`] raises
+///   both to `on`. With several database servers, set `synchronous_standby_names`, so that acknowledged
+///   logouts survive the loss of one. [`connect`] warns if there are only standbys that no logout waits
+///   for.
 ///
 /// After a restart of the server, each open connection fails one request with 503. Connections are
-/// not tested before use, which would cost a round trip each time. Logouts are retried.
+/// not tested before use, which would cost a round trip each time. Logouts are retried. A connection on
+/// which a read is not answered within 2.5 seconds is closed: the server may be gone without a word.
 ///
 /// [`connect`]: Self::connect
 /// [`new`]: Self::new
@@ -104,26 +108,21 @@ impl PostgresUserStore {
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
-
-    /// Runs a statement that returns the user with this id.
-    async fn user(&self, statement: &'static str, id: &str) -> Result<Option<Account>, BoxError> {
-        let row = sqlx::query(statement)
-            .bind(read_id(id))
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(row.as_ref().map(read_account).transpose()?)
-    }
 }
 
 impl UserStore for PostgresUserStore {
     type User = Account;
 
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.user(statements::LOAD, id).await
+        let query = sqlx::query(statements::LOAD).bind(read_id(id));
+        let row = read(&self.pool, async |from| query.fetch_optional(from).await).await?;
+        Ok(row.as_ref().map(read_account).transpose()?)
     }
 
     async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.user(statements::LOG_IN, id).await
+        let query = sqlx::query(statements::LOG_IN).bind(read_id(id));
+        let row = write(&self.pool, async |to| query.fetch_optional(to).await).await?;
+        Ok(row.as_ref().map(read_account).transpose()?)
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
@@ -131,11 +130,10 @@ impl UserStore for PostgresUserStore {
     }
 
     async fn log_out_with_cause(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
-        let written = sqlx::query(statements::LOG_OUT)
+        let query = sqlx::query(statements::LOG_OUT)
             .bind(read_id(id))
-            .bind(cause_column(cause))
-            .execute(&self.pool)
-            .await?;
+            .bind(cause_column(cause));
+        let written = write(&self.pool, async |to| query.execute(to).await).await?;
         Ok(written.rows_affected() > 0)
     }
 
@@ -154,20 +152,19 @@ impl UserStore for PostgresUserStore {
         stamp: Timestamp,
         cause: &LogoutCause,
     ) -> Result<Option<Timestamp>, BoxError> {
-        let micros: Option<i64> = sqlx::query_scalar(statements::LOG_OUT_OTHERS)
+        let query = sqlx::query_scalar(statements::LOG_OUT_OTHERS)
             .bind(read_id(id))
             .bind(stamp.as_micros())
-            .bind(cause_column(cause))
-            .fetch_optional(&self.pool)
-            .await?;
+            .bind(cause_column(cause));
+        let micros: Option<i64> =
+            write(&self.pool, async |to| query.fetch_optional(to).await).await?;
         Ok(micros.map(Timestamp::from_micros))
     }
 
     /// The clock of the server. Only concurrent calls can return the same time.
     async fn now(&self) -> Result<Timestamp, BoxError> {
-        let micros = sqlx::query_scalar(statements::NOW)
-            .fetch_one(&self.pool)
-            .await?;
+        let query = sqlx::query_scalar(statements::NOW);
+        let micros = read(&self.pool, async |from| query.fetch_one(from).await).await?;
         Ok(Timestamp::from_micros(micros))
     }
 
@@ -178,15 +175,14 @@ impl UserStore for PostgresUserStore {
         let key = login.provider_key.map(RevocationKey::from);
         let key = key.as_ref().map(key_columns);
         let issuer = login.issuer.map(storable_id);
-        let row = sqlx::query(statements::CHECK_LOGIN)
+        let query = sqlx::query(statements::CHECK_LOGIN)
             .bind(read_id(login.user_id))
             .bind(login.id.map(|id| id.to_string()))
             .bind(key.as_ref().map(|(kind, ..)| kind))
             .bind(key.as_ref().map(|(_, issuer, _)| issuer))
             .bind(key.as_ref().map(|(.., id)| id))
-            .bind(issuer)
-            .fetch_optional(&self.pool)
-            .await?;
+            .bind(issuer);
+        let row = read(&self.pool, async |from| query.fetch_optional(from).await).await?;
         let Some(row) = row else {
             return Ok(None);
         };
@@ -218,12 +214,12 @@ impl UserStore for PostgresUserStore {
 
     async fn revoked_at(&self, key: &RevocationKey) -> Result<Option<Timestamp>, BoxError> {
         let (kind, issuer, id) = key_columns(key);
-        let micros: Option<i64> = sqlx::query_scalar(statements::REVOKED_AT)
+        let query = sqlx::query_scalar(statements::REVOKED_AT)
             .bind(kind)
             .bind(issuer)
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await?;
+            .bind(id);
+        let micros: Option<i64> =
+            read(&self.pool, async |from| query.fetch_optional(from).await).await?;
         Ok(micros.map(Timestamp::from_micros))
     }
 }
@@ -233,16 +229,15 @@ impl IdentityStore for PostgresUserStore {
         if !can_store_subject(&profile.subject) {
             return Ok(None);
         }
-        let row = sqlx::query(statements::FIND_OR_CREATE)
+        let query = sqlx::query(statements::FIND_OR_CREATE)
             .bind(profile.subject.issuer())
             .bind(profile.subject.id())
             .bind(storable(&profile.first_name))
             .bind(storable(&profile.last_name))
             .bind(storable(&profile.email))
             .bind(storable(&profile.phone_number))
-            .bind(profile.email_verified)
-            .fetch_one(&self.pool)
-            .await?;
+            .bind(profile.email_verified);
+        let row = write(&self.pool, async |to| query.fetch_one(to).await).await?;
         Ok(Some(read_account(&row)?))
     }
 
@@ -259,12 +254,11 @@ impl IdentityStore for PostgresUserStore {
         if !can_store_subject(subject) {
             return Ok(Vec::new());
         }
-        let ids: Vec<i64> = sqlx::query_scalar(statements::LOG_OUT_SUBJECT)
+        let query = sqlx::query_scalar(statements::LOG_OUT_SUBJECT)
             .bind(subject.issuer())
             .bind(subject.id())
-            .bind(cause_column(cause))
-            .fetch_all(&self.pool)
-            .await?;
+            .bind(cause_column(cause));
+        let ids: Vec<i64> = write(&self.pool, async |to| query.fetch_all(to).await).await?;
         Ok(ids.iter().map(i64::to_string).collect())
     }
 
@@ -289,10 +283,10 @@ impl IdentityStore for PostgresUserStore {
 
     async fn session_user(&self, session: &ProviderSession) -> Result<Option<String>, BoxError> {
         let (_, issuer, id) = key_columns(&RevocationKey::Session(session.clone()));
-        let user = sqlx::query_scalar(statements::SESSION_USER)
+        let query = sqlx::query_scalar(statements::SESSION_USER)
             .bind(issuer)
             .bind(id);
-        Ok(user.fetch_optional(&self.pool).await?)
+        Ok(read(&self.pool, async |from| query.fetch_optional(from).await).await?)
     }
 
     fn knows_identifiers(&self) -> bool {
@@ -312,11 +306,10 @@ impl IdentityStore for PostgresUserStore {
         if !can_store(email) || !can_store(issuer) {
             return Ok(Vec::new());
         }
-        let ids: Vec<i64> = sqlx::query_scalar(statements::USERS_OF_EMAIL)
+        let query = sqlx::query_scalar(statements::USERS_OF_EMAIL)
             .bind(email)
-            .bind(issuer)
-            .fetch_all(&self.pool)
-            .await?;
+            .bind(issuer);
+        let ids: Vec<i64> = read(&self.pool, async |from| query.fetch_all(from).await).await?;
         Ok(ids.iter().map(i64::to_string).collect())
     }
 }

@@ -203,17 +203,21 @@ pub(super) const USERS_OF_EMAIL: &str = "
 
 /// Sets up a connection. A statement times out before its caller, so that no abandoned logout is
 /// written late. `synchronous_commit` is never off, so that an acknowledged logout survives a power
-/// failure. Returns whether the server is a standby.
+/// failure, and never local, so that it survives on a synchronous standby too. Returns whether the server
+/// is a standby, and whether it has only asynchronous ones: a role without more rights sees no more of
+/// them than that they are there.
 pub(super) const PREPARE: &str = "
     select
         set_config('statement_timeout', $1, false),
         set_config(
             'synchronous_commit',
-            case current_setting('synchronous_commit')
-                when 'off' then 'on'
+            case
+                when current_setting('synchronous_commit') in ('off', 'local') then 'on'
                 else current_setting('synchronous_commit')
             end,
             false
         ),
-        pg_is_in_recovery() as is_standby
+        pg_is_in_recovery() as is_standby,
+        current_setting('synchronous_standby_names') = ''
+            and exists (select from pg_stat_replication) as loses_logouts
 ";

@@ -3,7 +3,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
 };
 
@@ -17,11 +17,13 @@ use tokio::{
     task::JoinSet,
 };
 
-/// What lies between a node's bus and PostgreSQL: a cable that can be pulled.
+/// What lies between a node and a server: a cable that can be pulled, and plugged in elsewhere.
 pub struct Proxy {
     /// Where it listens.
     pub address: SocketAddr,
-    cut: watch::Sender<Cut>,
+    state: watch::Sender<State>,
+    /// How many connections there were.
+    connections: Arc<AtomicU64>,
     _connections: JoinSet<()>,
 }
 
@@ -36,6 +38,16 @@ pub enum Cut {
     All,
 }
 
+/// Where new connections lead, and which are cut.
+struct State {
+    server: String,
+    cut: Cut,
+    /// Connections with a lower number are lost: neither side hears of it.
+    lost_below: u64,
+    /// Connections with a lower number are closed.
+    closed_below: u64,
+}
+
 impl Proxy {
     /// Leads to this server, until it is dropped.
     ///
@@ -45,30 +57,61 @@ impl Proxy {
     pub async fn to(server: String) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (cut, is_cut) = watch::channel(Cut::None);
+        let (state, watched) = watch::channel(State {
+            server,
+            cut: Cut::None,
+            lost_below: 0,
+            closed_below: 0,
+        });
+        let numbers = Arc::<AtomicU64>::default();
+        let count = Arc::clone(&numbers);
         let mut connections = JoinSet::new();
         connections.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let (server, is_cut) = (server.clone(), is_cut.clone());
-                connections.spawn(async move { connect(client, &server, is_cut).await });
+                let number = count.fetch_add(1, SeqCst);
+                connections.spawn(connect(client, number, watched.clone()));
                 while connections.try_join_next().is_some() {}
             }
         });
         Ok(Self {
             address,
-            cut,
+            state,
+            connections: numbers,
             _connections: connections,
         })
     }
 
     /// Cuts these connections, and no others from now on.
     pub fn cut(&self, cut: Cut) {
-        self.cut.send_replace(cut);
+        self.state.send_modify(|state| state.cut = cut);
+    }
+
+    /// Leads new connections to another server. The others stay where they are.
+    pub fn lead_to(&self, server: String) {
+        self.state.send_modify(|state| state.server = server);
+    }
+
+    /// Closes the present connections. New ones work.
+    pub fn close_connections(&self) {
+        let number = self.connections.load(SeqCst);
+        self.state.send_modify(|state| state.closed_below = number);
+    }
+
+    /// Nothing arrives on the present connections any more, though they stay open, as behind a
+    /// firewall that has forgotten them. New ones work.
+    pub fn lose_connections(&self) {
+        let number = self.connections.load(SeqCst);
+        self.state.send_modify(|state| state.lost_below = number);
     }
 }
 
-async fn connect(client: TcpStream, server: &str, is_cut: watch::Receiver<Cut>) {
+async fn connect(client: TcpStream, number: u64, mut state: watch::Receiver<State>) {
+    // A connection that is made while all are cut waits.
+    let open = state.wait_for(|state| state.cut != Cut::All).await;
+    let Ok(server) = open.map(|state| state.server.clone()) else {
+        return;
+    };
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
@@ -77,8 +120,9 @@ async fn connect(client: TcpStream, server: &str, is_cut: watch::Receiver<Cut>) 
     let listens = Arc::<AtomicBool>::default();
     // When one direction has ended, so has the other.
     tokio::select! {
-        _ = pass_on(from_client, to_server, &listens, is_cut.clone()) => {}
-        _ = pass_on(from_server, to_client, &listens, is_cut) => {}
+        _ = pass_on(from_client, to_server, &listens, number, state.clone()) => {}
+        _ = pass_on(from_server, to_client, &listens, number, state.clone()) => {}
+        _ = state.wait_for(|state| number < state.closed_below) => {}
     }
 }
 
@@ -86,26 +130,27 @@ async fn pass_on(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     listens: &AtomicBool,
-    mut is_cut: watch::Receiver<Cut>,
+    number: u64,
+    mut state: watch::Receiver<State>,
 ) -> io::Result<()> {
     let mut bytes = [0; 16 * 1024];
     loop {
         let read = from.read(&mut bytes).await?;
-        if read == 0 {
-            return Ok(());
-        }
-        let read = &bytes[..read];
-        if read.windows(8).any(|word| word == b"LISTEN \"") {
+        if read > 0 && bytes[..read].windows(8).any(|word| word == b"LISTEN \"") {
             listens.store(true, SeqCst);
         }
-        let passes = |cut: &Cut| match cut {
-            Cut::None => true,
-            Cut::Listening => !listens.load(SeqCst),
-            Cut::All => false,
+        let passes = |state: &State| {
+            let is_cut = match state.cut {
+                Cut::None => false,
+                Cut::Listening => listens.load(SeqCst),
+                Cut::All => true,
+            };
+            !is_cut && number >= state.lost_below
         };
-        if is_cut.wait_for(passes).await.is_err() {
+        // The end of a connection does not arrive either.
+        if state.wait_for(passes).await.is_err() || read == 0 {
             return Ok(());
         }
-        to.write_all(read).await?;
+        to.write_all(&bytes[..read]).await?;
     }
 }
