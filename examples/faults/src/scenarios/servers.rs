@@ -1,0 +1,83 @@
+//! PostgreSQL and Redis that are killed, stopped or full.
+
+use std::time::Duration;
+
+use axum_clef::BoxError;
+use rustix::process::Signal;
+use sqlx::{Connection as _, PgConnection};
+use tokio::time::{Instant, sleep};
+
+use super::happened;
+use crate::run::Run;
+
+const SHORT: Duration = Duration::from_millis(1_500);
+const LONG: Duration = Duration::from_millis(4_500);
+
+pub async fn postgres_killed(run: &mut Run) -> Result<(), BoxError> {
+    run.site.postgres.kill().await?;
+    sleep(SHORT).await;
+    happened(run.load.figures.all().unavailable > 0, "no request failed")?;
+    run.site.postgres.start().await?;
+    run.recover().await
+}
+
+pub async fn postgres_stopped(run: &mut Run) -> Result<(), BoxError> {
+    run.site.postgres.signal(Signal::STOP)?;
+    sleep(LONG).await;
+    run.site.postgres.signal(Signal::CONT)?;
+    // Requests wait longer than that.
+    let unanswered = "a heartbeat of this node was not answered";
+    let noticed = run
+        .site
+        .nodes
+        .iter()
+        .all(|node| node.log().contains(unanswered));
+    happened(noticed, "a node had an answer to its heartbeat")?;
+    run.recover().await
+}
+
+/// Another application takes every connection that the server has for others than superusers.
+pub async fn too_many_connections(run: &mut Run) -> Result<(), BoxError> {
+    let url = format!("postgres://site@127.0.0.1:{}/site", run.site.postgres.port);
+    let taken = format!("{url}?application_name=other");
+    let mut others = Vec::new();
+    let until = Instant::now() + LONG;
+    let mut refused = false;
+    while Instant::now() < until {
+        match PgConnection::connect(&taken).await {
+            Ok(connection) => others.push(connection),
+            Err(_) => {
+                refused = true;
+                let end = "select pg_terminate_backend(pid) from pg_stat_activity
+                    where usename = 'site' and application_name <> 'other'";
+                run.site.postgres.run("postgres", end).await?;
+            }
+        }
+    }
+    happened(
+        refused && run.load.figures.all().unavailable > 0,
+        "no request failed",
+    )?;
+    for connection in others {
+        connection.close().await?;
+    }
+    run.recover().await
+}
+
+pub async fn redis_killed(run: &mut Run) -> Result<(), BoxError> {
+    run.site.redis.kill().await?;
+    // Requests wait longer than that for its client, which connects again.
+    sleep(SHORT).await;
+    run.site.redis.start_again().await?;
+    run.recover().await
+}
+
+/// Redis is back with a snapshot from before logouts and sign-outs. The records of later logins are
+/// gone, so these logins are refused; nothing that has ended comes back.
+pub async fn redis_snapshot(run: &mut Run) -> Result<(), BoxError> {
+    run.site.redis.command(&["save"]).await?;
+    sleep(SHORT).await;
+    run.site.redis.kill().await?;
+    run.site.redis.start_again().await?;
+    run.recover().await
+}
