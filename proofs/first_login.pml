@@ -13,8 +13,14 @@
  * break: WITHOUT_REVOCATIONS ONE_NODE NOT_REMEMBERED -> revoked_means_revoked
  * break: NEVER_FORGOTTEN -> a_new_login_works
  * limit: WITHOUT_REVOCATIONS -> revoked_means_revoked
+ * traces:
+ * refused: NOT_NOTED
+ * refused: NOT_LOOKED_UP
+ * refused: ONCE
+ * hidden: Login.send Logout.at Request.at Request.send
  */
 #include "claims.h"
+#include "traces.h"
 
 #define LAST_TICK 3
 
@@ -22,7 +28,11 @@ bool revoked_means_revoked = true, a_new_login_works = true;
 
 /* The user store: src/stores/memory.rs. */
 byte clock = 1;
+#ifdef TRACES
+byte failures = 9;
+#else
 byte failures = 1;
+#endif
 bool is_user;
 byte logged_out_at, last_login_at;
 byte noted_at; /* src/identity/revocation_key.rs::RevocationKey, UnknownSubject */
@@ -38,10 +48,14 @@ bool later[2]; /* whether a login began after the answer */
 bool arrived, acknowledged;
 
 inline read_clock(time) {
+#ifdef TRACES
+    clock++; /* the clock of the tests always does */
+#else
     if
     :: true
     :: clock < LAST_TICK -> clock++
     fi;
+#endif
     time = clock
 }
 
@@ -61,23 +75,34 @@ proctype Login(byte login; byte node) {
 end_later_login:
     atomic {
         login == 0 || acknowledged ->
-        read_clock(stamp[login]);
+#ifdef TRACES
+        at_either_node(Login, login, node)
+#endif
         later[login] = acknowledged
     };
+    atomic { event(Login, login, "now") read_clock(stamp[login]) };
     /* src/routes/callback.rs::exchange */
-    if
-    :: login == 0 -> proven_before = !arrived
-    :: else
-    fi;
+    atomic {
+        event(Login, login, "exchange")
+        if
+        :: login == 0 -> proven_before = !arrived
+        :: else
+        fi
+    };
     /* src/users/identity_store.rs::find_or_create */
-    is_user = true;
+    atomic { event(Login, login, "find_or_create") is_user = true };
     /* src/users/user_store.rs::log_in */
-    atomic { read_clock(time); last_login_at = max(last_login_at, time); time = 0 };
+    atomic {
+        event(Login, login, "log_in")
+        read_clock(time);
+        last_login_at = max(last_login_at, time);
+        time = 0
+    };
     /* src/users/user_store.rs::check_login */
-    seen_logout = logged_out_at;
+    atomic { event(Login, login, "check_login") seen_logout = logged_out_at };
     /* src/auth/begin_login.rs::unknown_subject_logged_out_at */
 #if !defined(WITHOUT_REVOCATIONS) && !defined(NOT_LOOKED_UP)
-    seen_note = noted_at;
+    atomic { event(Login, login, "revoked_at") seen_note = noted_at };
 #endif
     /* src/revocation/queue.rs::contains, before the subjects that node 0 remembers */
     if
@@ -91,11 +116,15 @@ end_later_login:
     if
     :: outlives(stamp[login], seen_logout) && outlives(stamp[login], seen_note) ->
         begun = begun | bit(login);
+#ifdef TRACES
+        event_on(Login, login, "create", login)
+        event(Login, login, "303")
+#endif
         goto done
     :: else
     fi;
 refused:
-    claim(a_new_login_works, !later[login]);
+    atomic { event(Login, login, "403") claim(a_new_login_works, !later[login]) };
 done:
     atomic { seen_logout = 0; seen_note = 0 }
 }
@@ -106,8 +135,9 @@ inline log_out_subject(unknown_at) {
     :: atomic {
         may_fail(failed);
         if
-        :: failed && failures > 0
+        :: failed && failures > 0 -> event(Logout, logout, "fails")
         :: else ->
+            event(Logout, logout, "log_out")
             if
             :: is_user -> logged_out_at = max(clock, max(logged_out_at, last_login_at) + 1); unknown_at = 0
             :: else -> unknown_at = 1
@@ -120,17 +150,17 @@ inline log_out_subject(unknown_at) {
     }
     od;
     if
-    :: unknown_at > 0 -> atomic { read_clock(unknown_at) }
+    :: unknown_at > 0 -> atomic { event(Logout, logout, "now") read_clock(unknown_at) }
     :: else
     fi
 }
 
 /* src/revocation/logout.rs::log_out_subject, at node 0 */
-proctype Logout() {
+proctype Logout(byte logout) {
     byte unknown_at, again;
     bool failed;
 
-    atomic { arrived = true; is_pending = true };
+    atomic { event(Logout, logout, "begin") arrived = true; is_pending = true };
     log_out_subject(unknown_at);
     if
     :: unknown_at == 0 -> goto written
@@ -141,7 +171,10 @@ proctype Logout() {
 #endif
 #if !defined(WITHOUT_REVOCATIONS) && !defined(NOT_NOTED)
     /* src/revocation/write.rs::revoke, src/users/user_store.rs::revoke: above the last login */
-    noted_at = max(clock, max(noted_at, last_login_at) + 1);
+#ifdef TRACES
+    event(Logout, logout, "now") /* how long the note is kept */
+#endif
+    atomic { event(Logout, logout, "revoke") noted_at = max(clock, max(noted_at, last_login_at) + 1) };
 #endif
 #ifndef ONCE
     log_out_subject(again);
@@ -153,7 +186,11 @@ written:
 #else
     is_pending = false;
 #endif
-    d_step {
+    atomic {
+        if
+        :: unknown_at > 0 && again > 0 -> event(Logout, logout, "404")
+        :: else -> event(Logout, logout, "200")
+        fi;
         acknowledged = true;
         clock = max(clock, max(logged_out_at, max(noted_at, remembered_at))) + 1;
         unknown_at = 0;
@@ -162,7 +199,7 @@ written:
 }
 
 /* src/auth/check.rs::valid_login at either node */
-proctype Request() {
+proctype Request(byte request) {
     byte login;
     bool is_later;
 
@@ -172,13 +209,18 @@ end_without_login:
         :: has(begun, 0) -> login = 0
         :: has(begun, 1) -> login = 1
         fi;
+        event_on(Request, request, "load", login)
         is_later = acknowledged
     }
     atomic {
+        event(Request, request, "check_login")
         if
         :: outlives(stamp[login], logged_out_at) ->
+            event(Request, request, "200")
             claim(revoked_means_revoked, !(is_later && login == 0 && proven_before))
-        :: else -> claim(a_new_login_works, !later[login])
+        :: else ->
+            event(Request, request, "401")
+            claim(a_new_login_works, !later[login])
         fi;
         login = 0;
         is_later = false
@@ -187,7 +229,14 @@ end_without_login:
 
 init {
     atomic {
-        run Logout();
+#ifdef TRACES
+        perhaps(Login, 0, run Login(0, 0))
+        perhaps(Login, 1, run Login(1, 0))
+        perhaps(Logout, 0, run Logout(0))
+        perhaps(Request, 0, run Request(0))
+        perhaps(Request, 1, run Request(1))
+#else
+        run Logout(0);
         if
         :: run Login(0, 0)
 #ifndef ONE_NODE
@@ -195,6 +244,8 @@ init {
 #endif
         fi;
         run Login(1, 0);
-        run Request()
+        run Request(0)
+#endif
     }
+    all_done()
 }

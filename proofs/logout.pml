@@ -22,10 +22,22 @@
  * break: BACK NOT_ABOVE_PREVIOUS -> never_back
  * limit: BACK TICKS_ON -> revoked_means_revoked
  * limit: ABANDONED_IS_WRITTEN -> a_new_login_works
+ * traces:
+ * refused: NOT_REFUSED
+ * refused: STORE_BEFORE_QUEUE
+ * refused: EQUAL_IS_VALID
+ * refused: STAMPED_AFTER_PROOF
+ * refused: SUPERSEDED_IS_WRITTEN
+ * hidden: Login.send Login.find_or_create Login.revoked_at Logout.now Request.send
  */
 #include "claims.h"
+#include "traces.h"
 
+#ifdef TRACES
+#define LOGINS 2
+#else
 #define LOGINS 1
+#endif
 #define LOGOUTS 2
 #ifdef CRASH
 #define LAST_TICK 2
@@ -40,7 +52,11 @@ bool no_lost_logout = true, refused_meanwhile = true;
 byte clock = 1;
 bool ticks = true;
 byte logged_out_at, last_login_at;
+#ifdef TRACES
+byte failures = 9;
+#else
 byte failures = 1;
+#endif
 
 /* The queue of each node: src/revocation/queue.rs::LogoutQueue. One key, the user. */
 byte next[2] = 1;
@@ -67,10 +83,14 @@ byte later_than[LOGINS]; /* logouts that can no longer end the login */
 /* The clock may tick before it is read. Only concurrent readings are equal:
  * src/stores/postgres/mod.rs::now. */
 inline read_clock(time) {
+#ifdef TRACES
+    clock++; /* the clock of the tests always does */
+#else
     if
     :: true
     :: clock < LAST_TICK && ticks -> clock++
     fi;
+#endif
     time = clock
 }
 
@@ -109,13 +129,16 @@ inline note_later_than(login) {
 proctype Login(byte login; byte node) {
     byte seen_logout, seen_clock;
 
+#ifdef TRACES
+    at_either_node(Login, login, node)
+#endif
 #ifndef STAMPED_AFTER_PROOF
-    atomic { read_clock(stamp[login]); note_later_than(login) }
+    atomic { event(Login, login, "now") read_clock(stamp[login]); note_later_than(login) }
 #endif
     /* src/routes/callback.rs::exchange: the credentials are proven. */
-    earlier_than[login] = ~arrived & 3;
+    atomic { event(Login, login, "exchange") earlier_than[login] = ~arrived & 3 }
 #ifdef STAMPED_AFTER_PROOF
-    atomic { read_clock(stamp[login]); note_later_than(login) }
+    atomic { event(Login, login, "now") read_clock(stamp[login]); note_later_than(login) }
 #endif
     /* src/users/user_store.rs::log_in */
     atomic {
@@ -123,6 +146,7 @@ proctype Login(byte login; byte node) {
         :: stopped(node) -> goto done
         :: else
         fi;
+        event(Login, login, "log_in")
         read_clock(seen_clock);
         last_login_at = max(last_login_at, seen_clock)
     }
@@ -132,6 +156,7 @@ proctype Login(byte login; byte node) {
         :: stopped(node) -> goto done
         :: else
         fi;
+        event(Login, login, "check_login")
         seen_logout = logged_out_at;
         seen_clock = clock
     }
@@ -152,6 +177,12 @@ proctype Login(byte login; byte node) {
 #endif
         fi
     }
+#ifdef TRACES
+    if
+    :: has(started, login) -> event_on(Login, login, "create", login) event(Login, login, "303")
+    :: else -> event(Login, login, "403")
+    fi;
+#endif
 done:
     seen_logout = 0;
     seen_clock = 0
@@ -180,6 +211,11 @@ proctype Logout(byte logout; byte node) {
     bool failed, impatient;
     byte previous, other = 1 - logout;
 
+#ifdef TRACES
+    at_either_node(Logout, logout, node)
+    /* The notice is verified, or the application has called. */
+    event(Logout, logout, "begin")
+#endif
     /* src/revocation/queue.rs::enter */
     atomic {
         place[logout] = node;
@@ -192,16 +228,24 @@ proctype Logout(byte logout; byte node) {
     goto answer;
 #endif
 attempt:
+#ifdef TRACES
+    if
+    :: true
+    :: !impatient -> event(Logout, logout, "503") impatient = true
+    fi;
+#endif
     /* src/revocation/write.rs::until_written */
     atomic {
         if
         :: stopped(node) -> goto done
         :: else
         fi;
+#ifndef TRACES
         if
         :: true
         :: impatient = true
         fi;
+#endif
 #ifndef SUPERSEDED_IS_WRITTEN
         if
         :: settled_below[node] > number[logout] -> goto leave
@@ -210,9 +254,9 @@ attempt:
 #endif
         may_fail(failed);
         if
-        :: !failed -> log_out()
-        :: failed && failures > 0 -> log_out() /* the answer is lost */
-        :: failed
+        :: !failed -> event(Logout, logout, "log_out") log_out()
+        :: failed && failures > 0 -> event(Logout, logout, "lost") log_out() /* the answer is lost */
+        :: failed -> event(Logout, logout, "fails")
         fi
     }
     atomic {
@@ -251,6 +295,7 @@ answer:
         if
         :: impatient || stopped(node)
         :: else ->
+            event(Logout, logout, "200")
             acknowledged = acknowledged | bit(logout);
 #ifndef BACK
             clock = max(clock, logged_out_at) + 1;
@@ -267,17 +312,28 @@ done:
 }
 
 /* src/auth/check.rs::valid_login */
-proctype Request() {
+proctype Request(byte request) {
     byte login, node, ended_before, refused, seen_logout;
     bool is_pending;
 
+#ifdef TRACES
+    at_either_node(Request, request, node)
+#endif
 end_without_login:
     atomic {
-        has(started, login);
+        if
+        :: has(started, 0)
+#if LOGINS > 1
+        :: has(started, 1) -> login = 1
+#endif
+        fi;
+        event_on(Request, request, "load", login)
+#ifndef TRACES
         if
         :: !stopped(0) -> node = 0
         :: node = 1
         fi;
+#endif
         ended_before = acknowledged & earlier_than[login];
         refused = arrived & earlier_than[login];
         if
@@ -293,7 +349,12 @@ end_without_login:
     is_pending = pending(node);
 #endif
     /* src/users/user_store.rs::check_login. A store that fails is 503. */
-    seen_logout = logged_out_at;
+    atomic {
+        if
+        :: is_pending
+        :: else -> event(Request, request, "check_login") seen_logout = logged_out_at
+        fi
+    }
 #ifdef STORE_BEFORE_QUEUE
     is_pending = pending(node);
 #endif
@@ -308,11 +369,13 @@ end_without_login:
             if
             :: !is_pending && outlives(stamp[login], seen_logout) ->
                 claim(revoked_means_revoked, ended_before == 0);
-                claim(refused_meanwhile, refused == 0)
-            :: else
+                claim(refused_meanwhile, refused == 0);
+                event(Request, request, "200")
+            :: else ->
 #ifndef BACK
-                -> claim(a_new_login_works, (arrived & ~later_than[login]) != 0)
+                claim(a_new_login_works, (arrived & ~later_than[login]) != 0);
 #endif
+                event(Request, request, "401")
             fi
         fi;
         ended_before = 0;
@@ -357,18 +420,28 @@ proctype StepBack() {
 
 init {
     atomic {
+#ifdef TRACES
+        perhaps(Login, 0, run Login(0, 0))
+        perhaps(Login, 1, run Login(1, 0))
+        perhaps(Logout, 0, run Logout(0, 0))
+        perhaps(Logout, 1, run Logout(1, 0))
+        perhaps(Request, 0, run Request(0))
+        perhaps(Request, 1, run Request(1))
+        perhaps(Request, 2, run Request(2))
+#else
         run Login(0, 0);
         run Logout(0, 0);
         if
         :: run Logout(1, 0)
         :: run Logout(1, 1)
         fi;
-        run Request();
+        run Request(0);
+#endif
 #ifdef CRASH
         run Crash();
 #endif
 #ifdef BACK
         run StepBack();
 #endif
-    }
+    }    all_done()
 }

@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use crate::{
     BoxError, LogoutCause, ProviderSession, RevocationKey, Subject, SubjectIdentifier, Timestamp,
@@ -137,7 +138,8 @@ where
     // Formatted inside the task, so that a panicking `Display` fails only the attempt. `JoinSet`
     // aborts it on drop.
     let mut attempt = JoinSet::new();
-    attempt.spawn(async move { write.await.map_err(|error| error.to_string()) });
+    let work = async move { write.await.map_err(|error| error.to_string()) };
+    attempt.spawn(work.in_current_span());
     match tokio::time::timeout(limit, attempt.join_next()).await? {
         Some(finished) => Ok(finished??),
         None => Err("the attempt was never made".into()),

@@ -1,10 +1,12 @@
-//! Goes through all schedules of a scenario, depth first.
+//! Goes through all schedules of a scenario, depth first, or through some at random.
 
 use futures_util::FutureExt as _;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use test_support::settle;
 
 use crate::{
     gates::Gates,
+    trace::Traces,
     world::{Actor, Kind, Scene},
 };
 
@@ -23,6 +25,25 @@ pub fn explore(
     }
 }
 
+/// Runs a scenario in so many random orders, the same ones each time. It has too many for
+/// [`explore`].
+pub fn explore_some(
+    kinds: &[Kind],
+    schedules: u64,
+    prepare: impl AsyncFn(&mut Scene) -> Vec<Actor>,
+    check: impl AsyncFn(&Scene),
+) {
+    for kind in kinds {
+        let mut traces = Traces::default();
+        for seed in 0..schedules {
+            let mut random = StdRng::seed_from_u64(seed);
+            let choose = |waiting| random.random_range(0..waiting);
+            run_once(*kind, &prepare, &check, choose, &mut traces);
+        }
+        traces.write();
+    }
+}
+
 fn explore_kind(
     kind: Kind,
     prepare: impl AsyncFn(&mut Scene) -> Vec<Actor>,
@@ -31,24 +52,23 @@ fn explore_kind(
     // Which of those who wait goes on, at each step; and how many there were.
     let mut schedule: Vec<(usize, usize)> = Vec::new();
     let mut schedules = 0;
+    let mut traces = Traces::default();
     loop {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        schedule = runtime.block_on(async {
-            let mut scene = Scene::new(kind);
-            let actors = prepare(&mut scene).await;
-            let taken = run(&scene.gates, actors, &schedule).await;
-            let order = scene.gates.passed();
-            let checked = std::panic::AssertUnwindSafe(check(&scene));
-            if let Err(panic) = checked.catch_unwind().await {
-                eprintln!("{kind:?}, the order was: {order:#?}");
-                std::panic::resume_unwind(panic);
-            }
-            taken
-        });
+        let mut taken = Vec::new();
+        // By the schedule as far as it goes, then the one that came first.
+        let choose = |waiting| {
+            let chosen = match schedule.get(taken.len()) {
+                Some((chosen, expected)) => {
+                    assert_eq!(waiting, *expected, "the same schedule runs the same way");
+                    *chosen
+                }
+                None => 0,
+            };
+            taken.push((chosen, waiting));
+            chosen
+        };
+        run_once(kind, &prepare, &check, choose, &mut traces);
+        schedule = taken;
         schedules += 1;
         assert!(schedules < 50_000, "too many schedules to go through");
         // The last step where another could have gone on.
@@ -59,20 +79,43 @@ fn explore_kind(
             }
         }
         if schedule.is_empty() {
+            traces.write();
             return schedules;
         }
     }
 }
 
-/// One run: by the schedule as far as it goes, then whoever came first.
-async fn run(
-    gates: &Gates,
-    actors: Vec<Actor>,
-    schedule: &[(usize, usize)],
-) -> Vec<(usize, usize)> {
+/// Runs a scenario in the order that `choose` gives, of those who wait at each step.
+fn run_once(
+    kind: Kind,
+    prepare: impl AsyncFn(&mut Scene) -> Vec<Actor>,
+    check: impl AsyncFn(&Scene),
+    choose: impl FnMut(usize) -> usize,
+    traces: &mut Traces,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut scene = Scene::new(kind);
+        let actors = prepare(&mut scene).await;
+        run(&scene.gates, actors, choose).await;
+        scene.trace.ends_with_processes();
+        let order = scene.gates.passed();
+        let checked = std::panic::AssertUnwindSafe(check(&scene));
+        if let Err(panic) = checked.catch_unwind().await {
+            eprintln!("{kind:?}, the order was: {order:#?}");
+            std::panic::resume_unwind(panic);
+        }
+        traces.add(&scene.trace);
+    });
+}
+
+async fn run(gates: &Gates, actors: Vec<Actor>, mut choose: impl FnMut(usize) -> usize) {
     gates.close();
     let tasks: Vec<_> = actors.into_iter().map(tokio::spawn).collect();
-    let mut taken = Vec::new();
     loop {
         settle().await;
         let waiting = gates.waiting();
@@ -84,19 +127,10 @@ async fn run(
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             continue;
         }
-        let chosen = match schedule.get(taken.len()) {
-            Some((chosen, expected)) => {
-                assert_eq!(waiting, *expected, "the same schedule runs the same way");
-                *chosen
-            }
-            None => 0,
-        };
-        taken.push((chosen, waiting));
-        gates.release(chosen);
+        gates.release(choose(waiting));
     }
     for task in tasks {
         task.await.unwrap();
     }
     gates.open();
-    taken
 }

@@ -33,6 +33,10 @@ fn a_logout_in_the_middle_of_a_login() {
                 Browser::default().log_in(scene, "alex").await;
             }
             let callback = scene.browser.start(scene, code).await;
+            scene.trace.follow(match (first_ever, token) {
+                (true, "alex") => "first_login.pml",
+                _ => "logout.pml",
+            });
             let login = {
                 let scene = scene.clone();
                 async move {
@@ -40,7 +44,10 @@ fn a_logout_in_the_middle_of_a_login() {
                     scene.browser.send(&scene, Method::GET, &callback).await;
                 }
             };
-            vec![login.boxed(), scene.notice(token)]
+            vec![
+                scene.trace.actor("Login0", login.boxed()),
+                scene.trace.actor("Logout0", scene.notice(token)),
+            ]
         };
         explore(Kind::STORED, 21, prepare, async |scene| {
             let [status] = scene.statuses()[..] else {
@@ -86,19 +93,23 @@ fn two_callbacks_of_one_login() {
 #[test]
 fn a_login_ends_the_one_before_while_that_is_renewed() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
+        scene.log_in_and_follow().await;
         scene.until_renewals_are_due();
         let callback = scene.browser.start(scene, "alex").await;
         let login = scene.request(&scene.browser, Method::GET, &callback);
-        vec![login, scene.visit(&scene.browser, Method::POST, "/work")]
+        vec![
+            scene.trace.actor("NewLogin1", login),
+            scene.trace.actor("Request0", scene.work()),
+        ]
     };
     explore(Kind::ALL, 21, prepare, async |scene| {
         assert_eq!(scene.statuses(), [303]);
-        assert!(scene.serves(&scene.browser).await, "the new login works");
-        assert!(
-            !scene.serves(&scene.copy).await,
-            "the earlier one has ended"
-        );
+        let served = scene
+            .trace
+            .process("Request1", scene.serves(&scene.browser));
+        assert!(served.await, "the new login works");
+        let served = scene.trace.process("Request2", scene.serves(&scene.copy));
+        assert!(!served.await, "the earlier one has ended");
     });
 }
 

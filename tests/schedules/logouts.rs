@@ -13,12 +13,16 @@ use crate::{
 fn a_logout_while_a_request_renews_its_login() {
     for (token, at_least) in [("alex", 21), ("everyone", 6)] {
         let prepare = async |scene: &mut Scene| {
-            scene.log_in("alex").await;
-            vec![scene.work(), scene.notice(token)]
+            scene.log_in_and_follow().await;
+            vec![
+                scene.trace.actor("Request0", scene.work()),
+                scene.trace.actor("LogOut0", scene.notice(token)),
+            ]
         };
         explore(Kind::STORED, at_least, prepare, async |scene| {
             assert_eq!(scene.statuses(), [200]);
-            assert!(!scene.serves(&scene.browser).await);
+            let served = scene.serves(&scene.browser);
+            assert!(!scene.trace.process("Request1", served).await);
         });
     }
 }
@@ -32,13 +36,22 @@ fn a_logout_while_others_ask() {
         ("alex:home", "issuer", 1, 6),
     ] {
         let prepare = async |scene: &mut Scene| {
-            scene.log_in(person).await;
-            let mut actors = vec![scene.notice(token)];
-            actors.extend((0..others).map(|_| scene.ask(&scene.browser)));
+            let trace = scene.trace.clone();
+            trace.follow("logout.pml");
+            trace.process("Login0", scene.log_in(person)).await;
+            let mut actors = vec![trace.actor("Logout0", scene.notice(token))];
+            actors.extend(
+                ["Request0", "Request1"]
+                    .iter()
+                    .take(others)
+                    .map(|name| trace.actor(name, scene.ask(&scene.browser))),
+            );
             actors
         };
         explore(Kind::STORED, at_least, prepare, async |scene| {
-            assert!(!scene.serves(&scene.browser).await, "{person}");
+            let served = scene.serves(&scene.browser);
+            let served = scene.trace.process("Request2", served).await;
+            assert!(!served, "{person}");
         });
     }
 }
@@ -47,13 +60,20 @@ fn a_logout_while_others_ask() {
 fn a_logout_that_the_store_does_not_take_at_first() {
     for (token, at_least) in [("alex", 6), ("everyone", 3), ("issuer", 3)] {
         let prepare = async |scene: &mut Scene| {
-            scene.log_in("alex").await;
+            let trace = scene.trace.clone();
+            trace.follow("logout.pml");
+            trace.process("Login0", scene.log_in("alex")).await;
             scene.failures.store(2, SeqCst);
-            vec![scene.notice(token), scene.ask(&scene.browser)]
+            vec![
+                trace.actor("Logout0", scene.notice(token)),
+                trace.actor("Request0", scene.ask(&scene.browser)),
+            ]
         };
         explore(Kind::STORED, at_least, prepare, async |scene| {
             assert_eq!(scene.statuses(), [200], "{token}");
-            assert!(!scene.serves(&scene.browser).await, "{token}");
+            let served = scene.serves(&scene.browser);
+            let served = scene.trace.process("Request1", served).await;
+            assert!(!served, "{token}");
             scene.assert_new_login_works("alex").await;
         });
     }
@@ -81,14 +101,21 @@ fn one_notice_twice_at_once() {
 #[test]
 fn two_logouts_of_one_person_at_once() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
-        vec![scene.notice("alex!1"), scene.notice("alex!2")]
+        let trace = scene.trace.clone();
+        trace.follow("logout.pml");
+        trace.process("Login0", scene.log_in("alex")).await;
+        vec![
+            trace.actor("Logout0", scene.notice("alex!1")),
+            trace.actor("Logout1", scene.notice("alex!2")),
+        ]
     };
     explore(Kind::STORED, 11, prepare, async |scene| {
         assert_eq!(scene.statuses(), [200, 200]);
         // The later one settles the one before, wherever that is by then.
         assert!(scene.logouts.load(SeqCst) >= 1);
-        assert!(!scene.serves(&scene.browser).await);
+        let served = scene.serves(&scene.browser);
+        let served = scene.trace.process("Request0", served).await;
+        assert!(!served);
     });
 }
 

@@ -9,12 +9,16 @@
 //! here those are tokio's, below axum.
 
 mod explorer;
+mod gated;
 mod gates;
 mod links;
 mod listeners;
 mod logins;
 mod logouts;
+mod mixes;
+mod node;
 mod other_logins;
 mod sign_outs;
 mod tokens;
+mod trace;
 mod world;

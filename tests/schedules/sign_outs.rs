@@ -17,13 +17,19 @@ use crate::{
 #[test]
 fn a_sign_out_while_a_request_renews_the_login() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
-        vec![scene.work(), scene.sign_out(&scene.browser)]
+        scene.log_in_and_follow().await;
+        vec![
+            scene.trace.actor("Request0", scene.work()),
+            scene
+                .trace
+                .actor("SignOut0", scene.sign_out(&scene.browser)),
+        ]
     };
     explore(Kind::ALL, 6, prepare, async |scene| {
         assert_eq!(scene.statuses(), [303]);
         assert!(!scene.serves(&scene.browser).await, "it is signed out");
-        assert!(!scene.serves(&scene.copy).await, "so is its copy");
+        let served = scene.trace.process("Request1", scene.serves(&scene.copy));
+        assert!(!served.await, "so is its copy");
         scene.assert_new_login_works("alex").await;
         assert!(
             !scene.serves(&scene.copy).await,
@@ -36,17 +42,23 @@ fn a_sign_out_while_a_request_renews_the_login() {
 fn no_copy_is_served_once_a_sign_out_is_answered() {
     for (failures, at_least) in [(0, 3), (2, 2)] {
         let prepare = async |scene: &mut Scene| {
-            scene.log_in("alex").await;
+            scene.log_in_and_follow().await;
             match failures {
                 0 => scene.until_renewals_are_due(),
                 // The store does not take it at first.
                 _ => scene.failures.store(failures, SeqCst),
             }
-            vec![scene.sign_out(&scene.browser), scene.ask(&scene.copy)]
+            vec![
+                scene
+                    .trace
+                    .actor("SignOut0", scene.sign_out(&scene.browser)),
+                scene.trace.actor("Request0", scene.ask(&scene.copy)),
+            ]
         };
         explore(Kind::ALL, at_least, prepare, async |scene| {
             assert_eq!(scene.statuses(), [303]);
-            assert!(!scene.serves(&scene.copy).await);
+            let served = scene.trace.process("Request1", scene.serves(&scene.copy));
+            assert!(!served.await);
             scene.copy.log_in(scene, "alex").await;
             assert!(scene.serves(&scene.copy).await, "a new login works");
         });
@@ -56,8 +68,13 @@ fn no_copy_is_served_once_a_sign_out_is_answered() {
 #[test]
 fn two_sign_outs_of_one_login_at_once() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
-        vec![scene.sign_out(&scene.browser), scene.sign_out(&scene.copy)]
+        scene.log_in_and_follow().await;
+        vec![
+            scene
+                .trace
+                .actor("SignOut0", scene.sign_out(&scene.browser)),
+            scene.trace.actor("SignOut1", scene.sign_out(&scene.copy)),
+        ]
     };
     explore(Kind::ALL, 2, prepare, async |scene| {
         assert_eq!(scene.statuses(), [303, 303]);
@@ -72,9 +89,10 @@ fn a_sign_out_while_the_same_browser_logs_in_anew() {
     for kind in Kind::ALL {
         let in_again = Arc::new(AtomicBool::new(false));
         let prepare = async |scene: &mut Scene| {
-            scene.log_in("alex").await;
+            scene.log_in_and_follow().await;
             let callback = scene.browser.start(scene, "alex").await;
             let login = scene.request(&scene.browser, Method::GET, &callback);
+            let login = scene.trace.actor("NewLogin1", login);
             let then = |request: Actor, is_in: bool| {
                 let in_again = Arc::clone(&in_again);
                 async move {
@@ -84,15 +102,18 @@ fn a_sign_out_while_the_same_browser_logs_in_anew() {
                 .boxed()
             };
             let out = scene.sign_out(&scene.browser);
+            let out = scene.trace.actor("SignOut0", out);
             vec![then(login, true), then(out, false)]
         };
         explore(&[*kind], 21, prepare, async |scene| {
             assert_eq!(scene.statuses(), [303, 303]);
-            assert!(
-                !scene.serves(&scene.copy).await,
-                "the earlier login has ended"
-            );
-            assert_eq!(scene.serves(&scene.browser).await, in_again.load(SeqCst));
+            let served = scene.trace.process("Request0", scene.serves(&scene.copy));
+            assert!(!served.await, "the earlier login has ended");
+            let served = scene.serves(&scene.browser);
+            match in_again.load(SeqCst) {
+                true => assert!(scene.trace.process("Request1", served).await),
+                false => assert!(!served.await),
+            }
             scene.assert_new_login_works("alex").await;
         });
     }
@@ -101,15 +122,21 @@ fn a_sign_out_while_the_same_browser_logs_in_anew() {
 #[test]
 fn a_sign_out_while_the_user_is_logged_out() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
         scene.other.log_in(scene, "alex").await;
-        vec![scene.sign_out(&scene.browser), scene.notice("alex")]
+        scene.log_in_and_follow().await;
+        vec![
+            scene
+                .trace
+                .actor("SignOut0", scene.sign_out(&scene.browser)),
+            scene.trace.actor("LogOut0", scene.notice("alex")),
+        ]
     };
     explore(Kind::ALL, 10, prepare, async |scene| {
         let mut statuses = scene.statuses();
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 303]);
-        assert!(!scene.serves(&scene.copy).await);
+        let served = scene.trace.process("Request0", scene.serves(&scene.copy));
+        assert!(!served.await);
         assert!(!scene.serves(&scene.other).await);
     });
 }

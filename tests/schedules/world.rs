@@ -1,30 +1,26 @@
 //! One site whose stores and provider hold each call, and what requests do at it.
 
-use std::sync::{Arc, Mutex, atomic::Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
-use axum::{
-    Router,
-    extract::FromRequestParts as _,
-    http::{Method, request::Parts},
-    routing::{get, post},
-};
-use axum_clef::{
-    ClefLayer, LoggedIn, LoginId, LogoutSignal, Logouts, NewToken, NewTokenError, OtherLogins,
-    RevocationKey, SessionKey, Sessions,
-    secrecy::ExposeSecret as _,
-    stores::{Account, MemoryUserStore},
-};
+use axum::{Router, http::Method};
+use axum_clef::{LoginId, LogoutSignal, Logouts, SessionKey, Sessions, stores::MemoryUserStore};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use test_support::{
-    About, App, Asked, Call, Hook, HookedSessions, HookedUsers, ISSUER, Jar, LinkedUsers, MINUTE,
-    ScriptedProvider, TestClock, World,
-    hook::{Count, Done, StoreError, Work},
+    App, HookedSessions, HookedUsers, ISSUER, Jar, LinkedUsers, MINUTE, TestClock, hook::Count,
     notice,
 };
 use tower::ServiceExt as _;
 use tower_sessions::MemoryStore;
 
-use crate::gates::Gates;
+use crate::{
+    gated::GatedStores,
+    gates::Gates,
+    node::{Node, Results},
+    trace::Trace,
+};
+
+/// The cookie of a login at `World::SITE`.
+const LOGIN_COOKIE: &str = "auth-9";
 
 /// Where logins are kept.
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +42,14 @@ pub type Actor = BoxFuture<'static, ()>;
 pub struct Scene {
     pub kind: Kind,
     pub gates: Gates,
+    pub trace: Trace,
     /// How many logouts were written.
     pub logouts: Count,
     /// How many logouts fail before one is written.
     pub failures: Count,
-    router: Router,
-    application: Logouts,
+    /// The node that requests go to. The other one has the same stores.
+    node: usize,
+    nodes: [Node; 2],
     /// Of the requests of `/listen`.
     pub listeners: Arc<Mutex<Vec<LogoutSignal>>>,
     clock: TestClock,
@@ -70,89 +68,65 @@ pub struct Scene {
 
 impl App for Scene {
     fn app(&self) -> Router {
-        self.router.clone()
+        self.nodes[self.node].router.clone()
     }
 }
 
 impl Scene {
     pub fn new(kind: Kind) -> Self {
-        let gates = Gates::default();
         let clock = TestClock::new();
-        let gated = Gated {
-            gates: gates.clone(),
-            logouts: Count::default(),
-            failures: Count::default(),
-        };
+        let gated = GatedStores::default();
         let linked = LinkedUsers::new(clock.users());
         let users = HookedUsers::with(linked.clone(), gated.clone());
-        let sessions = match kind {
-            Kind::Stored => HookedSessions::with(MemoryStore::default(), gated.clone()).into(),
-            Kind::Sealed => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
-        };
-        let layer = ClefLayer::builder(World::SITE, users, sessions);
-        let layer = layer.provider(provider(&gates));
-        let keys = [SessionKey::from_bytes([8; 32])];
-        let layer = layer.bearer_tokens(keys).build().unwrap();
-        let (slow, late, minting) = (gates.clone(), gates.clone(), gates.clone());
-        let tokens = Arc::<Mutex<Vec<_>>>::default();
-        let minted = Arc::clone(&tokens);
-        let statuses = Arc::<Mutex<Vec<u16>>>::default();
-        let late_tokens = Count::default();
-        let (answered, made_late) = (Arc::clone(&statuses), Arc::clone(&late_tokens));
-        let application = layer.logouts();
-        let listeners = Arc::<Mutex<Vec<LogoutSignal>>>::default();
-        let listening = Arc::clone(&listeners);
-        let router = Router::new()
-            .route("/account", get(|_: LoggedIn<Account>| async {}))
-            .route(
-                "/others",
-                post(|others: OtherLogins| async move { others.log_out().await }),
-            )
-            .route(
-                "/work",
-                post(|_: Option<LoggedIn<Account>>| async move {
-                    slow.pass("the handler goes on").await;
-                }),
-            )
-            .route(
-                "/listen",
-                get(|_: LoggedIn<Account>, mut parts: Parts| async move {
-                    late.pass("a handler begins to listen").await;
-                    let end = LogoutSignal::from_request_parts(&mut parts, &()).await;
-                    listening.lock().unwrap().push(end.unwrap());
-                }),
-            )
-            .route(
-                "/new-token",
-                post(|token: NewToken| async move {
-                    minting.pass("the handler asks for the token").await;
-                    let is_late = !answered.lock().unwrap().is_empty();
-                    let token = token.mint("laptop").await?;
-                    made_late.fetch_add(usize::from(is_late), SeqCst);
-                    let header = format!("Bearer {}", token.secret().expose_secret());
-                    minted.lock().unwrap().push((header, token.id()));
-                    Ok::<_, NewTokenError>(())
-                }),
-            )
-            .merge(layer.routes())
-            .layer(layer);
+        let records = HookedSessions::with(MemoryStore::default(), gated.clone());
+        let results = Results::default();
+        let nodes = [(); 2].map(|()| {
+            let sessions = match kind {
+                Kind::Stored => records.clone().into(),
+                Kind::Sealed => Sessions::sealed([SessionKey::from_bytes([7; 32])]),
+            };
+            Node::new(&gated, users.clone(), sessions, &results)
+        });
         Self {
             kind,
-            gates,
+            gates: gated.gates,
+            trace: gated.trace,
             logouts: gated.logouts,
             failures: gated.failures,
-            router,
-            application,
-            listeners,
+            node: 0,
+            nodes,
+            listeners: results.listeners,
             clock,
             linked,
             browser: Browser::default(),
             copy: Browser::default(),
             other: Browser::default(),
-            statuses,
-            tokens,
-            late_tokens,
+            statuses: results.statuses,
+            tokens: results.tokens,
+            late_tokens: results.late_tokens,
         }
+    }
+
+    /// The same scene, whose requests go to the other node.
+    pub fn elsewhere(&self) -> Self {
+        Self {
+            node: 1 - self.node,
+            ..self.clone()
+        }
+    }
+
+    fn application(&self) -> &Logouts {
+        &self.nodes[self.node].application
+    }
+
+    /// Logs the browser in, and traces what happens from then on, for `sessions.pml`.
+    pub async fn log_in_and_follow(&mut self) {
+        let trace = self.trace.clone();
+        trace.process("Login0", self.log_in("alex")).await;
+        trace.follow(match self.kind {
+            Kind::Stored => "sessions.pml",
+            Kind::Sealed => "sessions.pml SEALED",
+        });
     }
 
     /// Logs the browser in, and copies its cookies.
@@ -174,12 +148,20 @@ impl Scene {
     /// Sends a logout notice: `alex` for the person, `alex:home` for one session, and anything
     /// after a `!`. `everyone` and `issuer` end all logins, by a handler of the application.
     pub async fn send_notice(&self, token: &str) -> u16 {
-        let ended = match token {
-            "everyone" => self.application.log_out_everyone().await,
-            "issuer" => self.application.log_out_issuer(ISSUER).await,
-            _ => return self.send_token(token).await,
+        self.trace.step(&format!("at{}", self.node));
+        let status = match token {
+            "everyone" | "issuer" => {
+                self.trace.step("begin");
+                let ended = match token {
+                    "everyone" => self.application().log_out_everyone().await,
+                    _ => self.application().log_out_issuer(ISSUER).await,
+                };
+                ended.map_or(503, |()| 200)
+            }
+            _ => self.send_token(token).await,
         };
-        ended.map_or(503, |()| 200)
+        self.trace.step(&status.to_string());
+        status
     }
 
     async fn send_token(&self, token: &str) -> u16 {
@@ -294,7 +276,12 @@ impl Scene {
         let scene = self.clone();
         async move {
             let status = match by_id {
-                true => scene.application.end_login(id).await.map(|()| 204).unwrap(),
+                true => scene
+                    .application()
+                    .end_login(id)
+                    .await
+                    .map(|()| 204)
+                    .unwrap(),
                 false => {
                     let path = "/auth/sign-out";
                     scene.request_with_token(&token, Method::POST, path).await
@@ -330,10 +317,25 @@ pub struct Browser(Arc<Mutex<Jar>>);
 impl Browser {
     /// Sends a request with the cookies of now, and takes those of the answer when it arrives.
     pub async fn send(&self, scene: &Scene, method: Method, path: &str) -> u16 {
-        let request = self.0.lock().unwrap().request(method, path);
+        let request = {
+            let jar = self.0.lock().unwrap();
+            scene.trace.step(&format!("at{}", scene.node));
+            scene.trace.sends(jar.cookies.get(LOGIN_COOKIE));
+            jar.request(method, path)
+        };
         let response = scene.app().oneshot(request).await.unwrap();
-        self.0.lock().unwrap().take(response.headers());
-        response.status().as_u16()
+        {
+            let mut jar = self.0.lock().unwrap();
+            let before = jar.cookies.get(LOGIN_COOKIE).cloned();
+            jar.take(response.headers());
+            let login = jar.cookies.get(LOGIN_COOKIE);
+            if login != before.as_ref() {
+                scene.trace.receives(login);
+            }
+        }
+        let status = response.status().as_u16();
+        scene.trace.step(&status.to_string());
+        status
     }
 
     /// Another one with the same cookies.
@@ -369,85 +371,4 @@ impl Browser {
             other => panic!("{other}"),
         }
     }
-}
-
-/// What is read is read before the wait, so the reader may hold what has changed since.
-#[derive(Clone)]
-struct Gated {
-    gates: Gates,
-    logouts: Count,
-    failures: Count,
-}
-
-impl Hook for Gated {
-    async fn around<T: Send>(&self, call: Call, about: About<'_>, work: impl Work<T>) -> Done<T> {
-        let logout = match (call, about) {
-            (Call::Revoke, About::Keys([RevocationKey::Login(_)], _)) => "the end of a login",
-            (Call::Revoke, About::Keys([RevocationKey::UnknownSubject(_)], _)) => {
-                "the note of an unknown subject"
-            }
-            (Call::LogOutOthers, _) => "the logout of all others",
-            (Call::Revoke | Call::LogOut | Call::LogOutSubject, _) => "the logout",
-            (Call::Link, _) => return self.before("the identity is linked", work).await,
-            (Call::Create, _) => return self.before("the record is created", work).await,
-            (Call::Save, _) => return self.before("the record is saved", work).await,
-            (Call::Delete, _) => return self.before("the record is deleted", work).await,
-            (Call::LoadSession, _) => return self.after(work, "the record is read").await,
-            (Call::LoadUser, _) => return self.after(work, "the store answers the load").await,
-            (Call::LogIn, _) => return self.after(work, "the store answers the login").await,
-            (Call::CheckLogin, _) => return self.after(work, "the store answers the check").await,
-            (Call::RevokedAt, _) => return self.after(work, "a revocation is looked up").await,
-            (Call::FindOrCreate, _) => return self.after(work, "the store finds the user").await,
-            (Call::UsersOf, _) => return self.after(work, "the store names the users").await,
-            (Call::Now, _) => return work.await,
-        };
-        // Before the effect of a logout, or its failure; after it, its answer is still to come.
-        self.gates
-            .pass(&format!("{logout} reaches the store"))
-            .await;
-        let fails = |left: usize| left.checked_sub(1);
-        if self.failures.fetch_update(SeqCst, SeqCst, fails).is_ok() {
-            return Err(StoreError::down("the store fails"));
-        }
-        let answer = work.await?;
-        self.logouts.fetch_add(1, SeqCst);
-        self.gates
-            .pass(&format!("the store answers {logout}"))
-            .await;
-        Ok(answer)
-    }
-}
-
-impl Gated {
-    async fn before<T>(&self, place: &str, work: impl Future<Output = T>) -> T {
-        self.gates.pass(place).await;
-        work.await
-    }
-
-    async fn after<T, E>(
-        &self,
-        work: impl Future<Output = Result<T, E>>,
-        place: &str,
-    ) -> Result<T, E> {
-        let answer = work.await?;
-        self.gates.pass(place).await;
-        Ok(answer)
-    }
-}
-
-fn provider(gates: &Gates) -> ScriptedProvider {
-    let gates = gates.clone();
-    let provider = ScriptedProvider::default().with_step(move |asked, _| {
-        let gates = gates.clone();
-        async move {
-            match asked {
-                Asked::Exchange => gates.pass("the code is exchanged").await,
-                Asked::Notice => gates.pass("the notice is checked").await,
-                Asked::LoginUrl | Asked::SignOutUrl => {}
-            }
-            Ok(())
-        }
-    });
-    provider.names_sessions.store(true, SeqCst);
-    provider
 }
