@@ -13,10 +13,13 @@ pub enum AddressError {
     #[error("not an absolute URL: write it like `https://example.com`")]
     NotAbsolute,
     /// Its scheme is neither `https` nor `http`.
-    #[error("the scheme is neither `https` nor `http`")]
+    #[error("the scheme is neither `https` nor `http`: write `https://`")]
     NotHttp,
     /// It is plain `http` to another machine.
-    #[error("plain `http` is for loopback addresses only: logins would be sent unencrypted")]
+    #[error(
+        "plain `http` is for loopback addresses only, since logins would be sent unencrypted: write \
+         `https://`"
+    )]
     Insecure,
     /// It has a user name, a password, a query or a fragment.
     #[error("leave out user name, password, query and fragment")]

@@ -45,11 +45,20 @@ impl<K> Default for LogLimit<K> {
     }
 }
 
+/// Limits the log of mistakes, also of requests outside of every layer.
+static MISTAKES: LazyLock<LogLimit<&'static str>> = LazyLock::new(LogLimit::default);
+
 /// Logs a mistake in the program that any request can run into.
 pub(crate) fn log_mistake(mistake: &'static str) {
-    static LIMIT: LazyLock<LogLimit<&'static str>> = LazyLock::new(LogLimit::default);
-    if let Some(count) = LIMIT.count(mistake) {
+    if let Some(count) = MISTAKES.count(mistake) {
         tracing::error!(count, "{mistake}");
+    }
+}
+
+/// The same with what shows it, which is no text of the client.
+pub(crate) fn log_mistake_at(mistake: &'static str, at: &str) {
+    if let Some(count) = MISTAKES.count(mistake) {
+        tracing::error!(count, at, "{mistake}");
     }
 }
 

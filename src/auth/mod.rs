@@ -34,7 +34,7 @@ pub(crate) use self::{
     problem::problem,
     reauthentication::{MAX_AGE, MaxAge, Reauthentication, login_url},
     rejected_request::referring_page,
-    rejection::RenderRejection,
+    rejection::{LAYER_MISSING, RenderRejection},
     request::{RequestAuth, asked_for},
     state::{AuthState, MountedProvider},
     suspended::SUSPENDED_LOGIN,

@@ -4,7 +4,8 @@ use http::{Method, header, request::Parts};
 
 use super::{
     CheckError, LoggedInRejection, MaxAge, RejectionKind, RequestAuth, Unanswered, asked_for,
-    navigation::navigates, rejection::Audience,
+    navigation::navigates,
+    rejection::{Audience, LAYER_MISSING},
 };
 use crate::{BoxError, page::PageRenderer, sessions::LoginRecord, site::ReturnPath};
 
@@ -88,11 +89,7 @@ impl LoggedInRejection {
     }
 
     pub(crate) fn layer_missing() -> Self {
-        Self::mistake(
-            RejectionKind::LayerMissing,
-            "this route is not inside a ClefLayer; add `.layer(auth)` to the router after all of \
-             its routes",
-        )
+        Self::mistake(RejectionKind::LayerMissing, LAYER_MISSING)
     }
 
     #[cfg(feature = "clef")]

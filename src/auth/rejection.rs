@@ -121,6 +121,10 @@ impl RejectionKind {
     }
 }
 
+/// What a developer reads who uses an extractor outside of the layer.
+pub(crate) const LAYER_MISSING: &str = "This route is not inside a ClefLayer: add `.layer(auth)` to \
+                                        the router, after all of its routes and guards.";
+
 /// The challenges of bearer tokens (RFC 6750, section 3).
 const BEARER: &str = "Bearer realm=\"axum-clef\"";
 const INVALID_TOKEN: &str = "Bearer realm=\"axum-clef\", error=\"invalid_token\"";
@@ -350,19 +354,18 @@ impl fmt::Display for LoggedInRejection {
             (RejectionKind::StoreUnavailable, _) => {
                 formatter.write_str("This is not possible right now. Try again later.")
             }
-            (RejectionKind::LayerMissing, _) => formatter.write_str(
-                "This route is not inside a ClefLayer: add `.layer(auth)` to the router, after \
-                 all of its routes.",
-            ),
+            (RejectionKind::LayerMissing, _) => formatter.write_str(LAYER_MISSING),
             (RejectionKind::OutsideSite, _) => formatter.write_str(
                 "This route is outside of the site's base path: nest the router there, or set \
                  `base_path_stripped` behind a proxy that strips it.",
             ),
-            (RejectionKind::ProviderMissing, _) => {
-                formatter.write_str("The layer has no provider, and the page asks for its button.")
-            }
+            (RejectionKind::ProviderMissing, _) => formatter.write_str(
+                "The layer has no provider, and the page asks for its button: add \
+                     `.provider(…)` to the builder of the layer.",
+            ),
             (RejectionKind::WrongUserType, _) => formatter.write_str(
-                "The handler asks for another user type than the layer's user store has.",
+                "The handler asks for another user type than the layer's user store has; the log \
+                 names both.",
             ),
         }
     }

@@ -1,12 +1,19 @@
 //! What all requests of a layer share.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use url::form_urlencoded;
 
 use super::{Attempts, Hooks, Listeners, MaxAge, RenderRejection, Unanswered, login_url};
 use crate::{
-    log_limit::LogLimit,
+    log_limit::{LogLimit, log_mistake_at},
     page::PageSettings,
     provider::Provider,
     revocation::{LogoutQueue, UnknownSubjects},
@@ -47,6 +54,8 @@ pub(crate) struct AuthState {
     pub(crate) has_login_page: bool,
     /// The paths of our routes to which no login can lead back.
     pub(crate) dead_ends: Vec<String>,
+    /// Whether the routes were asked for, so that some router has them.
+    pub(crate) has_routes: AtomicBool,
     pub(crate) render_rejection: Option<RenderRejection>,
     pub(crate) pages: Arc<PageSettings>,
     pub(crate) hooks: Hooks,
@@ -99,11 +108,27 @@ impl AuthState {
 
     /// Whether a login that leads back to `path` would loop: that of a route or of the login page.
     pub(crate) fn leads_nowhere(&self, path: &str) -> bool {
-        if path == self.login_path {
-            return true;
-        }
+        path == self.login_path || self.route_at(path).is_some()
+    }
+
+    /// The route of ours with this path, in the browser or below the base path.
+    fn route_at(&self, path: &str) -> Option<&str> {
         let path = self.site.below_base(path).unwrap_or(path);
-        self.dead_ends.iter().any(|route| route == path)
+        let mut routes = self.dead_ends.iter().map(String::as_str);
+        routes.find(|route| *route == path)
+    }
+
+    /// Logs a request for one of our routes that no router has.
+    pub(crate) fn check_routes(&self, path: &str) {
+        if !self.has_routes.load(Ordering::Relaxed)
+            && let Some(route) = self.route_at(path)
+        {
+            log_mistake_at(
+                "a request for a ready route finds none: write `.merge(auth.routes())` before \
+                 `.layer(auth)`",
+                route,
+            );
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use maud::html;
 
 use crate::{
     BoxError,
-    auth::{AuthState, LoginError, MaxAge, Unanswered, login_url, navigates, problem},
+    auth::{
+        AuthState, LAYER_MISSING, LoginError, MaxAge, Unanswered, login_url, navigates, problem,
+    },
     log_limit::{LogLimit, log_mistake},
     page::{NO_SCRIPT, PageRenderer},
     texts::PageText,
@@ -80,7 +82,7 @@ impl LogInError {
     }
 
     pub(super) fn layer_missing() -> Self {
-        log_mistake("`NewLogin` is used outside of a ClefLayer");
+        log_mistake(LAYER_MISSING);
         Self::from(LogInErrorKind::LayerMissing)
     }
 
@@ -212,11 +214,7 @@ impl IntoResponse for LogInError {
 
 impl fmt::Display for LogInError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.text().map_or(
-            "This route is not inside a ClefLayer: add `.layer(auth)` to the router, after all of \
-             its routes.",
-            PageText::english,
-        ))
+        formatter.write_str(self.text().map_or(LAYER_MISSING, PageText::english))
     }
 }
 

@@ -82,21 +82,23 @@ pub(super) async fn logged_in<U: User>(
     let auth = RequestAuth::of(parts).ok_or_else(LoggedInRejection::layer_missing)?;
     // Before the check, so that the mistake shows at the first request.
     if auth.state().users.user_type() != TypeId::of::<U>() {
-        return Err(wrong_user_type::<U>(parts));
+        return Err(wrong_user_type::<U>(auth, parts));
     }
     let Some(authenticated) = authenticated(parts).await? else {
         return Ok(None);
     };
     match authenticated.user.user.downcast_ref::<U>() {
         Some(user) => Ok(Some(LoggedIn(user.clone()))),
-        None => Err(wrong_user_type::<U>(parts)),
+        None => Err(wrong_user_type::<U>(auth, parts)),
     }
 }
 
-fn wrong_user_type<U>(parts: &Parts) -> LoggedInRejection {
+fn wrong_user_type<U>(auth: &RequestAuth, parts: &Parts) -> LoggedInRejection {
     let why = format!(
-        "the handler asks for `LoggedIn<{}>`, which is not the `User` of the layer's `UserStore`",
-        type_name::<U>()
+        "the handler asks for `LoggedIn<{}>`, which is not the `User` of the layer's `UserStore`: \
+         write `LoggedIn<{}>`",
+        type_name::<U>(),
+        auth.state().users.user_type_name(),
     );
     LoggedInRejection::of(
         CheckError::mistake(RejectionKind::WrongUserType, why),

@@ -245,7 +245,7 @@ impl NewLogin {
     }
 
     pub(super) fn check_origin(state: &AuthState, parts: &Parts) -> Result<(), LogInError> {
-        match is_cross_origin(state.site.origin(), &parts.headers) {
+        match is_cross_origin(&state.site, &parts.headers) {
             true => Err(LogInError::cross_origin(state, parts)),
             false => Ok(()),
         }

@@ -152,7 +152,7 @@ impl<S: Sync, const MINUTES: u32> FromRequestParts<S> for NewToken<MINUTES> {
         let auth_state = auth.state();
         let tokens = auth_state.tokens.clone();
         let tokens = tokens.ok_or_else(NewTokenError::not_accepted)?;
-        if is_cross_origin(auth_state.site.origin(), &parts.headers) {
+        if is_cross_origin(&auth_state.site, &parts.headers) {
             tracing::debug!("a new token for a page of another site is refused");
             return Err(NewTokenError::CrossOrigin);
         }

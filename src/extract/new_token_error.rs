@@ -51,7 +51,10 @@ impl NewTokenError {
     }
 
     pub(super) fn not_accepted() -> Self {
-        log_mistake("`NewToken` is used, and the layer has no `bearer_tokens`");
+        log_mistake(
+            "`NewToken` is used, and the layer has no `bearer_tokens`: add `.bearer_tokens([key])` to \
+             its builder",
+        );
         Self::NotAccepted
     }
 

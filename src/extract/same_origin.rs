@@ -7,8 +7,9 @@ use axum::{
 };
 
 use crate::{
-    auth::{AuthState, RequestAuth, problem},
-    log_limit::log_mistake,
+    auth::{AuthState, LAYER_MISSING, RequestAuth, problem},
+    log_limit::{log_mistake, log_mistake_at},
+    site::Site,
 };
 
 /// Runs the handler only if the request does not come from a page of another origin: protection
@@ -93,10 +94,7 @@ pub enum SameOriginRejection {
     #[error("A page of another site sent this. Open the page here and send it again.")]
     CrossOrigin,
     /// The route is not inside a [`ClefLayer`](crate::ClefLayer), a mistake in the program: 500.
-    #[error(
-        "This route is not inside a ClefLayer: add `.layer(auth)` to the router, after all of its \
-         routes."
-    )]
+    #[error("{}", LAYER_MISSING)]
     LayerMissing,
 }
 
@@ -115,7 +113,7 @@ impl<S: Sync> FromRequestParts<S> for SameOrigin {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let Some(auth) = RequestAuth::of(parts) else {
-            log_mistake("`SameOrigin` is used outside of a ClefLayer");
+            log_mistake(LAYER_MISSING);
             return Err(SameOriginRejection::LayerMissing);
         };
         if is_forged(auth.state(), &parts.headers) {
@@ -136,19 +134,32 @@ impl IntoResponse for SameOriginRejection {
 /// Whether a page of another origin may have made the request, with the credentials that a browser
 /// adds by itself. It adds no bearer token, and a token counts before its cookies.
 pub(crate) fn is_forged(state: &AuthState, headers: &HeaderMap) -> bool {
-    is_cross_origin(state.site.origin(), headers) && !state.has_token(headers)
+    is_cross_origin(&state.site, headers) && !state.has_token(headers)
 }
 
 /// Whether a browser says that a page of another origin makes the request.
-pub(crate) fn is_cross_origin(own: &str, headers: &HeaderMap) -> bool {
+pub(crate) fn is_cross_origin(site: &Site, headers: &HeaderMap) -> bool {
     let values = |name| headers.get_all(name).iter();
     let foreign_fetch =
-        values("sec-fetch-site").any(|site| site != "same-origin" && site != "none");
+        values("sec-fetch-site").any(|value| value != "same-origin" && value != "none");
     // A page with `Referrer-Policy: no-referrer` has no origin to name, not even its own.
-    let vouched = values("sec-fetch-site").any(|site| site == "same-origin");
+    let vouched = values("sec-fetch-site").any(|value| value == "same-origin");
     let foreign_origin =
-        values("origin").any(|value| value != own && !(vouched && value == "null"));
-    foreign_fetch || foreign_origin
+        values("origin").any(|value| value != site.origin() && !(vouched && value == "null"));
+    let is_foreign = foreign_fetch || foreign_origin;
+    if is_foreign {
+        log_other_name(site, headers);
+    }
+    is_foreign
+}
+
+/// Logs a page of this very site, opened under another name of this machine.
+fn log_other_name(site: &Site, headers: &HeaderMap) {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let other = origins.find_map(|origin| site.other_name(origin.to_str().ok()?));
+    if let Some(other) = other {
+        log_mistake_at("a request of the site's own page is refused", &other);
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +174,8 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        is_cross_origin("https://example.com", &parts.headers)
+        let site = Site::parse("https://example.com").unwrap();
+        is_cross_origin(&site, &parts.headers)
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Checking the settings, and building the layer from them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use super::{BuildError, ClefLayer, ClefLayerBuilder};
 #[cfg(feature = "live")]
@@ -85,6 +88,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             has_login_page: self.login_page.is_some(),
             login_path,
             dead_ends,
+            has_routes: AtomicBool::new(false),
             render_rejection: self.render_rejection,
             pages: Arc::new(PageSettings {
                 front: site.path("/"),

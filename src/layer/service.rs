@@ -41,6 +41,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        self.state.check_routes(request.uri().path());
         let auth = Arc::new(RequestAuth::new(Arc::clone(&self.state)));
         request.extensions_mut().insert(Arc::clone(&auth));
         self.state.mark_sensitive(request.headers_mut());

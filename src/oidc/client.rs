@@ -84,8 +84,8 @@ impl Oidc {
             Err(error) => tracing::warn!(
                 issuer = oidc.remote.issuer(),
                 %error,
-                "the metadata or keys of the provider could not be fetched; the next login fetches \
-                 them"
+                "the metadata or keys of the provider could not be fetched, and no login works until \
+                 they are; the next login tries again"
             ),
             Ok(_) => {}
         }

@@ -131,7 +131,7 @@ pub enum OidcError {
     #[error("the user info is about another subject than the ID token")]
     OtherSubject,
     /// The provider answered with an unexpected status.
-    #[error("the provider answered {status} to the request for {what}")]
+    #[error("the provider answered {status} to the request for {what}{}", where_to_look(what, *status))]
     Status {
         /// What was requested.
         what: &'static str,
@@ -199,6 +199,17 @@ fn mend(set: SigningAlgorithm, offered: &[SigningAlgorithm]) -> String {
     match offered.first() {
         Some(first) => format!("set `Oidc::signing_algorithm(SigningAlgorithm::{first:?})`"),
         None => format!("register the application there with {set} as the algorithm of ID tokens"),
+    }
+}
+
+/// What to do about a provider without metadata at the address of the issuer.
+fn where_to_look(what: &str, status: StatusCode) -> &'static str {
+    match what == "metadata" && status.is_client_error() {
+        true => {
+            "; the issuer is wrong or a part of it is missing, such as a realm or tenant: \
+             `ISSUER/.well-known/openid-configuration` has to exist"
+        }
+        false => "",
     }
 }
 

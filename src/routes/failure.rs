@@ -80,7 +80,8 @@ pub enum LoginFailureKind {
     /// The provider rejects the credentials, URLs or requests of this application: 500.
     Misconfigured,
     /// The routes are not inside their [`ClefLayer`](crate::ClefLayer), or not under the base path
-    /// of the site: 500.
+    /// of the site, or the browser has opened a site on this machine under another name than its own,
+    /// such as `localhost` for `127.0.0.1`: 500.
     LayerMissing,
 }
 
@@ -181,7 +182,8 @@ impl Reason {
     pub(super) fn layer_missing() -> Self {
         Self::new(
             LoginFailureKind::LayerMissing,
-            "the routes are not inside a ClefLayer; merge `auth.routes()` before `.layer(auth)`",
+            "the routes are not inside a ClefLayer: write `.merge(auth.routes())` before \
+             `.layer(auth)`",
         )
     }
 
@@ -191,6 +193,11 @@ impl Reason {
             "the routes are inside another ClefLayer; give each layer its own router with its own \
              `routes()`",
         )
+    }
+
+    /// The callback would come to the site's own name, where the cookie of this one is missing.
+    pub(super) fn other_name(mistake: String) -> Self {
+        Self::new(LoginFailureKind::LayerMissing, mistake)
     }
 
     pub(super) fn outside(site: &Site) -> Self {

@@ -23,7 +23,7 @@ mod sign_out_states;
 mod start;
 mod state;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use axum::{
     Router,
@@ -51,6 +51,7 @@ const LONGEST_FORM: usize = 16 * 1024;
 
 /// All routes, for a router of any state.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(shared: &Arc<RoutesState>) -> Router<S> {
+    shared.auth.has_routes.store(true, Ordering::Relaxed);
     let settings = &shared.settings;
     let own = Router::new().route(&settings.sign_out_path, post(sign_out::sign_out));
     #[cfg(feature = "live")]

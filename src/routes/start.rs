@@ -4,7 +4,7 @@
 use axum::{
     RequestExt as _,
     extract::{Form, Query, Request, State, rejection::QueryRejection},
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
@@ -24,7 +24,7 @@ use crate::{
     extract::is_cross_origin,
     page::PageRenderer,
     provider::LoginRequest,
-    site::ReturnPath,
+    site::{ReturnPath, Site},
     texts::PageText,
     time_limit::answer,
 };
@@ -67,7 +67,7 @@ pub(super) async fn start_by_form(State(route): State<RouteState>, request: Requ
     }
     let form = Request::from_parts(parts.clone(), body).extract::<Form<Start>, _>();
     let target = match tokio::time::timeout(ARRIVAL_LIMIT, form).await {
-        _ if is_cross_origin(route.site().origin(), &parts.headers) => {
+        _ if is_cross_origin(route.site(), &parts.headers) => {
             Err(Reason::bad_request("a page of another site sent the form"))
         }
         Err(_) => Err(Reason::bad_request("the form took too long to arrive")),
@@ -153,6 +153,9 @@ async fn begun(
     let target = target.map_err(|reason| failure_response(route, reason, None, headers))?;
     let failed = |reason| failure_response(route, reason, Some(&target), headers);
     let auth = route.request_auth(parts).map_err(failed)?;
+    if let Some(mistake) = opened_under_another_name(route.site(), headers) {
+        return Err(failed(Reason::other_name(mistake)));
+    }
     let reauthentication = match target.max_age {
         Some(max_age) if target.links => Some(linking(auth, max_age, parts).await?),
         Some(max_age) => {
@@ -163,6 +166,12 @@ async fn begun(
     };
     let begun = begin(route, auth, &target, reauthentication, parts).await;
     begun.map_err(failed)
+}
+
+/// What to write if the site is on this machine, and the browser has opened it under another name.
+fn opened_under_another_name(site: &Site, headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    site.other_name(&format!("http://{host}"))
 }
 
 /// The linking of an identity to the logged-in user, who has proven their credentials recently.

@@ -108,6 +108,24 @@ impl Site {
         &self.ascii_origin
     }
 
+    /// What to write if this is an address of the site under another name of this machine, such as
+    /// `localhost` for `127.0.0.1`. Cookies and forms of one do not count at the other.
+    pub(crate) fn other_name(&self, origin: &str) -> Option<String> {
+        let other = Url::parse(origin).ok()?;
+        let port = Url::port_or_known_default;
+        let is_here = address::is_loopback(&self.origin) && address::is_loopback(&other);
+        let is_other = other.host() != self.origin.host();
+        let fits = other.scheme() == self.origin.scheme() && port(&other) == port(&self.origin);
+        (is_here && is_other && fits).then(|| {
+            let (other, own) = (other.origin().ascii_serialization(), &self.ascii_origin);
+            format!(
+                "the browser shows {other}, and the site is {own}: open {own}{base}/, or write \
+                 `ClefLayer::builder(\"{other}{base}\", …)`",
+                base = self.base
+            )
+        })
+    }
+
     /// Whether the host is this domain or a subdomain of it. Browsers refuse the cookies of a
     /// top-level domain, and share those of an address with no other host.
     pub(crate) fn is_in(&self, domain: &str) -> bool {

@@ -1,7 +1,7 @@
 //! User stores as trait objects: only handlers know the type of the user.
 
 use std::{
-    any::{Any, TypeId},
+    any::{Any, TypeId, type_name},
     sync::Arc,
     time::Duration,
 };
@@ -52,6 +52,8 @@ impl AnyUser {
 pub(crate) trait AnyUserStore: Send + Sync + 'static {
     /// The type behind [`AnyUser::user`].
     fn user_type(&self) -> TypeId;
+    /// Its name, for the log.
+    fn user_type_name(&self) -> &'static str;
     async fn log_in(&self, id: &str) -> Result<Option<AnyUser>, BoxError>;
     async fn log_out(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError>;
     async fn log_out_others(
@@ -106,6 +108,10 @@ pub(crate) trait AnyIdentityStore: Send + Sync + 'static {
 impl<S: UserStore> AnyUserStore for S {
     fn user_type(&self) -> TypeId {
         TypeId::of::<S::User>()
+    }
+
+    fn user_type_name(&self) -> &'static str {
+        type_name::<S::User>()
     }
 
     async fn log_in(&self, id: &str) -> Result<Option<AnyUser>, BoxError> {
