@@ -54,6 +54,7 @@ use crate::{
 ///
 /// A request is refused if its `Sec-Fetch-Site` is neither `same-origin` nor `none`, or if its
 /// `Origin` is not that of the site, as [`ClefLayer::builder`](crate::ClefLayer::builder) was given it.
+/// Requests from a [trusted origin](crate::ClefLayerBuilder::trusted_origin) pass with `same-site` too.
 /// `Origin: null` passes with `Sec-Fetch-Site: same-origin` alone, which a page with
 /// `Referrer-Policy: no-referrer` sends. Browsers set both headers themselves; pages cannot.
 ///
@@ -137,15 +138,18 @@ pub(crate) fn is_forged(state: &AuthState, headers: &HeaderMap) -> bool {
     is_cross_origin(&state.site, headers) && !state.has_token(headers)
 }
 
-/// Whether a browser says that a page of another origin makes the request.
+/// Whether a browser says that a page of another origin makes the request, which is not trusted.
 pub(crate) fn is_cross_origin(site: &Site, headers: &HeaderMap) -> bool {
     let values = |name| headers.get_all(name).iter();
-    let foreign_fetch =
-        values("sec-fetch-site").any(|value| value != "same-origin" && value != "none");
+    let trusted = values("origin").any(|value| site.trusts(value));
+    let foreign_fetch = values("sec-fetch-site").any(|value| {
+        value != "same-origin" && value != "none" && !(trusted && value == "same-site")
+    });
     // A page with `Referrer-Policy: no-referrer` has no origin to name, not even its own.
     let vouched = values("sec-fetch-site").any(|value| value == "same-origin");
-    let foreign_origin =
-        values("origin").any(|value| value != site.origin() && !(vouched && value == "null"));
+    let foreign_origin = values("origin").any(|value| {
+        value != site.origin() && !site.trusts(value) && !(vouched && value == "null")
+    });
     let is_foreign = foreign_fetch || foreign_origin;
     if is_foreign {
         log_other_name(site, headers);

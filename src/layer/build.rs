@@ -136,6 +136,10 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             }
             site = site.with_cookie(name.clone());
         }
+        for origin in &self.trusted_origins {
+            let trusting = site.with_trusted_origin(origin);
+            site = trusting.ok_or_else(|| BuildError::TrustedOrigin(origin.clone()))?;
+        }
         if let Some(domain) = &self.cookie_domain
             && !site.is_in(domain)
         {

@@ -53,6 +53,12 @@ pub enum BuildError {
          like a top-level domain or an IP address; set another, or none"
     )]
     CookieDomain(String),
+    /// The trusted origin is no origin, or one that needs no trust or whose pages send no cookie.
+    #[error(
+        "`trusted_origin` is {0:?}: write scheme, host and port of another origin on the domain of \
+         the site, with its scheme and once, like \"https://app.example.com\""
+    )]
+    TrustedOrigin(String),
     /// The language of a translation is no language tag, or has a translation already.
     #[error(
         "`translation` has the language {0:?}: write each language once, as a tag such as \"de\" or \

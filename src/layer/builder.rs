@@ -25,6 +25,7 @@ const SIGN_OUT: &str = "/auth/sign-out";
 pub struct ClefLayerBuilder<S> {
     pub(super) site: String,
     pub(super) base_path_stripped: bool,
+    pub(super) trusted_origins: Vec<String>,
     pub(super) users: Arc<S>,
     pub(super) sessions: Sessions,
     pub(super) token_keys: Option<SessionKeys>,
@@ -57,6 +58,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
         Self {
             site,
             base_path_stripped: false,
+            trusted_origins: Vec::new(),
             users: Arc::new(users),
             sessions,
             token_keys: None,
@@ -232,6 +234,31 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     /// below the base path in both cases. For a site without a base path it is an error of `build`.
     pub fn base_path_stripped(mut self) -> Self {
         self.base_path_stripped = true;
+        self
+    }
+
+    /// Accepts what pages of another origin send, as if they were pages of this site: at
+    /// [`SameOrigin`](crate::SameOrigin), [`NewLogin`](crate::NewLogin),
+    /// [`NewToken`](crate::NewToken), the start of a login by a form and the sign-out. For a front end
+    /// such as `https://app.example.com` in front of a site at `https://api.example.com`. Defaults to
+    /// none; call it once for each origin.
+    ///
+    /// Such a page can do everything that its user can do, so trust none that shows what others wrote
+    /// as HTML. Scripts there also need a `CorsLayer` with this origin:
+    /// [the guide](crate::guide::script_front_ends#another-origin) has both.
+    ///
+    /// Browsers send the login's cookie from other hosts of one domain and from other ports of one
+    /// host alone, with the scheme of the site. So an origin on another domain is an error of `build`.
+    ///
+    /// ```
+    /// use axum_clef::{ClefLayerBuilder, UserStore};
+    ///
+    /// # fn example<S: UserStore>(auth: ClefLayerBuilder<S>) -> ClefLayerBuilder<S> {
+    /// auth.trusted_origin("https://app.example.com")
+    /// # }
+    /// ```
+    pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
+        self.trusted_origins.push(origin.into());
         self
     }
 

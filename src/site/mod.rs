@@ -4,6 +4,7 @@ mod paths;
 mod return_path;
 
 use cookie::{Cookie, SameSite, time::Duration};
+use http::HeaderValue;
 use url::{Host, Url};
 
 #[cfg(feature = "live")]
@@ -28,6 +29,8 @@ pub(crate) struct Site {
     /// Whether a reverse proxy strips the base path from requests.
     stripped: bool,
     cookie: String,
+    /// The other origins whose pages may send what this site's may.
+    trusted_origins: Vec<String>,
 }
 
 impl Site {
@@ -45,6 +48,7 @@ impl Site {
             base,
             stripped: false,
             cookie: COOKIE.to_owned(),
+            trusted_origins: Vec::new(),
         })
     }
 
@@ -52,6 +56,21 @@ impl Site {
     pub(crate) fn with_cookie(mut self, name: String) -> Self {
         self.cookie = name;
         self
+    }
+
+    /// Trusts the pages of another origin. `None` if it is no origin, or one whose pages send no
+    /// cookie to this site or are trusted already.
+    pub(crate) fn with_trusted_origin(mut self, text: &str) -> Option<Self> {
+        let url = address::base_url(text).ok()?;
+        let origin = url.origin().ascii_serialization();
+        let is_new = origin != self.ascii_origin && !self.trusted_origins.contains(&origin);
+        // A host may have a `*` by the rules of URLs, and no page has such an origin.
+        let is_one = url.path() == "/" && !origin.contains('*');
+        if !is_one || !is_new || !is_same_site(&url, &self.origin) {
+            return None;
+        }
+        self.trusted_origins.push(origin);
+        Some(self)
     }
 
     /// Expects requests without the base path, as behind a proxy that strips it.
@@ -106,6 +125,11 @@ impl Site {
     /// The origin as in the `Origin` header.
     pub(crate) fn origin(&self) -> &str {
         &self.ascii_origin
+    }
+
+    /// Whether a page of another origin is trusted, by its `Origin` header.
+    pub(crate) fn trusts(&self, origin: &HeaderValue) -> bool {
+        self.trusted_origins.iter().any(|trusted| origin == trusted)
     }
 
     /// What to write if this is an address of the site under another name of this machine, such as
@@ -185,6 +209,23 @@ impl Site {
     pub(crate) fn removal(&self, name: String) -> Cookie<'static> {
         self.cookie(name, String::new(), std::time::Duration::ZERO)
     }
+}
+
+/// Whether browsers may send cookies that are `SameSite=Lax` from a page of one origin to the
+/// other: they have one scheme, and one host or two hosts of one domain. Of the domains under which
+/// the public can register names, only top-level domains are known here.
+fn is_same_site(page: &Url, site: &Url) -> bool {
+    fn domain(name: &str) -> Option<&str> {
+        let parent = name.rfind('.')?;
+        Some(&name[name[..parent].rfind('.').map_or(0, |dot| dot + 1)..])
+    }
+    let hosts = match (page.host(), site.host()) {
+        (Some(Host::Domain(page)), Some(Host::Domain(site))) if page != site => {
+            domain(page).is_some_and(|shared| domain(site) == Some(shared))
+        }
+        (page, site) => page == site,
+    };
+    hosts && page.scheme() == site.scheme()
 }
 
 #[cfg(test)]

@@ -41,3 +41,4 @@ mod sign_outs;
 mod support;
 mod suspended_logins;
 mod tokens;
+mod trusted_origins;
