@@ -112,8 +112,8 @@ impl BadDestination {
     pub(super) fn explanation(self) -> &'static str {
         match self {
             Self::Application => {
-                "This service knows the two test applications that Clef published \
-                 (TEST_APPLICATIONS), and those that were registered at its start."
+                "Write `app_id` as on the front page of this service, which has two ids for any site on \
+                 this machine, or as an application that was registered at its start."
             }
             Self::Redirect => site_url::RULE,
             Self::State => "It may have up to 2 KiB of text without control characters.",

@@ -33,6 +33,7 @@
 //! | `POST /api/v1/logout` | exchanges a logout token for the person who logged out |
 //! | `GET /iframes/qr` | the login page with the wave |
 //! | `GET /iframes/login` | the login page on a phone: approve in place |
+//! | `GET /` | what to write into a site |
 //! | `GET /phone`, `GET /phone/{person}` | the phone |
 //! | `GET /phone/{person}/deliveries` | what sites were told: a JSON array of [`Delivery`], or a page |
 //! | `POST /phone/{person}/log-in` | approves a login without a page, for scripts |

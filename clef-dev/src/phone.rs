@@ -23,6 +23,7 @@ use super::{
     events,
     fetch_site::refuse_other_sites,
     fields::Fields,
+    host::base_url,
     log_out::{log_out, tell_what_is_owed},
     pages::{
         self,
@@ -45,12 +46,18 @@ pub(super) fn routes() -> Router<Service> {
         .route("/phone/{person}/events", get(follow))
         .route_layer(from_fn(refuse_other_sites));
     Router::new()
-        .route("/", get(phone))
+        .route("/", get(front))
         .route("/phone", get(phone))
         .route("/phone/{person}", get(phone_of))
         .route("/phone/{person}/deliveries", get(deliveries))
         .merge(events)
         .merge(buttons)
+}
+
+/// What to write into a site, with the service as the browser names it.
+async fn front(headers: HeaderMap) -> Response {
+    let base = base_url(&headers).map_or_else(String::new, |url| url.to_string());
+    pages::front::front(base.trim_end_matches('/'))
 }
 
 /// The phone of the person whose it is, or the question whose it is.

@@ -1,6 +1,7 @@
 //! The pages, and what they have in common.
 
 pub(super) mod deliveries;
+pub(super) mod front;
 pub(super) mod phone;
 pub(super) mod wave;
 

@@ -11,6 +11,23 @@ async fn phone(bench: &Bench) -> String {
 }
 
 #[tokio::test]
+async fn the_front_page_has_what_a_site_needs() {
+    let bench = Bench::new().await;
+    let (status, page) = page_of(bench.get("/").send().await.unwrap()).await;
+    assert_eq!(status, 200);
+    let api = format!("{}/api", bench.clef.url());
+    for needed in [
+        &*api,
+        APP.id(),
+        APP.secret(),
+        OTHER_APP.secret(),
+        "href=\"/phone\"",
+    ] {
+        assert!(page.contains(needed), "{needed}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn the_person_is_chosen_once() {
     let bench = Bench::new().await;
     let open = async |path: &str, cookie: &str| {
