@@ -33,6 +33,7 @@
 //! 1. [The promise and its limits](promise), the [threat model](security), and
 //!    [how we know](how_we_know)
 //! 1. [Performance](performance)
+//! 1. [Versions and support](versions): what a breaking change is
 
 /// Makes a module of each file. Its links to other files become links to their modules: the
 /// definitions stand before those in the file, and the first definition of a link counts.
@@ -151,4 +152,5 @@ chapters! {
     security
     how_we_know
     performance
+    versions
 }
