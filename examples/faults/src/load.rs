@@ -293,18 +293,21 @@ impl Load {
         self.figures.tried(request, page, expected);
     }
 
-    /// Logs some people out and signs some browsers out, one after the other.
-    pub async fn end_some(&self) {
+    /// Logs some people out and signs some browsers out, one after the other. How many sign-outs were
+    /// acknowledged.
+    pub async fn end_some(&self) -> usize {
+        let mut signed_out = 0;
         for number in 0..SOME {
             let node = number % self.nodes.len();
             self.log_out(node, number).await;
             let number = self.browsers.len() - 1 - number;
             let login = self.browser(number).clone();
             if let Some(login) = login {
-                self.sign_out(node, &login).await;
+                signed_out += usize::from(self.sign_out(node, &login).await);
                 self.forget(number, &login);
             }
         }
+        signed_out
     }
 
     /// Logs everybody out. How many logouts were acknowledged.

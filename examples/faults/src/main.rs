@@ -28,11 +28,17 @@ mod run;
 mod scenarios;
 mod site;
 
-use std::{env, fs, os::unix::fs::PermissionsExt as _, process::ExitCode, time::Instant};
+use std::{
+    env, fs, os::unix::fs::PermissionsExt as _, path::Path, process::ExitCode, time::Instant,
+};
 
 use axum_clef::BoxError;
+use futures_util::{StreamExt as _, stream};
 
 use crate::{postgres::Installation, run::Run, scenarios::Scenario};
+
+/// How many faults are played at a time, each with servers of its own. They mostly wait.
+const AT_ONCE: usize = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -66,26 +72,46 @@ async fn play_all() -> Result<bool, BoxError> {
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
     let installation = Installation::find(directory.path()).await?;
     println!("{}", run::HEAD);
+    let (installation, directory) = (&installation, directory.path());
+    let lines = scenarios
+        .into_iter()
+        .map(|scenario| play(scenario, installation, directory));
+    let mut lines = stream::iter(lines).buffered(AT_ONCE);
     let mut good = true;
-    for scenario in scenarios {
-        if scenario.needs_root() && !rustix::process::geteuid().is_root() {
-            println!(
-                "{:<28} left out: only root can mount a disk to fill",
-                scenario.name()
-            );
-            continue;
-        }
-        let began_at = Instant::now();
-        let own = directory.path().join(scenario.name());
-        fs::create_dir(&own)?;
-        match Run::play(scenario, &installation, &own).await {
-            Ok(line) => println!("{line}  {:.0} s", began_at.elapsed().as_secs_f64()),
-            Err(error) => {
+    while let Some(line) = lines.next().await {
+        match line {
+            Ok(line) => println!("{line}"),
+            Err(line) => {
                 good = false;
-                println!("{:<28} FAILED: {error}", scenario.name());
+                println!("{line}");
             }
         }
-        fs::remove_dir_all(&own)?;
     }
     Ok(good)
+}
+
+/// The line of one fault.
+async fn play(
+    scenario: Scenario,
+    installation: &Installation,
+    directory: &Path,
+) -> Result<String, String> {
+    let name = scenario.name();
+    if scenario.needs_root() && !rustix::process::geteuid().is_root() {
+        return Ok(format!(
+            "{name:<28} left out: only root can mount a disk to fill"
+        ));
+    }
+    let began_at = Instant::now();
+    let failed = |error: BoxError| format!("{name:<28} FAILED: {error}");
+    let own = directory.join(name);
+    fs::create_dir(&own).map_err(|error| failed(error.into()))?;
+    let line = Run::play(scenario, installation, &own)
+        .await
+        .map_err(failed)?;
+    fs::remove_dir_all(&own).map_err(|error| failed(error.into()))?;
+    Ok(format!(
+        "{line} {:>4.0} s",
+        began_at.elapsed().as_secs_f64()
+    ))
 }

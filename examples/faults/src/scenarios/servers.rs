@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::happened;
 use crate::run::Run;
 
+const NODE: usize = 0;
 const SHORT: Duration = Duration::from_millis(1_500);
 const LONG: Duration = Duration::from_millis(4_500);
 
@@ -26,13 +27,13 @@ pub async fn postgres_stopped(run: &mut Run) -> Result<(), BoxError> {
     sleep(LONG).await;
     run.site.postgres.signal(Signal::CONT)?;
     // Requests wait longer than that.
-    let unanswered = "a heartbeat of this node was not answered";
+    let stopped = "the logout bus over PostgreSQL has stopped";
     let noticed = run
         .site
         .nodes
         .iter()
-        .all(|node| node.log().contains(unanswered));
-    happened(noticed, "a node had an answer to its heartbeat")?;
+        .any(|node| node.log().contains(stopped));
+    happened(noticed, "every heartbeat had an answer")?;
     run.recover().await
 }
 
@@ -75,9 +76,21 @@ pub async fn redis_killed(run: &mut Run) -> Result<(), BoxError> {
 /// Redis is back with a snapshot from before logouts and sign-outs. The records of later logins are
 /// gone, so these logins are refused; nothing that has ended comes back.
 pub async fn redis_snapshot(run: &mut Run) -> Result<(), BoxError> {
+    run.load.end_none(true);
+    sleep(SHORT).await;
     run.site.redis.command(&["save"]).await?;
+    let signed_out = run.load.end_some().await;
+    happened(signed_out > 0, "nobody was signed out")?;
+    // They log in anew.
     sleep(SHORT).await;
     run.site.redis.kill().await?;
     run.site.redis.start_again().await?;
+    while run.load.probe(NODE).await.is_err() {
+        sleep(Duration::from_millis(50)).await;
+    }
+    for visit in run.load.visit_with_many(NODE) {
+        visit.await?;
+    }
+    run.load.end_none(false);
     run.recover().await
 }
