@@ -142,7 +142,8 @@ fn way_back(parts: &Parts) -> Option<String> {
     match Audience::of(parts) {
         Audience::Reader => {
             let state = RequestAuth::of(parts)?.state();
-            Some(state.site.arrived(asked_for(parts)))
+            let path = asked_for(parts);
+            path.starts_with('/').then(|| state.site.arrived(path))
         }
         Audience::Sender | Audience::Script => referring_page(parts),
     }

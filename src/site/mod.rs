@@ -105,9 +105,10 @@ impl Site {
         }
     }
 
-    /// Whether the path of a request is outside of the base path.
+    /// Whether the path of a request is outside of the base path. `*`, which any client can ask for,
+    /// is no path (RFC 9112, section 3.2.4).
     pub(crate) fn is_outside(&self, path: &str) -> bool {
-        !self.stripped && self.below_base(path).is_none()
+        !self.stripped && path.starts_with('/') && self.below_base(path).is_none()
     }
 
     pub(crate) fn base(&self) -> &str {

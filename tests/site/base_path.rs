@@ -1,6 +1,7 @@
 //! A site below a path, and routes that are not where they belong.
 
 use axum::{Router, http::Method};
+use axum_clef::{LoggedIn, stores::Account};
 use url::Url;
 
 use crate::support::{
@@ -173,6 +174,25 @@ async fn a_request_outside_of_the_base_path_is_500_and_says_so() {
         for words in ["/app", "base_path_stripped"] {
             assert!(page.contains(words), "{path}: {words} in {page}");
         }
+    }
+}
+
+/// `OPTIONS *` names no path, and any client can send it, by any method.
+#[tokio::test]
+async fn a_request_without_a_path_is_no_mistake_of_the_program() {
+    for (site, login) in [(World::SITE, "/clef/login"), (SITE, "/app/clef/login")] {
+        let world = World::new();
+        let layer = world.builder_at(site, world.stored()).build().unwrap();
+        let app = Router::new()
+            .fallback(async |_: LoggedIn<Account>| {})
+            .layer(layer);
+        let response = Jar::default().open(&app, "*").await;
+        assert_eq!(
+            (response.status().as_u16(), location(&response)),
+            (303, login)
+        );
+        let response = Jar::default().send(&app, Method::OPTIONS, "*").await;
+        assert_eq!(response.status(), 401, "{site}");
     }
 }
 
