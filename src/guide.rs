@@ -98,6 +98,7 @@ macro_rules! chapters {
             #[doc = "[several_machines]: crate::guide::several_machines"]
             #[doc = "[several_machines#failover]: crate::guide::several_machines#failover"]
             #[doc = "[several_machines#rights-in-postgresql]: crate::guide::several_machines#rights-in-postgresql"]
+            #[doc = "[how_we_know#hours-of-load]: crate::guide::how_we_know#hours-of-load"]
             #[doc = "[how_we_know#real-faults]: crate::guide::how_we_know#real-faults"]
             #[doc = "[tokens]: crate::guide::tokens"]
             #[doc = "[user_store]: crate::guide::user_store"]
