@@ -55,7 +55,7 @@ pub(crate) fn log_mistake(mistake: &'static str) {
     }
 }
 
-/// The same with what shows it, which is no text of the client.
+/// The same with what shows it: a path of this crate, or text with a normalized host of the client.
 pub(crate) fn log_mistake_at(mistake: &'static str, at: &str) {
     if let Some(count) = MISTAKES.count(mistake) {
         tracing::error!(count, at, "{mistake}");

@@ -212,7 +212,7 @@ impl Load {
         acknowledged
     }
 
-    /// Logs a person in and out at a node, who is nobody else.
+    /// Logs a user in and out at a node, one that no other load uses.
     ///
     /// # Errors
     ///

@@ -101,7 +101,7 @@ async fn target(input: &Input) {
     }
     sessions.inner.save(&record).await.unwrap();
 
-    // Whoever writes records can log in as any user, by the secret of its own cookie alone.
+    // A client that can write records can log in as any user, by the secret of its own cookie alone.
     let person = site.person(&victim).await;
     assert!(person.is_none() || has_secret == Some(true), "{person:?}");
     let (method, path) = &ROUTES[usize::from(input.route) % ROUTES.len()];

@@ -5,12 +5,10 @@ use std::{sync::Arc, time::Duration};
 use axum_clef::BoxError;
 use tokio::time::sleep;
 
-use super::happened;
+use super::{NODE, SHORT, happened};
 use crate::{load::Page, run::Run};
 
 const HOUR: i64 = 3_600;
-const SHORT: Duration = Duration::from_millis(1_500);
-const NODE: usize = 0;
 /// The one whose login is under way while the clock is set, and another one.
 const PERSON: usize = 0;
 const OTHER: usize = 1;
@@ -26,7 +24,7 @@ pub async fn set_back(run: &mut Run) -> Result<(), BoxError> {
     let refused = run.load.figures.all().refused;
     happened(refused > 0, "no login was refused")?;
     let acknowledged = run.load.log_everybody_out(NODE).await;
-    happened(acknowledged > 0, "nobody was logged out")?;
+    happened(acknowledged > 0, "no user was logged out")?;
     let anew = run.load.log_in(NODE, OTHER, Duration::ZERO).await;
     happened(anew.is_none(), "a user could log in who was logged out")?;
     let under_way = under_way.await?;

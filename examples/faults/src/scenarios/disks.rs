@@ -5,11 +5,8 @@ use std::time::Duration;
 use axum_clef::BoxError;
 use tokio::time::sleep;
 
-use super::happened;
+use super::{LONG, SHORT, happened};
 use crate::{run::Run, site::SmallDisk};
-
-const SHORT: Duration = Duration::from_millis(1_500);
-const LONG: Duration = Duration::from_millis(4_500);
 
 /// How many new users need room, and how often the log of writes goes on in a new file.
 const NEW_USERS: u32 = 200;

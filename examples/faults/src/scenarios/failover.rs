@@ -1,17 +1,12 @@
 //! PostgreSQL fails over to its standby.
 
-use std::time::Duration;
-
 use axum_clef::BoxError;
 use test_support::Cut;
 use tokio::time::sleep;
 
-use super::happened;
+use super::{LONG, NODE, SHORT, happened, visit_once_up};
 use crate::{run::Run, site::Standby};
 
-const SHORT: Duration = Duration::from_millis(1_500);
-const LONG: Duration = Duration::from_millis(4_500);
-const NODE: usize = 0;
 /// The node that stays with the old primary.
 const LEFT: usize = 2;
 
@@ -48,14 +43,9 @@ pub async fn asynchronous(run: &mut Run) -> Result<(), BoxError> {
     // The load alone would log everybody out again before anyone looked.
     run.load.end_none(true);
     let acknowledged = run.load.log_everybody_out(NODE).await;
-    happened(acknowledged > 0, "nobody was logged out")?;
+    happened(acknowledged > 0, "no user was logged out")?;
     fail_over(run).await?;
-    while run.load.probe(NODE).await.is_err() {
-        sleep(Duration::from_millis(50)).await;
-    }
-    for visit in run.load.visit_with_many(NODE) {
-        visit.await?;
-    }
+    visit_once_up(run).await?;
     run.load.end_none(false);
     run.recover().await
 }
@@ -71,7 +61,7 @@ pub async fn unfenced(run: &mut Run) -> Result<(), BoxError> {
         }
     }
     let acknowledged = run.load.log_everybody_out(NODE).await;
-    happened(acknowledged > 0, "nobody was logged out")?;
+    happened(acknowledged > 0, "no user was logged out")?;
     for visit in run.load.visit_with_many(LEFT) {
         visit.await?;
     }

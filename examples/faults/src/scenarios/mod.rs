@@ -6,13 +6,23 @@ mod failover;
 mod nodes;
 mod servers;
 
+use std::time::Duration;
+
 use axum_clef::BoxError;
+use tokio::time::sleep;
 
 use crate::{
     redis::Keeps,
     run::Run,
     site::{Disks, Replication, Setup},
 };
+
+/// Longer than a lease.
+const SHORT: Duration = Duration::from_millis(1_500);
+/// Longer than the longest lease.
+const LONG: Duration = Duration::from_millis(4_500);
+/// The node of what a scenario does itself.
+const NODE: usize = 0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scenario {
@@ -182,4 +192,15 @@ fn happened(it_did: bool, what: &str) -> Result<(), BoxError> {
         true => Ok(()),
         false => Err(format!("the fault did not happen: {what}").into()),
     }
+}
+
+/// Waits until the node works again, and opens a page with every login.
+async fn visit_once_up(run: &mut Run) -> Result<(), BoxError> {
+    while run.load.probe(NODE).await.is_err() {
+        sleep(Duration::from_millis(50)).await;
+    }
+    for visit in run.load.visit_with_many(NODE) {
+        visit.await?;
+    }
+    Ok(())
 }

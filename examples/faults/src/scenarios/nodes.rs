@@ -7,14 +7,13 @@ use rustix::process::Signal;
 use test_support::Cut;
 use tokio::time::sleep;
 
-use super::happened;
+use super::{LONG, happened};
 use crate::{node::LEASE, run::Run};
 
 /// The node that breaks, and one that does not.
 const BROKEN: usize = 2;
 const OTHER: usize = 0;
 /// Longer than until the others evict a node: three leases.
-const LONG: Duration = Duration::from_millis(4_500);
 /// How often a node is stopped for a logout alone.
 const STOPS: u32 = 3;
 
@@ -32,7 +31,7 @@ pub async fn stopped(run: &mut Run) -> Result<(), BoxError> {
     for _ in 0..STOPS {
         run.site.nodes[BROKEN].signal(Signal::STOP)?;
         let acknowledged = run.load.log_everybody_out(OTHER).await;
-        happened(acknowledged > 0, "nobody was logged out")?;
+        happened(acknowledged > 0, "no user was logged out")?;
         // They lie in its sockets until it goes on.
         let visits = run.load.visit_with_many(BROKEN);
         sleep(Duration::from_millis(20)).await;
@@ -59,7 +58,7 @@ pub async fn cut_off(run: &mut Run) -> Result<(), BoxError> {
         // Its sessions still come, so that it would serve what it has cached.
         run.site.nodes[BROKEN].postgres.cut(Cut::All);
         let acknowledged = run.load.log_everybody_out(OTHER).await;
-        happened(acknowledged > 0, "nobody was logged out")?;
+        happened(acknowledged > 0, "no user was logged out")?;
         let visits = run.load.visit_with_many(BROKEN);
         sleep(Duration::from_millis(200)).await;
         run.site.nodes[BROKEN].postgres.cut(Cut::None);

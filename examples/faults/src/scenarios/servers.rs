@@ -1,18 +1,12 @@
 //! PostgreSQL and Redis that are killed, stopped or full.
 
-use std::time::Duration;
-
 use axum_clef::BoxError;
 use rustix::process::Signal;
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, sleep};
 
-use super::happened;
+use super::{LONG, SHORT, happened, visit_once_up};
 use crate::run::Run;
-
-const NODE: usize = 0;
-const SHORT: Duration = Duration::from_millis(1_500);
-const LONG: Duration = Duration::from_millis(4_500);
 
 pub async fn postgres_killed(run: &mut Run) -> Result<(), BoxError> {
     run.site.postgres.kill().await?;
@@ -81,17 +75,12 @@ pub async fn redis_snapshot(run: &mut Run) -> Result<(), BoxError> {
     sleep(SHORT).await;
     run.site.redis.command(&["save"]).await?;
     let signed_out = run.load.end_some().await;
-    happened(signed_out > 0, "nobody was signed out")?;
+    happened(signed_out > 0, "no user was signed out")?;
     // They log in anew.
     sleep(SHORT).await;
     run.site.redis.kill().await?;
     run.site.redis.start_again().await?;
-    while run.load.probe(NODE).await.is_err() {
-        sleep(Duration::from_millis(50)).await;
-    }
-    for visit in run.load.visit_with_many(NODE) {
-        visit.await?;
-    }
+    visit_once_up(run).await?;
     run.load.end_none(false);
     run.recover().await
 }
