@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rand::{Rng as _, RngExt as _};
+use rand::{Rng as _, RngCore as _};
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
@@ -94,7 +94,7 @@ impl Attempts {
         next: &ReturnPath,
     ) -> BegunAttempt {
         let mut bytes = [0; 32];
-        rand::rng().fill_bytes(&mut bytes);
+        rand::thread_rng().fill_bytes(&mut bytes);
         let secret = LoginSecret::from_bytes(bytes);
         let (begun_at, next) = ((self.clock)(), next.clone());
         BegunAttempt {
@@ -127,7 +127,7 @@ impl Attempts {
         }
         let now = (self.clock)();
         // From a random one on: tabs that are opened at once rarely choose the same.
-        let first = rand::rng().random_range(0..SLOTS);
+        let first = rand::thread_rng().gen_range(0..SLOTS);
         let slots = (first..first + SLOTS).map(|slot| {
             let name = self.cookie_name(slot % SLOTS);
             let rank = cookies.get(&name).and_then(|value| {

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use minicbor::{Decode, Encode};
-use rand::Rng as _;
+use rand::RngCore as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The id of one login: 16 random bytes, written as 22 characters of URL-safe Base64.
@@ -31,7 +31,7 @@ pub struct LoginIdError;
 impl LoginId {
     pub(crate) fn random() -> Self {
         let mut bytes = [0; 16];
-        rand::rng().fill_bytes(&mut bytes);
+        rand::thread_rng().fill_bytes(&mut bytes);
         Self(bytes)
     }
 

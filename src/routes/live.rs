@@ -183,7 +183,7 @@ impl Stream for LiveEvents {
         match std::mem::replace(state, StreamState::Done) {
             StreamState::LoggedIn(signal, data) => {
                 *state = StreamState::Open(signal);
-                let retry = Duration::from_millis(rand::rng().random_range(RECONNECT_AFTER));
+                let retry = Duration::from_millis(rand::thread_rng().gen_range(RECONNECT_AFTER));
                 let event = Event::default().event("logged-in").data(data);
                 Poll::Ready(Some(Ok(event.retry(retry))))
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rand::Rng as _;
+use rand::RngCore as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
@@ -25,7 +25,7 @@ impl SignOutStates {
 
     pub(super) fn state(&self) -> OneTimeState {
         let mut bytes = [0; 32];
-        rand::rng().fill_bytes(&mut bytes);
+        rand::thread_rng().fill_bytes(&mut bytes);
         OneTimeState::new(URL_SAFE_NO_PAD.encode(bytes))
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit as _, Nonce, aead::AeadInOut as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac as _};
-use rand::Rng as _;
+use rand::RngCore as _;
 use sha2::Sha256;
 
 /// The length of a nonce in bytes. A repeated one would only show that two texts are equal (RFC
@@ -75,7 +75,7 @@ impl SessionKeys {
     pub(crate) fn seal(&self, data: &[u8], context: &str) -> Option<String> {
         let key = self.0.first()?;
         let mut nonce = [0; NONCE];
-        rand::rng().fill_bytes(&mut nonce);
+        rand::thread_rng().fill_bytes(&mut nonce);
         let mut sealed = data.to_vec();
         key.cipher
             .encrypt_in_place(&Nonce::from(nonce), context.as_bytes(), &mut sealed)

@@ -1,6 +1,6 @@
 //! The secret in the cookie of a stored login.
 
-use rand::Rng as _;
+use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -16,7 +16,7 @@ pub(super) struct CookieSecret([u8; LENGTH]);
 impl CookieSecret {
     pub(super) fn random() -> Self {
         let mut bytes = [0; LENGTH];
-        rand::rng().fill_bytes(&mut bytes);
+        rand::thread_rng().fill_bytes(&mut bytes);
         Self(bytes.map(|byte| CHARACTERS[usize::from(byte) % CHARACTERS.len()]))
     }
 

@@ -6,7 +6,7 @@
 
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit as _, Nonce, aead::AeadInOut as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rand::Rng as _;
+use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::BoxError;
@@ -57,7 +57,7 @@ impl Envelope {
         let mut text = message.write().into_bytes();
         text.resize(text.len().next_multiple_of(BLOCK), b' ');
         let mut nonce = [0; NONCE];
-        rand::rng().fill_bytes(&mut nonce);
+        rand::thread_rng().fill_bytes(&mut nonce);
         let cipher = &self.0;
         cipher
             .encrypt_in_place(&nonce.into(), channel.as_bytes(), &mut text)
