@@ -80,7 +80,7 @@
 //! |---|---|
 //! | `aws-lc-rs`, on by default | rustls with AWS-LC, which takes the longest to build |
 //! | `ring` | rustls with ring |
-//! | `native-tls` | that of the platform: OpenSSL, Schannel or Secure Transport |
+//! | `native-tls` | the TLS of the platform: OpenSSL, Schannel or Secure Transport |
 //!
 //! To use another one, switch the default off:
 //! `axum-clef = { version = "0.1", default-features = false, features = ["oidc", "ring"] }`. With `ring`,

@@ -106,7 +106,7 @@ impl AuthState {
             .unwrap_or_else(|| ReturnPath::front(&self.site))
     }
 
-    /// Whether a login that leads back to `path` would loop: that of a route or of the login page.
+    /// Whether a login that leads back to `path` would loop: the path of a route or of the login page.
     pub(crate) fn leads_nowhere(&self, path: &str) -> bool {
         path == self.login_path || self.route_at(path).is_some()
     }

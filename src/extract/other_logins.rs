@@ -1,4 +1,4 @@
-//! Ending every login of a user but that of this browser.
+//! Ending every login of a user except the one of this browser.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::{
     users::LogOutOthersMissing,
 };
 
-/// Ends every login of the user but that of this browser: after a change of the password, or for a
+/// Ends every login of the user except the one of this browser: after a change of the password, or for a
 /// stolen phone.
 ///
 /// The login of this browser goes on with a new cookie: a copy of the old one ends too. It keeps its

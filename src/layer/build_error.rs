@@ -23,7 +23,7 @@ pub enum BuildError {
     Provider {
         /// The name of the provider.
         provider: String,
-        /// The error, whose `source` is that of the provider, such as an `OidcError`.
+        /// The error, whose `source` is the error of the provider, such as an `OidcError`.
         error: ProviderError,
     },
     /// The login page is no path of the site, or one that a route has.
@@ -32,7 +32,7 @@ pub enum BuildError {
          the ready routes and of no logout endpoint"
     )]
     LoginPage(String),
-    /// The page after a sign-out is no path of the site, or that of a route which is no page.
+    /// The page after a sign-out is no path of the site, or the path of a route that is no page.
     #[error(
         "`after_sign_out` is {0:?}: write the path of a page of your own, such as \"/\", that is \
          none of the ready routes"

@@ -266,7 +266,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     /// where the site is https, and as `auth-3000` on loopback.
     ///
     /// Two applications on one host, such as `https://example.com/shop` and
-    /// `https://example.com/blog`, need two names, or each login ends that of the other.
+    /// `https://example.com/blog`, need two names, or each login ends the other's.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.cookie_name = Some(name.into());
         self

@@ -82,7 +82,7 @@ impl LogoutEndpoint for FrontChannelLogout {
     ) -> Result<LogoutNotice, ProviderError> {
         let issuer = self.0.remote.issuer();
         if !message.content().is_empty() && message.content() != issuer {
-            let error = "the `iss` is that of another provider";
+            let error = "the `iss` names another provider";
             return Err(ProviderError::new(ProviderErrorKind::Refused, error));
         }
         let session = ProviderSession::new(issuer, message.proof().expose_secret());

@@ -76,9 +76,9 @@ impl Oidc {
 }
 
 impl GlobalTokenRevocation {
-    /// Sets the issuer of the tokens, where it is not that of the ID tokens: at Okta the URL of the
-    /// organisation, for an application at a custom authorization server. It must sign with the same
-    /// keys.
+    /// Sets the issuer of the tokens, where it differs from the issuer of the ID tokens: at Okta the
+    /// URL of the organisation, for an application at a custom authorization server. It must sign with
+    /// the same keys.
     #[must_use]
     pub fn organization(mut self, issuer: impl Into<String>) -> Self {
         self.organization = issuer.into();

@@ -126,7 +126,7 @@ impl ClefButton {
     }
 
     /// The path on this site to return to after the login. Defaults to the page with the button. An
-    /// invalid path, and that of the login page, are replaced by the front page.
+    /// invalid path, and the path of the login page, are replaced by the front page.
     #[must_use]
     pub fn next(mut self, path: &str) -> Self {
         self.next = {

@@ -91,7 +91,7 @@ pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -
     let alive = Event::default().event("alive").data("{}");
     let alive = KeepAlive::new().interval(KEEP_ALIVE).event(alive);
     let events = Sse::new(events).keep_alive(alive);
-    // Tells reverse proxies not to buffer the events.
+    // Reverse proxies must not buffer the events.
     let unbuffered = (
         HeaderName::from_static("x-accel-buffering"),
         HeaderValue::from_static("no"),
@@ -113,7 +113,7 @@ fn field<'a>(query: Option<&'a str>, name: &str) -> Option<Cow<'a, str>> {
     fields.find_map(|(field, value)| (field == name).then_some(value))
 }
 
-/// The language of the cover, which the script has chosen, or else that of the browser.
+/// The language of the cover, which the script has chosen, or else the browser's.
 fn language(shared: &RoutesState, parts: &Parts) -> PageRenderer {
     let pages = &shared.auth.pages;
     let named = field(parts.uri.query(), "lang");

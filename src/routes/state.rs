@@ -234,7 +234,7 @@ impl LoginTarget {
     }
 
     /// The path in the browser to log in: the application's login page, or the start route of this
-    /// provider. Without one, that of the first.
+    /// provider. Without one, the first provider's.
     pub(super) fn login_path(&self, auth: &AuthState, mounted: Option<&MountedProvider>) -> String {
         match (auth.login_page(), mounted) {
             (None, Some(mounted)) => self.start(&auth.site, mounted),

@@ -19,7 +19,7 @@ pub struct SecurityEvent {
     /// times, with the same id.
     pub token_id: String,
     /// When the sender issued it, by its clock: the `iat`, often in whole seconds. Events may arrive
-    /// out of order, so compare it with that of the last event that you have applied.
+    /// out of order, so compare it with the time of the last event that you have applied.
     pub issued_at: Timestamp,
     /// What happened.
     pub kind: SecurityEventKind,

@@ -77,7 +77,7 @@ fn base(issuer: &str) -> Result<Url, RemoteError> {
 
 impl TransmitterMetadata {
     /// Reads the document, whose issuer must be this one (section 7.2.4). A trailing slash may
-    /// differ, since Google's does from that of its tokens: both lead to the same document.
+    /// differ, since Google's differs from the issuer of its tokens: both lead to the same document.
     fn parse(issuer: &str, url: &Url, document: &[u8]) -> Result<Self, RemoteError> {
         let unreadable = RemoteError::Unreadable { what: "metadata" };
         let document = json::object(document).ok_or(unreadable)?;

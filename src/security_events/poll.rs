@@ -78,7 +78,7 @@ pub struct EventPoll {
     log_limit: Arc<LogLimit<()>>,
 }
 
-/// What the next request tells the sender about the events of the last ones.
+/// What the next request acknowledges of the events of earlier ones.
 #[derive(Default)]
 struct Report {
     acknowledged: BTreeSet<String>,
@@ -128,7 +128,7 @@ impl EventPoll {
         self
     }
 
-    /// The URL, which tells polls apart.
+    /// The URL, which identifies the poll.
     pub(crate) fn url(&self) -> &Url {
         &self.url
     }

@@ -52,7 +52,7 @@ impl ReturnPath {
 
     fn from_url(site: &Site, url: &Url) -> Option<Self> {
         let mut path = url.path().to_owned();
-        // That of `/.//host` still begins with `//`.
+        // The path of `/.//host` still begins with `//`.
         if path.starts_with("//") {
             return None;
         }

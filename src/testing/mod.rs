@@ -75,7 +75,7 @@
 //! # The cause of a logout
 //!
 //! A store that returns no [`logout_cause`](crate::User::logout_cause) is right. One that returns any
-//! must return that of the latest logout, whichever method has written it. The kit makes its logouts by
+//! must return the time of the latest logout, whichever method has written it. The kit makes its logouts by
 //! the methods that take a cause, as the layer does, and by `log_out` too.
 //!
 //! # What the ids of subjects may be

@@ -215,7 +215,7 @@ pub(super) async fn check_identifiers(handles: &Handles) -> Result {
         let may_find = verified == Some(true);
         rule.require(
             users.iter().all(|user| may_find && *user == id),
-            format!("only users whose address is verified; that of {id:?}: {verified:?}"),
+            format!("only users whose address is verified; the address of {id:?}: {verified:?}"),
             format!("{users:?}"),
         )?;
     }

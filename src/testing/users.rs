@@ -167,7 +167,7 @@ pub(super) async fn check_check_login(handles: &Handles, user_id: &str) -> Resul
             .with_issuer(Some(issuer.issuer())),
     ];
     let keep_until = handles.one.keep_until().await?;
-    // Before any logout, after that of the user, and after that of each key: written by one handle
+    // Before any logout, after a logout of the user, and after one of each key: written by one handle
     // and seen by the other.
     for turn in 0..2 + keys.len() {
         let (writer, reader) = (handles.turn(turn), handles.turn(turn + 1));

@@ -31,8 +31,8 @@ pub enum LogoutReason {
 
 /// A login that has ended: why, and who or what caused it, to tell its user.
 ///
-/// [`LoggedInRejection::ended_login`](crate::LoggedInRejection::ended_login) has that of a request,
-/// and `LogoutSignal::ended_login` (feature `live`) that of an open connection.
+/// [`LoggedInRejection::ended_login`](crate::LoggedInRejection::ended_login) has the one of a request,
+/// and `LogoutSignal::ended_login` (feature `live`) the one of an open connection.
 ///
 /// `Display` is one sentence in English for the user, such as "You logged out at 10:03 UTC on 2
 /// March 2026, here or on another device."
@@ -74,7 +74,7 @@ impl EndedLogin {
     /// Who or what caused the logout. [`LogoutCause::Unknown`] for any reason but
     /// [`LogoutReason::LoggedOut`], and where the user store does not keep it.
     ///
-    /// It is that of the user's latest logout, which may be a later one than the first that ended
+    /// It is the time of the user's latest logout, which may be a later one than the first that ended
     /// this login.
     pub fn cause(&self) -> &LogoutCause {
         &self.cause

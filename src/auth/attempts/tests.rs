@@ -97,7 +97,7 @@ fn a_login_may_take_ten_minutes_by_the_clock_of_the_site() {
         (10 * MINUTE - 1, true),
         (10 * MINUTE, false),
         (365 * 24 * 60 * MINUTE, false),
-        // A node whose clock is behind that of the other.
+        // A node whose clock is behind the other's.
         (-MINUTE, true),
         (-MINUTE - 1, false),
         (-365 * 24 * 60 * MINUTE, false),

@@ -11,7 +11,7 @@ const PAUSE: i64 = 60 * 60 * 1_000_000;
 
 /// Which old rows of a table are deleted next.
 ///
-/// Deleted rows stay in the index while a long transaction, such as that of a backup, may still see
+/// Deleted rows stay in the index while a long transaction, such as a backup, may still see
 /// them. Each statement would pass all of them again, and take ever longer.
 #[derive(Clone)]
 pub(super) struct Cleaning(Arc<Mutex<Progress>>);

@@ -192,7 +192,7 @@ pub(super) const NOTE_SESSION: &str = "
 pub(super) const SESSION_USER: &str =
     "select user_id from clef_sessions where issuer = $1 and id = $2";
 
-/// An address counts only while it is that of the user. A node of an earlier version leaves one that has
+/// An address counts only while the user still has it. A node of an earlier version leaves one that has
 /// changed.
 pub(super) const USERS_OF_EMAIL: &str = "
     select id from clef_users

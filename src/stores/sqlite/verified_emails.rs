@@ -24,7 +24,7 @@ const KEEP: &str = "
 
 const FORGET: &str = "delete from clef_verified_emails where user_id = ?";
 
-/// An address counts only while it is that of the user. A process of an earlier version leaves one that
+/// An address counts only while the user still has it. A process of an earlier version leaves one that
 /// has changed.
 const USERS: &str = "
     select clef_users.id from clef_verified_emails as verified
