@@ -23,7 +23,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_core::Stream;
-use rand::RngExt as _;
+use rand::Rng as _;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
