@@ -6,6 +6,7 @@ use aws_lc_rs::{
     signature::KeyPair as _,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rand::Rng as _;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -230,7 +231,7 @@ async fn copy_pages(to: &Path) {
 /// system gives to connections, of which one could take it meanwhile.
 fn free_port() -> u16 {
     loop {
-        let port = rand::random_range(20_000..32_000);
+        let port = rand::thread_rng().gen_range(20_000..32_000);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }

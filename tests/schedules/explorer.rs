@@ -1,7 +1,7 @@
 //! Goes through all schedules of a scenario, depth first, or through some at random.
 
 use futures_util::FutureExt as _;
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use test_support::settle;
 
 use crate::{
@@ -37,7 +37,7 @@ pub fn explore_some(
         let mut traces = Traces::default();
         for seed in 0..schedules {
             let mut random = StdRng::seed_from_u64(seed);
-            let choose = |waiting| random.random_range(0..waiting);
+            let choose = |waiting| random.gen_range(0..waiting);
             run_once(*kind, &prepare, &check, choose, &mut traces);
         }
         traces.write();

@@ -11,6 +11,7 @@ use std::{
 };
 
 use axum_clef::AdmissionLimits;
+use rand::Rng as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket},
@@ -150,7 +151,7 @@ async fn an_unknown_sender_who_comes_again_gets_through() {
         tries += 1;
         assert!(tries < 60, "never heard");
         // A hundredth of what `Retry-After` asks for, and not in step with the provider.
-        let late = rand::random_range(0..20);
+        let late = rand::thread_rng().gen_range(0..20);
         tokio::time::sleep(Duration::from_millis(50 + late)).await;
     }
     attack.end().await;
