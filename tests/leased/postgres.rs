@@ -293,6 +293,32 @@ async fn a_node_that_stops_ends_its_membership() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn no_logout_waits_for_a_node_that_has_left() {
+    let database = Database::create().await;
+    let (here, pool) = (node(&database, LONGEST).await, pool_of(&database).await);
+    let users = database.open().await;
+    let bus = PostgresLogoutBus::new(users.pool().clone());
+    let there = Arc::new(Leased::new(users, LONGEST).bus(bus.clone()));
+    there.logout_news();
+    until(async || memberships(&pool).await == 2).await;
+    let (stamp, id) = kept_login(&[&here, &there], "12345").await;
+    until(async || keeps(&there, &pool, &id).await).await;
+
+    bus.leave().await.unwrap();
+    assert_eq!(memberships(&pool).await, 1, "once it is answered");
+    assert!(!keeps(&there, &pool, &id).await);
+    assert!(log_out(&here, &id).await < LONGEST);
+    assert!(!serves(&there, &id, stamp).await);
+    // Its own logouts need no lease either, and it joins no more.
+    let (_, id) = kept_login(&[&here, &there], "12345").await;
+    assert!(log_out(&there, &id).await < LONGEST);
+    bus.leave().await.unwrap();
+    assert!(!keeps(&there, &pool, &id).await);
+    assert_eq!(memberships(&pool).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_node_whose_connection_breaks_listens_again() {
     let database = Database::create().await;
     let (here, there) = (

@@ -1,6 +1,7 @@
 //! The membership of a node, which allows it to cache users.
 
 use std::{
+    mem,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
@@ -66,6 +67,25 @@ impl MembershipState {
         let state = self.read();
         let deadline = state.deadline.filter(|_| state.lease == lease);
         deadline.is_some_and(|deadline| Instant::now() < deadline)
+    }
+
+    /// Stops caching, and deletes the row of this node.
+    pub(super) async fn leave(&self, pool: &PgPool) -> Result<(), BoxError> {
+        // First: logouts do not wait for this node once the row is gone.
+        let left = mem::take(&mut *self.write());
+        if let Some(name) = left.name {
+            let leave = sqlx::query(LEAVE).bind(&*name);
+            timeout(CALL_LIMIT, leave.execute(pool)).await??;
+        }
+        Ok(())
+    }
+
+    /// Extends the lease of this node, unless it has left meanwhile.
+    fn extend(&self, name: &str, deadline: Instant) {
+        let mut state = self.write();
+        if state.name.as_deref() == Some(name) {
+            state.deadline = Some(deadline);
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -151,10 +171,11 @@ impl<'a> Membership<'a> {
         let heartbeat = sqlx::query(HEARTBEAT).bind(&*self.name);
         let found = timeout(limit, heartbeat.execute(connection)).await;
         let found = found.map_err(|_| "a heartbeat of this node was not answered")??;
-        if found.rows_affected() == 0 {
+        let is_member = self.state.name().as_deref() == Some(&*self.name);
+        if found.rows_affected() == 0 && is_member {
             return Err("another node has evicted this one: no heartbeat for three leases".into());
         }
-        self.state.write().deadline = Some(started_at + self.lease);
+        self.state.extend(&self.name, started_at + self.lease);
         Ok(())
     }
 }

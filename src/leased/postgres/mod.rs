@@ -59,7 +59,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 /// that is written and then reads the members sees every node that may have entries. It waits until
 /// each has acknowledged it, or until every lease is over.
 ///
-/// The row of a node that has crashed remains. Other nodes see no heartbeat and delete the row
+/// A node that stops [leaves](Self::leave), so that no logout waits for it. The row of a node that has
+/// crashed remains. Other nodes see no heartbeat and delete the row
 /// after three leases, when all entries of the node have expired. A node that was suspended finds
 /// that its lease is over, invalidates its cache and joins again. The time of day is never used.
 ///
@@ -128,6 +129,33 @@ impl PostgresLogoutBus {
     /// built inside a runtime, or else with the first use of the store.
     pub fn new(pool: PgPool) -> Self {
         Self::of(Arc::new(Node::new(pool)))
+    }
+
+    /// Ends the membership of this node, for the end of its process: no logout of another node waits
+    /// for it from then on.
+    ///
+    /// Call it once the server has stopped. Requests that still come read the user store each time. The
+    /// node does not join again, with any clone of the bus.
+    ///
+    /// ```no_run
+    /// # async fn serve(app: axum::Router, bus: axum_clef::leased::PostgresLogoutBus)
+    /// # -> Result<(), axum_clef::BoxError> {
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    /// let stop = async {
+    ///     tokio::signal::ctrl_c().await.ok();
+    /// };
+    /// axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    /// bus.leave().await?; // a clone of the bus of `Leased`
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The database did not answer within five seconds. Go on stopping: after three leases the other
+    /// nodes remove this one, and until then their logouts wait for the lease.
+    pub async fn leave(&self) -> Result<(), BoxError> {
+        self.node.leave().await
     }
 
     fn of(node: Arc<Node>) -> Self {

@@ -12,7 +12,7 @@ use sqlx::{
     postgres::{PgListener, PgNotification},
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until, timeout},
 };
 
@@ -48,6 +48,8 @@ pub(super) struct Node {
     name: String,
     channel: String,
     pub(super) state: MembershipState,
+    /// Whether this node has left for good.
+    left: watch::Sender<bool>,
     acknowledgements: Acknowledgements,
     /// Of each store.
     listeners: Mutex<Vec<LogoutListener>>,
@@ -71,6 +73,7 @@ impl Node {
             channel: node_channel(&name),
             name,
             state: MembershipState::default(),
+            left: watch::Sender::new(false),
             acknowledgements: Acknowledgements::default(),
             listeners: Mutex::default(),
             publish,
@@ -132,7 +135,13 @@ impl Node {
         Ok(())
     }
 
-    /// Joins and listens until the connection or the membership fails.
+    /// Ends the membership for good. The node goes on to publish and to receive.
+    pub(super) async fn leave(&self) -> Result<(), BoxError> {
+        self.left.send_replace(true);
+        self.state.leave(&self.pool).await
+    }
+
+    /// Joins, unless the node has left, and listens until the connection or the membership fails.
     pub(super) async fn run(
         &self,
         lease: Duration,
@@ -145,6 +154,7 @@ impl Node {
         let mut receives = false;
         let mut joining = pin!(Membership::join(&self.state, &self.pool, lease));
         let mut membership: Option<Membership<'_>> = None;
+        let mut left = self.left.subscribe();
         let mut heartbeat_at = Instant::now();
         let mut detector = FailureDetector::default();
         let mut query_at = Instant::now();
@@ -161,9 +171,14 @@ impl Node {
             }
             outgoing.send(&mut connection).await?;
             // A node that caches nothing never joins: no logout has to wait for it.
-            let joins = receives && membership.is_none() && !lease.is_zero();
+            let may_join = !lease.is_zero() && !*left.borrow();
+            let joins = receives && membership.is_none() && may_join;
             tokio::select! {
                 biased;
+                Ok(()) = left.changed() => {
+                    membership = None;
+                    joining.set(Membership::join(&self.state, &self.pool, lease));
+                }
                 () = sleep_until(heartbeat_at), if membership.is_some() => {
                     if let Some(membership) = &membership {
                         membership.send_heartbeat(&mut connection).await?;
