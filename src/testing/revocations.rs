@@ -141,7 +141,9 @@ pub(super) async fn check_any_key(handles: &Handles) -> Result {
         ] {
             match store.revoked_at(&key).await {
                 Ok(None) => {}
-                Ok(Some(_)) => return Err(broken("no `revoked_at` yet", "the `revoked_at` of another")),
+                Ok(Some(_)) => {
+                    return Err(broken("no `revoked_at` yet", "the `revoked_at` of another"));
+                }
                 Err(error) => return Err(broken("an answer", error.seen())),
             }
             if let Err(error) = store.revoke(slice::from_ref(&key), keep_until).await {

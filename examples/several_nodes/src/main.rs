@@ -17,7 +17,6 @@
 
 use std::{
     env,
-    error::Error,
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
@@ -29,7 +28,7 @@ use axum::{
     routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, LoggedIn, Login, LogoutCause, Logouts, SameOrigin, User as _,
+    BoxError, ClefLayer, LoggedIn, Login, LogoutCause, Logouts, SameOrigin, User as _,
     clef::Clef,
     leased::{Leased, PostgresLogoutBus},
     stores::{Account, PostgresUserStore},
@@ -48,7 +47,7 @@ const REDIS_CONNECTIONS: usize = 4;
 const LEASE: Duration = Duration::from_secs(1);
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), BoxError> {
     let users = PostgresUserStore::connect(&variable("POSTGRES_URL")?).await;
     let users = users.map_err(|error| format!("no server answers at POSTGRES_URL: {error}"))?;
     users.migrate().await?;
