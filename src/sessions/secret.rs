@@ -61,6 +61,14 @@ mod tests {
     }
 
     #[test]
+    fn secrets_have_every_character() {
+        let secrets: String = (0..100).map(|_| CookieSecret::random().to_text()).collect();
+        for character in CHARACTERS {
+            assert!(secrets.as_bytes().contains(character), "{character}");
+        }
+    }
+
+    #[test]
     fn a_secret_reads_back_from_its_text_and_from_nothing_else() {
         let secret = CookieSecret::random();
         let (digest, text) = (secret.digest(), secret.to_text());

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, header},
     routing::get,
 };
-use axum_clef::Timestamp;
+use axum_clef::{IdentityStore as _, Profile, Subject, Timestamp, User as _, UserStore as _};
 use tower::ServiceExt as _;
 use tower_sessions::session::Id;
 
@@ -17,6 +17,7 @@ use crate::{
     support::{
         Jar, World,
         jar::{set_cookie, set_cookies},
+        provider::ISSUER,
         record::login_in,
     },
 };
@@ -151,6 +152,31 @@ async fn two_cookies_that_name_different_users_are_not_logged_in() {
                 };
                 assert_eq!(jar.is_in(&app).await, is_in, "{kind}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_cookie_of_an_ended_login_does_not_hide_a_newer_one() {
+    let world = World::new();
+    for (kind, sessions) in world.both() {
+        let app = world.app_over(sessions);
+        let mut ended = Jar::logged_in(&app, "12345").await;
+        let profile = Profile::new(Subject::new(ISSUER, "12345"));
+        let user = world.users.find_or_create(&profile);
+        let user = user.await.unwrap().unwrap();
+        assert!(world.users.log_out(&user.id()).await.unwrap());
+        assert!(!ended.is_in(&app).await, "{kind}");
+        let newer = Jar::logged_in(&app, "12345").await;
+        let planted = format!("auth-9={}", ended.cookies["auth-9"]).into_bytes();
+        let before = ([&planted[..], b"; "].concat(), Vec::new());
+        let after = (Vec::new(), [b"; ", &planted[..]].concat());
+        for around in [before, after] {
+            let mut jar = Jar {
+                around,
+                ..newer.clone()
+            };
+            assert!(jar.is_in(&app).await, "{kind}");
         }
     }
 }

@@ -8,7 +8,7 @@ use axum::{
     extract::Query,
     http::{Method, Response},
     response::Redirect,
-    routing::post,
+    routing::{get, post},
 };
 use axum_clef::{
     BoxError, ClefLayer, ClefLayerBuilder, IdentityStore as _, LogInError, Login, NewLogin,
@@ -300,6 +300,39 @@ async fn a_login_that_is_not_to_be_remembered_ends_with_the_browser() {
         assert!(!cookie.contains("Max-Age"), "{kind}: {cookie}");
         assert!(!cookie.contains("Expires"), "{kind}: {cookie}");
         assert!(jar.is_in(&app).await, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_reads_the_login_if_there_is_one() {
+    let world = World::new();
+    let user = user(&world).await;
+    let show = async |login: Option<Login>| {
+        login.map_or("none".to_owned(), |login| {
+            let subject = login.subject().map(Subject::id);
+            format!("{} {subject:?} {}", login.user_id(), login.is_remembered())
+        })
+    };
+    for (kind, sessions) in world.both() {
+        let layer = world.builder_over(sessions).login_page("/log-in");
+        let layer = layer.build().unwrap();
+        let app = Router::new()
+            .route("/login", get(show))
+            .route("/log-in", post(log_in))
+            .merge(world.pages(layer.routes()))
+            .layer(layer)
+            .layer(Extension(world.clone()));
+        let shown = async |jar: &mut Jar| text(jar.open(&app, "/login").await).await;
+        assert_eq!(shown(&mut Jar::default()).await, "none", "{kind}");
+        for (rest, is_remembered) in [("", true), ("&for_this_session=true", false)] {
+            let mut jar = Jar::default();
+            send(&mut jar, &app, &user, rest).await;
+            let expected = format!("{user} None {is_remembered}");
+            assert_eq!(shown(&mut jar).await, expected, "{kind}");
+        }
+        let mut jar = Jar::logged_in(&app, "12345").await;
+        let expected = format!("{user} Some(\"12345\") true");
+        assert_eq!(shown(&mut jar).await, expected, "{kind}: by a provider");
     }
 }
 
