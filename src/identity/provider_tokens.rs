@@ -92,3 +92,27 @@ impl fmt::Debug for ProviderTokens {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_equal_with_all_their_parts() {
+        let tokens = |access: &str| ProviderTokens::new(SecretString::from(access));
+        let refresh = |text: &str| tokens("a").with_refresh_token(Some(SecretString::from(text)));
+        let different = [
+            tokens("a"),
+            tokens("b"),
+            refresh("r"),
+            refresh("s"),
+            tokens("a").with_expires_in(Some(Duration::from_secs(60))),
+            tokens("a").with_scope(Some("openid".to_owned())),
+        ];
+        for (place, one) in different.iter().enumerate() {
+            for (other_place, other) in different.iter().enumerate() {
+                assert_eq!(one == other, place == other_place, "{place}, {other_place}");
+            }
+        }
+    }
+}

@@ -58,6 +58,20 @@ async fn an_attempt_that_is_too_old_or_from_the_future_is_no_login() {
 }
 
 #[tokio::test]
+async fn with_a_key_no_attempt_counts_that_the_browser_made_up() {
+    let world = World::new();
+    let (value, state) = made_up(World::SITE, Timestamp::now().as_micros(), "/account");
+    for (sessions, status) in [(world.stored(), 303), (world.sealed(), 403)] {
+        let app = world.app_over(sessions);
+        let mut jar = Jar::default();
+        jar.cookies
+            .insert("auth-9-attempt-1".to_owned(), value.clone());
+        let path = format!("/clef/callback?code=code:12345&state={state}");
+        assert_eq!(jar.get(&app, &path).await.status(), status);
+    }
+}
+
+#[tokio::test]
 async fn how_long_a_login_may_take_is_a_setting() {
     let now = Timestamp::now().as_micros();
     let world = World::new();

@@ -134,6 +134,8 @@ async fn another_user_than_the_one_who_is_logged_in_is_refused() {
             let page = text(response).await;
             assert!(page.contains("This is another account"), "{kind}: {page}");
             assert!(page.contains("href=\"/log-in?max_age="), "{kind}: {page}");
+            let leads_on = page.contains("&amp;next=%2Frecent\"");
+            assert_eq!(leads_on, path.contains("next="), "{kind}: {page}");
         }
         let by_action = format!("{fields}&same_user=true");
         let response = send(&mut jar, &app, "/log-in", &by_action).await;

@@ -5,8 +5,11 @@ mod checks;
 mod sqlite;
 mod steps;
 
-use axum_clef::{Profile, User as _};
+use std::sync::Arc;
+
+use axum_clef::{IdentityStore, Profile, User as _, stores::MemoryUserStore};
 use tempfile::TempDir;
+use test_support::SubjectsAlone;
 
 use self::checks::{Ready, all_checks, memory, subject};
 
@@ -69,4 +72,20 @@ async fn what_the_provider_says_is_kept_up_to_date() {
         let user = store.users.load(&user.id()).await.unwrap().unwrap();
         assert_eq!(*user.profile(), profile);
     }
+}
+
+/// What the layer asks when it is built: a store in an `Arc` answers as the store does.
+#[test]
+fn a_shared_store_says_what_it_keeps() {
+    fn said(store: impl IdentityStore) -> [bool; 3] {
+        [
+            store.keeps_revocations(),
+            store.notes_sessions(),
+            store.knows_identifiers(),
+        ]
+    }
+    assert_eq!(said(MemoryUserStore::new()), [true; 3]);
+    assert_eq!(said(Arc::new(MemoryUserStore::new())), [true; 3]);
+    assert_eq!(said(SubjectsAlone::default()), [false; 3]);
+    assert_eq!(said(Arc::new(SubjectsAlone::default())), [false; 3]);
 }
