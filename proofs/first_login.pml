@@ -205,6 +205,7 @@ proctype Request(byte request) {
 
 end_without_login:
     atomic {
+        turn(Request, request)
         if
         :: has(begun, 0) -> login = 0
         :: has(begun, 1) -> login = 1

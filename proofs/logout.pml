@@ -321,6 +321,7 @@ proctype Request(byte request) {
 #endif
 end_without_login:
     atomic {
+        turn(Request, request)
         if
         :: has(started, 0)
 #if LOGINS > 1

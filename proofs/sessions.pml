@@ -117,6 +117,7 @@ proctype Request(byte request) {
 #endif
 
     atomic {
+        turn(Request, request)
         if
         :: jar != NONE -> login = jar; from_browser = true
         :: login = 0
@@ -287,6 +288,7 @@ proctype SignOut(byte number) {
     bool from_browser, ended;
 
     atomic {
+        turn(SignOut, number)
         sign_out_began = true;
         if
         :: jar != NONE -> login = jar; from_browser = true

@@ -99,6 +99,19 @@ static int follow(int place, const char *process, int number, const char *call, 
     return place > 0 ? place : -1;
 }
 
+/* Whether a trace goes on with a step of this process. */
+static int is_next(int place, const char *process, int number)
+{
+    char start[64];
+    int next, length = snprintf(start, sizeof start, "%s%d.", process, number);
+    if (place < 0)
+        return 0;
+    for (next = places[place].first_child; next; next = places[next].next_sibling)
+        if (strncmp(places[next].step, start, length) == 0)
+            return 1;
+    return 0;
+}
+
 static void all_done(int place)
 {
     if (place >= 0)

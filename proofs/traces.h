@@ -11,22 +11,37 @@ c_state "int trace" "Global" "0"
 
 #define STEP(process, number, call, login) now.trace, #process, P##process->number, call, login
 
+/* A process goes on once a trace has a step of it next. Before it chooses, as a wrong choice is over at once.
+ * Spin takes a call without the space for one with side effects. */
+#define turn(process, number) c_expr { is_next (now.trace, #process, P##process->number) };
+
 /* What a process does. `number` is a variable of the process. A run that does what no trace has next is over. */
 #define event(process, number, call) \
     atomic { \
+        turn(process, number) \
         c_code { now.trace = follow(STEP(process, number, call, -1)); }; \
+        c_expr { now.trace >= 0 } \
+    };
+
+/* The same, of what the code does within another process: `owner`, as the trace has it. */
+#define event_of(owner, process, number, call) \
+    atomic { \
+        c_expr { is_next (now.trace, #owner, P##process->number) }; \
+        c_code { now.trace = follow(now.trace, #owner, P##process->number, call, -1); }; \
         c_expr { now.trace >= 0 } \
     };
 
 /* The same for the cookie or the record of a login, or at a node. */
 #define event_on(process, number, call, login) \
     atomic { \
+        turn(process, number) \
         c_code { now.trace = follow(STEP(process, number, call, P##process->login)); }; \
         c_expr { now.trace >= 0 } \
     };
 
 #define at_either_node(process, number, node) \
     atomic { \
+        turn(process, number) \
         if \
         :: node = 0 \
         :: node = 1 \
@@ -53,7 +68,9 @@ c_state "int trace" "Global" "0"
 
 #else
 
+#define turn(process, number)
 #define event(process, number, call) skip;
+#define event_of(owner, process, number, call) skip;
 #define event_on(process, number, call, login) skip;
 #define all_done() skip
 #define fails(process, number)

@@ -1,12 +1,16 @@
 //! The stores and the provider of a scene: each call waits for the explorer, and is a step of the
 //! trace once it has its effect.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
+};
 
 use axum_clef::RevocationKey;
 use test_support::{
     About, Asked, Call, Hook, ScriptedProvider,
     hook::{Count, Done, StoreError, Work},
+    refused,
 };
 
 use crate::{gates::Gates, trace::Trace};
@@ -20,6 +24,10 @@ pub struct GatedStores {
     pub logouts: Count,
     /// How many logouts fail before one is written.
     pub failures: Count,
+    /// How many logouts are written without an answer, after the failures.
+    pub lost_answers: Count,
+    /// Tokens that are good for one exchange, and were exchanged at one of the nodes.
+    spent: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Hook for GatedStores {
@@ -51,14 +59,21 @@ impl GatedStores {
         self.gates
             .pass(&format!("{logout} reaches the store"))
             .await;
-        let fails = |left: usize| left.checked_sub(1);
-        if self.failures.fetch_update(SeqCst, SeqCst, fails).is_ok() {
+        let takes_one = |count: &Count| {
+            let one_less = |left: usize| left.checked_sub(1);
+            count.fetch_update(SeqCst, SeqCst, one_less).is_ok()
+        };
+        if takes_one(&self.failures) {
             self.trace.step("fails");
             return Err(StoreError::down("the store fails"));
         }
         let answer = work.await?;
-        self.trace.step(step);
         self.logouts.fetch_add(1, SeqCst);
+        if takes_one(&self.lost_answers) {
+            self.trace.step("lost");
+            return Err(StoreError::down("the answer is lost"));
+        }
+        self.trace.step(step);
         self.gates
             .pass(&format!("the store answers {logout}"))
             .await;
@@ -98,11 +113,17 @@ impl GatedStores {
     }
 }
 
-/// A provider that waits for the explorer before it answers.
-pub fn gated_provider(gates: &Gates, trace: &Trace) -> ScriptedProvider {
-    let (gates, trace) = (gates.clone(), trace.clone());
-    let provider = ScriptedProvider::default().with_step(move |asked, _| {
-        let (gates, trace) = (gates.clone(), trace.clone());
+/// A provider that waits for the explorer before it answers. A logout token that ends with `:once` is
+/// good for one exchange.
+pub fn gated_provider(gated: &GatedStores) -> ScriptedProvider {
+    let gated = gated.clone();
+    let provider = ScriptedProvider::default().with_step(move |asked, secret| {
+        let GatedStores {
+            gates,
+            trace,
+            spent,
+            ..
+        } = gated.clone();
         async move {
             match asked {
                 Asked::Exchange => {
@@ -111,6 +132,10 @@ pub fn gated_provider(gates: &Gates, trace: &Trace) -> ScriptedProvider {
                 }
                 Asked::Notice => {
                     gates.pass("the notice is checked").await;
+                    if secret.ends_with(":once") && !spent.lock().unwrap().insert(secret) {
+                        trace.step("refused");
+                        return Err(refused("it was exchanged before"));
+                    }
                     trace.step("begin");
                 }
                 Asked::LoginUrl | Asked::SignOutUrl => {}

@@ -2,8 +2,6 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use futures_util::FutureExt as _;
-
 use crate::{
     explorer::explore,
     world::{Kind, Scene},
@@ -77,25 +75,6 @@ fn a_logout_that_the_store_does_not_take_at_first() {
             scene.assert_new_login_works("alex").await;
         });
     }
-}
-
-#[test]
-fn one_notice_twice_at_once() {
-    let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
-        let again = {
-            let (gates, notice) = (scene.gates.clone(), scene.notice("alex!1"));
-            async move {
-                gates.pass("the notice comes again").await;
-                notice.await;
-            }
-        };
-        vec![scene.notice("alex!1"), again.boxed()]
-    };
-    explore(Kind::STORED, 4, prepare, async |scene| {
-        assert_eq!(scene.statuses(), [200, 200]);
-        assert_eq!(scene.logouts.load(SeqCst), 1, "one effect");
-    });
 }
 
 #[test]

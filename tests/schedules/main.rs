@@ -17,6 +17,7 @@ mod logins;
 mod logouts;
 mod mixes;
 mod node;
+mod notices;
 mod other_logins;
 mod sign_outs;
 mod tokens;

@@ -44,7 +44,7 @@ impl Node {
     ) -> Self {
         let gates = &gated.gates;
         let layer = ClefLayer::builder(World::SITE, users, sessions)
-            .provider(gated_provider(gates, &gated.trace))
+            .provider(gated_provider(gated))
             .bearer_tokens([SessionKey::from_bytes([8; 32])])
             .build()
             .unwrap();

@@ -47,6 +47,8 @@ pub struct Scene {
     pub logouts: Count,
     /// How many logouts fail before one is written.
     pub failures: Count,
+    /// How many logouts are written without an answer, after the failures.
+    pub lost_answers: Count,
     /// The node that requests go to. The other one has the same stores.
     node: usize,
     nodes: [Node; 2],
@@ -93,6 +95,7 @@ impl Scene {
             trace: gated.trace,
             logouts: gated.logouts,
             failures: gated.failures,
+            lost_answers: gated.lost_answers,
             node: 0,
             nodes,
             listeners: results.listeners,
@@ -121,12 +124,16 @@ impl Scene {
 
     /// Logs the browser in, and traces what happens from then on, for `sessions.pml`.
     pub async fn log_in_and_follow(&mut self) {
-        let trace = self.trace.clone();
-        trace.process("Login0", self.log_in("alex")).await;
-        trace.follow(match self.kind {
+        self.log_in_as_process("alex").await;
+        self.trace.follow(match self.kind {
             Kind::Stored => "sessions.pml",
             Kind::Sealed => "sessions.pml SEALED",
         });
+    }
+
+    async fn log_in_as_process(&mut self, person: &str) {
+        let trace = self.trace.clone();
+        trace.process("Login0", self.log_in(person)).await;
     }
 
     /// Logs the browser in, and copies its cookies.
@@ -245,7 +252,9 @@ impl Scene {
         let headers = request.headers_mut();
         headers.insert("authorization", token.parse().unwrap());
         let response = self.app().oneshot(request).await.unwrap();
-        response.status().as_u16()
+        let status = response.status().as_u16();
+        self.trace.step(&status.to_string());
+        status
     }
 
     pub async fn serves_token(&self, token: &str) -> bool {
