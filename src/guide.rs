@@ -41,6 +41,7 @@ macro_rules! chapters {
     ($($name:ident)*) => {
         $(
             #[doc = "[application_sessions]: crate::guide::application_sessions"]
+            #[doc = "[application_sessions#a-session-layer-that-you-have]: crate::guide::application_sessions#a-session-layer-that-you-have"]
             #[doc = "[clef]: crate::guide::clef"]
             #[doc = "[coming_from_axum_login]: crate::guide::coming_from_axum_login"]
             #[doc = "[coming_from_others]: crate::guide::coming_from_others"]

@@ -1,5 +1,6 @@
 //! The kit for store authors: the ready stores pass it, and a wrong store for each rule does not.
 
+mod axum_login;
 mod fault;
 mod guide;
 mod locks;
