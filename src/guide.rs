@@ -104,6 +104,7 @@ macro_rules! chapters {
             #[doc = "[tokens]: crate::guide::tokens"]
             #[doc = "[user_store]: crate::guide::user_store"]
             #[doc = "[user_store_contract]: crate::guide::user_store_contract"]
+            #[doc = "[user_store_contract#keeping-one-login]: crate::guide::user_store_contract#keeping-one-login"]
             #[doc = "[user_store_contract#revocations]: crate::guide::user_store_contract#revocations"]
             #[doc = "[user_store_contract#the-clock]: crate::guide::user_store_contract#the-clock"]
             #[doc = "[user_store_contract#testing-a-store]: crate::guide::user_store_contract#testing-a-store"]

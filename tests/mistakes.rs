@@ -1,14 +1,23 @@
 //! The mistakes of a first hour: each says what is wrong, and the line to write.
 
-use std::error::Error;
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+};
 
 use axum::{
     Router,
     http::{Method, StatusCode},
     routing::{get, post},
 };
-use axum_clef::{LoggedIn, NewLogin, SameOrigin, Timestamp, User, oidc::Oidc, stores::Account};
-use test_support::{App, Jar, World, log, text};
+use axum_clef::{
+    ClefLayer, LoggedIn, NewLogin, OtherLogins, SameOrigin, Timestamp, User, oidc::Oidc,
+    stores::Account,
+};
+use test_support::{App, Jar, SubjectsAlone, World, log, text};
 
 const HTML: (&str, &str) = ("accept", "text/html");
 
@@ -113,6 +122,36 @@ async fn another_user_type_is_named_beside_the_right_one() {
     let asked = "asks for `LoggedIn<mistakes::Administrator>`";
     let line = "write `LoggedIn<axum_clef::stores::Account>`";
     assert_says(&events[0], &[asked, line]);
+}
+
+#[tokio::test]
+async fn a_store_that_keeps_no_login_is_named_before_the_handler_writes() {
+    let world = World::new();
+    let layer = ClefLayer::builder(World::SITE, SubjectsAlone::default(), world.stored())
+        .provider(world.provider.clone())
+        .build()
+        .unwrap();
+    let is_written = Arc::new(AtomicBool::new(false));
+    let password = Arc::clone(&is_written);
+    let change_password = async move |others: OtherLogins| {
+        password.store(true, SeqCst);
+        others.log_out().await
+    };
+    let app = world
+        .pages(layer.routes())
+        .route("/password", post(change_password))
+        .layer(layer);
+    let mut here = Jar::logged_in(&app, "12345").await;
+    let mut there = Jar::logged_in(&app, "12345").await;
+    log::listen();
+    let response = here.post(&app, "/password").await;
+    assert_eq!(response.status(), 500);
+    assert!(!is_written.load(SeqCst), "the handler ran");
+    assert!(here.is_in(&app).await && there.is_in(&app).await);
+    let events = log::events_at("ERROR");
+    assert_eq!(events.len(), 1, "{events:?}");
+    let line = ["implement `UserStore::log_out_others` and `UserStore::keeps_one_login`"];
+    assert_says(&events[0], &line);
 }
 
 #[tokio::test]

@@ -57,13 +57,14 @@ use crate::{
 /// # assert_handler(change_password);
 /// ```
 ///
-/// The [user store](crate::UserStore::log_out_others) must implement it, as the ready ones do.
+/// The user store must [keep one login](crate::UserStore::keeps_one_login), as the ready ones do.
 ///
 /// # Rejection
 ///
 /// [`OtherLoginsRejection`]: a request from a page of another site, as for
 /// [`SameOrigin`], or one without a login, as for [`LoggedIn`](crate::LoggedIn). A bearer token is
-/// refused, as it is the login of no browser.
+/// refused, as it is the login of no browser. Over a user store that does not keep one login, each
+/// request is refused before the handler runs, so nothing is written.
 #[must_use = "no login ends until `log_out` is called"]
 pub struct OtherLogins {
     auth: Arc<RequestAuth>,
@@ -122,14 +123,20 @@ impl<S: Sync> FromRequestParts<S> for OtherLogins {
             .await
             .map_err(OtherLoginsRejection::SameOrigin)?;
         let rejected = OtherLoginsRejection::LoggedIn;
+        let auth = RequestAuth::of(parts);
+        let auth = auth.ok_or_else(|| rejected(LoggedInRejection::layer_missing()))?;
+        // Before the check, so that the mistake shows at the first request.
+        if !auth.state().users.keeps_one_login() {
+            let missing = LogOutOthersError::Store(LogOutOthersMissing.into());
+            let error = OtherLoginsError::new(missing, auth.state(), parts);
+            return Err(OtherLoginsRejection::NotImplemented(error));
+        }
         let authenticated = authenticated(parts).await.map_err(rejected)?;
         let login = authenticated.map(|authenticated| Arc::clone(&authenticated.login));
         let login = login.ok_or_else(|| rejected(LoggedInRejection::unauthenticated(parts)))?;
         if login.record().is_token() {
             return Err(OtherLoginsRejection::ByToken);
         }
-        let auth = RequestAuth::of(parts);
-        let auth = auth.ok_or_else(|| rejected(LoggedInRejection::layer_missing()))?;
         Ok(Self {
             auth: Arc::clone(auth),
             login,
@@ -160,6 +167,10 @@ pub enum OtherLoginsRejection {
     /// It came with a bearer token, which is the login of no browser: 403.
     #[error("A token keeps no login. Log in on a page.")]
     ByToken,
+    /// The user store does not [keep one login](crate::UserStore::keeps_one_login): 500. The log
+    /// says what to implement.
+    #[error(transparent)]
+    NotImplemented(OtherLoginsError),
 }
 
 impl IntoResponse for OtherLoginsRejection {
@@ -171,12 +182,13 @@ impl IntoResponse for OtherLoginsRejection {
                 let problem = problem(StatusCode::FORBIDDEN, &self.to_string(), None);
                 ([(header::CACHE_CONTROL, "no-store")], problem).into_response()
             }
+            Self::NotImplemented(error) => error.into_response(),
         }
     }
 }
 
 /// Why the other logins of a user have not ended, or this one has too: the error of
-/// [`OtherLogins::log_out`].
+/// [`OtherLogins::log_out`] and of an [`OtherLoginsRejection`].
 ///
 /// The response is a small page for a person, and `application/problem+json` for a script. A
 /// [`BoxError`] converts into it, so that `?` works on the application's own store: it is
@@ -206,7 +218,7 @@ pub enum OtherLoginsErrorKind {
     /// user logs in again.
     NotKept,
     /// The user store does not implement
-    /// [`log_out_others`](crate::UserStore::log_out_others): 500. Nothing was done.
+    /// [`log_out_others`](crate::UserStore::log_out_others): 500. No login was ended.
     NotImplemented,
 }
 
@@ -265,10 +277,10 @@ impl OtherLoginsError {
                     state.unanswered.count(Unanswered::LogOutOthers)
                 });
                 if let Some(count) = count {
-                    // The cause, which says which store it is.
-                    let cause = error.source().map(ToString::to_string);
+                    // It says which store it is.
+                    let source = error.source().map(ToString::to_string);
                     let error = error.to_string();
-                    tracing::error!(?error, ?cause, count, "a logout of all others failed");
+                    tracing::error!(?error, ?source, count, "a logout of all others failed");
                 }
             }
         }

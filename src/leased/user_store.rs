@@ -37,6 +37,10 @@ impl<S: UserStore> UserStore for Leased<S> {
         self.log_out_everywhere(&keys, write).await
     }
 
+    fn keeps_one_login(&self) -> bool {
+        self.store.keeps_one_login()
+    }
+
     async fn log_out_others(
         &self,
         id: &str,

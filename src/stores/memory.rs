@@ -128,6 +128,10 @@ impl UserStore for MemoryUserStore {
             .is_some())
     }
 
+    fn keeps_one_login(&self) -> bool {
+        true
+    }
+
     async fn log_out_others(
         &self,
         id: &str,

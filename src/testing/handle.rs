@@ -46,6 +46,7 @@ impl StoredUser {
 #[async_trait]
 pub(super) trait AnyUsers: Send + Sync {
     fn keeps_revocations(&self) -> bool;
+    fn keeps_one_login(&self) -> bool;
     fn log_out_wait(&self) -> Duration;
     async fn load(&self, id: &str) -> Result<Option<StoredUser>>;
     async fn find_to_log_in(&self, id: &str) -> Result<Option<StoredUser>>;
@@ -67,6 +68,10 @@ pub(super) trait AnyUsers: Send + Sync {
 impl<S: UserStore> AnyUsers for S {
     fn keeps_revocations(&self) -> bool {
         UserStore::keeps_revocations(self)
+    }
+
+    fn keeps_one_login(&self) -> bool {
+        UserStore::keeps_one_login(self)
     }
 
     fn log_out_wait(&self) -> Duration {
@@ -326,6 +331,10 @@ pub(super) struct Handles {
 impl Handles {
     pub(super) fn keep_revocations(&self) -> bool {
         self.one.keeps_revocations()
+    }
+
+    pub(super) fn keep_one_login(&self) -> bool {
+        self.one.keeps_one_login()
     }
 
     /// One or the other by turns.

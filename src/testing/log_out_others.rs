@@ -11,16 +11,34 @@ const CALLERS: usize = 20;
 /// How often they do.
 const ROUNDS: usize = 10;
 
-/// Whether the store implements `log_out_others`. One that does not is asked nothing more.
-pub(super) async fn logs_out_others(handles: &Handles) -> Result<bool> {
-    let stamp = handles.one.now().await?;
-    let unknown = LoginId::random().to_string();
-    let Some(written) = handles.one.log_out_others(&unknown, stamp).await? else {
-        return Ok(false);
-    };
-    let name = "`log_out_others` of an id that no user has";
-    Rule::LogOutOthersKeepsOne.require_eq(name, None, written)?;
-    Ok(true)
+/// Whether the store keeps one login. One that does not must leave `log_out_others` to its default.
+pub(super) async fn check_one_login_kept_or_not(handles: &Handles) -> Result {
+    let rule = Rule::OneLoginKeptOrNot;
+    let keeps_one_login = handles.keep_one_login();
+    for turn in 0..2 {
+        let store = handles.turn(turn);
+        let keeps_too = store.keeps_one_login();
+        rule.require_eq("`keeps_one_login`", keeps_one_login, keeps_too)?;
+        let stamp = store.now().await?;
+        let unknown = LoginId::random().to_string();
+        let answer = store.log_out_others(&unknown, stamp).await;
+        if !keeps_one_login {
+            // An error of the store's own says too that it keeps none.
+            rule.require(
+                !matches!(answer, Ok(Some(_))),
+                "`keeps_one_login` to be true where `log_out_others` is implemented",
+                "false",
+            )?;
+            continue;
+        }
+        let Some(written) = answer? else {
+            let expected = "`log_out_others` to be implemented where `keeps_one_login` is true";
+            return Err(rule.broken(expected, "its default"));
+        };
+        let name = "`log_out_others` of an id that no user has";
+        Rule::LogOutOthersKeepsOne.require_eq(name, None, written)?;
+    }
+    Ok(())
 }
 
 /// The login with the stamp stays, and the next call with that stamp changes nothing.

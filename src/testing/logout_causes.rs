@@ -9,12 +9,7 @@ use crate::{EventName, LogoutCause};
 
 /// Whichever method has written the latest logout of a user, the store returns its cause, or never
 /// returns any.
-pub(super) async fn check_logout_causes(
-    handles: &Handles,
-    id: &str,
-    other: &str,
-    logs_out_others: bool,
-) -> Result {
+pub(super) async fn check_logout_causes(handles: &Handles, id: &str, other: &str) -> Result {
     let store = &handles.one;
     let keeps = keeps_causes(handles, id).await?;
     let bystander = cause_of(store, other).await?;
@@ -45,7 +40,7 @@ pub(super) async fn check_logout_causes(
         format!("`{found}` and {raised:?}"),
     )?;
     check_cause(store, id, None, "log_out").await?;
-    if logs_out_others {
+    if handles.keep_one_login() {
         let stamp = store.now().await?;
         store.log_in(id).await?;
         for time in ["", " that changed nothing"] {

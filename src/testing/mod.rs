@@ -72,6 +72,11 @@
 //! other must keep its keys apart and let their stamps rise like those of users. Their ids are any
 //! text of up to 255 characters.
 //!
+//! # Keeping one login
+//!
+//! A store whose `keeps_one_login` is `false` leaves `log_out_others` to its default. For any other,
+//! the kit checks that one login stays and that all others end.
+//!
 //! # The cause of a logout
 //!
 //! A store that returns no [`logout_cause`](crate::User::logout_cause) is right. One that returns any
@@ -107,7 +112,9 @@ use self::{
         check_every_handle_sees_log_out, check_log_out, check_log_out_ends_one_user,
         check_log_outs_at_once, check_login_keeps_log_out, check_logins_that_a_log_out_finds,
     },
-    log_out_others::{check_log_out_others, check_log_outs_of_others_at_once, logs_out_others},
+    log_out_others::{
+        check_log_out_others, check_log_outs_of_others_at_once, check_one_login_kept_or_not,
+    },
     logout_causes::{check_logout_causes, check_subject_logout_cause},
     revocations::{
         check_any_key, check_every_key, check_revocation_ends_one_key, check_revocation_is_kept,
@@ -227,12 +234,12 @@ async fn check_users(
     check_every_handle_sees_log_out(handles, &open, &target).await?;
     check_log_outs_at_once(handles, target).await?;
     check_logins_that_a_log_out_finds(handles, &noor).await?;
-    let logs_out_others = logs_out_others(handles).await?;
-    if logs_out_others {
+    check_one_login_kept_or_not(handles).await?;
+    if handles.keep_one_login() {
         check_log_out_others(handles, &noor, &alex).await?;
         check_log_outs_of_others_at_once(handles, &noor).await?;
     }
-    check_logout_causes(handles, &noor, &alex, logs_out_others).await?;
+    check_logout_causes(handles, &noor, &alex).await?;
     check_revocations_kept_or_not(handles).await?;
     let sam = new_user().await?;
     check_check_login(handles, &sam).await?;
@@ -304,7 +311,7 @@ async fn drop_user_calls(handles: &Handles, user_id: &str) -> Result {
     if handles.keep_revocations() {
         methods.extend([Method::Revoke, Method::RevokedAt]);
     }
-    if logs_out_others(handles).await? {
+    if handles.keep_one_login() {
         methods.push(Method::LogOutOthers);
     }
     for method in methods {

@@ -191,10 +191,15 @@ rules! {
         "a logout ends the logins that are made while it waits for its turn, too",
         "Read the clock in `log_out` only once nothing else can write: after the lock is acquired, \
          or in the statement itself. And let `log_in` write.";
+    OneLoginKeptOrNot:
+        "a store implements `log_out_others` and returns `true` from `keeps_one_login`, or neither",
+        "Write both of `keeps_one_login` and `log_out_others`, or none of them. Without the first, \
+         `OtherLogins` answers 500.";
     LogOutOthersKeepsOne:
         "`log_out_others` ends every login of a user but the one with the stamp, or changes nothing",
         "Change the row only where `logged_out_at` is null or earlier than the stamp, note a login one \
-         microsecond after the logout, and return what was written. Or leave it to its default.";
+         microsecond after the logout, and return what was written. Or leave it and `keeps_one_login` \
+         to their defaults.";
     LogOutOthersAtOnce:
         "of logins that end all others at once, one stays",
         "Compare the stamp and write in one atomic step: one `update` statement, or one lock around \

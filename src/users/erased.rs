@@ -56,6 +56,7 @@ pub(crate) trait AnyUserStore: Send + Sync + 'static {
     fn user_type_name(&self) -> &'static str;
     async fn log_in(&self, id: &str) -> Result<Option<AnyUser>, BoxError>;
     async fn log_out(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError>;
+    fn keeps_one_login(&self) -> bool;
     async fn log_out_others(
         &self,
         id: &str,
@@ -120,6 +121,10 @@ impl<S: UserStore> AnyUserStore for S {
 
     async fn log_out(&self, id: &str, cause: &LogoutCause) -> Result<bool, BoxError> {
         self.log_out_with_cause(id, cause).await
+    }
+
+    fn keeps_one_login(&self) -> bool {
+        UserStore::keeps_one_login(self)
     }
 
     async fn log_out_others(

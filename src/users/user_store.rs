@@ -7,7 +7,10 @@ use crate::{BoxError, LogoutCause, RevocationKey, Timestamp};
 
 /// The error of a store that ends either all logins of a user or none.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("this user store cannot keep one login of a user; implement `UserStore::log_out_others`")]
+#[error(
+    "this user store cannot keep one login of a user; implement `UserStore::log_out_others` and \
+     `UserStore::keeps_one_login`"
+)]
 pub(crate) struct LogOutOthersMissing;
 
 /// Where an application keeps its users.
@@ -98,7 +101,7 @@ pub trait UserStore: Send + Sync + 'static {
     fn load(&self, id: &str) -> impl Future<Output = Result<Option<Self::User>, BoxError>> + Send;
 
     /// Records that a login of this user begins now, and returns the user. `None` if there is no
-    /// such user, or they may not log in.
+    /// such user, or they may not log in: a locked user, whom [`load`](Self::load) still returns.
     ///
     /// # Errors
     ///
@@ -114,7 +117,16 @@ pub trait UserStore: Send + Sync + 'static {
     /// When the store cannot answer. The logout is queued and tried again until it is written.
     fn log_out(&self, id: &str) -> impl Future<Output = Result<bool, BoxError>> + Send;
 
-    /// Ends every login of this user but the one with this stamp, in one atomic step.
+    /// Whether [`log_out_others`](Self::log_out_others) is implemented. Defaults to `false`.
+    ///
+    /// By default, [`OtherLogins`](crate::OtherLogins) answers 500 before the handler runs, so that
+    /// no password is changed whose other logins cannot be ended.
+    fn keeps_one_login(&self) -> bool {
+        false
+    }
+
+    /// Ends every login of this user but the one with this stamp, in one atomic step. Return `true`
+    /// from [`keeps_one_login`](Self::keeps_one_login) too.
     ///
     /// Only where `logged_out_at` is null or earlier than `stamp`: raises `logged_out_at` to
     /// `T = max(now, previous + 1, last login + 1)`, notes a login of `T + 1`, and returns `T`. The
@@ -275,6 +287,10 @@ impl<S: UserStore> UserStore for Arc<S> {
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
         UserStore::log_out(&**self, id).await
+    }
+
+    fn keeps_one_login(&self) -> bool {
+        UserStore::keeps_one_login(&**self)
     }
 
     async fn log_out_others(

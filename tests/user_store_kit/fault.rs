@@ -57,6 +57,8 @@ faults! {
     ReadsAndThenWrites: LogOutsAtOnce,
     WritesWithoutLooking: LogOutsAtOnce,
     ReadsTheClockBeforeTheLock: LogOutEndsLoginsItFinds,
+    OneHandleKeepsOneLogin: OneLoginKeptOrNot,
+    KeepsOneLoginAfterAll: OneLoginKeptOrNot,
     LogOutOthersIsForgotten: LogOutOthersKeepsOne,
     LogOutOthersOverlooksTheStamp: LogOutOthersKeepsOne,
     LogOutOthersReturnsTheLogin: LogOutOthersKeepsOne,

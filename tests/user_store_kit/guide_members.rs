@@ -51,6 +51,35 @@ impl UserStore for Members {
         Ok(!ended.is_empty())
     }
 
+    // These two are for `OtherLogins`: after a change of the password one login stays.
+    fn keeps_one_login(&self) -> bool {
+        true
+    }
+
+    async fn log_out_others(
+        &self,
+        id: &str,
+        stamp: Timestamp,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        let mut transaction = self.write().await?;
+        let logged_out_at: Option<i64> = sqlx::query_scalar(
+            "update members set
+                logged_out_at =
+                    max(?1, coalesce(last_login_at + 1, ?1), coalesce(logged_out_at + 1, ?1)),
+                last_login_at =
+                    max(?1, coalesce(last_login_at + 1, ?1), coalesce(logged_out_at + 1, ?1)) + 1
+             where id = ?2 and coalesce(logged_out_at < ?3, true)
+             returning logged_out_at",
+        )
+        .bind(Timestamp::now().as_micros())
+        .bind(id.parse::<i64>().ok())
+        .bind(stamp.as_micros())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(logged_out_at.map(Timestamp::from_micros))
+    }
+
     // `now` is the system clock by default. A database that several machines share must answer
     // with its own clock here and in both writes: one clock, or no promise.
 }

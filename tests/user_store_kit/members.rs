@@ -321,6 +321,11 @@ impl UserStore for Members {
         self.end_logins(id, Some(cause)).await
     }
 
+    fn keeps_one_login(&self) -> bool {
+        let not_here = self.is(Fault::OneHandleKeepsOneLogin) && self.handle != 0;
+        !self.is(Fault::KeepsOneLoginAfterAll) && !not_here
+    }
+
     async fn log_out_others(
         &self,
         id: &str,

@@ -25,11 +25,15 @@ impl User for Member {
 }
 
 #[derive(Clone, Default)]
-struct Members(Arc<Mutex<Vec<Member>>>);
+struct Members {
+    all: Arc<Mutex<Vec<Member>>>,
+    /// What it says of `log_out_others`, which it does not implement.
+    keeps_one_login: bool,
+}
 
 impl Members {
     fn change<T>(&self, id: &str, change: impl FnOnce(&mut Member) -> T) -> Option<T> {
-        let mut members = self.0.lock().unwrap();
+        let mut members = self.all.lock().unwrap();
         let member = members.iter_mut().find(|member| member.id() == id);
         member.map(change)
     }
@@ -56,10 +60,14 @@ impl UserStore for Members {
         });
         Ok(found.is_some())
     }
+
+    fn keeps_one_login(&self) -> bool {
+        self.keeps_one_login
+    }
 }
 
 async fn new_member(members: &Members) -> Result<String, BoxError> {
-    let mut all = members.0.lock().unwrap();
+    let mut all = members.all.lock().unwrap();
     let id = all.len();
     all.push(Member {
         id,
@@ -74,6 +82,18 @@ async fn a_store_without_subjects_keeps_the_contract() {
     let members = Members::default();
     let open = async || Ok::<_, BoxError>(members.clone());
     check_user_store(open, new_member).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_only_claims_to_keep_one_login_is_noticed() {
+    let members = Members {
+        keeps_one_login: true,
+        ..Members::default()
+    };
+    let open = async || Ok::<_, BoxError>(members.clone());
+    let broken = check_user_store(open, new_member).await.unwrap_err();
+    assert_eq!(broken.rule(), Rule::OneLoginKeptOrNot);
+    assert_eq!(broken.seen(), "its default", "{broken}");
 }
 
 #[tokio::test]

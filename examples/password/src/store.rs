@@ -245,6 +245,10 @@ impl UserStore for Members {
         Ok(ended.rows_affected() > 0)
     }
 
+    fn keeps_one_login(&self) -> bool {
+        true
+    }
+
     async fn log_out_others(
         &self,
         id: &str,

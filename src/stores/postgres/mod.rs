@@ -137,6 +137,10 @@ impl UserStore for PostgresUserStore {
         Ok(written.rows_affected() > 0)
     }
 
+    fn keeps_one_login(&self) -> bool {
+        true
+    }
+
     async fn log_out_others(
         &self,
         id: &str,

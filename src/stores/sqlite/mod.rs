@@ -212,6 +212,10 @@ impl UserStore for SqliteUserStore {
         Ok(self.write_logout(log_out, cause).await?.is_some())
     }
 
+    fn keeps_one_login(&self) -> bool {
+        true
+    }
+
     async fn log_out_others(
         &self,
         id: &str,

@@ -12,6 +12,7 @@ pub trait AnyUsers: Send + Sync + 'static {
     async fn load(&self, id: &str) -> Result<Option<Account>, BoxError>;
     async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError>;
     async fn log_out(&self, id: &str) -> Result<bool, BoxError>;
+    fn keeps_one_login(&self) -> bool;
     async fn log_out_others(
         &self,
         id: &str,
@@ -68,6 +69,10 @@ impl<S: IdentityStore<User = Account>> AnyUsers for S {
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
         UserStore::log_out(self, id).await
+    }
+
+    fn keeps_one_login(&self) -> bool {
+        UserStore::keeps_one_login(self)
     }
 
     async fn log_out_others(

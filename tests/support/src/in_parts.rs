@@ -23,6 +23,10 @@ impl<H: Hook> UserStore for InParts<H> {
         self.0.log_out(id).await
     }
 
+    fn keeps_one_login(&self) -> bool {
+        self.0.keeps_one_login()
+    }
+
     async fn log_out_others(
         &self,
         id: &str,

@@ -43,6 +43,10 @@ impl<S: UserStore<User = Account>> UserStore for LinkedUsers<S> {
         self.users.log_out(id).await
     }
 
+    fn keeps_one_login(&self) -> bool {
+        self.users.keeps_one_login()
+    }
+
     async fn log_out_others(
         &self,
         id: &str,

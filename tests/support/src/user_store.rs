@@ -89,6 +89,10 @@ impl<H: Hook> UserStore for HookedUsers<H> {
         self.call(Call::LogOut, About::User(id), work).await
     }
 
+    fn keeps_one_login(&self) -> bool {
+        self.inner.keeps_one_login()
+    }
+
     async fn log_out_others(
         &self,
         id: &str,
