@@ -11,6 +11,7 @@
 //! 1. [The contract of a user store](user_store_contract): its test and its optional methods
 //! 1. [Forms of your own](own_forms): passwords, and logins in several steps;
 //!    [passkeys and links](passkeys_and_links)
+//! 1. [Testing your site](testing): through the router, without a server
 //! 1. [Tokens for programs](tokens): a CLI, a script, an application on a phone
 //! 1. [Linking identities](linking): one user by a form and by providers
 //! 1. [Signing out and logging out](logging_out): here, or everywhere
@@ -57,6 +58,7 @@ macro_rules! chapters {
             #[doc = "[logging_out]: crate::guide::logging_out"]
             #[doc = "[logging_out#all-other-logins]: crate::guide::logging_out#all-other-logins"]
             #[doc = "[logging_out#after-a-breach]: crate::guide::logging_out#after-a-breach"]
+            #[doc = "[logging_out#locking-an-account]: crate::guide::logging_out#locking-an-account"]
             #[doc = "[logging_out#why-a-user-was-logged-out]: crate::guide::logging_out#why-a-user-was-logged-out"]
             #[doc = "[logout_endpoints]: crate::guide::logout_endpoints"]
             #[doc = "[logout_endpoints#front-channel-logout]: crate::guide::logout_endpoints#front-channel-logout"]
@@ -79,6 +81,7 @@ macro_rules! chapters {
             #[doc = "[own_forms#changing-the-password]: crate::guide::own_forms#changing-the-password"]
             #[doc = "[passkeys_and_links]: crate::guide::passkeys_and_links"]
             #[doc = "[pages]: crate::guide::pages"]
+            #[doc = "[pages#another-language]: crate::guide::pages#another-language"]
             #[doc = "[pages#your-colors]: crate::guide::pages#your-colors"]
             #[doc = "[performance]: crate::guide::performance"]
             #[doc = "[permissions]: crate::guide::permissions"]
@@ -86,6 +89,7 @@ macro_rules! chapters {
             #[doc = "[performance#open-pages]: crate::guide::performance#open-pages"]
             #[doc = "[promise#limits]: crate::guide::promise#limits"]
             #[doc = "[recent_logins]: crate::guide::recent_logins"]
+            #[doc = "[recent_logins#scripts]: crate::guide::recent_logins#scripts"]
             #[doc = "[routes]: crate::guide::routes"]
             #[doc = "[script_front_ends]: crate::guide::script_front_ends"]
             #[doc = "[script_front_ends#a-401]: crate::guide::script_front_ends#a-401"]
@@ -101,6 +105,7 @@ macro_rules! chapters {
             #[doc = "[several_machines#rights-in-postgresql]: crate::guide::several_machines#rights-in-postgresql"]
             #[doc = "[how_we_know#hours-of-load]: crate::guide::how_we_know#hours-of-load"]
             #[doc = "[how_we_know#real-faults]: crate::guide::how_we_know#real-faults"]
+            #[doc = "[testing]: crate::guide::testing"]
             #[doc = "[tokens]: crate::guide::tokens"]
             #[doc = "[user_store]: crate::guide::user_store"]
             #[doc = "[user_store_contract]: crate::guide::user_store_contract"]
@@ -130,6 +135,7 @@ chapters! {
     user_store_contract
     own_forms
     passkeys_and_links
+    testing
     tokens
     linking
     logging_out

@@ -6,8 +6,9 @@ use std::{fmt, sync::Arc};
 /// reads.
 ///
 /// It ends nothing and keeps nothing, whatever it says. It contains no personal data. Its text is
-/// short and stable, for a column of the users table; other text is read as
-/// [`Unknown`](Self::Unknown).
+/// short and stable, for a column of the users table and for scripts: `user`, `administrator`,
+/// `provider`, `provider:` and the name of the event, `credentials-changed`, `policy` or `unknown`.
+/// Other text is read as [`Unknown`](Self::Unknown).
 ///
 /// ```
 /// use axum_clef::LogoutCause;
