@@ -77,15 +77,16 @@ async fn what_the_provider_says_is_kept_up_to_date() {
 /// What the layer asks when it is built: a store in an `Arc` answers as the store does.
 #[test]
 fn a_shared_store_says_what_it_keeps() {
-    fn said(store: impl IdentityStore) -> [bool; 3] {
+    fn said(store: impl IdentityStore) -> [bool; 4] {
         [
             store.keeps_revocations(),
+            store.keeps_one_login(),
             store.notes_sessions(),
             store.knows_identifiers(),
         ]
     }
-    assert_eq!(said(MemoryUserStore::new()), [true; 3]);
-    assert_eq!(said(Arc::new(MemoryUserStore::new())), [true; 3]);
-    assert_eq!(said(SubjectsAlone::default()), [false; 3]);
-    assert_eq!(said(Arc::new(SubjectsAlone::default())), [false; 3]);
+    assert_eq!(said(MemoryUserStore::new()), [true; 4]);
+    assert_eq!(said(Arc::new(MemoryUserStore::new())), [true; 4]);
+    assert_eq!(said(SubjectsAlone::default()), [false; 4]);
+    assert_eq!(said(Arc::new(SubjectsAlone::default())), [false; 4]);
 }
