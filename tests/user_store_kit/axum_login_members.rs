@@ -40,7 +40,9 @@ impl UserStore for Members {
         Ok(self.end_logins(id, None).await?.is_some())
     }
 
-    // For `OtherLogins`: the login with this stamp stays.
+    // These two are for `OtherLogins`: the login with this stamp stays.
+    fn keeps_one_login(&self) -> bool { true }
+
     async fn log_out_others(&self, id: &str, stamp: Timestamp) -> Result<Option<Timestamp>, BoxError> {
         self.end_logins(id, Some(stamp)).await
     }
