@@ -50,6 +50,7 @@ macro_rules! chapters {
             #[doc = "[covered_pages]: crate::guide::covered_pages"]
             #[doc = "[getting_started]: crate::guide::getting_started"]
             #[doc = "[getting_started#the-address-of-the-client]: crate::guide::getting_started#the-address-of-the-client"]
+            #[doc = "[getting_started#tls]: crate::guide::getting_started#tls"]
             #[doc = "[glossary]: crate::guide::glossary"]
             #[doc = "[guards]: crate::guide::guards"]
             #[doc = "[layers#deleting-expired-sessions]: crate::guide::layers#deleting-expired-sessions"]
