@@ -310,6 +310,8 @@ async fn a_handler_reads_the_login_if_there_is_one() {
     let show = async |login: Option<Login>| {
         login.map_or("none".to_owned(), |login| {
             let subject = login.subject().map(Subject::id);
+            let is_proven = login.authenticated_at() == Some(login.logged_in_at());
+            assert!(is_proven, "{login:?}");
             format!("{} {subject:?} {}", login.user_id(), login.is_remembered())
         })
     };
