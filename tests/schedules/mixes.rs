@@ -51,6 +51,47 @@ fn two_logouts_a_login_and_requests() {
 }
 
 #[test]
+fn ends_of_all_others_a_token_a_sign_out_and_logouts() {
+    for token in [None, Some("alex"), Some("everyone")] {
+        let prepare = async |scene: &mut Scene| {
+            scene.log_in_and_follow_others("alex", true).await;
+            let trace = scene.trace.clone();
+            let new_token = scene.visit(&scene.browser, Method::POST, "/new-token");
+            let request = scene.visit(&scene.browser, Method::GET, "/account");
+            let mut actors = vec![
+                trace.actor("LogOutOthers2", scene.log_out_others(&scene.browser)),
+                trace.actor("LogOutOthers3", scene.log_out_others(&scene.other)),
+                trace.actor("MintToken4", new_token),
+                trace.actor("SignOut0", scene.sign_out(&scene.copy)),
+                trace.actor("Request0", request),
+            ];
+            actors.extend(token.map(|token| {
+                let logout = match token {
+                    "alex" => "LogOut0",
+                    _ => "RaiseFloor0",
+                };
+                trace.actor(logout, scene.notice(token))
+            }));
+            actors
+        };
+        explore_some(&[Kind::Sealed], 150, prepare, async |scene| {
+            let browser = scene
+                .trace
+                .process("Request1", scene.serves(&scene.browser));
+            let other = scene.trace.process("Request2", scene.serves(&scene.other));
+            let served = usize::from(browser.await) + usize::from(other.await);
+            assert!(served <= usize::from(token.is_none()));
+            for (secret, _) in scene.tokens() {
+                let served = scene.serves_token(&secret);
+                let served = scene.trace.process("Request3", served).await;
+                assert!(!served || token.is_none());
+            }
+            scene.assert_new_login_works("alex").await;
+        });
+    }
+}
+
+#[test]
 fn a_new_login_a_sign_out_a_logout_and_requests() {
     for signs_out_copy in [false, true] {
         let prepare = async |scene: &mut Scene| {

@@ -50,6 +50,7 @@ impl Node {
             .unwrap();
         let (slow, late, minting) = (gates.clone(), gates.clone(), gates.clone());
         let (listening, minted) = (results.clone(), results.clone());
+        let trace = gated.trace.clone();
         let application = layer.logouts();
         let router = Router::new()
             .route("/account", get(|_: LoggedIn<Account>| async {}))
@@ -81,6 +82,7 @@ impl Node {
                     let late = usize::from(is_late);
                     minted.late_tokens.fetch_add(late, SeqCst);
                     let header = format!("Bearer {}", token.secret().expose_secret());
+                    trace.receives(Some(&header));
                     minted.tokens.lock().unwrap().push((header, token.id()));
                     Ok::<_, NewTokenError>(())
                 }),

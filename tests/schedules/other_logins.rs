@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 
 use crate::{
     explorer::explore,
-    world::{Browser, Kind, Scene},
+    world::{Actor, Browser, Kind, Scene},
 };
 
 /// The statuses in order of their size, as answers come in any order.
@@ -17,24 +17,30 @@ fn statuses(scene: &Scene) -> Vec<u16> {
     statuses
 }
 
-/// Which of these browsers are served.
+/// How many of these browsers are served.
 async fn served(scene: &Scene, browsers: [&Browser; 2]) -> usize {
     let mut served = 0;
-    for browser in browsers {
-        served += usize::from(scene.serves(browser).await);
+    for (process, browser) in ["Request0", "Request1"].into_iter().zip(browsers) {
+        let is_served = scene.trace.process(process, scene.serves(browser));
+        served += usize::from(is_served.await);
     }
     served
+}
+
+/// Two browsers end all other logins.
+fn both_log_out_others(scene: &Scene, browsers: [&Browser; 2]) -> Vec<Actor> {
+    let [one, other] = browsers.map(|browser| scene.log_out_others(browser));
+    vec![
+        scene.trace.actor("LogOutOthers2", one),
+        scene.trace.actor("LogOutOthers3", other),
+    ]
 }
 
 #[test]
 fn of_two_browsers_that_end_all_others_at_once_one_stays() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
-        scene.other.log_in(scene, "alex").await;
-        vec![
-            scene.log_out_others(&scene.browser),
-            scene.log_out_others(&scene.other),
-        ]
+        scene.log_in_and_follow_others("alex", true).await;
+        both_log_out_others(scene, [&scene.browser, &scene.other])
     };
     explore(Kind::ALL, 11, prepare, async |scene| {
         let answers = statuses(scene);
@@ -45,10 +51,8 @@ fn of_two_browsers_that_end_all_others_at_once_one_stays() {
             "{answers:?}"
         );
         assert_eq!(served, 1);
-        assert!(
-            !scene.serves(&scene.copy).await,
-            "no copy of a cookie stays"
-        );
+        let served = scene.trace.process("Request2", scene.serves(&scene.copy));
+        assert!(!served.await, "no copy of a cookie stays");
         scene.assert_new_login_works("alex").await;
     });
 }
@@ -57,11 +61,8 @@ fn of_two_browsers_that_end_all_others_at_once_one_stays() {
 #[test]
 fn of_two_copies_of_a_cookie_one_stays() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
-        vec![
-            scene.log_out_others(&scene.browser),
-            scene.log_out_others(&scene.copy),
-        ]
+        scene.log_in_and_follow_others("alex", false).await;
+        both_log_out_others(scene, [&scene.browser, &scene.copy])
     };
     explore(Kind::ALL, 11, prepare, async |scene| {
         assert_eq!(statuses(scene)[0], 200);
@@ -80,15 +81,23 @@ fn another_logout_in_between_wins() {
     ] {
         for (failures, at_least) in [(0, 3), (2, 2)] {
             let prepare = async |scene: &mut Scene| {
-                scene.log_in(code).await;
+                scene.log_in_and_follow_others(code, false).await;
                 scene.failures.store(failures, SeqCst);
-                vec![scene.log_out_others(&scene.browser), scene.notice(token)]
+                let logout = match token {
+                    "alex" => "LogOut0",
+                    _ => "RaiseFloor0",
+                };
+                let trace = scene.trace.clone();
+                vec![
+                    trace.actor("LogOutOthers2", scene.log_out_others(&scene.browser)),
+                    trace.actor(logout, scene.notice(token)),
+                ]
             };
             explore(Kind::ALL, at_least, prepare, async |scene| {
                 let answers = statuses(scene);
                 assert!(answers.contains(&200), "{token}: {answers:?}");
-                assert!(!scene.serves(&scene.browser).await, "{token}");
-                assert!(!scene.serves(&scene.copy).await, "{token}");
+                let served = served(scene, [&scene.browser, &scene.copy]).await;
+                assert_eq!(served, 0, "{token}");
                 scene.assert_new_login_works(code).await;
             });
         }
@@ -98,20 +107,21 @@ fn another_logout_in_between_wins() {
 #[test]
 fn a_sign_out_in_between_wins() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
+        scene.log_in_and_follow_others("alex", false).await;
+        let trace = scene.trace.clone();
         vec![
-            scene.log_out_others(&scene.browser),
-            scene.sign_out(&scene.copy),
+            trace.actor("LogOutOthers2", scene.log_out_others(&scene.browser)),
+            trace.actor("SignOut0", scene.sign_out(&scene.copy)),
         ]
     };
     explore(Kind::ALL, 11, prepare, async |scene| {
         assert!(!scene.serves(&scene.copy).await);
         let answers = scene.statuses();
+        let served = scene.serves(&scene.browser);
+        let served = scene.trace.process("Request0", served).await;
         let order = "the store answers the end of a login";
         // A sign-out with a cookie that has ended already ends nothing.
-        if scene.gates.times(order) > 0 {
-            assert!(!scene.serves(&scene.browser).await, "{answers:?}");
-        }
+        assert!(!served || scene.gates.times(order) == 0, "{answers:?}");
         scene.assert_new_login_works("alex").await;
     });
 }
@@ -146,13 +156,21 @@ fn a_login_that_is_under_way_ends_if_it_began_before() {
 #[test]
 fn a_request_that_renews_the_login_leaves_the_kept_one_alone() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
-        vec![scene.work(), scene.log_out_others(&scene.browser)]
+        scene.log_in_and_follow_others("alex", false).await;
+        let trace = scene.trace.clone();
+        vec![
+            trace.actor("Request2", scene.work()),
+            trace.actor("LogOutOthers2", scene.log_out_others(&scene.browser)),
+        ]
     };
     explore(Kind::ALL, 11, prepare, async |scene| {
         assert_eq!(scene.statuses(), [200]);
-        assert!(scene.serves(&scene.browser).await);
-        assert!(!scene.serves(&scene.copy).await);
+        let browser = scene
+            .trace
+            .process("Request0", scene.serves(&scene.browser));
+        assert!(browser.await);
+        let copy = scene.trace.process("Request1", scene.serves(&scene.copy));
+        assert!(!copy.await);
     });
 }
 

@@ -12,15 +12,19 @@ use crate::{
 #[test]
 fn no_token_is_made_across_a_logout() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
+        scene.log_in_and_follow_others("alex", false).await;
         let new_token = scene.visit(&scene.browser, Method::POST, "/new-token");
-        vec![new_token, scene.notice("alex")]
+        vec![
+            scene.trace.actor("MintToken4", new_token),
+            scene.trace.actor("LogOut0", scene.notice("alex")),
+        ]
     };
     explore(Kind::ALL, 13, prepare, async |scene| {
         assert_eq!(scene.statuses(), [200]);
         assert_eq!(scene.late_tokens.load(SeqCst), 0);
         for (token, _) in scene.tokens() {
-            assert!(!scene.serves_token(&token).await, "its login has ended");
+            let served = scene.trace.process("Request0", scene.serves_token(&token));
+            assert!(!served.await, "its login has ended");
         }
         scene.assert_new_login_works("alex").await;
         for (token, _) in scene.tokens() {
@@ -35,15 +39,20 @@ fn no_token_is_made_across_a_logout() {
 #[test]
 fn no_token_is_served_once_a_logout_is_answered() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
-        scene.mint().await;
+        scene.log_in_and_follow_others("alex", false).await;
+        let trace = scene.trace.clone();
+        trace.process("MintToken4", scene.mint()).await;
         let (token, _) = scene.tokens().pop().unwrap();
-        vec![scene.notice("alex"), scene.ask_with_token(&token)]
+        vec![
+            trace.actor("LogOut0", scene.notice("alex")),
+            trace.actor("Request0", scene.ask_with_token(&token)),
+        ]
     };
     explore(Kind::ALL, 3, prepare, async |scene| {
         assert_eq!(scene.statuses(), [200]);
         let (token, _) = scene.tokens().pop().unwrap();
-        assert!(!scene.serves_token(&token).await);
+        let served = scene.trace.process("Request1", scene.serves_token(&token));
+        assert!(!served.await);
     });
 }
 
@@ -87,9 +96,14 @@ fn a_token_is_ended_twice_at_once() {
 #[test]
 fn a_sign_out_of_the_browser_while_a_token_is_made_leaves_the_token_alone() {
     let prepare = async |scene: &mut Scene| {
-        scene.log_in("alex").await;
+        scene.log_in_and_follow_others("alex", false).await;
         let new_token = scene.visit(&scene.copy, Method::POST, "/new-token");
-        vec![new_token, scene.sign_out(&scene.browser)]
+        vec![
+            scene.trace.actor("MintToken4", new_token),
+            scene
+                .trace
+                .actor("SignOut0", scene.sign_out(&scene.browser)),
+        ]
     };
     explore(Kind::ALL, 10, prepare, async |scene| {
         assert_eq!(scene.statuses(), [303]);
@@ -98,9 +112,11 @@ fn a_sign_out_of_the_browser_while_a_token_is_made_leaves_the_token_alone() {
         let made = scene.tokens();
         assert!(made.len() <= 1);
         for (token, _) in made {
-            assert!(scene.serves_token(&token).await);
+            let served = scene.trace.process("Request0", scene.serves_token(&token));
+            assert!(served.await);
         }
-        assert!(!scene.serves(&scene.copy).await);
+        let served = scene.trace.process("Request1", scene.serves(&scene.copy));
+        assert!(!served.await);
         let status = scene.copy.send(scene, Method::POST, "/new-token").await;
         assert_eq!(status, 401, "a copy makes none after it");
     });

@@ -131,6 +131,20 @@ impl Scene {
         });
     }
 
+    /// Logs the browser in, and the other one if `both`, and traces what happens from then on, for
+    /// `other_logins.pml`.
+    pub async fn log_in_and_follow_others(&mut self, person: &str, both: bool) {
+        self.log_in_as_process(person).await;
+        if both {
+            let login = self.other.log_in(self, person);
+            self.trace.process("Login1", login).await;
+        }
+        self.trace.follow(match self.kind {
+            Kind::Stored => "other_logins.pml STORED",
+            Kind::Sealed => "other_logins.pml",
+        });
+    }
+
     async fn log_in_as_process(&mut self, person: &str) {
         let trace = self.trace.clone();
         trace.process("Login0", self.log_in(person)).await;
@@ -248,6 +262,8 @@ impl Scene {
 
     /// Sends a request with a token and no cookie. Returns the status.
     pub async fn request_with_token(&self, token: &str, method: Method, path: &str) -> u16 {
+        self.trace.step(&format!("at{}", self.node));
+        self.trace.sends(Some(&token.to_owned()));
         let mut request = Jar::default().request(method, path);
         let headers = request.headers_mut();
         headers.insert("authorization", token.parse().unwrap());
