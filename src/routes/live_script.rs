@@ -73,7 +73,8 @@ impl Script {
     }
 }
 
-/// The texts of the cover in every language, by its tag in lower case. The script chooses the language of the page.
+/// The texts of the cover in every language, by its tag in lower case. The script chooses the language
+/// of the page.
 fn cover_texts(pages: &Arc<PageSettings>) -> BTreeMap<String, BTreeMap<&'static str, String>> {
     let languages = pages.languages.all();
     let texts = languages.map(|language| {

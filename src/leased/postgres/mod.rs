@@ -60,8 +60,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 /// each has acknowledged it, or until every lease is over.
 ///
 /// A node that stops [leaves](Self::leave), so that no logout waits for it. The row of a node that has
-/// crashed remains. Other nodes see no heartbeat and delete the row
-/// after three leases, when all entries of the node have expired. A node that was suspended finds
+/// crashed remains. Other nodes see no heartbeat and delete the row after three leases, when all entries of the node have expired. A node that was suspended finds
 /// that its lease is over, invalidates its cache and joins again. The time of day is never used.
 ///
 /// A node finds its row by the connection that it listens with, and acknowledges by it. So a node whose

@@ -177,6 +177,7 @@ impl Node {
                 biased;
                 Ok(()) = left.changed() => {
                     membership = None;
+                    // Also a join that is under way.
                     joining.set(Membership::join(&self.state, &self.pool, lease));
                 }
                 () = sleep_until(heartbeat_at), if membership.is_some() => {
