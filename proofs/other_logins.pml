@@ -4,8 +4,8 @@
  * user, 1 sign-out of a copy of the first browser's cookie, 1 revocation of the logins of everyone, an
  * issuer or a session, and 1 request. Logins are in the cookie; STORED: they are in a session store.
  * FAILS: the end of all others and the write of a kept login may fail. ALONE: only the browsers end each
- * other. A sign-out with a cookie that has ended already ends nothing. Only in a trace is a logout pending,
- * as that would only refuse more.
+ * other. A sign-out comes within a minute of the end of all others: after that, one with a cookie that has
+ * ended ends nothing. Only in a trace is a logout pending, as that would only refuse more.
  *
  * run:
  * run:   FAILS
@@ -17,6 +17,8 @@
  * break: STAMPED_ANEW WITHOUT_TOKEN -> revoked_means_revoked
  * break: KEPT_UNDER_NEW_ID -> revoked_means_revoked
  * break: KEPT_AT_LOGOUT ALONE -> one_stays
+ * break: ENDED_ENDS_NOTHING WITHOUT_TOKEN -> revoked_means_revoked
+ * break: STORED RECORD_DELETED WITHOUT_TOKEN -> revoked_means_revoked
  * break: TOKEN_STAMPED_NOW -> revoked_means_revoked
  * break: TOKEN_NOT_COMPARED -> no_token_across_a_logout
  * break: TOKEN_UNDER_LOGIN_ID -> tokens_outlive_sign_out
@@ -27,6 +29,7 @@
  * refused: STAMPED_ANEW
  * refused: KEPT_UNDER_NEW_ID
  * refused: KEPT_AT_LOGOUT
+ * refused: ENDED_ENDS_NOTHING
  * refused: TOKEN_STAMPED_NOW
  * refused: TOKEN_NOT_COMPARED
  * refused: TOKEN_UNDER_LOGIN_ID
@@ -34,6 +37,7 @@
  * traces: STORED
  * refused: KEPT_WITHOUT_CONDITION
  * refused: STAMPED_ANEW
+ * refused: RECORD_DELETED
  * hidden: LogOutOthers.at MintToken.at SignOut.at LogOut.at RaiseFloor.at Request.at RaiseFloor.now
  */
 #include "claims.h"
@@ -111,14 +115,13 @@ byte ends_pending; /* set of ids */
         :: else -> event_on(process, number, "load", login) found = has(records, login) \
         fi \
     };
-/* src/auth/check.rs::renew. A save creates a record that was deleted. */
+/* A save creates a record that was deleted. */
+#define save(process, number, login) \
+    atomic { event_on(process, number, "save", login) records = records | bit(login) };
+/* src/auth/check.rs::renew */
 #define renew(process, number, login, served) \
     if \
-    :: atomic { \
-        served && login != TOKEN -> \
-        event_on(process, number, "save", login) \
-        records = records | bit(login) \
-    } \
+    :: served && login != TOKEN -> save(process, number, login) \
     :: true /* It was used a moment ago. */ \
     fi;
 #define delete(process, number, login) \
@@ -261,10 +264,14 @@ proctype LogOutOthers(byte number) {
         }
     }
     fi;
-    /* src/auth/begin_login.rs::replace: it has the same id, so only its record is deleted. */
+    /* src/auth/begin_login.rs::replace: it has the same id, so its record expires in a minute. */
 #ifdef STORED
     if
+#ifdef RECORD_DELETED
     :: passed -> delete(LogOutOthers, number, login)
+#else
+    :: passed -> save(LogOutOthers, number, login)
+#endif
     :: else
     fi;
 #endif
@@ -380,7 +387,11 @@ proctype SignOut(byte number) {
         before_load
         /* src/auth/end_login.rs::has_ended */
         event(SignOut, number, "check_login")
+#ifdef ENDED_ENDS_NOTHING
         ended = !valid(login)
+#else
+        ended = has(ended_ids, id[login]) || stamp[login] <= floor
+#endif
     }
     /* src/auth/end_login.rs::end_login */
     if
@@ -397,7 +408,7 @@ answer:
 #endif
     atomic {
         event(SignOut, number, "303")
-        signed_out = found && !ended;
+        signed_out = true;
         login = 0;
         found = false;
         ended = false

@@ -309,8 +309,8 @@ proctype SignOut(byte number) {
 #ifdef ANSWERED_BEFORE_REVOKED
     signed_out = signed_out | bit(login);
 #endif
-    /* src/auth/end_login.rs::has_ended */
-    atomic { event(SignOut, number, "check_login") ended = !valid(login) };
+    /* src/auth/end_login.rs::has_ended: a logout a moment ago may have kept the login under another cookie. */
+    atomic { event(SignOut, number, "check_login") ended = has(revoked, login) };
     if
     :: ended -> delete(SignOut, number, login)
     :: else -> end_login(SignOut, number, login)

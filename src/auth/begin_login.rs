@@ -216,7 +216,7 @@ impl AuthState {
             let state = Arc::clone(self);
             let end = async move {
                 match login.record().id == new {
-                    true => state.delete_record(&login).await,
+                    true => state.retire_record(&login).await,
                     false => state.end_login(&login, None).await,
                 }
             };

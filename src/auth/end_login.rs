@@ -13,11 +13,14 @@ use crate::{
     revocation::{LoginPermit, Logout, patience},
     sessions::{LONGEST_COOKIE, LoginRecord, PresentedLogin},
     time_limit::{STORE_LIMIT, within},
-    users::EndReason,
 };
 
 /// How long the end of a login is kept beyond the login's own end.
 pub(super) const END_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long the cookie of before `OtherLogins` ends the login that was kept: a sign-out or a login of
+/// the same browser may be under way with it.
+const REPLACED_COOKIE: Duration = Duration::from_secs(60);
 
 /// How long a sign-out waits to learn whether the login has ended already.
 const CHECK_LIMIT: Duration = Duration::from_secs(1);
@@ -76,7 +79,7 @@ impl RequestAuth {
         ended
     }
 
-    /// Whether a login had ended before this request. `false` if a store does not answer.
+    /// Whether a login had ended before this request, with every cookie. `false` if a store does not answer.
     async fn has_ended(&self, login: &PresentedLogin) -> bool {
         let record = login.record();
         // A handler may have logged the user out since the check of the request.
@@ -84,7 +87,7 @@ impl RequestAuth {
         if checked.is_some_and(|checked| checked.id == record.id) {
             return false;
         }
-        let ended = within(CHECK_LIMIT, self.state().has_ended(record)).await;
+        let ended = within(CHECK_LIMIT, self.state().has_ended_everywhere(record)).await;
         ended.unwrap_or_default()
     }
 
@@ -125,11 +128,21 @@ impl AuthState {
         let Some(check) = self.users.check_login(reference(record)).await? else {
             return Ok(false);
         };
-        let left = check.compare(record.times(), self.lifetime);
-        Ok(matches!(
-            left,
-            Err(EndReason::LoggedOut | EndReason::SignedOut | EndReason::Revoked)
-        ))
+        let left = check.compare_with_logouts(record.times());
+        Ok(left.is_err())
+    }
+
+    /// Whether a login has ended for good with every cookie: `OtherLogins` may have given it a new one a
+    /// moment ago.
+    async fn has_ended_everywhere(&self, record: &LoginRecord<'_>) -> Result<bool, BoxError> {
+        let Some(check) = self.users.check_login(reference(record)).await? else {
+            return Ok(false);
+        };
+        let times = record.times();
+        let was_logged_out = check.user.logged_out_at.is_some_and(|at| {
+            !times.latest().outlives(Some(at)) && check.now.since(at) > REPLACED_COOKIE
+        });
+        Ok(was_logged_out || check.compare_with_revocations(times).is_err())
     }
 
     /// Whether the login with this id was signed out, or replaced by a newer one.
@@ -157,6 +170,16 @@ impl AuthState {
     pub(super) async fn delete_record(&self, login: &PresentedLogin) -> Result<(), EndLoginError> {
         let deleted = within(STORE_LIMIT, self.sessions.delete(login)).await;
         deleted.map_err(EndLoginError::NotDeleted)
+    }
+
+    /// Keeps the record of a cookie that a newer one of the same login replaces for a moment, so that
+    /// what is under way with it ends the login.
+    pub(super) async fn retire_record(&self, login: &PresentedLogin) -> Result<(), EndLoginError> {
+        if !self.users.keeps_revocations() {
+            return self.delete_record(login).await;
+        }
+        let retired = within(STORE_LIMIT, self.sessions.retire(login, REPLACED_COOKIE)).await;
+        retired.map_err(EndLoginError::NotDeleted)
     }
 
     /// How long the end of a login is kept: until no login with its id can be valid.

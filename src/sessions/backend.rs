@@ -218,6 +218,22 @@ impl SessionBackend {
         Ok(())
     }
 
+    /// Lets the record of a login expire in `kept_for` at the latest. A sealed one has none.
+    ///
+    /// # Errors
+    ///
+    /// When the session store cannot answer.
+    pub(crate) async fn retire(
+        &self,
+        login: &PresentedLogin,
+        kept_for: Duration,
+    ) -> Result<(), BoxError> {
+        if let (Kind::Stored(store), Source::Stored(record)) = (&self.kind, &login.source) {
+            store.save(&stored::retired(record, kept_for)).await?;
+        }
+        Ok(())
+    }
+
     /// The cookies that remove the login from the browser.
     pub(crate) fn removals(&self) -> Vec<Cookie<'static>> {
         self.cookie.removals(self.is_sealed())

@@ -74,6 +74,15 @@ impl LoginCheck<AnyUser> {
         if !times.latest().outlives(self.user.logged_out_at) {
             return Err(EndReason::LoggedOut);
         }
+        self.compare_with_revocations(times)
+    }
+
+    /// Compares a login with what ends it without a logout of its user.
+    ///
+    /// # Errors
+    ///
+    /// When a revocation has ended it.
+    pub(crate) fn compare_with_revocations(&self, times: LoginTimes) -> Result<(), EndReason> {
         if self.revoked {
             return Err(EndReason::SignedOut);
         }

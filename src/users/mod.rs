@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::Receiver;
 
 pub(crate) use self::{
-    comparison::EndReason,
     erased::{AnyIdentityStore, AnyUser, AnyUserStore},
     user_store::LogOutOthersMissing,
 };

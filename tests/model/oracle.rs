@@ -10,6 +10,8 @@ use crate::steps::{BROWSERS, Scope};
 /// How far ahead a stamp may lie before it is not believed.
 const MOST_AHEAD: i64 = 5 * MINUTE;
 
+const LOGGED_OUT: &str = "the person was logged out since";
+
 /// What must come of a request or a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -176,10 +178,12 @@ impl Oracle {
         self.browsers[browser]
     }
 
-    /// Whether a login has ended by what is written; `None` if that is in doubt.
+    /// Whether a sign-out finds that the login has ended, and writes nothing; `None` if that is in
+    /// doubt. Within a minute of a logout, it ends the login itself too.
     pub fn has_ended(&self, number: LoginNumber) -> Option<bool> {
         let login = self.logins.get(&number)?;
         match login.ended {
+            Some(LOGGED_OUT) => None,
             Some(_) => Some(true),
             None if login.in_doubt => None,
             None => Some(false),
@@ -411,7 +415,7 @@ impl Oracle {
     /// A logout is written, by a clock that showed something from `earliest` to `latest`.
     pub fn logout_is_written(&mut self, person: usize, (earliest, latest): (i64, i64)) {
         let is_among = |login: &Login| login.person == person;
-        self.end_all(is_among, "the person was logged out since", earliest);
+        self.end_all(is_among, LOGGED_OUT, earliest);
         let known = self.known.contains(&person);
         let written = self.written.entry(person).or_insert(i64::MIN);
         *written = latest.max(written.saturating_add(1));

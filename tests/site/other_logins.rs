@@ -228,6 +228,39 @@ async fn what_ends_the_login_before_ends_the_one_that_stays() {
     }
 }
 
+/// A tab may send it before the answer to another tab brings the new cookie.
+#[tokio::test]
+async fn a_sign_out_with_the_cookie_of_before_ends_the_login_that_stays_for_a_minute() {
+    for (after, ends) in [(0, true), (MINUTE - SECOND, true), (MINUTE + SECOND, false)] {
+        let world = World::new();
+        for (kind, sessions) in world.both() {
+            let app = app(&world, &sessions);
+            let mut jar = Jar::logged_in(&app, "12345").await;
+            let mut before = jar.clone();
+            assert_eq!(press(&mut jar, &app).await.status(), 200);
+            assert!(!before.is_in(&app).await, "{kind}");
+            world.clock.advance(after);
+            assert_eq!(before.sign_out(&app).await.status(), 303, "{kind}");
+            assert_eq!(jar.is_in(&app).await, !ends, "{kind}, {after}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_login_with_the_cookie_of_before_ends_the_login_that_stays() {
+    let world = World::new();
+    for (kind, sessions) in world.both() {
+        let app = app(&world, &sessions);
+        let mut jar = Jar::logged_in(&app, "12345").await;
+        let user = user(&mut jar, &app).await;
+        let mut before = jar.clone();
+        assert_eq!(press(&mut jar, &app).await.status(), 200);
+        before.post(&app, &format!("/own?user={user}")).await;
+        assert!(before.is_in(&app).await, "{kind}");
+        assert!(!jar.is_in(&app).await, "{kind}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_logout_that_waits_for_the_store_wins() {
     let world = World::new();
