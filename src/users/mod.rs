@@ -12,15 +12,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::Receiver;
 
-pub(crate) use self::{
-    erased::{AnyIdentityStore, AnyUser, AnyUserStore},
-    user_store::LogOutOthersMissing,
-};
 pub use self::{
     ended_login::{EndedLogin, LogoutReason},
     identity_store::{IdentityStore, LinkOutcome},
     login_check::{LoginCheck, LoginReference},
     user_store::UserStore,
+};
+pub(crate) use self::{
+    erased::{AnyIdentityStore, AnyUser, AnyUserStore},
+    user_store::LogOutOthersMissing,
 };
 
 use crate::{LogoutCause, RevocationKey, Subject, Timestamp};
