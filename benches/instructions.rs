@@ -35,7 +35,7 @@ const LIMITS: [(&str, &str, Route, &str, f64); 4] = [
         AXUM_CLEF,
         Route::PublicWithCookie,
         BARE,
-        1.34,
+        1.33,
     ),
     (
         "user_vs_axum_login",
@@ -49,7 +49,7 @@ const LIMITS: [(&str, &str, Route, &str, f64); 4] = [
         AXUM_CLEF,
         Route::User,
         TOWER_SESSIONS,
-        1.30,
+        1.28,
     ),
     (
         "sealed_user_vs_axum_login",

@@ -6,7 +6,8 @@
 //! them. The pages are those of `overhead`, at axum-login and at axum-clef: as it is, with users kept
 //! for a lease of a second, and with those and the login sealed in the cookie. Over pools of 8 and 16
 //! connections to either server, and over a pool that pings PostgreSQL each time before it gives a
-//! connection out, as sqlx does by default, and one that does not.
+//! connection out, as sqlx does by default, and one that does not. The floor is bare axum that reads one
+//! value from Redis and one user from PostgreSQL.
 //!
 //! Requests go through the router in process, made by one task or by 64, on as many threads as there
 //! are processors. Each turn is a moment of nothing else, and each round gives every site its turn

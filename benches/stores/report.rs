@@ -47,7 +47,16 @@ pub fn print_lines(costs: &[Costs]) {
             println!("ratio stores_{name}{of}_vs_axum_login {ratio:.4}");
         }
     }
+    let [_, floor] = of(Kind::Floor, false);
+    let [_, plain] = of(Kind::Plain, false);
+    for (name, user) in [("axum_login", other[1]), ("plain", plain)] {
+        println!(
+            "ratio stores_{name}_vs_floor {:.4}",
+            user.by_one / floor.by_one
+        );
+    }
     for (name, [_, user]) in [
+        ("floor", of(Kind::Floor, false)),
         ("axum_login", other),
         ("axum_login_with_ping", pinging),
         ("plain", of(Kind::Plain, false)),

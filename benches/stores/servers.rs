@@ -4,7 +4,7 @@ use std::{env, time::Duration};
 
 use axum_clef::stores::PostgresUserStore;
 use sqlx::{
-    Connection as _, PgConnection,
+    Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::timeout;
@@ -61,17 +61,21 @@ impl Servers {
         pool
     }
 
-    /// Users in PostgreSQL, over a pool that `pings` the server before it gives a connection out.
-    pub async fn users(&self, connections: u32, pings: bool) -> PostgresUserStore {
+    /// Connections to PostgreSQL, in a pool that `pings` the server before it gives a connection out.
+    pub async fn pool(&self, connections: u32, pings: bool) -> PgPool {
         let options = self.postgres.clone();
-        let pool = PgPoolOptions::new()
+        PgPoolOptions::new()
             .max_connections(connections)
             .min_connections(connections)
             .test_before_acquire(pings)
             .connect_with(options.options([("search_path", &self.name)]))
             .await
-            .unwrap();
-        let users = PostgresUserStore::new(pool);
+            .unwrap()
+    }
+
+    /// Users in PostgreSQL.
+    pub async fn users(&self, connections: u32, pings: bool) -> PostgresUserStore {
+        let users = PostgresUserStore::new(self.pool(connections, pings).await);
         users.migrate().await.unwrap();
         users
     }

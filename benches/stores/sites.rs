@@ -1,17 +1,26 @@
-//! The application at axum-login, and at axum-clef in three ways.
+//! The application at axum-login, at axum-clef in three ways, and without either.
 
 use std::{sync::Arc, time::Duration};
 
+use axum::{Router, http::HeaderValue, routing::get};
 use axum_clef::{
-    ClefLayer, IdentityStore, SessionKey, Sessions, leased::Leased, stores::PostgresUserStore,
+    ClefLayer, IdentityStore, SessionKey, Sessions, User as _, leased::Leased,
+    stores::PostgresUserStore,
 };
 use clef_dev::ClefService;
+use sqlx::PgPool;
 use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
-use tower_sessions_redis_store::{RedisStore, fred::prelude::Pool};
+use tower_sessions_redis_store::{
+    RedisStore,
+    fred::{
+        prelude::{KeysInterface as _, Pool},
+        types::Expiration,
+    },
+};
 
 use crate::{
     servers::Servers,
-    shared::{Site, clef, login},
+    shared::{Site, alex, clef, login, public},
 };
 
 /// How long sessions last without a use: nothing deletes them.
@@ -22,6 +31,7 @@ const LEASE: Duration = Duration::from_secs(1);
 /// The name of a site.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    Floor,
     AxumLogin,
     Plain,
     Leased,
@@ -30,6 +40,7 @@ pub enum Kind {
 
 pub fn name(kind: Kind, connections: u32, pings: bool) -> String {
     let kind = match kind {
+        Kind::Floor => "one GET and one SELECT",
         Kind::AxumLogin => "axum-login",
         Kind::Plain => "axum-clef",
         Kind::Leased => "axum-clef, leased",
@@ -55,6 +66,11 @@ pub async fn all(servers: &Servers, service: &ClefService) -> Vec<Arc<Site>> {
             sites.push(axum_login(name(Kind::AxumLogin), &users, &sessions).await);
             let plain = name(Kind::Plain);
             sites.push(axum_clef(plain, users.clone(), sessions.clone(), service).await);
+            if !pings {
+                let pool = servers.pool(connections, pings).await;
+                let redis = servers.sessions(connections as usize).await;
+                sites.push(floor(name(Kind::Floor), servers, pool, redis).await);
+            }
             // What is in memory needs no connection, and no ping of it.
             if !pings {
                 let leased = Leased::new(users.clone(), LEASE);
@@ -69,6 +85,29 @@ pub async fn all(servers: &Servers, service: &ClefService) -> Vec<Arc<Site>> {
         }
     }
     sites.into_iter().map(Arc::new).collect()
+}
+
+/// The least that a session in Redis and a user in PostgreSQL cost: a session is read, then a user.
+async fn floor(name: String, servers: &Servers, pool: PgPool, redis: Pool) -> Site {
+    let key = format!("{}:floor", servers.name);
+    // As much as the record of a login.
+    let lifetime = Some(Expiration::EX(IDLE.as_secs().try_into().unwrap()));
+    let set = redis.set::<(), _, _>(&key, "x".repeat(300), lifetime, None, false);
+    set.await.unwrap();
+    let users = PostgresUserStore::new(pool.clone());
+    let account = users.find_or_create(&alex()).await.unwrap().unwrap();
+    let id: i64 = account.id().parse().unwrap();
+    let user = async move || {
+        let session: Vec<u8> = redis.get(&key).await.unwrap();
+        assert!(!session.is_empty());
+        let select = sqlx::query_scalar("select subject from clef_users where id = $1");
+        let subject: String = select.bind(id).fetch_one(&pool).await.unwrap();
+        subject
+    };
+    let app = Router::new()
+        .route("/public", get(public))
+        .route("/user", get(user));
+    Site::new(name, app, HeaderValue::from_static("session=none"))
 }
 
 async fn axum_login(name: String, users: &PostgresUserStore, sessions: &RedisStore<Pool>) -> Site {
