@@ -164,7 +164,7 @@ impl Route {
                 CheckLogin,
                 LoadSession,
                 Create,
-                Delete,
+                Save,
             ],
             Self::SealedOthers => &[CheckLogin, LogOutOthers, CheckLogin],
             Self::Link => &[LoadSession, CheckLogin, Now, CheckLogin, Link],
