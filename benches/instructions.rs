@@ -19,17 +19,17 @@ use std::{env, process::Command};
 use self::{
     asking::ask,
     shared::Route,
-    sites::{AXUM_CLEF, AXUM_LOGIN, BARE, SEALED, TOWER_SESSIONS},
+    sites::{AXUM_CLEF, AXUM_LOGIN, BARE, LEASED, SEALED, TOWER_SESSIONS},
 };
 
 /// The requests of the two processes. The first few fill caches.
 const FEWER: usize = 300;
 const MORE: usize = 3_300;
-const NAMES: [&str; 5] = [BARE, TOWER_SESSIONS, AXUM_LOGIN, AXUM_CLEF, SEALED];
+const NAMES: [&str; 6] = [BARE, TOWER_SESSIONS, AXUM_LOGIN, AXUM_CLEF, SEALED, LEASED];
 
 /// The most that axum-clef may take, as a ratio of another site's instructions. A twentieth above what
 /// it takes, since compilers inline differently.
-const LIMITS: [(&str, &str, Route, &str, f64); 4] = [
+const LIMITS: [(&str, &str, Route, &str, f64); 5] = [
     (
         "public_cookie_vs_bare",
         AXUM_CLEF,
@@ -57,6 +57,13 @@ const LIMITS: [(&str, &str, Route, &str, f64); 4] = [
         Route::User,
         AXUM_LOGIN,
         1.13,
+    ),
+    (
+        "leased_user_vs_axum_login",
+        LEASED,
+        Route::User,
+        AXUM_LOGIN,
+        1.19,
     ),
 ];
 
@@ -136,13 +143,13 @@ fn counted(site: &str, route: Route, requests: usize) -> f64 {
 
 fn print_table(counts: &[[f64; Route::ALL.len()]; NAMES.len()]) {
     println!("Instructions of a request\n");
-    print!("{:<20}", "");
+    print!("{:<30}", "");
     for route in Route::ALL {
         print!("{:>20}", route.name());
     }
     println!();
     for (name, counts) in NAMES.iter().zip(counts) {
-        print!("{name:<20}");
+        print!("{name:<30}");
         for count in counts {
             print!("{count:>20.0}");
         }

@@ -52,13 +52,13 @@ fn print_table(plan: Plan, sites: &[Site], costs: &[Vec<Cost>]) {
         "A request, in memory: µs (median of {} rounds) and allocations\n",
         plan.rounds
     );
-    print!("{:<16}", "");
+    print!("{:<30}", "");
     for route in Route::ALL {
         print!("{:>26}", route.name());
     }
     println!();
     for (site, costs) in sites.iter().zip(costs) {
-        print!("{:<16}", site.name);
+        print!("{:<30}", site.name);
         for cost in costs {
             let micros = cost.nanoseconds / 1_000.0;
             print!("{micros:>20.2} {:>5.1}", cost.allocations);
@@ -69,7 +69,7 @@ fn print_table(plan: Plan, sites: &[Site], costs: &[Vec<Cost>]) {
 }
 
 fn print_ratios(sites: &[Site], costs: &[Vec<Cost>]) {
-    use sites::{AXUM_CLEF, AXUM_LOGIN, BARE, SEALED};
+    use sites::{AXUM_CLEF, AXUM_LOGIN, BARE, LEASED, SEALED};
 
     let time = |name: &str, route: Route| {
         let row = sites.iter().position(|site| site.name == name).unwrap();
@@ -81,6 +81,7 @@ fn print_ratios(sites: &[Site], costs: &[Vec<Cost>]) {
         ("user_vs_axum_login", AXUM_CLEF, Route::User, AXUM_LOGIN),
         ("user_vs_bare", AXUM_CLEF, Route::User, BARE),
         ("sealed_user_vs_axum_login", SEALED, Route::User, AXUM_LOGIN),
+        ("leased_user_vs_axum_login", LEASED, Route::User, AXUM_LOGIN),
     ] {
         let ratio = time(ours, route) / time(other, route);
         println!("ratio {name} {ratio:.3}");

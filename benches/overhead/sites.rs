@@ -1,4 +1,4 @@
-//! The same application five times.
+//! The same application six times.
 
 use axum::{
     Router,
@@ -6,7 +6,7 @@ use axum::{
     routing::get,
 };
 use axum_clef::{
-    ClefLayer, IdentityStore as _, SessionKey, Sessions, User as _, UserStore as _,
+    ClefLayer, IdentityStore, SessionKey, Sessions, User as _, UserStore as _, leased::Leased,
     stores::MemoryUserStore,
 };
 use clef_dev::PEOPLE;
@@ -20,14 +20,19 @@ pub const TOWER_SESSIONS: &str = "tower-sessions";
 pub const AXUM_LOGIN: &str = "axum-login";
 pub const AXUM_CLEF: &str = "axum-clef";
 pub const SEALED: &str = "axum-clef, sealed";
+pub const LEASED: &str = "axum-clef, sealed and leased";
 
-pub async fn all() -> [Site; 5] {
+pub async fn all() -> [Site; 6] {
+    let users = MemoryUserStore::new;
+    let sealed = || Sessions::sealed([SessionKey::from_bytes([1; 32])]);
+    let leased = || Leased::new(users(), Leased::<MemoryUserStore>::LONGEST_LEASE);
     [
         bare().await,
         tower_sessions().await,
         axum_login().await,
-        axum_clef(AXUM_CLEF, MemoryStore::default()).await,
-        axum_clef(SEALED, Sessions::sealed([SessionKey::from_bytes([1; 32])])).await,
+        axum_clef(AXUM_CLEF, users(), MemoryStore::default()).await,
+        axum_clef(SEALED, users(), sealed()).await,
+        axum_clef(LEASED, leased(), sealed()).await,
     ]
 }
 
@@ -81,9 +86,9 @@ async fn axum_login() -> Site {
 }
 
 /// At a Clef that is gone when the requests begin.
-async fn axum_clef(name: &str, sessions: impl Into<Sessions>) -> Site {
+async fn axum_clef(name: &str, users: impl IdentityStore, sessions: impl Into<Sessions>) -> Site {
     let service = clef::service().await;
-    let auth = ClefLayer::builder(clef::SITE, MemoryUserStore::new(), sessions);
+    let auth = ClefLayer::builder(clef::SITE, users, sessions);
     let auth = auth.provider(clef::client(&service)).build().unwrap();
     let pages = clef::pages().merge(auth.routes());
     let app = pages.layer(auth).with_state(());
