@@ -125,12 +125,15 @@ pub(super) fn renewed(
 /// The record of a login, which expires in `kept_for` at the latest.
 pub(super) fn retired(record: &Record, kept_for: Duration) -> Record {
     let mut record = record.clone();
-    record.expiry_date = record.expiry_date.min(expiry(kept_for));
+    record.expiry_date = record.expiry_date.min(from_now(kept_for));
     record
 }
 
 fn expiry(kept_for: Duration) -> OffsetDateTime {
-    let kept_for = kept_for.saturating_add(CLOCK_MARGIN);
-    let kept_for = time::Duration::try_from(kept_for).unwrap_or(time::Duration::MAX);
-    OffsetDateTime::now_utc().saturating_add(kept_for)
+    from_now(kept_for.saturating_add(CLOCK_MARGIN))
+}
+
+fn from_now(duration: Duration) -> OffsetDateTime {
+    let duration = time::Duration::try_from(duration).unwrap_or(time::Duration::MAX);
+    OffsetDateTime::now_utc().saturating_add(duration)
 }
