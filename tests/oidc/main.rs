@@ -1,6 +1,7 @@
 //! OpenID Connect, from the login to the logout: a site with its router, browsers, and a
 //! provider on loopback that signs with keys of its own.
 
+mod algorithms;
 mod apple;
 mod callbacks;
 mod causes;

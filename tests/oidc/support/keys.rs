@@ -6,8 +6,10 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::{KeyPair as RsaKeyPair, KeySize},
     signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-        KeyPair as _, RSA_PKCS1_SHA256, UnparsedPublicKey,
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+        EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+        RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
+        UnparsedPublicKey,
     },
 };
 use base64::{
@@ -21,6 +23,7 @@ pub static RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::rsa("rsa-1")
 /// The key that they change to.
 pub static OTHER_RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::rsa("rsa-2"));
 pub static EC: LazyLock<SigningKey> = LazyLock::new(SigningKey::ec);
+pub static EC384: LazyLock<SigningKey> = LazyLock::new(SigningKey::ec384);
 pub static ED: LazyLock<SigningKey> = LazyLock::new(SigningKey::ed);
 
 /// A key of a provider, which makes whatever token it is told.
@@ -32,6 +35,7 @@ pub struct SigningKey {
 enum Key {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
+    Ec384(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
 }
 
@@ -44,6 +48,12 @@ impl SigningKey {
     fn ec() -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let (id, key) = ("ec-1", Key::Ec(key));
+        Self { id, key }
+    }
+
+    fn ec384() -> Self {
+        let key = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+        let (id, key) = ("ec-384", Key::Ec384(key));
         Self { id, key }
     }
 
@@ -62,10 +72,12 @@ impl SigningKey {
                 let e = encode(public.exponent().big_endian_without_leading_zero());
                 json!({ "kty": "RSA", "kid": self.id, "use": "sig", "alg": "RS256", "n": n, "e": e })
             }
-            Key::Ec(key) => {
-                let (x, y) = key.public_key().as_ref()[1..].split_at(32);
+            Key::Ec(key) | Key::Ec384(key) => {
+                let point = &key.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                let curve = if x.len() == 32 { "P-256" } else { "P-384" };
                 let (x, y) = (encode(x), encode(y));
-                json!({ "kty": "EC", "kid": self.id, "crv": "P-256", "x": x, "y": y })
+                json!({ "kty": "EC", "kid": self.id, "crv": curve, "x": x, "y": y })
             }
             Key::Ed(key) => {
                 let x = encode(key.public_key().as_ref());
@@ -79,6 +91,7 @@ impl SigningKey {
         let algorithm = match self.key {
             Key::Rsa(_) => "RS256",
             Key::Ec(_) => "ES256",
+            Key::Ec384(_) => "ES384",
             Key::Ed(_) => "EdDSA",
         };
         json!({ "alg": algorithm, "kid": self.id })
@@ -99,16 +112,12 @@ impl SigningKey {
         let signature = match &self.key {
             Key::Rsa(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(
-                    &RSA_PKCS1_SHA256,
-                    &random,
-                    message.as_bytes(),
-                    &mut signature,
-                )
-                .unwrap();
+                let encoding = rsa_encoding(header);
+                key.sign(encoding, &random, message.as_bytes(), &mut signature)
+                    .unwrap();
                 signature
             }
-            Key::Ec(key) => {
+            Key::Ec(key) | Key::Ec384(key) => {
                 let signature = key.sign(&random, message.as_bytes()).unwrap();
                 signature.as_ref().to_vec()
             }
@@ -155,6 +164,19 @@ impl SigningKey {
             .iter()
             .map(|secret| mac(secret, self.id, claims))
             .collect()
+    }
+}
+
+/// How an RSA key signs for the algorithm that a header names; by RS256 for what is none.
+fn rsa_encoding(header: &str) -> &'static dyn RsaEncoding {
+    let header: Value = serde_json::from_str(header).unwrap_or_default();
+    match header["alg"].as_str() {
+        Some("RS384") => &RSA_PKCS1_SHA384,
+        Some("RS512") => &RSA_PKCS1_SHA512,
+        Some("PS256") => &RSA_PSS_SHA256,
+        Some("PS384") => &RSA_PSS_SHA384,
+        Some("PS512") => &RSA_PSS_SHA512,
+        _ => &RSA_PKCS1_SHA256,
     }
 }
 

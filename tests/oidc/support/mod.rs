@@ -11,7 +11,7 @@ pub mod log {
 
 pub use self::{
     browser::{Browser, location, query},
-    keys::{EC, ED, OTHER_RSA, RSA, SigningKey, mac, unsigned},
+    keys::{EC, EC384, ED, OTHER_RSA, RSA, SigningKey, mac, unsigned},
     provider::{ALEX, CLIENT_ID, CLIENT_SECRET, KEY_ID, OpenIdProvider, Person, TEAM_ID, now},
     site::{Heard, Node, Site},
 };
