@@ -1,13 +1,18 @@
 //! The news of a node of logouts at others.
 
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
-
-use axum_clef::{
-    IdentityStore as _, ProviderSession, RevocationKey, Timestamp, UserStore as _,
-    leased::{LogoutKey, LogoutNews},
+use std::{
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
+    time::Duration,
 };
 
+use async_trait::async_trait;
+use axum_clef::{
+    BoxError, IdentityStore as _, ProviderSession, RevocationKey, Timestamp, UserStore as _,
+    leased::{Leased, LogoutBus, LogoutKey, LogoutListener, LogoutNews, Reach},
+    stores::MemoryUserStore,
+};
 use test_support::Wire;
+use tokio::time::Instant;
 
 use crate::world::{World, log_in, pass, settle, subject, two_nodes_on};
 
@@ -93,6 +98,49 @@ async fn a_bus_that_panics_is_listened_to_again() {
     assert_eq!(news.try_recv(), Ok(LogoutNews::Lagged));
     let key = LogoutKey::User("1".to_owned());
     assert_eq!(news.try_recv(), Ok(LogoutNews::LoggedOut(key)));
+}
+
+/// Fails at once until it has been called this often, lasts for a while, and fails again.
+struct FailingBus {
+    calls: Arc<Mutex<Vec<Instant>>>,
+    lasts_at: usize,
+}
+
+#[async_trait]
+impl LogoutBus for FailingBus {
+    async fn listen(&self, _: &LogoutListener) {
+        let calls = {
+            let mut calls = self.calls.lock().unwrap();
+            calls.push(Instant::now());
+            calls.len()
+        };
+        if calls == self.lasts_at {
+            tokio::time::sleep(Duration::from_secs(6)).await;
+        }
+    }
+
+    async fn publish(&self, _: &str) -> Result<Reach, BoxError> {
+        Ok(Reach::Unknown)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_fails_is_listened_to_after_longer_and_longer_pauses() {
+    let calls = Arc::default();
+    let bus = FailingBus {
+        calls: Arc::clone(&calls),
+        lasts_at: 10,
+    };
+    let leased = Leased::new(MemoryUserStore::new(), Duration::from_secs(1)).bus(bus);
+    let _news = leased.logout_news().unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let calls = calls.lock().unwrap().clone();
+    let pauses = calls.windows(2).map(|calls| calls[1] - calls[0]);
+    let pauses: Vec<_> = pauses.map(|pause| pause.as_millis()).take(12).collect();
+    let doubled = [50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000];
+    assert_eq!(pauses[..9], doubled);
+    // It has worked for six seconds, so it is another failure.
+    assert_eq!(pauses[9..], [6_050, 100, 200]);
 }
 
 #[tokio::test(start_paused = true)]
