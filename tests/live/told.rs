@@ -73,6 +73,23 @@ async fn a_logout_by_the_application_is_told_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_the_logins_of_a_provider_is_told_to_its_own() {
+    for (_, node) in Node::both() {
+        let logouts = node.layer.logouts();
+        let mut page = node.page(&mut node.logged_in("12345").await).await;
+        let end = logouts.log_out_issuer("https://other.example").await;
+        assert_eq!(end, Ok(()));
+        page.hears_nothing_within(HOUR).await;
+        assert_eq!(logouts.log_out_issuer(ISSUER).await, Ok(()));
+        page.hears_at_once().await;
+
+        let mut page = node.page(&mut node.logged_in("12345").await).await;
+        assert_eq!(logouts.log_out_everyone().await, Ok(()));
+        page.hears_at_once().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_logout_by_one_subject_is_told_to_logins_by_the_users_other_one() {
     let (node, _) = counted::node();
     for (by, token) in [
