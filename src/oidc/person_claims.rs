@@ -130,11 +130,22 @@ mod tests {
 
     #[test]
     fn the_user_info_fills_in_what_is_missing_and_mixes_nothing() {
-        let token = json!({"given_name": "Alex", "email": "alex@example.com", "nonce": "x"});
-        let info = json!({"family_name": "Other", "email_verified": false, "groups": ["staff"]});
+        let token = json!({
+            "given_name": "Alex",
+            "email": "alex@example.com",
+            "phone_number": "+1",
+            "nonce": "x",
+        });
+        let info = json!({
+            "family_name": "Other",
+            "email_verified": false,
+            "phone_number_verified": false,
+            "groups": ["staff"],
+        });
         let profile = profile(person(token).merge(person(info)));
         assert_eq!(profile.name().as_deref(), Some("Alex"));
         assert_eq!(profile.email.as_deref(), Some("alex@example.com"));
+        assert_eq!(profile.phone_number.as_deref(), Some("+1"));
         assert_eq!(profile.claims()["groups"], json!(["staff"]));
         assert!(!profile.claims().contains_key("nonce"));
     }

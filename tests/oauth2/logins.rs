@@ -6,7 +6,7 @@ use axum_clef::{
     oauth2::ClientAuthentication,
     provider::{Authentication, CodeExchange, LoginSecret, Provider as _},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use test_support::{Jar, World, location, notice, text};
 use url::Url;
 
@@ -59,8 +59,13 @@ async fn a_user_logs_in_and_is_found_by_the_id_that_never_changes() {
 
     // Another name is the same user, and the same name is another one.
     let user = text(jar.get(&site.app, "/").await).await;
-    let document = |id: u64, login: &str| (200, json!({ "id": id, "login": login }).to_string());
-    for (id, login, is_same) in [(583_231, "renamed", true), (999, "alex", false)] {
+    let document = |id: Value, login: &str| (200, json!({ "id": id, "login": login }).to_string());
+    for (id, login, is_same) in [
+        (json!(583_231), "renamed", true),
+        (json!("583231"), "text", true),
+        (json!(999), "alex", false),
+        (json!("alex-1"), "alex", false),
+    ] {
         site.provider.change(|script| {
             script.documents.insert("user", document(id, login));
         });
