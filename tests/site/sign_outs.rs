@@ -13,7 +13,9 @@ use axum::{
     http::request::Parts,
     routing::{get, post},
 };
-use axum_clef::{ClefLayerBuilder, Login, LogoutSignal, SameOrigin};
+use axum_clef::{
+    ClefLayerBuilder, LoggedIn, Login, LogoutSignal, Logouts, SameOrigin, SignOut, stores::Account,
+};
 use reqwest::header::CONTENT_TYPE;
 
 use crate::support::{
@@ -248,6 +250,26 @@ async fn a_login_that_has_ended_is_not_signed_out_again() {
         // Until then, the login may have a newer cookie.
         world.clock.advance(MINUTE + SECOND);
         assert_eq!(jar.sign_out(&app).await.status(), 303);
+        assert_eq!(jar, Jar::default());
+        assert_eq!(calls.load(SeqCst), 1, "{kind}");
+    }
+}
+
+/// The handler has seen the login, which ends with this request.
+#[tokio::test]
+async fn a_handler_that_logs_everyone_out_signs_its_browser_out_too() {
+    async fn everyone(_: LoggedIn<Account>, logouts: Logouts, sign_out: SignOut) {
+        logouts.log_out_everyone().await.unwrap();
+        sign_out.end().await.unwrap();
+    }
+    let world = World::new();
+    for (kind, sessions) in world.both() {
+        let (builder, calls) = counted(world.builder_over(sessions));
+        let layer = builder.build().unwrap();
+        let app = world.pages(layer.routes());
+        let app = app.route("/everyone", post(everyone)).layer(layer);
+        let mut jar = Jar::logged_in(&app, "12345").await;
+        assert_eq!(jar.post(&app, "/everyone").await.status(), 200);
         assert_eq!(jar, Jar::default());
         assert_eq!(calls.load(SeqCst), 1, "{kind}");
     }
