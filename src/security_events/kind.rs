@@ -242,3 +242,123 @@ impl fmt::Debug for SecurityEventKind {
         formatter.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(uri: &str, members: Value) -> SecurityEventKind {
+        SecurityEventKind::read(uri, members.as_object().unwrap())
+    }
+
+    /// Shared Signals events by their URIs, and what each ends.
+    #[test]
+    fn each_event_is_read_by_its_uri() {
+        use SecurityEventKind as Kind;
+
+        for (base, name, kind, ends) in [
+            (CAEP, "session-revoked", Kind::SessionRevoked, true),
+            (CAEP, "token-claims-change", Kind::TokenClaimsChange, false),
+            (
+                CAEP,
+                "assurance-level-change",
+                Kind::AssuranceLevelChange,
+                false,
+            ),
+            (
+                CAEP,
+                "device-compliance-change",
+                Kind::DeviceComplianceChange,
+                false,
+            ),
+            (CAEP, "risk-level-change", Kind::RiskLevelChange, false),
+            (RISC, "account-disabled", Kind::AccountDisabled, true),
+            (RISC, "account-enabled", Kind::AccountEnabled, false),
+            (RISC, "account-purged", Kind::AccountPurged, true),
+            (
+                RISC,
+                "account-credential-change-required",
+                Kind::AccountCredentialChangeRequired,
+                true,
+            ),
+            (
+                RISC,
+                "credential-compromise",
+                Kind::CredentialCompromise,
+                true,
+            ),
+            (RISC, "sessions-revoked", Kind::SessionsRevoked, true),
+            (RISC, "identifier-changed", Kind::IdentifierChanged, false),
+            (RISC, "identifier-recycled", Kind::IdentifierRecycled, false),
+            (RISC, "recovery-activated", Kind::RecoveryActivated, false),
+            (
+                RISC,
+                "recovery-information-changed",
+                Kind::RecoveryInformationChanged,
+                false,
+            ),
+            (OAUTH, "tokens-revoked", Kind::TokensRevoked, true),
+            (OAUTH, "token-revoked", Kind::TokenRevoked, false),
+            (
+                SSF,
+                "verification",
+                Kind::Verification { state: None },
+                false,
+            ),
+            (
+                SSE,
+                "verification",
+                Kind::Verification { state: None },
+                false,
+            ),
+            (
+                RISC,
+                "verification",
+                Kind::Verification { state: None },
+                false,
+            ),
+            ("", "consent-revoked", Kind::ConsentRevoked, true),
+            ("", "account-deleted", Kind::AccountDeleted, true),
+            ("", "email-enabled", Kind::EmailEnabled, false),
+            ("", "email-disabled", Kind::EmailDisabled, false),
+        ] {
+            let found = read(&format!("{base}{name}"), json!({}));
+            assert!(found == kind, "{base}{name}: {found:?}");
+            assert_eq!(found.name(), name);
+            assert_eq!(found.ends() == Ends::SessionOrPerson, ends, "{name}");
+        }
+        for uri in [
+            "",
+            "session-revoked",
+            "https://evil.example/session-revoked",
+        ] {
+            let unknown = Kind::Unknown {
+                uri: uri.to_owned(),
+            };
+            assert!(read(uri, json!({})) == unknown, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_created_credential_alone_ends_no_logins() {
+        for (text, change) in [
+            (json!("create"), ChangeType::Create),
+            (json!("revoke"), ChangeType::Revoke),
+            (json!("update"), ChangeType::Update),
+            (json!("delete"), ChangeType::Delete),
+            (json!("other"), ChangeType::Unknown),
+            (json!(null), ChangeType::Unknown),
+        ] {
+            let members = json!({ "credential_type": "password", "change_type": text });
+            let kind = read(&format!("{CAEP}credential-change"), members);
+            let SecurityEventKind::CredentialChange(found) = kind else {
+                panic!("{kind:?}");
+            };
+            assert_eq!(found.credential_type, "password");
+            assert_eq!(found.change, change);
+            assert_eq!(found.ends_logins(), change != ChangeType::Create);
+        }
+    }
+}
