@@ -35,6 +35,7 @@ pub enum Clock {
 macro_rules! all_checks {
     ($tests:ident) => {
         $tests! {
+            a_ready_store_can_do_all_that_is_optional
             a_hundred_writes_at_once_raise_each_stamp_a_hundred_times
             a_logout_is_now_or_later_and_never_earlier
             a_user_who_never_logged_in_can_be_logged_out
@@ -134,6 +135,14 @@ impl Ready {
         let stamp = self.users.revoked_at(key).await.unwrap();
         stamp.map(Timestamp::as_micros)
     }
+}
+
+pub async fn a_ready_store_can_do_all_that_is_optional(store: &Ready) {
+    let users = &store.users;
+    assert!(users.keeps_revocations());
+    assert!(users.keeps_one_login());
+    assert!(users.notes_sessions());
+    assert!(users.knows_identifiers());
 }
 
 pub async fn a_hundred_writes_at_once_raise_each_stamp_a_hundred_times(store: &Ready) {
