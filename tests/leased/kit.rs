@@ -1,6 +1,6 @@
 //! The kit for store authors, over leased stores.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum_clef::{
     BoxError, IdentityStore, Profile, Subject, SubjectIdentifier, User as _, UserStore,
@@ -72,7 +72,7 @@ async fn a_leased_store_can_do_what_its_store_can() {
     let users = MemoryUserStore::new();
     let least = Leased::new(Least(users.clone()), LEASE);
     assert_eq!(abilities(&least), [false; 4]);
-    let leased = Leased::new(users.clone(), LEASE);
+    let leased = Leased::new(Arc::new(users.clone()), LEASE);
     assert_eq!(abilities(&users), [true; 4]);
     assert_eq!(abilities(&leased), [true; 4]);
 
