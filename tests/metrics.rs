@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use axum::{
     Router,
+    response::Redirect,
     routing::{get, post},
 };
-use axum_clef::{LoggedIn, NewToken, NewTokenError, stores::Account};
+use axum_clef::{LogInError, LoggedIn, NewLogin, NewToken, NewTokenError, stores::Account};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use test_support::{Jar, World, notice};
 
@@ -33,6 +34,10 @@ fn counted(snapshotter: &Snapshotter) -> Vec<String> {
     counted
 }
 
+async fn log_in_unknown(login: NewLogin) -> Result<Redirect, LogInError> {
+    login.begin("unknown").await
+}
+
 #[tokio::test(start_paused = true)]
 async fn logins_logouts_and_refusals_are_counted() {
     let recorder = DebuggingRecorder::new();
@@ -50,6 +55,7 @@ async fn logins_logouts_and_refusals_are_counted() {
     let app = Router::new()
         .route("/account", get(|_: LoggedIn<Account>| async {}))
         .route("/token", post(token))
+        .route("/unknown", post(log_in_unknown))
         .merge(layer.routes())
         .layer(layer);
 
@@ -87,6 +93,10 @@ async fn logins_logouts_and_refusals_are_counted() {
         "sign_outs_total: 1",
     ];
     assert_eq!(counted(&snapshotter), expected);
+
+    assert_eq!(jar.post(&app, "/unknown").await.status(), 403);
+    let turned_away = ["logins_total result=TurnedAway: 1", "pending_logouts: 0"];
+    assert_eq!(counted(&snapshotter), turned_away);
 
     // A store that fails, and a logout that waits for it.
     jar.log_in(&app, "12345").await;
