@@ -1,6 +1,21 @@
 //! Nothing for nothing: a request pays for what it asks, once.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::{
+    convert::Infallible,
+    future::{Ready, poll_fn},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::Body,
+    http::{Request, Response},
+};
+use futures_util::poll;
+use tower::{Layer as _, Service};
 
 use crate::support::{Browser, Jar, World, clock::MINUTE, jar::set_cookie};
 
@@ -83,4 +98,35 @@ async fn ordinary_answers_never_set_the_cookie_of_the_login() {
             }
         }
     }
+}
+
+/// A service that has no room for requests, until it has.
+#[derive(Clone)]
+struct Busy(Arc<AtomicBool>);
+
+impl Service<Request<Body>> for Busy {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        match self.0.load(SeqCst) {
+            true => Poll::Pending,
+            false => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        std::future::ready(Ok(Response::new(Body::empty())))
+    }
+}
+
+#[tokio::test]
+async fn the_layer_is_ready_when_its_service_is() {
+    let busy = Arc::new(AtomicBool::new(true));
+    let mut service = World::new().layer().layer(Busy(Arc::clone(&busy)));
+    let mut ready = async || poll!(poll_fn(|context| service.poll_ready(context)));
+    assert!(ready().await.is_pending());
+    busy.store(false, SeqCst);
+    assert!(ready().await.is_ready());
 }
