@@ -164,13 +164,16 @@ fn digest(user_id: &str) -> UserDigest {
     beginning
 }
 
+/// The longest `next`, in bytes. With a longer one, the URL might be too long to be opened.
+const LONGEST_NEXT: usize = 8_192;
+
 /// The address of a page or route that logs in, with the way back and what it has to prove.
 pub(crate) fn login_url(path: &str, max_age: Option<MaxAge>, next: Option<&str>) -> String {
     let mut fields = form_urlencoded::Serializer::new(String::new());
     if let Some(MaxAge(seconds)) = max_age {
         fields.append_pair(MAX_AGE, &seconds.to_string());
     }
-    if let Some(next) = next {
+    if let Some(next) = next.filter(|next| next.len() <= LONGEST_NEXT) {
         fields.append_pair("next", next);
     }
     match fields.finish() {
@@ -182,6 +185,15 @@ pub(crate) fn login_url(path: &str, max_age: Option<MaxAge>, next: Option<&str>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_way_back_that_is_too_long_is_left_out() {
+        let longest = "x".repeat(LONGEST_NEXT);
+        let url = login_url("/log-in", None, Some(&longest));
+        assert_eq!(url, format!("/log-in?next={longest}"));
+        let url = login_url("/log-in", None, Some(&format!("{longest}x")));
+        assert_eq!(url, "/log-in");
+    }
 
     #[test]
     fn an_age_is_whole_seconds_from_a_minute_to_a_day() {
