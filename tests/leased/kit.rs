@@ -3,11 +3,12 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum_clef::{
-    BoxError, IdentityStore, Profile, Subject, SubjectIdentifier, User as _, UserStore,
+    IdentityStore, Profile, Subject, SubjectIdentifier, User as _, UserStore as _,
     leased::Leased,
-    stores::{Account, MemoryUserStore, SqliteUserStore},
+    stores::{MemoryUserStore, SqliteUserStore},
     testing::check_identity_store,
 };
+use test_support::SubjectsAlone;
 
 const LEASE: Duration = Duration::from_millis(20);
 
@@ -29,35 +30,6 @@ async fn leased_users_in_sqlite_keep_the_contract() {
     check_identity_store(open).await.unwrap();
 }
 
-/// A store with the required methods alone.
-struct Least(MemoryUserStore);
-
-impl UserStore for Least {
-    type User = Account;
-
-    async fn load(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.0.load(id).await
-    }
-
-    async fn log_in(&self, id: &str) -> Result<Option<Account>, BoxError> {
-        self.0.log_in(id).await
-    }
-
-    async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        self.0.log_out(id).await
-    }
-}
-
-impl IdentityStore for Least {
-    async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
-        self.0.find_or_create(profile).await
-    }
-
-    async fn log_out_subject(&self, subject: &Subject) -> Result<Vec<String>, BoxError> {
-        self.0.log_out_subject(subject).await
-    }
-}
-
 fn abilities(store: &impl IdentityStore) -> [bool; 4] {
     [
         store.keeps_revocations(),
@@ -70,7 +42,7 @@ fn abilities(store: &impl IdentityStore) -> [bool; 4] {
 #[tokio::test]
 async fn a_leased_store_can_do_what_its_store_can() {
     let users = MemoryUserStore::new();
-    let least = Leased::new(Least(users.clone()), LEASE);
+    let least = Leased::new(SubjectsAlone::default(), LEASE);
     assert_eq!(abilities(&least), [false; 4]);
     let leased = Leased::new(Arc::new(users.clone()), LEASE);
     assert_eq!(abilities(&users), [true; 4]);
