@@ -1,12 +1,11 @@
 //! The membership of a node, which allows it to cache users.
 
 use std::{
-    mem,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::{PgPool, Postgres, Transaction, postgres::PgListener};
 use tokio::{
     runtime::Handle,
     time::{Instant, timeout},
@@ -25,7 +24,7 @@ const SHORTEST_SILENCE: Duration = Duration::from_secs(1);
 /// Set before the lock, so that a machine that crashes with it does not block the joins of others.
 const IDLE_TIMEOUT: &str = "set local idle_in_transaction_session_timeout = '2s'";
 
-/// Taken to join, so that no other node joins at the same time. Heartbeats go on.
+/// Taken to join or to leave, so that no other node joins at the same time. Heartbeats go on.
 const LOCK: &str = "lock table clef_members in share update exclusive mode";
 
 /// Joins, unless a member has another lease.
@@ -55,6 +54,16 @@ struct State {
     deadline: Option<Instant>,
     /// The lease in that row.
     lease: Duration,
+    /// The name of the last row of this node. It may be gone, or a join may be adding it.
+    row: Option<Arc<str>>,
+}
+
+impl State {
+    /// Stops caching and acknowledging.
+    fn end(&mut self) {
+        self.name = None;
+        self.deadline = None;
+    }
 }
 
 impl MembershipState {
@@ -69,13 +78,17 @@ impl MembershipState {
         deadline.is_some_and(|deadline| Instant::now() < deadline)
     }
 
-    /// Stops caching, and deletes the row of this node.
+    /// Stops caching, and deletes the row of this node, also that of a membership which has just ended
+    /// or of a join that has not. No join may begin any more.
     pub(super) async fn leave(&self, pool: &PgPool) -> Result<(), BoxError> {
         // First: logouts do not wait for this node once the row is gone.
-        let left = mem::take(&mut *self.write());
-        if let Some(name) = left.name {
-            let leave = sqlx::query(LEAVE).bind(&*name);
-            timeout(CALL_LIMIT, leave.execute(pool)).await??;
+        let row = {
+            let mut state = self.write();
+            state.end();
+            state.row.clone()
+        };
+        if let Some(row) = row {
+            timeout(CALL_LIMIT, delete_after_joins(pool, &row)).await??;
         }
         Ok(())
     }
@@ -97,6 +110,23 @@ impl MembershipState {
     }
 }
 
+/// Begins a transaction after all joins that are under way, and before all others.
+async fn begin_locked(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    for statement in [IDLE_TIMEOUT, LOCK] {
+        sqlx::query(statement).execute(&mut *transaction).await?;
+    }
+    Ok(transaction)
+}
+
+/// Deletes a row, also if a join that was dropped is still adding it.
+async fn delete_after_joins(pool: &PgPool, row: &str) -> Result<(), sqlx::Error> {
+    let mut transaction = begin_locked(pool).await?;
+    let leave = sqlx::query(LEAVE).bind(row);
+    leave.execute(&mut *transaction).await?;
+    transaction.commit().await
+}
+
 /// The row of this node in `clef_members`. Dropping it deletes the row.
 pub(super) struct Membership<'a> {
     state: &'a MembershipState,
@@ -113,6 +143,7 @@ impl<'a> Membership<'a> {
         lease: Duration,
     ) -> Result<Self, BoxError> {
         let name: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
+        state.write().row = Some(Arc::clone(&name));
         // Created first, so that the row is deleted even if the response is lost.
         let membership = Self {
             state,
@@ -136,19 +167,15 @@ impl<'a> Membership<'a> {
 
     /// Begins to acknowledge logouts. The node caches users from its first heartbeat on.
     pub(super) fn begin(&self) {
-        *self.state.write() = State {
-            name: Some(Arc::clone(&self.name)),
-            deadline: None,
-            lease: self.lease,
-        };
+        let mut state = self.state.write();
+        state.name = Some(Arc::clone(&self.name));
+        state.deadline = None;
+        state.lease = self.lease;
     }
 
     async fn insert(&self) -> Result<bool, BoxError> {
         let lease = i64::try_from(self.lease.as_micros())?;
-        let mut transaction = self.pool.begin().await?;
-        for statement in [IDLE_TIMEOUT, LOCK] {
-            sqlx::query(statement).execute(&mut *transaction).await?;
-        }
+        let mut transaction = begin_locked(self.pool).await?;
         let joined = sqlx::query(JOIN)
             .bind(&*self.name)
             .bind(lease)
@@ -183,7 +210,7 @@ impl<'a> Membership<'a> {
 impl Drop for Membership<'_> {
     fn drop(&mut self) {
         // First: logouts do not wait for this node once the row is gone.
-        *self.state.write() = State::default();
+        self.state.write().end();
         let (pool, name) = (self.pool.clone(), Arc::clone(&self.name));
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
