@@ -1,8 +1,12 @@
 //! Stamps, by a clock to set: `clef_now()` is replaced.
 
+use axum_clef::{Timestamp, UserStore as _};
 use test_support::Database;
 
 use crate::checks::{self, Clock, DAY, Ready, all_checks, session};
+
+/// In microseconds.
+const HOUR: i64 = 60 * 60 * 1_000_000;
 
 /// A store whose clock stands still until it is set.
 async fn with_clock(database: &Database) -> Ready {
@@ -76,6 +80,51 @@ async fn a_call_removes_a_bounded_number_of_old_revocations() {
     for left in [900, 800] {
         revoke(&store, &["new"], DAY).await;
         assert_eq!(count().await, left);
+    }
+}
+
+/// Lets each statement that deletes old revocations fail with this error, or none.
+async fn fail_deletions(store: &Ready, error: Option<&str>) {
+    let error = error.map_or("null".to_owned(), |error| {
+        format!("raise exception 'not deleted' using errcode = '{error}'")
+    });
+    let fail = format!(
+        "create or replace function test_fail() returns trigger language plpgsql as $$
+            begin {error}; return old; end
+        $$;
+        create or replace trigger test_fail before delete on clef_revocations
+            for each row execute function test_fail()"
+    );
+    sqlx::raw_sql(&fail).execute(pool(store)).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn old_revocations_that_take_too_long_to_delete_hold_up_one_logout() {
+    let database = Database::create().await;
+    let store = with_clock(&database).await;
+    revoke(&store, &["old"], 0).await;
+    store.set_clock(1).await;
+    let try_revoke = async |id: &str| {
+        let keep_until = Timestamp::from_micros(i64::MAX);
+        store.users.revoke(&[session(id)], keep_until).await.is_ok()
+    };
+    // By another failure nothing is known of the old ones.
+    fail_deletions(&store, Some("lock_not_available")).await;
+    for _ in 0..2 {
+        assert!(!try_revoke("a").await);
+    }
+    fail_deletions(&store, Some("query_canceled")).await;
+    assert!(!try_revoke("a").await);
+    for id in ["a", "b"] {
+        assert!(try_revoke(id).await);
+    }
+    // They are left for an hour, then tried again.
+    fail_deletions(&store, None).await;
+    for (clock, left) in [(HOUR, Some(0)), (HOUR + 1, Some(0)), (HOUR + 2, None)] {
+        store.set_clock(clock).await;
+        assert!(try_revoke("c").await);
+        assert_eq!(store.revoked_at(&session("old")).await, left);
     }
 }
 

@@ -11,7 +11,7 @@ use axum_clef::{
     stores::{Account, SqliteUserStore},
 };
 
-use sqlx::{Row as _, SqlitePool};
+use sqlx::{ConnectOptions as _, Row as _, SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use crate::checks::{session, subject};
@@ -165,6 +165,21 @@ async fn many_can_open_a_database_that_is_not_there_yet() {
             opened.await.unwrap().unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn a_database_that_another_process_writes_opens_once_it_is_free() {
+    let (_directory, url) = new_file();
+    let options: SqliteConnectOptions = url.parse().unwrap();
+    let mut other = options.create_if_missing(true).connect().await.unwrap();
+    let writes = sqlx::raw_sql("begin immediate").execute(&mut other);
+    writes.await.unwrap();
+    let (opened, ()) = tokio::join!(SqliteUserStore::connect(&url), async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let free = sqlx::query("rollback").execute(&mut other).await;
+        free.unwrap();
+    });
+    new_user(&opened.unwrap()).await;
 }
 
 #[tokio::test]
