@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{AuthState, end_login::END_MARGIN};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use super::{AuthState, end_login::END_MARGIN, problem::problem};
 use crate::{
     BoxError, LoginId, LogoutCause, ProviderSession, RevocationKey, Timestamp, metrics,
     revocation::{LoginPermit, Logout, Permit, Stores, WriteOutcome, patience},
@@ -11,6 +14,9 @@ use crate::{
 };
 
 /// Why a logout is not written.
+///
+/// As a response it is `application/problem+json`: 503 with `Retry-After`, and 500 where the user store
+/// keeps no revocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogoutError {
@@ -32,6 +38,31 @@ pub enum LogoutError {
          `revoked_at` of `UserStore`"
     )]
     RevocationsNotKept,
+}
+
+impl IntoResponse for LogoutError {
+    fn into_response(self) -> Response {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        let (status, detail) = match self {
+            Self::Pending => (
+                unavailable,
+                "The logout is not done yet. It is tried again.",
+            ),
+            Self::QueueFull | Self::Aborted => (unavailable, "The logout failed. Try again later."),
+            Self::RevocationsNotKept => {
+                tracing::error!(error = ?self.to_string(), "logins cannot be ended");
+                let detail = "This site cannot end these logins.";
+                (StatusCode::INTERNAL_SERVER_ERROR, detail)
+            }
+        };
+        let mut response = problem(status, detail, None);
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == unavailable {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
 }
 
 impl AuthState {

@@ -21,20 +21,17 @@ use crate::{
 /// The provider is not told: at Clef, users still have to log out on the phone.
 ///
 /// ```
-/// use axum::{http::StatusCode, response::Redirect};
-/// use axum_clef::{Login, LogoutCause, Logouts, SameOrigin};
+/// use axum::response::Redirect;
+/// use axum_clef::{Login, LogoutCause, LogoutError, Logouts, SameOrigin};
 ///
 /// /// "Log out on all devices", this one included.
 /// async fn everywhere(
 ///     _: SameOrigin,
 ///     login: Login,
 ///     logouts: Logouts,
-/// ) -> Result<Redirect, StatusCode> {
-///     let logouts = logouts.with_cause(LogoutCause::User);
-///     match logouts.log_out_user(login.user_id()).await {
-///         Ok(_) => Ok(Redirect::to("/")),
-///         Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
-///     }
+/// ) -> Result<Redirect, LogoutError> {
+///     logouts.with_cause(LogoutCause::User).log_out_user(login.user_id()).await?;
+///     Ok(Redirect::to("/"))
 /// }
 /// # fn assert_handler<T, H: axum::handler::Handler<T, ()>>(_: H) {}
 /// # assert_handler(everywhere);

@@ -2,7 +2,13 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum::{Router, extract::Query, response::Redirect, routing::post};
+use axum::{
+    Router,
+    body::to_bytes,
+    extract::Query,
+    response::{IntoResponse as _, Redirect},
+    routing::post,
+};
 use axum_clef::{
     ClefLayer, IdentityStore, LogInError, LogoutError, NewLogin, Paths, Sessions, SuspendedLogin,
     leased::Leased, stores::Account,
@@ -222,6 +228,11 @@ async fn a_user_store_without_revocations_says_what_to_implement() {
         for method in ["keeps_revocations", "revoke", "revoked_at"] {
             assert!(error.to_string().contains(method), "{error}");
         }
+        let response = error.into_response();
+        assert_eq!(response.status(), 500);
+        let body = to_bytes(response.into_body(), 1_000).await.unwrap();
+        let body = String::from_utf8(body.into()).unwrap();
+        assert!(!body.contains("revo"), "a visitor reads {body}");
     }
     assert!(jar.is_in(&site.app).await, "nothing was done");
 }

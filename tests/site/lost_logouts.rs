@@ -184,6 +184,7 @@ async fn the_application_ends_logins_by_the_same_path() {
 
 #[tokio::test(start_paused = true)]
 async fn logouts_at_once_are_bounded() {
+    use axum::response::IntoResponse as _;
     use axum_clef::LogoutError;
 
     let world = World::new();
@@ -199,6 +200,16 @@ async fn logouts_at_once_are_bounded() {
     assert_eq!([first, second], [Err(LogoutError::Pending); 2]);
     assert_eq!(third, Err(LogoutError::QueueFull));
     assert_eq!(layer.pending_logouts(), 2);
+    for refused in [first.unwrap_err(), third.unwrap_err()] {
+        let response = refused.into_response();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["retry-after"], "5");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
+    }
 }
 
 /// A client can send one cookie a thousand times, also long after its login has ended.

@@ -12,12 +12,11 @@ pub mod webhook;
 
 use axum::{
     Router,
-    http::StatusCode,
     response::{Html, Redirect},
     routing::{get, post},
 };
 use axum_clef::{
-    BoxError, ClefLayer, LoggedIn, Login, LogoutCause, Logouts, SameOrigin,
+    BoxError, ClefLayer, LoggedIn, Login, LogoutCause, LogoutError, Logouts, SameOrigin,
     oauth2::OAuth2,
     stores::{Account, MemoryUserStore},
 };
@@ -68,10 +67,8 @@ async fn log_out_everywhere(
     _: SameOrigin,
     login: Login,
     logouts: Logouts,
-) -> Result<Redirect, StatusCode> {
+) -> Result<Redirect, LogoutError> {
     let logouts = logouts.with_cause(LogoutCause::User);
-    match logouts.log_out_user(login.user_id()).await {
-        Ok(_) => Ok(Redirect::to("/")),
-        Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
-    }
+    logouts.log_out_user(login.user_id()).await?;
+    Ok(Redirect::to("/"))
 }

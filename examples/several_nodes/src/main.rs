@@ -23,12 +23,11 @@ use std::{
 
 use axum::{
     Router,
-    http::StatusCode,
     response::{Html, Redirect},
     routing::{get, post},
 };
 use axum_clef::{
-    BoxError, ClefLayer, LoggedIn, Login, LogoutCause, Logouts, SameOrigin, User as _,
+    BoxError, ClefLayer, LoggedIn, Login, LogoutCause, LogoutError, Logouts, SameOrigin, User as _,
     clef::Clef,
     leased::{Leased, PostgresLogoutBus},
     stores::{Account, PostgresUserStore},
@@ -115,12 +114,10 @@ async fn log_out_everywhere(
     _: SameOrigin,
     login: Login,
     logouts: Logouts,
-) -> Result<Redirect, StatusCode> {
+) -> Result<Redirect, LogoutError> {
     let logouts = logouts.with_cause(LogoutCause::User);
-    match logouts.log_out_user(login.user_id()).await {
-        Ok(_) => Ok(Redirect::to("/")),
-        Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
-    }
+    logouts.log_out_user(login.user_id()).await?;
+    Ok(Redirect::to("/"))
 }
 
 fn variable(name: &str) -> Result<String, String> {
