@@ -334,10 +334,16 @@ impl IntoResponse for LoggedInRejection {
 impl fmt::Display for LoggedInRejection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.kind, &self.login_path) {
-            (RejectionKind::Unauthenticated, Some(path)) => {
-                write!(formatter, "You are not logged in. Log in at {path}")
+            (RejectionKind::Unauthenticated, path) => {
+                match self.ended_login() {
+                    Some(ended) => write!(formatter, "{ended}")?,
+                    None => formatter.write_str("You are not logged in.")?,
+                }
+                match path {
+                    Some(path) => write!(formatter, " Log in at {path}"),
+                    None => Ok(()),
+                }
             }
-            (RejectionKind::Unauthenticated, None) => formatter.write_str("You are not logged in."),
             (RejectionKind::Forbidden, _) => formatter.write_str(PageText::Forbidden.english()),
             (RejectionKind::ReauthenticationRequired, path) => {
                 formatter.write_str("This needs a recent login.")?;

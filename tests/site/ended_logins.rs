@@ -113,8 +113,10 @@ async fn the_page_says_in_one_sentence_who_logged_the_user_out_and_when() {
             assert_eq!(problem["cause"], cause);
             assert_eq!(problem["logged_out_at"], datetime);
             assert_eq!(problem["login"], "/clef/login");
-            let sentence = text(here.get(&app, "/log-in").await).await;
-            assert_eq!(sentence, format!("{before} at {shown}{after}"));
+            let sentence = format!("{before} at {shown}{after}");
+            let detail = format!("{sentence} Log in at /clef/login");
+            assert_eq!(problem["detail"], detail);
+            assert_eq!(text(here.get(&app, "/log-in").await).await, sentence);
             here.log_in(&app, "12345").await;
             assert_eq!(text(here.get(&app, "/log-in").await).await, "");
         }
