@@ -1,8 +1,8 @@
 //! What a request costs, beside what it costs with others: `cargo bench --bench overhead`.
 //!
-//! The same application five times, in one process: bare axum, tower-sessions alone, axum-login,
-//! and axum-clef with logins that are stored and that are sealed in the cookie. The handlers are the same, and so are the stores, which are in memory: what is
-//! left is what the layers do. Requests go through the router in process, one after another, on
+//! The same application seven times, in one process: bare axum, tower-sessions alone, axum-login,
+//! and axum-clef with logins that are stored, or sealed in the cookie. The handlers are the same,
+//! and so are the stores, which are in memory: what is left is what the layers do. Requests go through the router in process, one after another, on
 //! one thread, from the making of the request to the last byte of the answer. Each round gives every
 //! application its turn on every route, in an order of its own, so that whatever else the machine
 //! does falls on all of them. A figure is the median of all rounds.
@@ -69,7 +69,7 @@ fn print_table(plan: Plan, sites: &[Site], costs: &[Vec<Cost>]) {
 }
 
 fn print_ratios(sites: &[Site], costs: &[Vec<Cost>]) {
-    use sites::{AXUM_CLEF, AXUM_LOGIN, BARE, LEASED, SEALED};
+    use sites::{AROUND, AXUM_CLEF, AXUM_LOGIN, BARE, LEASED, SEALED, TOWER_SESSIONS};
 
     let time = |name: &str, route: Route| {
         let row = sites.iter().position(|site| site.name == name).unwrap();
@@ -79,7 +79,16 @@ fn print_ratios(sites: &[Site], costs: &[Vec<Cost>]) {
     for (name, ours, route, other) in [
         ("public_cookie_vs_axum_login", AXUM_CLEF, public, AXUM_LOGIN),
         ("user_vs_axum_login", AXUM_CLEF, Route::User, AXUM_LOGIN),
+        (
+            "user_vs_tower_sessions",
+            AXUM_CLEF,
+            Route::User,
+            TOWER_SESSIONS,
+        ),
         ("user_vs_bare", AXUM_CLEF, Route::User, BARE),
+        ("public_cookie_vs_bare", AXUM_CLEF, public, BARE),
+        ("around_public_cookie_vs_bare", AROUND, public, BARE),
+        ("around_user_vs_axum_login", AROUND, Route::User, AXUM_LOGIN),
         ("sealed_user_vs_axum_login", SEALED, Route::User, AXUM_LOGIN),
         ("leased_user_vs_axum_login", LEASED, Route::User, AXUM_LOGIN),
     ] {

@@ -1,4 +1,4 @@
-//! The same application six times.
+//! The same application seven times.
 
 use axum::{
     Router,
@@ -19,10 +19,11 @@ pub const BARE: &str = "bare axum";
 pub const TOWER_SESSIONS: &str = "tower-sessions";
 pub const AXUM_LOGIN: &str = "axum-login";
 pub const AXUM_CLEF: &str = "axum-clef";
+pub const AROUND: &str = "axum-clef, around the router";
 pub const SEALED: &str = "axum-clef, sealed";
 pub const LEASED: &str = "axum-clef, sealed and leased";
 
-pub async fn all() -> [Site; 6] {
+pub async fn all() -> [Site; 7] {
     let users = MemoryUserStore::new;
     let sealed = || Sessions::sealed([SessionKey::from_bytes([1; 32])]);
     let leased = || Leased::new(users(), Leased::<MemoryUserStore>::LONGEST_LEASE);
@@ -31,6 +32,7 @@ pub async fn all() -> [Site; 6] {
         tower_sessions().await,
         axum_login().await,
         axum_clef(AXUM_CLEF, users(), MemoryStore::default()).await,
+        around_the_router(users(), MemoryStore::default()).await,
         axum_clef(SEALED, users(), sealed()).await,
         axum_clef(LEASED, leased(), sealed()).await,
     ]
@@ -85,12 +87,26 @@ async fn axum_login() -> Site {
     Site::by_login_path(AXUM_LOGIN, app).await
 }
 
-/// At a Clef that is gone when the requests begin.
 async fn axum_clef(name: &str, users: impl IdentityStore, sessions: impl Into<Sessions>) -> Site {
+    let (site, _, _) = clef_site(name, users, sessions).await;
+    site
+}
+
+async fn around_the_router(users: impl IdentityStore, sessions: impl Into<Sessions>) -> Site {
+    let (site, layer, router) = clef_site(AROUND, users, sessions).await;
+    site.within(&layer, router)
+}
+
+/// At a Clef that is gone when the requests begin. Returns the layer too, and the router without it.
+async fn clef_site(
+    name: &str,
+    users: impl IdentityStore,
+    sessions: impl Into<Sessions>,
+) -> (Site, ClefLayer, Router) {
     let service = clef::service().await;
     let auth = ClefLayer::builder(clef::SITE, users, sessions);
     let auth = auth.provider(clef::client(&service)).build().unwrap();
-    let pages = clef::pages().merge(auth.routes());
-    let app = pages.layer(auth).with_state(());
-    clef::site(name, app, &service).await
+    let router = clef::pages().merge(auth.routes()).with_state(());
+    let app = router.clone().layer(auth.clone()).with_state(());
+    (clef::site(name, app, &service).await, auth, router)
 }

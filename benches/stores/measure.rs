@@ -88,7 +88,7 @@ async fn time(site: &Arc<Site>, route: Route, load: &Load) -> f64 {
 }
 
 async fn ask(site: &Site, route: Route) {
-    let response = site.app.clone().oneshot(site.request(route)).await.unwrap();
+    let response = site.answer(site.request(route)).await;
     assert_eq!(response.status(), 200, "{}: {}", site.name, route.name());
     drop(to_bytes(response.into_body(), 1_000).await.unwrap());
 }
