@@ -2,10 +2,11 @@
 //!
 //! The same application seven times, in one process: bare axum, tower-sessions alone, axum-login,
 //! and axum-clef with logins that are stored, or sealed in the cookie. The handlers are the same,
-//! and so are the stores, which are in memory: what is left is what the layers do. Requests go through the router in process, one after another, on
-//! one thread, from the making of the request to the last byte of the answer. Each round gives every
-//! application its turn on every route, in an order of its own, so that whatever else the machine
-//! does falls on all of them. A figure is the median of all rounds.
+//! and so are the stores, which are in memory: what is left is what the layers do. Requests go
+//! through the router in process, one after another, on one thread, from the making of the request
+//! to the last byte of the answer. Each round gives every application its turn on every route, in an
+//! order of its own, so that whatever else the machine does falls on all of them. A figure is the
+//! median of all rounds.
 //!
 //! Every router has its state (`with_state`), as `axum::serve` sees to: without, axum puts the
 //! layers on anew at each request. The allocator that counts looks at one number of the thread

@@ -5,8 +5,8 @@ use tokio::task::coop::unconstrained;
 
 use crate::shared::{Route, Site};
 
-/// As axum serves them. Unconstrained, because a server
-/// polls each request anew, and tokio would make a long row of them pause now and then.
+/// As axum serves them. Unconstrained, because a server polls each request anew, and tokio would make
+/// a long row of them pause now and then.
 pub async fn ask(site: &Site, route: Route, requests: usize) {
     let asked = async {
         for _ in 0..requests {

@@ -19,12 +19,12 @@ use self::{
 /// Beyond what bare axum allocates, in the order of [`Route::ALL`]. Of those for the user four are
 /// the copy that the session store in memory returns, and three what goes through traits.
 const STORED: [f64; 3] = [5.0, 5.0, 13.0];
-/// Less where the layer is around the router as a whole: axum boxes what a layer of a route returns.
-const LAYER: f64 = 2.0;
 /// The same where logins are sealed, which no store returns.
 const OPENED: [f64; 3] = [5.0, 5.0, 9.0];
 /// Beyond that where users are leased, whose cache cleans up now and then.
 const CLEANING: f64 = 0.1;
+/// What axum boxes for the layer of a route, and not for one around the router as a whole.
+const BOXED: f64 = 2.0;
 /// So many are counted at once: a request now and then would not show.
 const REQUESTS: usize = 100;
 
@@ -46,7 +46,7 @@ fn a_request_allocates_no_more_than_this() {
         let opened = OPENED[index];
         for (ours, beyond_bare) in [
             (stored, STORED[index]),
-            (around, STORED[index] - LAYER),
+            (around, STORED[index] - BOXED),
             (sealed, opened),
             (leased, opened + CLEANING),
         ] {

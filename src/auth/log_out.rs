@@ -3,15 +3,24 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 
-use super::{AuthState, end_login::END_MARGIN, problem::problem};
+use super::{
+    AuthState,
+    end_login::END_MARGIN,
+    problem::{problem, uncached},
+};
 use crate::{
-    BoxError, LoginId, LogoutCause, ProviderSession, RevocationKey, Timestamp, metrics,
+    BoxError, LoginId, LogoutCause, ProviderSession, RevocationKey, Timestamp,
+    log_limit::log_mistake,
+    metrics,
     revocation::{LoginPermit, Logout, Permit, Stores, WriteOutcome, patience},
     sessions::{LONGEST_COOKIE, LoginRecord},
     time_limit::{STORE_LIMIT, detached, within},
 };
+
+const REVOCATIONS_NOT_KEPT: &str = "the user store keeps no revocations; implement \
+     `keeps_revocations`, `revoke` and `revoked_at` of `UserStore`";
 
 /// Why a logout is not written.
 ///
@@ -33,10 +42,7 @@ pub enum LogoutError {
     /// The user store keeps no revocations, so it cannot end these logins. Nothing was done:
     /// implement [`keeps_revocations`](crate::UserStore::keeps_revocations),
     /// [`revoke`](crate::UserStore::revoke) and [`revoked_at`](crate::UserStore::revoked_at).
-    #[error(
-        "the user store keeps no revocations; implement `keeps_revocations`, `revoke` and \
-         `revoked_at` of `UserStore`"
-    )]
+    #[error("{REVOCATIONS_NOT_KEPT}")]
     RevocationsNotKept,
 }
 
@@ -50,18 +56,12 @@ impl IntoResponse for LogoutError {
             ),
             Self::QueueFull | Self::Aborted => (unavailable, "The logout failed. Try again later."),
             Self::RevocationsNotKept => {
-                tracing::error!(error = ?self.to_string(), "logins cannot be ended");
+                log_mistake(REVOCATIONS_NOT_KEPT);
                 let detail = "This site cannot end these logins.";
                 (StatusCode::INTERNAL_SERVER_ERROR, detail)
             }
         };
-        let mut response = problem(status, detail, None);
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == unavailable {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        response
+        uncached(problem(status, detail, None))
     }
 }
 

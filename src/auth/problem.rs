@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     response::{IntoResponse as _, Response},
 };
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::MaxAge;
@@ -34,6 +34,17 @@ pub(super) fn ended_login_problem(
         problem["logged_out_at"] = time.into();
     }
     response(status, &problem)
+}
+
+/// The answer of an error, which no cache keeps. Where a store did not answer, it says when to try again.
+pub(crate) fn uncached(mut response: Response) -> Response {
+    let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if unavailable {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
 }
 
 fn plain(status: StatusCode, detail: &str, login: Option<&str>) -> Value {

@@ -3,13 +3,14 @@
 use std::{error::Error, fmt, sync::LazyLock};
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header, request::Parts};
+use http::{StatusCode, request::Parts};
 use maud::html;
 
 use crate::{
     BoxError,
     auth::{
         AuthState, LAYER_MISSING, LoginError, MaxAge, Unanswered, login_url, navigates, problem,
+        uncached,
     },
     log_limit::{LogLimit, log_mistake},
     page::{NO_SCRIPT, PageRenderer},
@@ -199,16 +200,10 @@ impl From<BoxError> for LogInError {
 impl IntoResponse for LogInError {
     fn into_response(self) -> Response {
         let status = self.status();
-        let mut response = match self.is_script {
+        uncached(match self.is_script {
             true => problem(status, &self.to_string(), self.login_path.as_deref()),
             false => (status, self.page()).into_response(),
-        };
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        response
+        })
     }
 }
 

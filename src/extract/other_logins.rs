@@ -6,13 +6,13 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header, request::Parts};
+use http::{StatusCode, request::Parts};
 use maud::html;
 
 use super::{SameOrigin, SameOriginRejection, logged_in::authenticated};
 use crate::{
     BoxError, LoggedInRejection, LogoutCause,
-    auth::{AuthState, LogOutOthersError, RequestAuth, Unanswered, navigates, problem},
+    auth::{AuthState, LogOutOthersError, RequestAuth, Unanswered, navigates, problem, uncached},
     page::{NO_SCRIPT, PageRenderer},
     sessions::PresentedLogin,
     texts::PageText,
@@ -180,7 +180,7 @@ impl IntoResponse for OtherLoginsRejection {
             Self::LoggedIn(rejection) => rejection.into_response(),
             Self::ByToken => {
                 let problem = problem(StatusCode::FORBIDDEN, &self.to_string(), None);
-                ([(header::CACHE_CONTROL, "no-store")], problem).into_response()
+                uncached(problem)
             }
             Self::NotImplemented(error) => error.into_response(),
         }
@@ -314,7 +314,7 @@ impl From<BoxError> for OtherLoginsError {
 impl IntoResponse for OtherLoginsError {
     fn into_response(self) -> Response {
         let (status, pages) = (self.status(), &self.pages);
-        let mut response = match self.is_script {
+        uncached(match self.is_script {
             true => problem(status, &self.to_string(), self.login_path.as_deref()),
             false => {
                 let content = html! {
@@ -327,13 +327,7 @@ impl IntoResponse for OtherLoginsError {
                 let page = pages.page(headline, "", &html! {}, &content, NO_SCRIPT);
                 (status, page).into_response()
             }
-        };
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        response
+        })
     }
 }
 
