@@ -4,7 +4,6 @@ use std::{ops::Range, time::Instant};
 
 use axum::http::header;
 use axum_clef::{UserStore as _, stores::PostgresUserStore};
-use tower::ServiceExt as _;
 use tower_sessions_redis_store::fred::{
     prelude::{KeysInterface as _, Pool},
     types::Expiration,

@@ -8,7 +8,6 @@ use std::{
 use axum::body::to_bytes;
 use rand::seq::SliceRandom as _;
 use tokio::task::JoinSet;
-use tower::ServiceExt as _;
 
 use crate::shared::{Route, Site};
 

@@ -1,6 +1,6 @@
 //! Stamps, by a clock to set: `clef_now()` is replaced.
 
-use axum_clef::{Timestamp, UserStore as _};
+use axum_clef::Timestamp;
 use test_support::Database;
 
 use crate::checks::{self, Clock, DAY, Ready, all_checks, session};
