@@ -53,6 +53,15 @@ impl Hook for GatedStores {
 }
 
 impl GatedStores {
+    /// Stores whose calls wait at these gates, and are steps of this trace.
+    pub fn of(gates: Gates, trace: Trace) -> Self {
+        Self {
+            gates,
+            trace,
+            ..Self::default()
+        }
+    }
+
     /// Waits before the effect of a logout, or its failure; and after it, while its answer is still to
     /// come.
     async fn logout<T>(&self, step: &str, logout: &str, work: impl Work<T>) -> Done<T> {

@@ -11,6 +11,7 @@
 mod explorer;
 mod gated;
 mod gates;
+mod leases;
 mod links;
 mod listeners;
 mod logins;
