@@ -2,8 +2,8 @@
  *
  * Bounds: 2 logins of one browser (the second replaces the first), a copy of either cookie, 2 requests that
  * renew, 1 sign-out, 1 logout of the user, and answers that reach the browser in any order. Logins are in a
- * session store; SEALED: they are in the cookie, with the last activity in a second one. Idle times are
- * left out. WITHOUT_REVOCATIONS: the user store keeps no ended logins.
+ * session store, where another session layer saves a record that it has read. SEALED: they are in the cookie,
+ * with the last activity in a second one. Idle times are left out. WITHOUT_REVOCATIONS: the user store keeps no ended logins.
  *
  * run:
  * run:   SEALED
@@ -356,6 +356,22 @@ proctype LogOut(byte number) {
     }
 }
 
+#if !defined(SEALED) && !defined(TRACES)
+/* A session layer of the application on the same store. Its save creates a record that was deleted. */
+proctype OtherLayer() {
+    byte login;
+
+end_other_layer:
+    atomic {
+        if
+        :: has(records, 0) -> login = 0
+        :: has(records, 1) -> login = 1
+        fi
+    };
+    atomic { records = records | bit(login); login = 0 }
+}
+#endif
+
 init {
     atomic {
         stamp[0] = 1;
@@ -375,6 +391,9 @@ init {
         run Request(1);
         run NewLogin(1);
         run SignOut(0);
+#ifndef SEALED
+        run OtherLayer();
+#endif
         run LogOut(0)
 #endif
     }
