@@ -98,15 +98,14 @@ async fn target(input: &Input) {
         let pair = format!("{name}={}&", percent_encoded(value));
         form.extend(pair.repeat(usize::from(field.times % 4) + 1).into_bytes());
     }
-    let form = edited(form, &input.edits);
     let (method, path) = &ROUTES[usize::from(input.route) % ROUTES.len()];
     let is_get = method == Method::GET;
-    let mut query = match is_get {
-        true => form.clone(),
-        false => Vec::new(),
-    };
-    query.retain(|byte| byte.is_ascii_graphic() && !b"#\"<>".contains(byte));
-    let query = String::from_utf8_lossy(&query);
+    let mut form = edited(form, &input.edits);
+    let mut query = "".into();
+    if is_get {
+        form.retain(|byte| byte.is_ascii_graphic() && !b"#\"<>".contains(byte));
+        query = String::from_utf8_lossy(&form);
+    }
     let mut request = jar.request(method.clone(), &format!("{path}?{query}"));
     let headers = request.headers_mut();
     let content_type = match &input.content_type {
