@@ -85,6 +85,11 @@ impl Attempts {
         }
     }
 
+    /// How long a login may be under way.
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
     /// Begins a login that comes back to `callback` and then leads to `next`. It counts once the
     /// browser [keeps](Self::keep) it.
     pub(crate) fn begin(

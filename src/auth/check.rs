@@ -33,8 +33,14 @@ impl Authenticated {
     /// Whether the credentials were proven within this time. A bearer token proves none, even if its
     /// login did a moment ago.
     pub(crate) fn is_recent(&self, max_age: MaxAge) -> bool {
+        self.is_proven_within(max_age.as_duration())
+    }
+
+    /// The same for any time.
+    pub(crate) fn is_proven_within(&self, age: Duration) -> bool {
         let record = self.login.record();
-        !record.is_token() && max_age.allows(record.authenticated_at, self.checked_at)
+        let proven_at = record.authenticated_at;
+        !record.is_token() && proven_at.is_some_and(|at| self.checked_at.since(at) <= age)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) const MAX_AGE: &str = "max_age";
 
 /// How long ago the credentials may have been proven: `max_age` of OpenID Connect, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MaxAge(u32);
 
 impl MaxAge {
@@ -25,7 +25,7 @@ impl MaxAge {
     /// A day.
     pub(crate) const LONGEST: Self = Self(24 * 60 * 60);
 
-    /// Ten minutes.
+    /// Ten minutes: the most for a link, since a client can change what a form asks for.
     pub(crate) const OF_LINKS: Self = Self(10 * 60);
 
     /// From 1 to 1,440 minutes.

@@ -11,15 +11,16 @@ use super::{
 };
 use crate::{
     LinkOutcome, Timestamp,
-    auth::{LoginError, Reauthentication, RequestAuth},
+    auth::{LoginError, MaxAge, Reauthentication, RequestAuth},
     provider::ProviderLogin,
     sessions::PresentedLogin,
     time_limit::{STORE_LIMIT, within},
 };
 
-/// The login of the request, if it is the one that began this.
+/// The login of the request, if it is the one that began this, and was recent when it did.
 ///
-/// So a user's browser that is led to the callback of another links nothing to its user.
+/// So a user's browser that is led to the callback of another links nothing to its user. A thief of a
+/// cookie can make up an attempt of its login, which links nothing once the login is old.
 pub(super) async fn linked_login(
     request: &RequestAuth,
     parts: &Parts,
@@ -27,12 +28,16 @@ pub(super) async fn linked_login(
 ) -> Result<Arc<PresentedLogin>, Reason> {
     let authenticated = request.authenticated(&parts.headers).await;
     let authenticated = authenticated.map_err(|error| Reason::store(error.into()))?;
-    let login = authenticated.map(|authenticated| &authenticated.login);
+    let under_way = request.state().attempts.lifetime();
+    let oldest = MaxAge::OF_LINKS.as_duration().saturating_add(under_way);
+    let recent = authenticated.filter(|authenticated| authenticated.is_proven_within(oldest));
+    let login = recent.map(|authenticated| &authenticated.login);
     let login = login.filter(|login| linking.links_to(login));
     login.cloned().ok_or_else(|| {
         Reason::new(
             LoginFailureKind::StateMismatch,
-            "the request does not come with the login that the identity was to be linked to",
+            "the request does not come with the login that the identity was to be linked to, or it \
+             is no longer recent",
         )
     })
 }
@@ -46,7 +51,8 @@ pub(super) async fn link(
     logged_in_at: Timestamp,
 ) -> Result<String, Reason> {
     let authenticated_at = proven.authentication.at(logged_in_at);
-    if !linking.max_age.allows(authenticated_at, logged_in_at) {
+    let max_age = linking.max_age.min(MaxAge::OF_LINKS);
+    if !max_age.allows(authenticated_at, logged_in_at) {
         return Err(Reason::from(LoginError::NotReauthenticated));
     }
     let record = login.record();

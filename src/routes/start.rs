@@ -124,8 +124,11 @@ fn target_of(route: &RouteState, start: Start) -> Result<LoginTarget, Reason> {
         Some(max_age) => Some(MaxAge::parse(&max_age).ok_or_else(|| {
             Reason::bad_request("`max_age` is not a number of seconds from a minute to a day")
         })?),
-        None if links => Some(MaxAge::OF_LINKS),
         None => None,
+    };
+    let max_age = match links {
+        true => Some(max_age.map_or(MaxAge::OF_LINKS, |age| age.min(MaxAge::OF_LINKS))),
+        false => max_age,
     };
     let next = match next {
         Some(next) if !next.is_empty() => ReturnPath::normalize(site, &next)

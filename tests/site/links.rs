@@ -189,6 +189,27 @@ async fn both_are_proven_recently() {
     }
 }
 
+/// A thief can change the form, and make up an attempt that is not sealed. Here it is a real one, which
+/// outlasts the recent login.
+#[tokio::test]
+async fn a_stolen_cookie_of_an_old_login_links_nothing() {
+    for sessions in [World::stored, World::sealed] {
+        let site = site(sessions, false);
+        let mut thief = Jar::logged_in(&site.app, "12345").await;
+        let state = site.begin(&mut thief).await;
+        site.world.clock.advance(11 * MINUTE);
+        for form in ["link=true&max_age=86400", "link=true&max_age=660"] {
+            let response = site.post(&mut thief, form, &[]).await;
+            assert_eq!(response.status(), 401, "{form}");
+        }
+        site.world.clock.advance(10 * MINUTE);
+        let response = site.come_back(&mut thief, "abc", &state).await;
+        assert_eq!(response.status(), 403);
+        assert_eq!(site.users.user_of(&Site::identity("abc")), None);
+        assert_eq!(site.other.exchanges.load(SeqCst), 0);
+    }
+}
+
 /// An attacker has an identity at the provider, and makes the browser of a victim send requests.
 #[tokio::test]
 async fn another_site_links_nothing() {
