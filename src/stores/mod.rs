@@ -65,6 +65,10 @@ impl Account {
     }
 
     /// The latest profile from the provider. It is untrusted: escape it in HTML.
+    ///
+    /// The SQL stores keep no [`claims`](Profile::claims), and of
+    /// [`email_verified`](Profile::email_verified) only that the address is verified. No store keeps
+    /// the tokens of the provider.
     pub fn profile(&self) -> &Profile {
         &self.profile
     }
@@ -111,6 +115,7 @@ where
     &'static str: ColumnIndex<R>,
     i64: Decode<'r, R::Database> + Type<R::Database>,
     String: Decode<'r, R::Database> + Type<R::Database>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
 {
     let text = |column| row.try_get::<Option<String>, _>(column);
     let subject = Subject::new(
@@ -121,6 +126,7 @@ where
     profile.first_name = text("first_name")?;
     profile.last_name = text("last_name")?;
     profile.email = text("email")?;
+    profile.email_verified = row.try_get("email_verified")?;
     profile.phone_number = text("phone_number")?;
     let cause = text("logout_cause")?;
     Ok(Account {

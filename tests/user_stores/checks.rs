@@ -48,6 +48,7 @@ macro_rules! all_checks {
             a_revocation_is_kept_until_its_time_and_then_removed
             the_time_that_a_revocation_is_kept_only_rises
             an_address_finds_the_users_who_verified_it_at_their_provider
+            an_account_says_whether_its_address_is_verified
         }
     };
 }
@@ -443,4 +444,38 @@ pub async fn an_address_finds_the_users_who_verified_it_at_their_provider(store:
     // The provider leaves out an address that it calls unverified.
     log_in(here, "alex", None, Some(false)).await;
     assert!(users_of(here, email("new@example.com")).await.is_empty());
+}
+
+/// Each read of a user, after each login at the provider.
+pub async fn an_account_says_whether_its_address_is_verified(store: &Ready) {
+    let address = Some("alex@example.com");
+    // Too long for an index of PostgreSQL, also when it is compressed.
+    let long: String = (0..4_000)
+        .map(|_| char::from(rand::random::<u8>() % 90 + b'!'))
+        .collect();
+    let verifies_long = !matches!(store.clock, Clock::Postgres(_));
+    for (email, verified, expected) in [
+        (address, None, false),
+        (address, Some(true), true),
+        (address, Some(false), false),
+        (address, Some(true), true),
+        (Some("new@example.com"), None, false),
+        (Some(&long), Some(true), verifies_long),
+    ] {
+        let mut profile = Profile::new(subject("alex"));
+        profile.email = email.map(str::to_owned);
+        profile.email_verified = verified;
+        let found = store.users.find_or_create(&profile).await.unwrap().unwrap();
+        let id = found.id();
+        let check = store.users.check_login(LoginReference::new(&id)).await;
+        for account in [
+            found,
+            store.users.load(&id).await.unwrap().unwrap(),
+            store.users.log_in(&id).await.unwrap().unwrap(),
+            check.unwrap().unwrap().user,
+        ] {
+            let is_verified = account.profile().email_verified == Some(true);
+            assert_eq!(is_verified, expected, "{email:?} {verified:?}");
+        }
+    }
 }

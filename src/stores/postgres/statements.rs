@@ -9,6 +9,7 @@ macro_rules! columns {
     () => {
         "clef_users.id, clef_users.issuer, clef_users.subject, clef_users.first_name,
          clef_users.last_name, clef_users.email, clef_users.phone_number,
+         case when clef_users.verified_email = clef_users.email then true end as email_verified,
          clef_users.last_login_at, clef_users.logged_out_at,
          case when clef_users.logout_cause_at = clef_users.logged_out_at
             then clef_users.logout_cause
@@ -19,11 +20,11 @@ macro_rules! columns {
 pub(super) const NOW: &str = "select clef_now()";
 
 /// One statement, so that two concurrent first logins create one user. Fields that the provider
-/// omits are kept.
+/// omits are kept. An address that is too long for the index is not verified.
 pub(super) const FIND_OR_CREATE: &str = concat!(
     "insert into clef_users
         (issuer, subject, first_name, last_name, email, phone_number, verified_email)
-     values ($1, $2, $3, $4, $5, $6, case when $7 then $5 end)
+     values ($1, $2, $3, $4, $5, $6, case when $7 and octet_length($5) <= 1000 then $5 end)
      on conflict (issuer, subject) do update set
         first_name   = coalesce(excluded.first_name, clef_users.first_name),
         last_name    = coalesce(excluded.last_name, clef_users.last_name),

@@ -17,12 +17,15 @@ pub(super) const TABLE: &str = "
     ) strict
 ";
 
-/// The columns of a user, with the cause. Listed, since a prepared `select *` of sqlx fails once another
+/// The columns of a user, with those of the other tables. Listed, since a prepared `select *` of sqlx fails once another
 /// process has added a column.
 macro_rules! user_columns {
     () => {
         "clef_users.id, clef_users.issuer, clef_users.subject, clef_users.first_name,
-         clef_users.last_name, clef_users.email, clef_users.phone_number,
+         clef_users.last_name, clef_users.email, clef_users.phone_number, (
+            select true from clef_verified_emails
+            where user_id = clef_users.id and email = clef_users.email
+         ) as email_verified,
          clef_users.last_login_at, clef_users.logged_out_at, (
             select cause from clef_logout_causes
             where user_id = clef_users.id and logged_out_at = clef_users.logged_out_at

@@ -308,7 +308,7 @@ impl IdentityStore for SqliteUserStore {
     async fn find_or_create(&self, profile: &Profile) -> Result<Option<Account>, BoxError> {
         let _turn = turn(&self.logging_in).await?;
         let (_guard, mut transaction) = self.begin_write().await?;
-        let row = sqlx::query(statements::FIND_OR_CREATE)
+        let id: i64 = sqlx::query_scalar(statements::FIND_OR_CREATE)
             .bind(profile.subject.issuer())
             .bind(profile.subject.id())
             .bind(&profile.first_name)
@@ -317,8 +317,9 @@ impl IdentityStore for SqliteUserStore {
             .bind(&profile.phone_number)
             .fetch_one(&mut *transaction)
             .await?;
-        let account = read_account(&row)?;
-        verified_emails::keep(&mut transaction, account.id, profile).await?;
+        verified_emails::keep(&mut transaction, id, profile).await?;
+        let load = sqlx::query(statements::LOAD).bind(id);
+        let account = read_account(&load.fetch_one(&mut *transaction).await?)?;
         transaction.commit().await?;
         Ok(Some(account))
     }

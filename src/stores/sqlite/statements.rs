@@ -44,8 +44,7 @@ pub(super) const INDEXES: [&str; 4] = [
 
 /// One statement, so that two concurrent first logins create one user. Fields that the provider
 /// omits are kept.
-pub(super) const FIND_OR_CREATE: &str = concat!(
-    "
+pub(super) const FIND_OR_CREATE: &str = "
     insert into clef_users (issuer, subject, first_name, last_name, email, phone_number)
     values (?, ?, ?, ?, ?, ?)
     on conflict (issuer, subject) do update set
@@ -53,9 +52,8 @@ pub(super) const FIND_OR_CREATE: &str = concat!(
         last_name    = coalesce(excluded.last_name, last_name),
         email        = coalesce(excluded.email, email),
         phone_number = coalesce(excluded.phone_number, phone_number)
-    returning ",
-    user_columns!()
-);
+    returning id
+";
 
 pub(super) const LOAD: &str = concat!("select ", user_columns!(), " from clef_users where id = ?");
 
