@@ -35,17 +35,6 @@ pub(crate) struct RequestAuth {
     pub(crate) logouts_received: u64,
 }
 
-/// Whether a cache may store the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caching {
-    /// No handler asked for the user: the answer is the same for all.
-    Free,
-    /// The answer is for unauthenticated requests.
-    VaryByCredentials,
-    /// The answer is for one user; the handler may know better.
-    NoStore,
-}
-
 impl RequestAuth {
     pub(crate) fn new(state: Arc<AuthState>) -> Self {
         Self {
@@ -73,8 +62,8 @@ impl RequestAuth {
         self.cookies.get_or_init(|| Cookies::of(headers))
     }
 
-    /// Marks the response as not cacheable: it contains a one-time value.
-    #[cfg(feature = "clef")]
+    /// Marks the response as not cacheable, whatever the handler sets: it has a one-time value, or
+    /// shows what no check of the request has found.
     pub(crate) fn forbid_storing(&self) {
         self.no_store.store(true, Ordering::Release);
     }
@@ -168,14 +157,12 @@ impl RequestAuth {
 
     /// Adds to an answer what the request leaves in it: cookies, and whether a cache may store it.
     pub(crate) fn finish(&self, headers: &mut HeaderMap) {
-        match self.caching() {
-            Caching::Free => {}
-            Caching::VaryByCredentials => {}
-            Caching::NoStore => {
-                headers
-                    .entry(header::CACHE_CONTROL)
-                    .or_insert(HeaderValue::from_static("no-store"));
-            }
+        let no_store = HeaderValue::from_static("no-store");
+        if self.no_store.load(Ordering::Acquire) {
+            headers.insert(header::CACHE_CONTROL, no_store);
+        } else if self.is_for_one_user() {
+            // The handler may know better.
+            headers.entry(header::CACHE_CONTROL).or_insert(no_store);
         }
         // Also for a handler that lets its answer be stored.
         if self.checked.initialized() {
@@ -189,16 +176,9 @@ impl RequestAuth {
         }
     }
 
-    fn caching(&self) -> Caching {
+    fn is_for_one_user(&self) -> bool {
         let is_authenticated = matches!(self.checked.get(), Some(Ok(RequestLogin::Valid(_))));
-        let sets_cookies = self.cookies.get().is_some_and(Cookies::have_changed);
-        if is_authenticated || sets_cookies || self.no_store.load(Ordering::Acquire) {
-            Caching::NoStore
-        } else if self.checked.initialized() {
-            Caching::VaryByCredentials
-        } else {
-            Caching::Free
-        }
+        is_authenticated || self.cookies.get().is_some_and(Cookies::have_changed)
     }
 }
 

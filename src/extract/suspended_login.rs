@@ -149,6 +149,8 @@ impl<S: Sync> FromRequestParts<S> for SuspendedLogin {
         let suspended =
             suspended.map_err(|error| LogInError::new(LoginError::Store(error), state, parts))?;
         let suspended = suspended.ok_or_else(|| LogInError::expired(state, parts))?;
+        // A page of this step shows whose login it is.
+        auth.forbid_storing();
         let record = suspended.record();
         Ok(Self {
             // The same id, so that the sign-out of the login ends every copy of the suspended one.
