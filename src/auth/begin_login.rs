@@ -168,6 +168,7 @@ impl AuthState {
             user_id,
             logged_in_at,
             kept_at: None,
+            written_at: check.now,
             authenticated_at,
             ends_at: self
                 .longest_login(verified)

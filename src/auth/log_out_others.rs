@@ -95,6 +95,7 @@ impl AuthState {
             logged_in_at: times.logged_in_at,
             authenticated_at: record.authenticated_at,
             kept_at: times.kept_at,
+            written_at: kept_at,
             ends_at: times.ends_at,
             remember: record.is_remembered(),
             subject: subject.as_ref(),

@@ -66,6 +66,7 @@ impl AuthState {
                 logged_in_at: login.logged_in_at,
                 authenticated_at: login.authenticated_at,
                 kept_at: login.times().kept_at,
+                written_at: check.now,
                 ends_at: Some(ends_at),
                 remember: false,
                 subject: login.subject().as_ref(),

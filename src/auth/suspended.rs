@@ -29,6 +29,7 @@ impl AuthState {
             logged_in_at,
             authenticated_at: Some(logged_in_at),
             kept_at: None,
+            written_at: logged_in_at,
             ends_at: Some(logged_in_at.after(SUSPENDED_LOGIN)),
             remember: false,
             subject: None,

@@ -140,17 +140,19 @@ impl SessionBackend {
         let record = LoginRecord::new(login, self.cookie.login_context());
         let hint = hint.map(|hint| hint.expose_secret());
         let hint = hint.filter(|hint| hint.len() <= LONGEST_HINT);
-        let ends_in = login.ends_at.map(|end| end.since(login.written_at()));
+        // A cookie may outlive its login by a moment.
+        let since = login.kept_at.unwrap_or(login.logged_in_at);
+        let ends_in = login.ends_at.map(|end| end.since(since));
         match &self.kind {
             Kind::Stored(store) => {
                 let kept_for = self.record_kept_for(ends_in);
-                let value = stored::create(store, record, hint, kept_for).await;
+                let value = stored::create(store, record, login.written_at, hint, kept_for).await;
                 let value = value.map_err(BeginError::Store)?;
                 Ok(vec![self.cookie.login(value, ends_in, login.remember)])
             }
             Kind::Sealed(keys) => {
                 let value = sealed::seal(keys, &self.cookie, record, hint)?;
-                let activity = self.activity_cookie(login.id, login.written_at());
+                let activity = self.activity_cookie(login.id, login.written_at);
                 let login = self.cookie.login(value, ends_in, login.remember);
                 Ok([login].into_iter().chain(activity).collect())
             }

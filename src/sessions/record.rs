@@ -84,6 +84,8 @@ pub(crate) struct LoginDetails<'a> {
     pub(crate) authenticated_at: Option<Timestamp>,
     /// When the user last ended all other logins and kept this one.
     pub(crate) kept_at: Option<Timestamp>,
+    /// When the record is written, by the clock of the user store. Its idle time counts from here.
+    pub(crate) written_at: Timestamp,
     pub(crate) ends_at: Option<Timestamp>,
     /// Whether the cookie outlives the browser's session.
     pub(crate) remember: bool,
@@ -93,13 +95,6 @@ pub(crate) struct LoginDetails<'a> {
     pub(crate) provider_key: Option<ProviderKey<'a>>,
     /// The provider's callback path; empty for a login without a provider.
     pub(crate) callback: &'a str,
-}
-
-impl LoginDetails<'_> {
-    /// When the record is written, by the clock of the user store.
-    pub(super) fn written_at(&self) -> Timestamp {
-        self.kept_at.unwrap_or(self.logged_in_at)
-    }
 }
 
 impl<'a> LoginRecord<'a> {
@@ -228,6 +223,7 @@ mod tests {
             logged_in_at: Timestamp::from_micros(micros),
             authenticated_at: Some(Timestamp::from_micros(micros)),
             kept_at: None,
+            written_at: Timestamp::from_micros(micros),
             ends_at: None,
             remember: true,
             subject: Some(&subject),

@@ -87,6 +87,7 @@ fn login_value(last_seen_at: Timestamp, login: &str) -> Value {
 pub(super) async fn create(
     store: &Arc<dyn SessionStore>,
     mut login: LoginRecord<'_>,
+    written_at: Timestamp,
     hint: Option<&str>,
     kept_for: Duration,
 ) -> Result<String, BoxError> {
@@ -94,7 +95,7 @@ pub(super) async fn create(
     let digest = secret.digest();
     login.secret = &digest;
     let text = URL_SAFE_NO_PAD.encode(login.to_bytes()?);
-    let login = login_value(login.times().latest(), &text);
+    let login = login_value(written_at, &text);
     let mut record = Record {
         id: Id::default(),
         data: [(LOGIN.to_owned(), login)].into(),

@@ -2,14 +2,20 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum::{Extension, Router, extract::Query, http::Method, response::Redirect, routing::post};
+use axum::{
+    Extension, Router,
+    extract::Query,
+    http::Method,
+    response::{IntoResponse, Redirect},
+    routing::post,
+};
 use axum_clef::{
-    ClefLayer, IdentityStore as _, LogInError, NewLogin, Profile, RevocationKey, Sessions, Subject,
-    SuspendedLogin, User as _, UserStore as _,
+    ClefLayer, ClefLayerBuilder, IdentityStore as _, LogInError, NewLogin, Profile, RevocationKey,
+    Sessions, Subject, SuspendedLogin, User as _, UserStore as _,
 };
 
 use crate::support::{
-    Jar, Pause, World,
+    Jar, Pause, TestUsers, World,
     clock::{DAY, MINUTE, SECOND},
     jar::{location, text},
     provider::ISSUER,
@@ -46,15 +52,29 @@ async fn code(
     }
 }
 
+/// The page of the second step, which its handler would let anybody keep.
+async fn code_page(login: SuspendedLogin) -> impl IntoResponse {
+    (
+        [("cache-control", "public, max-age=60")],
+        login.user_id().to_owned(),
+    )
+}
+
 /// A site that verifies codes in [`World::slow`].
 fn app(world: &World, sessions: Sessions) -> Router {
     let builder = ClefLayer::builder(World::SITE, world.users.clone(), sessions);
-    let builder = builder.idle_expiry(Duration::from_secs(30 * 24 * 60 * 60));
+    app_of(
+        world,
+        builder.idle_expiry(Duration::from_secs(30 * 24 * 60 * 60)),
+    )
+}
+
+fn app_of(world: &World, builder: ClefLayerBuilder<TestUsers>) -> Router {
     let layer = builder.login_page("/log-in").build().unwrap();
     world
         .pages(layer.routes())
         .route("/log-in", post(password))
-        .route("/log-in/code", post(code))
+        .route("/log-in/code", post(code).get(code_page))
         .layer(layer)
         .layer(Extension(world.slow.clone()))
 }
@@ -295,4 +315,34 @@ async fn a_page_of_another_site_completes_no_login() {
         .await;
     assert_eq!(response.status(), 403);
     assert!(!jar.is_in(&app).await);
+}
+
+#[tokio::test]
+async fn the_idle_time_counts_from_the_last_step() {
+    let (world, user) = world().await;
+    for (kind, sessions) in world.both() {
+        let builder = ClefLayer::builder(World::SITE, world.users.clone(), sessions);
+        let builder = builder.idle_expiry(Duration::from_secs(5 * 60));
+        let app = app_of(&world, builder);
+        let mut jar = suspended(&app, &user).await;
+        world.clock.advance(6 * MINUTE);
+        let right = format!("/log-in/code?code=code-of-{user}");
+        assert_eq!(jar.post(&app, &right).await.status(), 303, "{kind}");
+        assert!(jar.is_in(&app).await, "{kind}");
+        world.clock.advance(6 * MINUTE);
+        assert!(!jar.is_in(&app).await, "{kind}");
+    }
+}
+
+/// It shows whose login is suspended, and the check of the request finds no user.
+#[tokio::test]
+async fn no_cache_keeps_a_page_of_a_step() {
+    let (world, user) = world().await;
+    for (kind, sessions) in world.both() {
+        let app = app(&world, sessions);
+        let mut jar = suspended(&app, &user).await;
+        let page = jar.get(&app, "/log-in/code").await;
+        assert_eq!(page.headers()["cache-control"], "no-store", "{kind}");
+        assert_eq!(text(page).await, user, "{kind}");
+    }
 }
