@@ -12,6 +12,10 @@ use super::RemoteError;
 
 /// After this time a value is refreshed. It stays in use meanwhile, and if the refresh fails.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// After this time a value is used no more: the issuer may have withdrawn a key.
+const LONGEST_USE: Duration = Duration::from_secs(24 * 60 * 60);
+/// The shortest time between a failed fetch and the next.
+const RETRY_COOLDOWN: Duration = Duration::from_secs(3);
 
 /// Caches one value, such as the metadata or the keys of an issuer.
 pub(crate) struct Cache<T> {
@@ -49,17 +53,19 @@ impl<T: Send + Sync + 'static> Cache<T> {
         })
     }
 
-    /// Returns the cached value, or fetches it. An old value is refreshed in the background.
+    /// Returns the cached value, or fetches it. An old value is refreshed in the background, and one
+    /// that is a day old is fetched anew.
     ///
     /// # Errors
     ///
-    /// The error of the fetch, if there is no value.
+    /// The error of the fetch, if there is no such value.
     pub(crate) async fn get<F>(self: &Arc<Self>, fetch: F) -> Result<CacheEntry<T>, RemoteError>
     where
         F: Future<Output = Result<T, RemoteError>> + Send + 'static,
     {
-        let Some(value) = self.cached() else {
-            return self.newer_than(None, self.cooldown, fetch).await;
+        let cached = self.cached();
+        let Some(value) = cached.clone().filter(|_| self.age() < LONGEST_USE) else {
+            return self.newer_than(cached.as_ref(), self.cooldown, fetch).await;
         };
         if self.is_due() {
             let (cache, seen) = (Arc::clone(self), Arc::clone(&value));
@@ -75,7 +81,8 @@ impl<T: Send + Sync + 'static> Cache<T> {
 
     /// The cached value, unless it is time to refresh it.
     pub(crate) fn current(&self) -> Option<CacheEntry<T>> {
-        let value = self.cached().filter(|_| !self.is_due())?;
+        let is_good = self.age() < LONGEST_USE && !self.is_due();
+        let value = self.cached().filter(|_| is_good)?;
         let is_fresh = false;
         Some(CacheEntry { value, is_fresh })
     }
@@ -83,9 +90,15 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// Whether it is time for a fetch, and none runs: one that takes longer than the cooldown would
     /// collect a waiting task for each caller.
     fn is_due(&self) -> bool {
+        let is_old = self.age() >= LIFETIME;
         let state = self.state();
-        let is_old = state.fetched_at.is_none_or(|at| at.elapsed() >= LIFETIME);
         is_old && !state.is_cooling_down(self.cooldown) && self.flight.try_lock().is_ok()
+    }
+
+    /// How long ago the value was fetched.
+    fn age(&self) -> Duration {
+        let fetched_at = self.state().fetched_at;
+        fetched_at.map_or(Duration::MAX, |at| at.elapsed())
     }
 
     /// The cached value, however old. Fetches nothing.
@@ -94,7 +107,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     }
 
     /// Returns a newer value than `seen`: one that another task has just fetched, or a new fetch, no
-    /// sooner than `cooldown` after the last one. After a failed fetch the cache's own cooldown counts.
+    /// sooner than `cooldown` after the last one, and than three seconds after one that has failed.
     ///
     /// # Errors
     ///
@@ -123,7 +136,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
             }
             let failure = state.failure.clone();
             let cooldown = match failure {
-                Some(_) => self.cooldown,
+                Some(_) => RETRY_COOLDOWN,
                 None => cooldown,
             };
             if state.is_cooling_down(cooldown) {
@@ -194,6 +207,36 @@ mod tests {
         let answers = futures_util::future::join_all(waiting).await;
         assert!(answers.iter().all(Result::is_err));
         assert_eq!((fetches.load(SeqCst), started_at.elapsed()), (1, HANGS));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_value_is_used_for_a_day_while_refreshes_fail() {
+        let cache = Cache::new(COOLDOWN);
+        let get = async |fetched: Result<u8, RemoteError>| {
+            let found = cache.get(async move { fetched }).await;
+            found.map(|found| *found.value).ok()
+        };
+        assert_eq!(get(Ok(7)).await, Some(7));
+        for (hours, found) in [(23, Some(7)), (1, None)] {
+            tokio::time::advance(Duration::from_secs(hours * 60 * 60)).await;
+            assert_eq!(get(Err(RemoteError::TimedOut)).await, found);
+            tokio::time::sleep(COOLDOWN).await;
+        }
+        assert_eq!(get(Ok(8)).await, Some(8), "the issuer is back");
+    }
+
+    /// An answer of the issuer, which needs a key now, asks again soon.
+    #[tokio::test(start_paused = true)]
+    async fn after_a_failed_fetch_the_next_one_is_soon() {
+        let cache = Cache::new(Duration::from_secs(30));
+        let fetch = async |fetched: Result<u8, RemoteError>| {
+            let found = cache.newer_than(None, Duration::ZERO, async move { fetched });
+            found.await.map(|found| *found.value).ok()
+        };
+        assert_eq!(fetch(Err(RemoteError::TimedOut)).await, None);
+        assert_eq!(fetch(Ok(7)).await, None, "at once");
+        tokio::time::advance(RETRY_COOLDOWN).await;
+        assert_eq!(fetch(Ok(7)).await, Some(7));
     }
 
     #[tokio::test(start_paused = true)]
