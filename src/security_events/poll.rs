@@ -32,13 +32,15 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// The waits after the first failure, and after many.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// How many events are asked for at once.
+/// How many events are asked for at once, beside those that have failed.
 const MOST_EVENTS: usize = 16;
+/// How many events that have failed are asked for again, so that others behind them come too.
+const MOST_FAILED: usize = 240;
 /// The longest id and token, in bytes. Pushed tokens have the same limit.
 const LONGEST_ID: usize = 1_024;
 const LONGEST_TOKEN: usize = 16 * 1024;
-/// The largest answer, in bytes.
-const LARGEST: usize = 512 * 1024;
+/// The largest answer, in bytes: that of a sender which sends more events than were asked for.
+const LARGEST: usize = 8 * 1024 * 1024;
 /// How many ids of events are remembered.
 const REMEMBERED: usize = 1_024;
 
@@ -84,6 +86,8 @@ struct Report {
     acknowledged: BTreeSet<String>,
     /// The code and description of each event that is refused.
     refused: BTreeMap<String, (&'static str, &'static str)>,
+    /// How many events have to come again.
+    failed: usize,
 }
 
 /// The ids of the latest events that the sender was told about, oldest first.
@@ -162,11 +166,10 @@ impl EventPoll {
             let Some(answer) = answer else {
                 continue;
             };
-            report = Report::default();
-            let is_failing = self.handle(answer.sets, &receive, &mut report).await;
+            report = self.handle(answer.sets, &receive, report.most()).await;
             wait = SHORTEST_WAIT;
             let is_news = settled.add(report.ids());
-            if is_failing {
+            if report.failed > 0 {
                 // The sender repeats the event at once. Others do not wait long for it.
                 tokio::time::sleep(self.interval.max(SHORTEST_WAIT)).await;
                 continue;
@@ -211,14 +214,15 @@ impl EventPoll {
         }
     }
 
-    /// Handles events, all at once. Returns whether one of them has to come again.
-    async fn handle<R, F>(&self, sets: Map<String, Value>, receive: &R, report: &mut Report) -> bool
+    /// Handles that many events, all at once.
+    async fn handle<R, F>(&self, sets: Map<String, Value>, receive: &R, most: usize) -> Report
     where
         R: Fn(LogoutMessage) -> F,
         F: Future<Output = LogoutOutcome> + Send + 'static,
     {
+        let mut report = Report::default();
         let mut tasks = JoinSet::new();
-        for (id, token) in sets.into_iter().take(MOST_EVENTS) {
+        for (id, token) in sets.into_iter().take(most) {
             let token = token.as_str().filter(|token| token.len() <= LONGEST_TOKEN);
             match token.filter(|_| id.len() <= LONGEST_ID) {
                 Some(token) => {
@@ -232,14 +236,13 @@ impl EventPoll {
                 }
             }
         }
-        let mut is_failing = false;
         while let Some(outcome) = tasks.join_next().await {
             match outcome {
-                Ok((_, LogoutOutcome::TryAgain)) | Err(_) => is_failing = true,
+                Ok((_, LogoutOutcome::TryAgain)) | Err(_) => report.failed += 1,
                 Ok((id, outcome)) => report.enter(id, outcome),
             }
         }
-        is_failing
+        report
     }
 
     fn log_unreadable(&self) {
@@ -286,9 +289,14 @@ impl Report {
         self.acknowledged.iter().chain(self.refused.keys())
     }
 
+    /// How many events the next request asks for.
+    fn most(&self) -> usize {
+        MOST_EVENTS + self.failed.min(MOST_FAILED)
+    }
+
     /// The body of a request (RFC 8936, section 2.2).
     fn to_json(&self) -> Value {
-        let mut body = json!({ "maxEvents": MOST_EVENTS, "returnImmediately": false });
+        let mut body = json!({ "maxEvents": self.most(), "returnImmediately": false });
         if !self.acknowledged.is_empty() {
             body["ack"] = json!(self.acknowledged);
         }

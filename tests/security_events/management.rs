@@ -178,6 +178,8 @@ async fn poll(transmitter: &Transmitter, body: Value) -> Response {
             let management = &transmitter.script().management;
             (management.waiting.clone(), management.holds)
         };
+        let most = body["maxEvents"].as_u64().unwrap() as usize;
+        let waiting: BTreeMap<_, _> = waiting.into_iter().take(most).collect();
         if !waiting.is_empty() || asked_at.elapsed() >= holds {
             return Json(json!({ "sets": waiting })).into_response();
         }

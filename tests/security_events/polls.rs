@@ -139,6 +139,25 @@ async fn an_event_is_acknowledged_only_once_it_is_written() {
     assert_eq!(scene.who_is_in().await, ["kim"]);
 }
 
+/// As many as a request asks for, and the sender sends the oldest first.
+#[tokio::test]
+async fn events_that_fail_do_not_hold_up_those_behind_them() {
+    let polling = Polling::new().await;
+    polling.scene.site.users.fail_logouts(true);
+    for number in 10..40 {
+        polling.offer(&number.to_string(), sign(&polling.scene.disabled()));
+    }
+    polling.offer("later", "x".to_owned());
+    polling
+        .until("not refused", |management| {
+            !management.waiting.contains_key("later")
+        })
+        .await;
+    polling.scene.site.users.fail_logouts(false);
+    polling.until_settled().await;
+    assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+}
+
 #[tokio::test]
 async fn a_bad_event_is_reported_with_its_code() {
     let polling = Polling::new().await;
