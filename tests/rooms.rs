@@ -77,6 +77,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "timestamp",
             "identity",
+            "log_limit",
             "time_limit",
             "users",
             "sessions",

@@ -1,6 +1,9 @@
 //! Checks in the stores whether logins are still valid.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use tokio::{sync::broadcast::Receiver, time::Instant};
 
@@ -10,6 +13,7 @@ use super::{
 };
 use crate::{
     BoxError, EndedLogin, LoginCheck, LogoutReason, RevocationKey, Timestamp,
+    log_limit::LogLimit,
     revocation::LogoutQueue,
     sessions::{SessionBackend, StoredState},
     time_limit::{STORE_LIMIT, answer, within},
@@ -153,8 +157,14 @@ fn ended(reason: LogoutReason) -> CheckResult {
 }
 
 fn log_unavailable(error: &BoxError) {
-    tracing::warn!(
-        error = ?error.to_string(),
-        "a store could not check a login with listeners; the check is repeated"
-    );
+    // Each open page is checked meanwhile.
+    static UNAVAILABLE: LazyLock<LogLimit<()>> = LazyLock::new(LogLimit::default);
+
+    if let Some(count) = UNAVAILABLE.count(()) {
+        tracing::warn!(
+            error = ?error.to_string(),
+            count,
+            "a store could not check a login with listeners; the check is repeated"
+        );
+    }
 }
