@@ -26,6 +26,7 @@ use crate::{
 
 /// The default number of cached logins.
 const CAPACITY: u64 = 100_000;
+
 /// A user store that caches the reads of another for a lease.
 ///
 /// A logout still takes effect on every node before it is answered.

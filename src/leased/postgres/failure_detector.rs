@@ -8,7 +8,7 @@ use sqlx::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::CALL_LIMIT;
+use super::limits::CALL_LIMIT;
 use crate::BoxError;
 
 /// A member is evicted if its heartbeat has not changed for this many leases. Two suffice for its

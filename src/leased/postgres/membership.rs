@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{CALL_LIMIT, SHORTEST_PAUSE};
+use super::limits::{CALL_LIMIT, SHORTEST_PAUSE};
 use crate::BoxError;
 
 /// The number of heartbeats per lease.

@@ -3,6 +3,7 @@
 mod acknowledgements;
 mod envelope;
 mod failure_detector;
+mod limits;
 mod membership;
 mod node;
 mod outgoing;
@@ -26,10 +27,6 @@ use super::{
 };
 use crate::BoxError;
 
-/// How long one statement may take.
-const CALL_LIMIT: Duration = Duration::from_secs(5);
-/// The shortest pause between two heartbeats.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 /// A logout bus with `LISTEN` and `NOTIFY` of PostgreSQL: a logout is answered as soon as every
 /// node has acknowledged it.
 ///
@@ -60,8 +57,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 /// each has acknowledged it, or until every lease is over.
 ///
 /// A node that stops [leaves](Self::leave), so that no logout waits for it. The row of a node that has
-/// crashed remains. Other nodes see no heartbeat and delete the row after three leases, when all entries of the node have expired. A node that was suspended finds
-/// that its lease is over, invalidates its cache and joins again. The time of day is never used.
+/// crashed remains. Other nodes see no heartbeat and delete the row after three leases, when all
+/// entries of the node have expired. A node that was suspended finds that its lease is over,
+/// invalidates its cache and joins again. The time of day is never used.
 ///
 /// A node finds its row by the connection that it listens with, and acknowledges by it. So a node whose
 /// connection is broken stops caching within its lease. Logouts wait for the lease of a node that

@@ -17,10 +17,10 @@ use tokio::{
 };
 
 use super::{
-    CALL_LIMIT,
     acknowledgements::{Acknowledgements, acknowledged_by},
     envelope::{BusMessage, Envelope},
     failure_detector::FailureDetector,
+    limits::CALL_LIMIT,
     membership::{Membership, MembershipState},
     outgoing::{Outgoing, Publication},
 };

@@ -8,7 +8,7 @@ use std::mem;
 use sqlx::{Row as _, postgres::PgListener};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::CALL_LIMIT;
+use super::limits::CALL_LIMIT;
 use crate::BoxError;
 
 /// The most messages in one statement.
