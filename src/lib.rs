@@ -21,8 +21,8 @@
 //! - [`Sessions`] is where logins are kept: in any session store of tower-sessions, or sealed in the
 //!   cookie.
 //! - [`provider`] is the interface to services that users log in with. `oidc` (a feature) logs users
-//!   in at any OpenID provider, and `oauth2` (a feature) at GitHub and its like; `clef` (a feature) is a client of Clef's API, and the crate
-//!   `clef-dev` is a service to develop against.
+//!   in at any OpenID provider, and `oauth2` (a feature) at GitHub and its like. `clef` (a feature)
+//!   is a client of Clef's API, and the crate `clef-dev` is a service to develop against.
 //!
 //! The [`guide`] has a chapter on each topic, from a first site to operating one. How the code is
 //! built is in `docs/architecture.md`.
@@ -71,6 +71,7 @@
 //! | `oidc` | `oidc::Oidc`: OpenID Connect with back-channel logout |
 //! | `oauth2` | `oauth2::OAuth2`: logins at OAuth 2.0 providers without OpenID Connect, such as GitHub |
 //! | `security-events` | `security_events::EventReceiver`: security events of other services (SSF, CAEP, RISC) |
+//! | `metrics` | counters and a gauge, through the facade `metrics` |
 //! | `testing` | `testing::check_user_store` and `check_identity_store`, for tests of your own store |
 //!
 //! All are off by default. Those that call other services, and `postgres`, need one of three features

@@ -37,7 +37,7 @@ pub(crate) enum EndLoginError {
     #[error("the end of the login was aborted; try again")]
     Aborted,
     /// The store keeps no revocations, so a copy of the cookie goes on.
-    #[error("the record of the login could not be deleted")]
+    #[error("the record of the login could not be deleted: {0}")]
     NotDeleted(#[source] BoxError),
 }
 

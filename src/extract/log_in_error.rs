@@ -20,9 +20,11 @@ use crate::{
 /// Why a login did not begin: the rejection of [`NewLogin`](crate::NewLogin) and the error of
 /// [`NewLogin::begin`](crate::NewLogin::begin).
 ///
-/// The response is a small page for a person, and `application/problem+json` for a script. A
-/// [`BoxError`] converts into it, so that `?` works on the application's own store: it is
-/// [`StoreUnavailable`](LogInErrorKind::StoreUnavailable).
+/// The response is a small page for a person, and `application/problem+json` for a script.
+///
+/// A [`BoxError`] converts into it, so that `?` works on the application's own store: it is
+/// [`StoreUnavailable`](LogInErrorKind::StoreUnavailable). Its response is the page in English for
+/// any client, since a `?` has no access to the request. For a script, return a response of your own.
 #[derive(Debug)]
 pub struct LogInError {
     kind: LogInErrorKind,

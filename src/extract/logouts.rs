@@ -127,6 +127,9 @@ impl Logouts {
     /// Otherwise as [`log_out_everyone`](Self::log_out_everyone). Logins of the application's own
     /// go on.
     ///
+    /// The URL is compared as it is: with or without a `/` at its end, as the provider writes it. With
+    /// one that no login has, this ends nothing and is `Ok`.
+    ///
     /// # Errors
     ///
     /// As [`log_out_everyone`](Self::log_out_everyone).

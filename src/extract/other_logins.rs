@@ -190,9 +190,11 @@ impl IntoResponse for OtherLoginsRejection {
 /// Why the other logins of a user have not ended, or this one has too: the error of
 /// [`OtherLogins::log_out`] and of an [`OtherLoginsRejection`].
 ///
-/// The response is a small page for a person, and `application/problem+json` for a script. A
-/// [`BoxError`] converts into it, so that `?` works on the application's own store: it is
-/// [`StoreUnavailable`](OtherLoginsErrorKind::StoreUnavailable).
+/// The response is a small page for a person, and `application/problem+json` for a script.
+///
+/// A [`BoxError`] converts into it, so that `?` works on the application's own store: it is
+/// [`StoreUnavailable`](OtherLoginsErrorKind::StoreUnavailable). Its response is the page in English
+/// for any client, since a `?` has no access to the request.
 #[derive(Debug)]
 pub struct OtherLoginsError {
     kind: OtherLoginsErrorKind,
@@ -277,10 +279,8 @@ impl OtherLoginsError {
                     state.unanswered.count(Unanswered::LogOutOthers)
                 });
                 if let Some(count) = count {
-                    // It says which store it is.
-                    let source = error.source().map(ToString::to_string);
                     let error = error.to_string();
-                    tracing::error!(?error, ?source, count, "a logout of all others failed");
+                    tracing::error!(?error, count, "a logout of all others failed");
                 }
             }
         }

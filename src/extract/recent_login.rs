@@ -14,7 +14,8 @@ use crate::{LoggedInRejection, Login, auth::MaxAge};
 /// It shares the one check of the request with [`LoggedIn`](crate::LoggedIn). What counts is
 /// [`Login::authenticated_at`] by the clock of the user store, not when the login began: a provider
 /// that still has a session completes a login without asking for anything. A login whose time is
-/// unknown is never recent, and a bearer token neither. `MINUTES` is from 1 to 1,440; anything else does not compile.
+/// unknown is never recent, and a bearer token neither. `MINUTES` is from 1 to 1,440; anything else
+/// does not compile.
 ///
 /// ```
 /// use axum::{Form, response::Redirect};

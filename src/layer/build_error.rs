@@ -110,7 +110,8 @@ pub enum BuildError {
     /// A sealed login can only be signed out where its end is recorded.
     #[error(
         "logins are sealed, and the user store keeps no revocations: a sign-out would end no copy of \
-         a cookie; implement `UserStore::revoke`, or keep logins in a session store"
+         a cookie; implement `UserStore::keeps_revocations`, `revoke` and `revoked_at`, or keep logins in \
+         a session store"
     )]
     RevocationsNotKept,
     /// Bearer tokens cannot be sealed without a key.
@@ -119,7 +120,7 @@ pub enum BuildError {
     /// A bearer token can only be ended by its id where its end is recorded.
     #[error(
         "`bearer_tokens` is set, and the user store keeps no revocations: no token could be ended \
-         alone; implement `UserStore::revoke`, or remove the setting"
+         alone; implement `UserStore::keeps_revocations`, `revoke` and `revoked_at`, or remove the setting"
     )]
     TokensNotRevocable,
 }
