@@ -129,7 +129,7 @@ pub async fn application(site: Site) -> Result<Router, BoxError> {
         .layer(map_response(pages::under_policy)))
 }
 
-/// Public: greets a member, and leads everybody else to the form.
+/// Public: greets the user, or links the form.
 async fn home(member: Option<LoggedIn<Account>>) -> Html<String> {
     pages::home(member.as_deref())
 }

@@ -46,7 +46,7 @@ async fn main() -> Result<(), Failure> {
         .map_err(cannot_listen("SITE_ADDR", site_address))?;
     let site = format!("http://{}", listener.local_addr()?);
 
-    // Who vouches for people. If nobody is there yet, they are asked when somebody logs in.
+    // The provider. If it is not running yet, logins fail until it is.
     let issuer = setting("OIDC_ISSUER", "http://127.0.0.1:3100");
     let client_id = setting("OIDC_CLIENT_ID", "axum-clef-example");
     let client_secret = setting("OIDC_CLIENT_SECRET", "only-for-this-machine");
@@ -70,7 +70,7 @@ async fn main() -> Result<(), Failure> {
     serve(listener, app).await
 }
 
-/// Public: greets whoever is logged in, and links the login for everybody else.
+/// Public: greets the user, or links the login.
 async fn home(user: Option<LoggedIn<Account>>) -> Html<String> {
     match user {
         Some(LoggedIn(user)) => pages::greeting(&user),
@@ -87,7 +87,7 @@ fn setting(variable: &str, default: &str) -> String {
     env::var(variable).unwrap_or_else(|_| default.to_owned())
 }
 
-/// Logins, logouts and notices, as the crate tells of them.
+/// Shows the crate's log: logins, logouts and notices.
 fn tell_what_happens() {
     tracing_subscriber::fmt()
         .with_env_filter("axum_clef=info")

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 const STYLE: &str = include_str!("../../quickstart/src/style.css");
 
-/// The front page for everybody.
+/// The front page without a login.
 pub fn welcome() -> Html<String> {
     page(
         "The Reading Room",
@@ -26,7 +26,7 @@ pub fn welcome() -> Html<String> {
     )
 }
 
-/// The front page for whoever is logged in.
+/// The front page of a user.
 pub fn greeting(user: &Account) -> Html<String> {
     page(
         "The Reading Room",
@@ -94,8 +94,8 @@ fn things_to_try(issuer: &str) -> Markup {
                     "first, then it goes on at the provider and comes back."
                 }
                 li {
-                    "Stop the provider, and load this page: nothing changes. Whoever wants to log in "
-                    "is told to try again later, and can, once it is back."
+                    "Stop the provider, and load this page: nothing changes. Logins fail until the "
+                    "provider is back."
                 }
             }
         }

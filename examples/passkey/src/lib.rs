@@ -138,7 +138,7 @@ pub async fn application(site: Site) -> Result<Router, BoxError> {
         .layer(map_response(pages::under_policy)))
 }
 
-/// Public: greets a member, and leads everybody else to the forms.
+/// Public: greets the user, or links the forms.
 async fn home(member: Option<LoggedIn<Account>>) -> Html<String> {
     pages::home(member.as_deref())
 }

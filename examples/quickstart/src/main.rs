@@ -72,7 +72,7 @@ async fn run(surroundings: Surroundings) -> Result<(), Failure> {
     surroundings.serve(app).await
 }
 
-/// Public: greets whoever is logged in, and shows the button to everybody else.
+/// Public: greets the user, or shows the login button.
 async fn home(user: Option<LoggedIn<Account>>, button: ClefButton) -> Html<String> {
     match user {
         Some(LoggedIn(user)) => pages::greeting(&user),

@@ -40,7 +40,7 @@ pub async fn under(policy: HeaderValue, mut response: Response) -> Response {
     response
 }
 
-/// The front page for everybody.
+/// The front page without a login.
 pub fn welcome(button: &ClefButton) -> Html<String> {
     page(
         "The Reading Room",
@@ -58,7 +58,7 @@ pub fn welcome(button: &ClefButton) -> Html<String> {
     )
 }
 
-/// The front page for whoever is logged in.
+/// The front page of a user.
 pub fn greeting(user: &Account) -> Html<String> {
     page(
         "The Reading Room",
