@@ -234,7 +234,9 @@ pub fn header_value(mut value: Vec<u8>) -> HeaderValue {
     HeaderValue::from_bytes(&value).expect("no control characters")
 }
 
-/// A part of a query or of a form.
+/// A part of a query or of a form, cut where a URL would be too long to be sent.
 pub fn percent_encoded(value: impl AsRef<[u8]>) -> String {
-    url::form_urlencoded::byte_serialize(value.as_ref()).collect()
+    let mut text: String = url::form_urlencoded::byte_serialize(value.as_ref()).collect();
+    text.truncate(LONGEST);
+    text
 }
