@@ -58,8 +58,8 @@ impl PresentedLogin {
     }
 
     /// A digest that names this login to its own browser. An attempt that is not sealed can be made
-    /// up, but not with this: it depends on the cookie's secret. A sealed login has none, and its
-    /// attempts are sealed too.
+    /// up, with this only by those who have the cookie: it depends on its secret. A sealed login has
+    /// none, and its attempts are sealed too. Nor has a token, which links nothing.
     pub(crate) fn binding(&self) -> LoginBinding {
         let record = self.record();
         let mut digest = Sha256::new();

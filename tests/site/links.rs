@@ -10,9 +10,11 @@ use axum::{
     routing::post,
 };
 use axum_clef::{
-    ClefLayer, IdentityStore as _, NewToken, NewTokenError, Paths, Sessions, Subject,
-    leased::Leased, secrecy::ExposeSecret as _,
+    ClefLayer, IdentityStore as _, NewToken, NewTokenError, Paths, Profile, Sessions, Subject,
+    Timestamp, User as _, leased::Leased, provider::LoginSecret, secrecy::ExposeSecret as _,
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
 use test_support::{LinkedUsers, linking_url};
 use tower::ServiceExt as _;
 
@@ -65,9 +67,11 @@ fn site(sessions: impl Fn(&World) -> Sessions, leased: bool) -> Site {
     }
 }
 
+/// The id of a new token, which a page may list, and the token.
 async fn token(token: NewToken<10>) -> Result<String, NewTokenError> {
     let token = token.mint("a program").await?;
-    Ok(token.secret().expose_secret().to_owned())
+    let secret = token.secret().expose_secret();
+    Ok(format!("{} {secret}", token.id()))
 }
 
 impl Site {
@@ -98,6 +102,20 @@ impl Site {
         let url = linking_url(response).await;
         assert!(url.contains("max_age=600"), "{url}");
         state_in(&url)
+    }
+
+    /// An attempt to link that is made up, as anybody can who knows all that the login is bound by:
+    /// its cookie and its state.
+    fn made_up(bound_to: &str) -> (String, String) {
+        let digest = URL_SAFE_NO_PAD.encode(&Sha256::digest(bound_to)[..16]);
+        let begun_at = format!("{}:86400:l{digest}", Timestamp::now().as_micros());
+        let secret = LoginSecret::from_bytes([7; 32]);
+        let site = World::SITE;
+        let purpose = format!("state for {site}/other/callback {begun_at} /account");
+        let state = secret.derive("handle of the state")[..8].to_owned() + &secret.derive(&purpose);
+        let secret = URL_SAFE_NO_PAD.encode([7; 32]);
+        let attempt = format!("p.{secret}.{begun_at}./account");
+        (URL_SAFE_NO_PAD.encode(attempt), state)
     }
 
     async fn come_back(&self, jar: &mut Jar, id: &str, state: &str) -> Response<Body> {
@@ -260,7 +278,8 @@ async fn another_site_links_nothing() {
 async fn a_bearer_token_links_nothing() {
     let site = site(World::stored, false);
     let mut jar = Jar::logged_in(&site.app, "12345").await;
-    let token = text(jar.post(&site.app, "/token").await).await;
+    let made = text(jar.post(&site.app, "/token").await).await;
+    let (id, token) = made.split_once(' ').unwrap();
     let bearer = format!("Bearer {token}");
     let bearer = [("authorization", bearer.as_str())];
     for mut jar in [Jar::default(), jar] {
@@ -268,6 +287,17 @@ async fn a_bearer_token_links_nothing() {
         assert_eq!(response.status(), 401);
         assert!(!text(response).await.contains("other.test"));
     }
+
+    let profile = Profile::new(Subject::new(ISSUER, "12345"));
+    let user = site.users.find_or_create(&profile).await.unwrap().unwrap();
+    let (attempt, state) = Site::made_up(&format!("login {id} {}", user.id()));
+    let mut program = Jar::default();
+    let cookie = ("auth-9-attempt-0".to_owned(), attempt);
+    program.cookies.extend([cookie]);
+    let callback = format!("/other/callback?code=code:abc&state={state}");
+    let response = program.send_with(&site.app, (Method::GET, &callback), &bearer);
+    assert_eq!(response.await.status(), 403);
+    assert_eq!(site.users.user_of(&Site::identity("abc")), None);
 }
 
 /// Only the login that began it: not a newer one, not after a sign-out or a logout.
