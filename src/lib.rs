@@ -198,7 +198,7 @@ pub use self::{
     layer::{BuildError, ClefLayer, ClefLayerBuilder, ClefService, ResponseFuture},
     revocation::AdmissionLimits,
     routes::{LoginFailure, LoginFailureKind},
-    sessions::{Login, SessionKey, Sessions},
+    sessions::{InvalidSessionKey, Login, SessionKey, Sessions},
     site::{Paths, PathsError},
     texts::{PageText, Translation},
     timestamp::Timestamp,

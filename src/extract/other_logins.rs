@@ -279,8 +279,10 @@ impl OtherLoginsError {
                     state.unanswered.count(Unanswered::LogOutOthers)
                 });
                 if let Some(count) = count {
+                    // It says which store it is.
+                    let source = error.source().map(ToString::to_string);
                     let error = error.to_string();
-                    tracing::error!(?error, count, "a logout of all others failed");
+                    tracing::error!(?error, ?source, count, "a logout of all others failed");
                 }
             }
         }

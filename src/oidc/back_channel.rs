@@ -34,7 +34,7 @@ const LONGEST_AGE: f64 = 24.0 * 60.0 * 60.0;
 pub struct BackChannelLogout(Oidc);
 
 impl Oidc {
-    /// Returns the endpoint for logout tokens of this provider.
+    /// Returns the endpoint for logout tokens of this provider, with the settings of now: call it last.
     pub fn back_channel_logout(&self) -> BackChannelLogout {
         BackChannelLogout(self.clone())
     }

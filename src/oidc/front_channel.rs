@@ -37,7 +37,7 @@ const LONGEST_SESSION: usize = 1_024;
 pub struct FrontChannelLogout(Oidc);
 
 impl Oidc {
-    /// Returns the endpoint for front-channel logout at this provider.
+    /// Returns the endpoint for front-channel logout at this provider, with the settings of now: call it last.
     ///
     /// The ID token must have a `sid`, which is an optional claim at Entra ID. Needs a user store
     /// that [notes sessions](crate::IdentityStore::notes_sessions), as the ready ones do.

@@ -39,7 +39,7 @@ pub struct GlobalTokenRevocation {
 }
 
 impl Oidc {
-    /// Returns the endpoint for global token revocation by this provider.
+    /// Returns the endpoint for global token revocation by this provider, with the settings of now: call it last.
     pub fn global_token_revocation(&self) -> GlobalTokenRevocation {
         GlobalTokenRevocation {
             organization: self.remote.issuer().to_owned(),

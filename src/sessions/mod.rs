@@ -31,7 +31,10 @@ pub(crate) use self::{
     sealed::BeginError,
     tokens::{SealTokenError, Tokens},
 };
-pub use self::{login::Login, seal::SessionKey};
+pub use self::{
+    login::Login,
+    seal::{InvalidSessionKey, SessionKey},
+};
 
 /// Where the logins of a site are kept.
 ///

@@ -1,9 +1,14 @@
 //! Encrypts and signs the values of cookies.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit as _, Nonce, aead::AeadInOut as _};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{
+        DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::URL_SAFE_NO_PAD,
+    },
+};
 use hmac::{Hmac, Mac as _};
 use rand::RngCore as _;
 use sha2::Sha256;
@@ -17,13 +22,15 @@ const NONCE: usize = 12;
 /// Anyone with the key can log in as any user. Keep it where the application keeps its database
 /// password.
 ///
-/// ```
-/// use axum_clef::{Sessions, SessionKey};
+/// It is read from Base64, as `openssl rand -base64 32` prints it:
 ///
-/// # let bytes = [7; 32];
-/// let key = SessionKey::from_bytes(bytes);
-/// assert_eq!(format!("{key:?}"), "SessionKey(…)");
-/// let sessions = Sessions::sealed([key]);
+/// ```
+/// use axum_clef::{BoxError, Sessions, SessionKey};
+///
+/// fn sessions() -> Result<Sessions, BoxError> {
+///     let key: SessionKey = std::env::var("SESSION_KEY")?.parse()?;
+///     Ok(Sessions::sealed([key]))
+/// }
 /// ```
 #[derive(Clone)]
 pub struct SessionKey {
@@ -32,7 +39,7 @@ pub struct SessionKey {
 }
 
 impl SessionKey {
-    /// Creates a key from 32 random bytes, such as the output of `openssl rand 32`.
+    /// Creates a key from 32 random bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         let derived = keyed(&bytes)
             .chain_update("axum-clef signing key")
@@ -41,6 +48,29 @@ impl SessionKey {
             cipher: Aes256GcmSiv::new(&bytes.into()),
             signer: keyed(&derived.into_bytes().into()),
         }
+    }
+}
+
+/// A text that is no [`SessionKey`]: it is not Base64 of 32 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a session key is 32 bytes in Base64, as `openssl rand -base64 32` prints it")]
+#[non_exhaustive]
+pub struct InvalidSessionKey;
+
+/// Base64 of either alphabet, with padding or without; space around it makes no difference.
+impl FromStr for SessionKey {
+    type Err = InvalidSessionKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSessionKey> {
+        let any_padding =
+            GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+        let base64 = GeneralPurpose::new(&alphabet::STANDARD, any_padding);
+        let text = text.trim().replace('-', "+").replace('_', "/");
+        let bytes = base64
+            .decode(text)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self::from_bytes).ok_or(InvalidSessionKey)
     }
 }
 
@@ -134,6 +164,35 @@ mod tests {
 
     fn key(byte: u8) -> SessionKey {
         SessionKey::from_bytes([byte; 32])
+    }
+
+    #[test]
+    fn a_key_is_read_from_base64() {
+        let bytes: [u8; 32] = std::array::from_fn(|index| 255 - 4 * index as u8);
+        let sealed = SessionKeys::new(vec![SessionKey::from_bytes(bytes)]).seal(b"a", "b");
+        let sealed = sealed.unwrap();
+        let standard = "//v38+/r5+Pf29fTz8vHw7+7t7Ovq6ejn5uXk4+Lh4M=";
+        let url_safe = "__v38-_r5-Pf29fTz8vHw7-7t7Ovq6ejn5uXk4-Lh4M";
+        let printed = format!(" {standard}\n");
+        for text in [standard, standard.trim_end_matches('='), url_safe, &printed] {
+            let key = text.parse::<SessionKey>().unwrap();
+            let opened = SessionKeys::new(vec![key]).open(sealed.as_bytes(), "b");
+            assert_eq!(opened.as_deref(), Some(&b"a"[..]), "{text}");
+        }
+        for text in [
+            "",
+            "AAAA",
+            "x",
+            &standard[1..],
+            &standard.repeat(2),
+            &"ä".repeat(43),
+        ] {
+            assert_eq!(
+                text.parse::<SessionKey>().err(),
+                Some(InvalidSessionKey),
+                "{text}"
+            );
+        }
     }
 
     #[test]

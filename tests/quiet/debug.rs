@@ -21,8 +21,8 @@ use axum::{
 };
 use axum_clef::{
     AddressError, AdmissionLimits, BoxError, BuildError, ClefLayer, EventName, IdentityStore as _,
-    LinkOutcome, LoggedInRejection, Login, LoginCheck, LoginId, LoginReference, LogoutCause,
-    NewLogin, NewToken, OtherLogins, OtherLoginsError, Paths, Profile, ProviderKey,
+    InvalidSessionKey, LinkOutcome, LoggedInRejection, Login, LoginCheck, LoginId, LoginReference,
+    LogoutCause, NewLogin, NewToken, OtherLogins, OtherLoginsError, Paths, Profile, ProviderKey,
     ProviderSession, ProviderTokens, RecentLogin, RevocationKey, SameOrigin, SameOriginRejection,
     SessionKey, SessionStore, Sessions, SignOut, Subject, SubjectIdentifier, SuspendedLogin,
     Timestamp, User as _,
@@ -173,6 +173,8 @@ async fn nothing_secret_is_said_by_any_public_type() {
 /// What holds no more than its name.
 fn plain_values(said: &Said) {
     said.by_error(&AddressError::NotHttp);
+    let no_key: Result<SessionKey, InvalidSessionKey> = "secret".parse();
+    said.by_error(&no_key.unwrap_err());
     said.by_error(&SameOriginRejection::CrossOrigin);
     said.by_error(&Paths::under("x y").unwrap_err());
     said.by(&Paths::default());
