@@ -104,8 +104,8 @@ impl Site {
         state_in(&url)
     }
 
-    /// An attempt to link that is made up, as anybody can who knows all that the login is bound by:
-    /// its cookie and its state.
+    /// An attempt to link that a client has made up. It needs only what the login is bound by. Returns
+    /// the cookie and the state.
     fn made_up(bound_to: &str) -> (String, String) {
         let digest = URL_SAFE_NO_PAD.encode(&Sha256::digest(bound_to)[..16]);
         let begun_at = format!("{}:86400:l{digest}", Timestamp::now().as_micros());

@@ -52,7 +52,7 @@ async fn code(
     }
 }
 
-/// The page of the second step, which its handler would let anybody keep.
+/// The page of the second step, which its handler would let any cache keep.
 async fn code_page(login: SuspendedLogin) -> impl IntoResponse {
     (
         [("cache-control", "public, max-age=60")],
