@@ -12,8 +12,6 @@ use super::RemoteError;
 
 /// After this time a value is refreshed. It stays in use meanwhile, and if the refresh fails.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// After this time a value is used no more: the issuer may have withdrawn a key.
-const LONGEST_USE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The shortest time between a failed fetch and the next.
 const RETRY_COOLDOWN: Duration = Duration::from_secs(3);
 
@@ -21,6 +19,8 @@ const RETRY_COOLDOWN: Duration = Duration::from_secs(3);
 pub(crate) struct Cache<T> {
     /// The shortest time between the starts of two fetches, and after the end of a failed one.
     cooldown: Duration,
+    /// Once fetches have failed for this long, the value is no longer used.
+    longest_outage: Duration,
     state: Mutex<State<T>>,
     /// Held while a fetch runs.
     flight: Arc<Flight<()>>,
@@ -30,7 +30,10 @@ struct State<T> {
     value: Option<Arc<T>>,
     fetched_at: Option<Instant>,
     tried_at: Option<Instant>,
+    /// Of the last fetch.
     failure: Option<RemoteError>,
+    /// The first failure since the last value.
+    failing_since: Option<Instant>,
 }
 
 /// A value, and whether it was fetched for this caller.
@@ -40,34 +43,39 @@ pub(crate) struct CacheEntry<T> {
 }
 
 impl<T: Send + Sync + 'static> Cache<T> {
-    pub(crate) fn new(cooldown: Duration) -> Arc<Self> {
+    pub(crate) fn new(cooldown: Duration, longest_outage: Duration) -> Arc<Self> {
         Arc::new(Self {
             cooldown,
+            longest_outage,
             state: Mutex::new(State {
                 value: None,
                 fetched_at: None,
                 tried_at: None,
                 failure: None,
+                failing_since: None,
             }),
             flight: Arc::default(),
         })
     }
 
-    /// Returns the cached value, or fetches it. An old value is refreshed in the background, and one
-    /// that is a day old is fetched anew.
+    /// Returns the cached value, or fetches it. An old value is refreshed in the background.
     ///
     /// # Errors
     ///
-    /// The error of the fetch, if there is no such value.
-    pub(crate) async fn get<F>(self: &Arc<Self>, fetch: F) -> Result<CacheEntry<T>, RemoteError>
+    /// The error of the fetch, if no value is in use; see [`newer_than`](Self::newer_than).
+    pub(crate) async fn get<F>(
+        self: &Arc<Self>,
+        cooldown: Duration,
+        fetch: F,
+    ) -> Result<CacheEntry<T>, RemoteError>
     where
         F: Future<Output = Result<T, RemoteError>> + Send + 'static,
     {
-        let cached = self.cached();
-        let Some(value) = cached.clone().filter(|_| self.age() < LONGEST_USE) else {
-            return self.newer_than(cached.as_ref(), self.cooldown, fetch).await;
+        let (value, is_in_use, is_old) = self.seen();
+        let Some(value) = value.clone().filter(|_| is_in_use) else {
+            return self.newer_than(value.as_ref(), cooldown, fetch).await;
         };
-        if self.is_due() {
+        if is_old && self.may_refresh() {
             let (cache, seen) = (Arc::clone(self), Arc::clone(&value));
             tokio::spawn(async move {
                 if let Err(error) = cache.newer_than(Some(&seen), cache.cooldown, fetch).await {
@@ -79,26 +87,25 @@ impl<T: Send + Sync + 'static> Cache<T> {
         Ok(CacheEntry { value, is_fresh })
     }
 
-    /// The cached value, unless it is time to refresh it.
+    /// The value that is in use, unless it is time to refresh it.
     pub(crate) fn current(&self) -> Option<CacheEntry<T>> {
-        let is_good = self.age() < LONGEST_USE && !self.is_due();
-        let value = self.cached().filter(|_| is_good)?;
+        let (value, is_in_use, is_old) = self.seen();
+        let value = value.filter(|_| is_in_use && !(is_old && self.may_refresh()))?;
         let is_fresh = false;
         Some(CacheEntry { value, is_fresh })
     }
 
-    /// Whether it is time for a fetch, and none runs: one that takes longer than the cooldown would
-    /// collect a waiting task for each caller.
-    fn is_due(&self) -> bool {
-        let is_old = self.age() >= LIFETIME;
+    /// The value, whether it is in use, and whether it is time to refresh it: all of one moment.
+    fn seen(&self) -> (Option<Arc<T>>, bool, bool) {
         let state = self.state();
-        is_old && !state.is_cooling_down(self.cooldown) && self.flight.try_lock().is_ok()
+        let is_in_use = state.outage() < self.longest_outage;
+        (state.value.clone(), is_in_use, state.is_old())
     }
 
-    /// How long ago the value was fetched.
-    fn age(&self) -> Duration {
-        let fetched_at = self.state().fetched_at;
-        fetched_at.map_or(Duration::MAX, |at| at.elapsed())
+    /// Whether a refresh may begin, and none runs: one that takes longer than the cooldown would
+    /// collect a waiting task for each caller.
+    fn may_refresh(&self) -> bool {
+        !self.state().is_cooling_down(self.cooldown) && self.flight.try_lock().is_ok()
     }
 
     /// The cached value, however old. Fetches nothing.
@@ -107,7 +114,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     }
 
     /// Returns a newer value than `seen`: one that another task has just fetched, or a new fetch, no
-    /// sooner than `cooldown` after the last one, and than three seconds after one that has failed.
+    /// sooner than `cooldown` after the last one, and than three seconds after a failed one.
     ///
     /// # Errors
     ///
@@ -136,7 +143,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
             }
             let failure = state.failure.clone();
             let cooldown = match failure {
-                Some(_) => RETRY_COOLDOWN,
+                Some(_) => cooldown.max(RETRY_COOLDOWN),
                 None => cooldown,
             };
             if state.is_cooling_down(cooldown) {
@@ -161,11 +168,14 @@ impl<T: Send + Sync + 'static> Cache<T> {
         let mut state = self.state();
         state.failure = fetched.as_ref().err().cloned();
         if state.failure.is_some() {
+            let now = Instant::now();
             // The fetch may have outlasted the cooldown. Callers that waited for it get its error
             // instead of a fetch each.
-            state.tried_at = Some(Instant::now());
+            state.tried_at = Some(now);
+            state.failing_since.get_or_insert(now);
         }
         let value = Arc::new(fetched?);
+        state.failing_since = None;
         state.value = Some(Arc::clone(&value));
         state.fetched_at = Some(Instant::now());
         Ok(value)
@@ -178,6 +188,19 @@ impl<T: Send + Sync + 'static> Cache<T> {
 }
 
 impl<T> State<T> {
+    /// How long fetches have failed, until the last one: a value that nothing has asked for since is not
+    /// older for that.
+    fn outage(&self) -> Duration {
+        match (self.failing_since, self.tried_at) {
+            (Some(since), Some(tried_at)) => tried_at.duration_since(since),
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn is_old(&self) -> bool {
+        self.fetched_at.is_none_or(|at| at.elapsed() >= LIFETIME)
+    }
+
     fn is_cooling_down(&self, cooldown: Duration) -> bool {
         self.tried_at.is_some_and(|at| at.elapsed() < cooldown)
     }
@@ -192,6 +215,7 @@ mod tests {
     /// Shorter than a fetch that hangs.
     const COOLDOWN: Duration = Duration::from_secs(3);
     const HANGS: Duration = Duration::from_secs(5);
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     async fn hangs(fetches: Arc<AtomicUsize>) -> Result<u8, RemoteError> {
         fetches.fetch_add(1, SeqCst);
@@ -201,52 +225,78 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn callers_that_waited_for_a_failed_fetch_do_not_fetch_in_turn() {
-        let (cache, fetches) = (Cache::new(COOLDOWN), Arc::<AtomicUsize>::default());
+        let (cache, fetches) = (Cache::new(COOLDOWN, DAY), Arc::<AtomicUsize>::default());
         let started_at = Instant::now();
-        let waiting = (0..10).map(|_| cache.get(hangs(Arc::clone(&fetches))));
+        let waiting = (0..10).map(|_| cache.get(COOLDOWN, hangs(Arc::clone(&fetches))));
         let answers = futures_util::future::join_all(waiting).await;
         assert!(answers.iter().all(Result::is_err));
         assert_eq!((fetches.load(SeqCst), started_at.elapsed()), (1, HANGS));
     }
 
+    /// Asks for the value after some hours, and gives its refresh the time to end.
+    async fn after(
+        cache: &Arc<Cache<u8>>,
+        hours: u64,
+        fetched: Result<u8, RemoteError>,
+    ) -> Option<u8> {
+        tokio::time::advance(Duration::from_secs(hours * 60 * 60)).await;
+        let found = cache.get(COOLDOWN, async move { fetched }).await;
+        tokio::time::sleep(COOLDOWN).await;
+        found.map(|found| *found.value).ok()
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_value_is_used_for_a_day_while_refreshes_fail() {
-        let cache = Cache::new(COOLDOWN);
-        let get = async |fetched: Result<u8, RemoteError>| {
-            let found = cache.get(async move { fetched }).await;
-            found.map(|found| *found.value).ok()
-        };
-        assert_eq!(get(Ok(7)).await, Some(7));
-        for (hours, found) in [(23, Some(7)), (1, None)] {
-            tokio::time::advance(Duration::from_secs(hours * 60 * 60)).await;
-            assert_eq!(get(Err(RemoteError::TimedOut)).await, found);
-            tokio::time::sleep(COOLDOWN).await;
+    async fn a_value_is_used_until_fetches_have_failed_for_a_day() {
+        let cache = Cache::new(COOLDOWN, DAY);
+        let fails = || Err(RemoteError::TimedOut);
+        assert_eq!(after(&cache, 0, Ok(7)).await, Some(7));
+        for (hours, found) in [(2, Some(7)), (23, Some(7)), (1, Some(7)), (1, None)] {
+            assert_eq!(after(&cache, hours, fails()).await, found, "{hours}");
         }
-        assert_eq!(get(Ok(8)).await, Some(8), "the issuer is back");
+        assert_eq!(after(&cache, 0, Ok(8)).await, Some(8), "the issuer is back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_value_that_nothing_has_asked_for_is_still_in_use() {
+        let cache = Cache::new(COOLDOWN, DAY);
+        assert_eq!(after(&cache, 0, Ok(7)).await, Some(7));
+        for _ in 0..2 {
+            let failed = after(&cache, 30, Err(RemoteError::TimedOut)).await;
+            assert_eq!(failed, Some(7), "the first failures");
+            assert_eq!(after(&cache, 1, Ok(7)).await, Some(7));
+        }
+        let cache = Cache::new(COOLDOWN, Duration::MAX);
+        assert_eq!(after(&cache, 0, Ok(7)).await, Some(7));
+        for _ in 0..9 {
+            let failed = after(&cache, 20, Err(RemoteError::TimedOut)).await;
+            assert_eq!(failed, Some(7), "it is used whatever fails");
+        }
     }
 
     /// An answer of the issuer, which needs a key now, asks again soon.
     #[tokio::test(start_paused = true)]
     async fn after_a_failed_fetch_the_next_one_is_soon() {
-        let cache = Cache::new(Duration::from_secs(30));
-        let fetch = async |fetched: Result<u8, RemoteError>| {
-            let found = cache.newer_than(None, Duration::ZERO, async move { fetched });
+        let cache = Cache::new(Duration::from_secs(30), DAY);
+        let fetch = async |cooldown: u64, fetched: Result<u8, RemoteError>| {
+            let cooldown = Duration::from_secs(cooldown);
+            let found = cache.get(cooldown, async move { fetched });
             found.await.map(|found| *found.value).ok()
         };
-        assert_eq!(fetch(Err(RemoteError::TimedOut)).await, None);
-        assert_eq!(fetch(Ok(7)).await, None, "at once");
+        assert_eq!(fetch(0, Err(RemoteError::TimedOut)).await, None);
+        assert_eq!(fetch(0, Ok(7)).await, None, "at once");
         tokio::time::advance(RETRY_COOLDOWN).await;
-        assert_eq!(fetch(Ok(7)).await, Some(7));
+        assert_eq!(fetch(30, Ok(7)).await, None, "for what anybody may send");
+        assert_eq!(fetch(0, Ok(7)).await, Some(7));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_old_value_is_refreshed_by_one_task_while_refreshes_fail() {
-        let (cache, fetches) = (Cache::new(COOLDOWN), Arc::<AtomicUsize>::default());
-        assert!(cache.get(async { Ok(7) }).await.is_ok());
+        let (cache, fetches) = (Cache::new(COOLDOWN, DAY), Arc::<AtomicUsize>::default());
+        assert!(cache.get(COOLDOWN, async { Ok(7) }).await.is_ok());
         tokio::time::advance(LIFETIME).await;
         let runtime = tokio::runtime::Handle::current();
         for _ in 0..1_000 {
-            let found = cache.get(hangs(Arc::clone(&fetches))).await;
+            let found = cache.get(COOLDOWN, hangs(Arc::clone(&fetches))).await;
             assert_eq!(found.map(|found| *found.value).ok(), Some(7));
             tokio::time::sleep(Duration::from_millis(100)).await;
             let tasks = runtime.metrics().num_alive_tasks();

@@ -20,6 +20,9 @@ use crate::{
 /// The largest response, in bytes. Key sets with certificates are the largest.
 pub(crate) const LIMIT: usize = 256 * 1024;
 const METADATA_COOLDOWN: Duration = Duration::from_secs(3);
+/// After fetches of keys have failed for this long, the known ones verify nothing: the issuer may have
+/// withdrawn one.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bounds the fetches that tokens with unknown keys or invalid signatures cause.
 const KEYS_COOLDOWN: Duration = Duration::from_secs(30);
 /// The same for a token in an answer of the issuer itself: one fetch an answer at most.
@@ -41,8 +44,8 @@ impl<M: Metadata> Remote<M> {
         Self {
             issuer,
             client: LazyClient::default(),
-            metadata: Cache::new(METADATA_COOLDOWN),
-            keys: Cache::new(KEYS_COOLDOWN),
+            metadata: Cache::new(METADATA_COOLDOWN, Duration::MAX),
+            keys: Cache::new(KEYS_COOLDOWN, LONGEST_OUTAGE),
             refused: LogLimit::default(),
         }
     }
@@ -61,7 +64,8 @@ impl<M: Metadata> Remote<M> {
             return Ok(known.value);
         }
         let fetch = M::fetch(self.issuer.clone(), self.client()?.clone());
-        Ok(self.metadata.get(fetch).await?.value)
+        let metadata = self.metadata.get(METADATA_COOLDOWN, fetch).await?;
+        Ok(metadata.value)
     }
 
     /// The metadata if it was fetched before.
@@ -70,16 +74,21 @@ impl<M: Metadata> Remote<M> {
         self.metadata.cached()
     }
 
-    /// The keys if they were fetched before.
+    /// The keys if they were fetched before, and it is not yet time to refresh them.
     #[cfg(feature = "oidc")]
-    pub(crate) fn known_keys(&self) -> Option<Arc<KeySet>> {
-        self.keys.cached()
+    pub(crate) fn current_keys(&self) -> Option<Arc<KeySet>> {
+        Some(self.keys.current()?.value)
     }
 
     pub(crate) async fn keys(&self) -> Result<CacheEntry<KeySet>, RemoteError> {
+        self.keys_within(KEYS_COOLDOWN).await
+    }
+
+    /// The keys, which are fetched no sooner than `cooldown` after the last fetch if there are none.
+    async fn keys_within(&self, cooldown: Duration) -> Result<CacheEntry<KeySet>, RemoteError> {
         match self.keys.current() {
             Some(known) => Ok(known),
-            None => self.keys.get(self.fetch_keys().await?).await,
+            None => self.keys.get(cooldown, self.fetch_keys().await?).await,
         }
     }
 
@@ -120,7 +129,7 @@ impl<M: Metadata> Remote<M> {
         cooldown: Duration,
     ) -> Result<(), RemoteError> {
         let signed = token.signed()?;
-        let mut keys = self.keys().await?;
+        let mut keys = self.keys_within(cooldown).await?;
         let mut verification = keys.value.verify(&signed, algorithm);
         if verification != Verification::Valid && !keys.is_fresh {
             let fetch = self.fetch_keys().await?;

@@ -133,7 +133,7 @@ impl Provider for Oidc {
         let Some(metadata) = self.remote.known_metadata() else {
             return Ok(());
         };
-        let keys = self.remote.known_keys();
+        let keys = self.remote.current_keys();
         compatibility::check(&metadata, keys.as_deref(), &self.settings)?;
         for advice in compatibility::advice(self, &metadata, site) {
             tracing::warn!(issuer = self.remote.issuer(), "{advice}");
@@ -147,7 +147,7 @@ impl Provider for Oidc {
 
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {
         let metadata = self.remote.metadata().await.map_err(OidcError::from)?;
-        let keys = self.remote.known_keys();
+        let keys = self.remote.current_keys();
         compatibility::check(&metadata, keys.as_deref(), &self.settings)?;
         Ok(login::authorization_url(self, &metadata, login))
     }

@@ -212,6 +212,22 @@ async fn a_flood_of_forged_signatures_is_one_fetch_in_thirty_seconds() {
     assert_eq!(node.notice(&good).await.status, 200, "known keys go on");
 }
 
+/// Without a list of algorithms in the metadata, the keys say which there are.
+#[tokio::test]
+async fn keys_of_another_algorithm_refuse_logins_for_an_hour_at_most() {
+    let (site, node, browser) = Site::logged_in(ALEX).await;
+    let good = site.provider.script().keys.clone();
+    advance(31).await;
+    site.provider.script().keys = json!([EC.jwk()]);
+    let token = named(&OTHER_RSA, "new", &site.provider.logout_claims(ALEX));
+    assert_eq!(node.notice(&token).await.status, 400, "this fetches them");
+    site.provider.script().keys = good;
+    let response = browser.get(&node, "/clef/login").await;
+    assert_eq!(response.status(), 500);
+    advance(60 * 60).await;
+    browser.log_in(&node, &site.provider, ALEX).await;
+}
+
 #[tokio::test]
 async fn names_that_mean_the_same_are_taken() {
     for name in ["EdDSA", "Ed25519"] {
