@@ -4,6 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use cookie::Cookie;
 use http::HeaderMap;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{AuthState, CheckError, MaxAge, RejectionKind, Unanswered};
 use crate::{
@@ -95,8 +96,12 @@ impl AuthState {
         };
         let mut idle = valid.idle;
         let mut renewal = None;
-        if valid.is_renewal_due && !passive {
-            match Box::pin(self.renew(&valid.login, valid.now)).await {
+        if valid.is_renewal_due
+            && !passive
+            // Otherwise a later request renews it.
+            && let Ok(permit) = Arc::clone(&self.renewals).try_acquire_owned()
+        {
+            match Box::pin(self.renew(&valid.login, valid.now, permit)).await {
                 Ok(renewed) => {
                     renewal = renewed.map(Box::new);
                     idle = self.sessions.idle();
@@ -181,12 +186,14 @@ impl AuthState {
         &self,
         login: &PresentedLogin,
         now: Timestamp,
+        permit: OwnedSemaphorePermit,
     ) -> Result<Option<Cookie<'static>>, BoxError> {
         match self.sessions.renewal(login, now) {
             None => Err("the record of the login cannot be renewed".into()),
             Some(Renewal::Cookie(cookie)) => Ok(Some(cookie)),
             Some(Renewal::Save(store, record)) => {
                 let save = async move {
+                    let _permit = permit;
                     let saved = async { store.save(&record).await.map_err(BoxError::from) };
                     within(STORE_LIMIT, saved).await
                 };

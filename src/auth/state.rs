@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Semaphore;
 use url::form_urlencoded;
 
 use super::{Attempts, Hooks, Listeners, MaxAge, RenderRejection, Unanswered, login_url};
@@ -62,9 +63,14 @@ pub(crate) struct AuthState {
     pub(crate) listeners: Listeners,
     /// Limits the log of stores that do not answer.
     pub(crate) unanswered: LogLimit<Unanswered>,
+    /// Limits the renewals that are written at once: requests go on while they take long.
+    pub(crate) renewals: Arc<Semaphore>,
 }
 
 impl AuthState {
+    /// Fewer than the connections of most pools, so that slow renewals leave some for checks.
+    pub(crate) const RENEWALS_AT_ONCE: usize = 8;
+
     /// Where to log in, with the way back to `next`.
     pub(crate) fn login_for(&self, next: Option<&str>) -> String {
         login_url(&self.login_path, None, next)

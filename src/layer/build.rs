@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Semaphore;
+
 use super::{BuildError, ClefLayer, ClefLayerBuilder};
 #[cfg(feature = "live")]
 use crate::site::LivePaths;
@@ -100,6 +102,7 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             #[cfg(not(feature = "live"))]
             listeners: crate::auth::Listeners,
             unanswered: LogLimit::default(),
+            renewals: Arc::new(Semaphore::new(AuthState::RENEWALS_AT_ONCE)),
             site,
         };
         let settings = RouteSettings {

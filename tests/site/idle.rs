@@ -187,6 +187,28 @@ async fn a_renewal_that_hangs_holds_no_request_for_long() {
     assert!(began.elapsed() <= Duration::from_secs(1));
 }
 
+/// Each save may have a connection that other requests wait for.
+#[tokio::test(start_paused = true)]
+async fn few_renewals_that_hang_are_under_way_at_once() {
+    let (world, app) = World::with_app();
+    let jar = Jar::logged_in(&app, "12345").await;
+    world.clock.advance(2 * HOUR);
+    world.sessions.saves_hang.store(true, SeqCst);
+    let calls = world.sessions.calls.load(SeqCst);
+    let requests = (0..20).map(async |_| jar.clone().is_in(&app).await);
+    let are_in = futures_util::future::join_all(requests).await;
+    assert_eq!(are_in, [true; 20]);
+    let saves = world.sessions.calls.load(SeqCst) - calls - 20;
+    assert_eq!(saves, 8);
+
+    world.sessions.saves_hang.store(false, SeqCst);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let seen = || login_in(&world.sessions.last_saved())["seen"].clone();
+    let before = seen();
+    assert!(jar.clone().is_in(&app).await);
+    assert_ne!(seen(), before, "the hung ones were given up");
+}
+
 /// Open pages come back for ever: they would keep any login alive.
 #[tokio::test]
 async fn an_open_page_is_no_activity() {

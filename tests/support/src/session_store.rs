@@ -111,6 +111,8 @@ pub struct SessionFlags {
     /// Loads never end.
     pub hanging: Flag,
     pub saves_fail: Flag,
+    /// Saves never end.
+    pub saves_hang: Flag,
     /// The store chooses the ids of records itself, as a store may.
     pub chooses_ids: Flag,
     pub deletes_fail: Flag,
@@ -140,6 +142,9 @@ impl Hook for SessionFlags {
         };
         if fails || self.failing.load(SeqCst) {
             return Err(StoreError::down("the session store fails"));
+        }
+        if call == Call::Save && self.saves_hang.load(SeqCst) {
+            std::future::pending::<()>().await;
         }
         if call != Call::LoadSession {
             self.before_write.here().await;
