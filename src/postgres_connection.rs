@@ -5,14 +5,27 @@
 //! every place is taken by a lost one, no call gets a connection until TCP gives up, after a quarter of
 //! an hour.
 
-use std::{io, ops::AsyncFnOnce, time::Duration};
+use std::{io, ops::AsyncFnOnce, pin::pin, sync::Arc, time::Duration};
 
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, pool::PoolConnection,
+    postgres::PgConnectOptions,
+};
 use tokio::{runtime::Handle, time::timeout};
 
 /// How long a read may take, and a connection to be ready again. Longer than a statement that the server
 /// cancels.
 const ANSWER_LIMIT: Duration = Duration::from_millis(2_500);
+/// The pause between two questions whether a dropped write still runs.
+const WRITE_PAUSE: Duration = Duration::from_secs(5);
+
+const SLOW_COMMITS: &str = "
+    select exists (
+        select from pg_stat_activity
+        where usename = current_user and state = 'active' and pid <> pg_backend_pid()
+            and query_start < clock_timestamp() - interval '2.5 seconds'
+    )
+";
 
 /// Runs a statement that writes nothing. A connection that does not answer in time is closed.
 pub(crate) async fn read<T>(
@@ -29,17 +42,61 @@ pub(crate) async fn read<T>(
 
 /// Runs a statement that may write.
 ///
-/// If it is dropped, its connection stays with the pool until the server answers. A write may wait for a
-/// synchronous standby, which the server does not cancel. A closed connection would go on waiting there,
-/// and each retry would take another one of the server.
+/// If it is dropped, its connection keeps its place in the pool while the server may still run it. A write
+/// may wait for a synchronous standby, which the server does not cancel. A closed connection would go on
+/// waiting there, and each retry would take another one of the server.
 pub(crate) async fn write<T>(
     pool: &PgPool,
     statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
 ) -> Result<T, sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let written = statement(&mut connection).await;
-    drop(Released::new(connection));
+    let mut writing = Writing {
+        connection: Some(pool.acquire().await?),
+        options: pool.connect_options(),
+    };
+    let Some(connection) = &mut writing.connection else {
+        return Err(sqlx::Error::PoolClosed);
+    };
+    let written = statement(connection).await;
+    drop(writing.connection.take().map(Released::new));
     written
+}
+
+/// A connection with a write, which may be dropped.
+struct Writing {
+    /// Until the write has ended.
+    connection: Option<PoolConnection<Postgres>>,
+    options: Arc<PgConnectOptions>,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.connection.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let options = Arc::clone(&self.options);
+            runtime.spawn(async move {
+                let mut returned = pin!(connection.return_to_pool());
+                while timeout(WRITE_PAUSE, &mut returned).await.is_err()
+                    && may_run_there(&options).await
+                {}
+            });
+        }
+    }
+}
+
+/// Whether the server may still run a dropped write: a statement of this role takes longer than the server
+/// lets one run, so its commit waits. Also while no server answers, as a place in the pool is then of no
+/// use.
+async fn may_run_there(options: &PgConnectOptions) -> bool {
+    let asked = async {
+        let mut connection = options.connect().await?;
+        let runs = sqlx::query_scalar(SLOW_COMMITS);
+        let runs: bool = runs.fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok::<_, sqlx::Error>(runs)
+    };
+    let asked = timeout(ANSWER_LIMIT, asked).await;
+    !matches!(asked, Ok(Ok(false)))
 }
 
 /// A connection that goes back to its pool in time, or is closed.

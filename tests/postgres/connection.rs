@@ -68,11 +68,8 @@ async fn a_server_that_says_nothing_is_an_error_in_time() {
     assert!(begun_at.elapsed() < Duration::from_secs(5));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
-async fn a_pool_whose_connections_are_lost_works_again() {
-    let database = Database::create().await;
-    database.open().await;
+/// A store whose connections can be lost.
+async fn behind_a_proxy(database: &Database) -> (Proxy, PostgresUserStore) {
     let mut url = database.url();
     let host = url.host_str().unwrap_or("127.0.0.1");
     let proxy = Proxy::to(format!("{host}:{}", url.port().unwrap_or(5432)));
@@ -80,6 +77,15 @@ async fn a_pool_whose_connections_are_lost_works_again() {
     url.set_host(Some("127.0.0.1")).unwrap();
     url.set_port(Some(proxy.address.port())).unwrap();
     let store = PostgresUserStore::connect(url.as_str()).await.unwrap();
+    (proxy, store)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_pool_whose_connections_are_lost_works_again() {
+    let database = Database::create().await;
+    database.open().await;
+    let (proxy, store) = behind_a_proxy(&database).await;
     // As many at once as the pool has connections.
     let reads = || join_all((0..10).map(|_| store.now()));
     assert!(reads().await.iter().all(Result::is_ok));
@@ -87,6 +93,28 @@ async fn a_pool_whose_connections_are_lost_works_again() {
     assert!(reads().await.iter().any(Result::is_err), "none was lost");
     for read in reads().await {
         read.unwrap();
+    }
+}
+
+/// A write may still run there while its connection is lost: it keeps its place until the server says that
+/// nothing does.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn dropped_writes_over_lost_connections_give_their_places_back() {
+    let database = Database::create().await;
+    database.open().await;
+    let (proxy, store) = behind_a_proxy(&database).await;
+    let reads = || join_all((0..10).map(|_| store.now()));
+    assert!(reads().await.iter().all(Result::is_ok));
+    proxy.lose_connections();
+    let limit = Duration::from_millis(100);
+    let writes = (0..10).map(|_| tokio::time::timeout(limit, store.log_out("1")));
+    let writes = join_all(writes).await;
+    assert!(writes.iter().all(Result::is_err), "each has one of the ten");
+    assert!(store.now().await.is_err(), "no connection is left");
+    let until = Instant::now() + Duration::from_secs(20);
+    while store.now().await.is_err() {
+        assert!(Instant::now() < until);
     }
 }
 
