@@ -16,6 +16,7 @@ use axum_clef::{
     stores::PostgresUserStore,
     testing::check_identity_store,
 };
+use futures_util::future::join_all;
 use sqlx::PgPool;
 use test_support::{Cut, Database, Proxy};
 use tokio::{runtime, sync::mpsc, time::Instant};
@@ -525,18 +526,9 @@ async fn leased_users_keep_the_contract() {
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_node_that_receives_nothing_keeps_nothing_within_its_lease() {
     let database = Database::create().await;
-    let mut url = database.url();
-    let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
-    let proxy = Proxy::to(format!("{host}:{port}")).await.unwrap();
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(proxy.address.port())).unwrap();
-    // The proxy reads the statements.
-    url.query_pairs_mut().append_pair("sslmode", "disable");
     let pool = pool_of(&database).await;
-    let here = leased(
-        PostgresUserStore::connect(url.as_str()).await.unwrap(),
-        SHORT,
-    );
+    let (proxy, users) = behind_a_proxy(&database).await;
+    let here = leased(users, SHORT);
     let (_, id) = kept_login(&[&here], "12345").await;
     until(async || keeps(&here, &pool, &id).await).await;
     proxy.cut(Cut::Listening);
@@ -547,6 +539,40 @@ async fn a_node_that_receives_nothing_keeps_nothing_within_its_lease() {
     }
     proxy.cut(Cut::None);
     until(async || keeps(&here, &pool, &id).await).await;
+}
+
+/// Idle ones too: the bus tries none of them first.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
+async fn a_node_whose_connections_are_lost_joins_again() {
+    let database = Database::create().await;
+    let pool = pool_of(&database).await;
+    let (proxy, users) = behind_a_proxy(&database).await;
+    let idle = join_all((0..10).map(|_| users.now())).await;
+    assert!(idle.iter().all(Result::is_ok));
+    let here = leased(users, SHORT);
+    here.logout_news();
+    until(async || memberships(&pool).await == 1).await;
+    let name = async || -> Option<String> {
+        let name = sqlx::query_scalar("select member from clef_members");
+        name.fetch_optional(&pool).await.unwrap()
+    };
+    let before = name().await;
+    proxy.lose_connections();
+    until(async || name().await.is_some_and(|now| Some(now) != before)).await;
+}
+
+/// A store whose connections can be cut and lost.
+async fn behind_a_proxy(database: &Database) -> (Proxy, PostgresUserStore) {
+    let mut url = database.url();
+    let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let proxy = Proxy::to(format!("{host}:{port}")).await.unwrap();
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.address.port())).unwrap();
+    // The proxy reads the statements.
+    url.query_pairs_mut().append_pair("sslmode", "disable");
+    let users = PostgresUserStore::connect(url.as_str()).await.unwrap();
+    (proxy, users)
 }
 
 /// The server commits one transaction at a time that notifies, of all databases.

@@ -85,9 +85,9 @@ use crate::BoxError;
 ///
 /// - The tables of `migrations/postgres/0002_members.sql` and `0003_bus_secret.sql`, which
 ///   `PostgresUserStore::migrate` creates.
-/// - One connection of the pool permanently, for everything but joining. It runs five statements per
-///   lease, and one for the logouts and acknowledgements that have gathered meanwhile. A pooler such
-///   as PgBouncer must use session mode.
+/// - Two connections besides those of the pool, with its settings. One is permanent: it runs five
+///   statements per lease, and one for the logouts and acknowledgements that have gathered meanwhile.
+///   The other is for joining. A pooler such as PgBouncer must use session mode.
 /// - The primary, never a replica, and `synchronous_commit` other than `off`. After a failover, the
 ///   new primary must have all committed transactions, as for the users.
 /// - A secret in the table `clef_bus_secret` that only the role of the site can read. A role with

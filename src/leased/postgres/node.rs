@@ -41,8 +41,12 @@ const ECHO: &str = "select pg_notify($1, $2)::text";
 /// How many logouts wait for the connection. Others wait for these.
 const PUBLICATIONS: usize = 1_024;
 
+/// A connection that listens, and one to join and to leave.
+const CONNECTIONS: u32 = 2;
+
 /// This node, as the stores of its process share it.
 pub(super) struct Node {
+    /// Of the store. Only [`leave`](Self::leave) takes a connection of it.
     pool: PgPool,
     /// Its random name, and the channel of its acknowledgements.
     name: String,
@@ -147,12 +151,17 @@ impl Node {
         lease: Duration,
         publications: &mut mpsc::Receiver<Publication>,
     ) -> Result<(), BoxError> {
-        let site = self.read_site().await?;
-        let mut connection = timeout(CALL_LIMIT, self.listen(&site)).await??;
+        let mut closed = pin!(self.pool.close_event());
+        if self.pool.is_closed() {
+            return Err(sqlx::Error::PoolClosed.into());
+        }
+        let pool = self.own_pool();
+        let site = read_site(&pool).await?;
+        let mut connection = timeout(CALL_LIMIT, self.listen(&pool, &site)).await??;
         let mut outgoing = Outgoing::default();
         let echo_until = Instant::now() + CALL_LIMIT;
         let mut receives = false;
-        let mut joining = pin!(Membership::join(&self.state, &self.pool, lease));
+        let mut joining = pin!(Membership::join(&self.state, &pool, lease));
         let mut membership: Option<Membership<'_>> = None;
         let mut left = self.left.subscribe();
         let mut heartbeat_at = Instant::now();
@@ -178,8 +187,9 @@ impl Node {
                 Ok(()) = left.changed() => {
                     membership = None;
                     // Also a join that is under way.
-                    joining.set(Membership::join(&self.state, &self.pool, lease));
+                    joining.set(Membership::join(&self.state, &pool, lease));
                 }
+                () = &mut closed => return Err(sqlx::Error::PoolClosed.into()),
                 () = sleep_until(heartbeat_at), if membership.is_some() => {
                     if let Some(membership) = &membership {
                         membership.send_heartbeat(&mut connection).await?;
@@ -221,26 +231,23 @@ impl Node {
         }
     }
 
-    /// Reads the site from the database.
-    async fn read_site(&self) -> Result<Site, BoxError> {
-        let row = sqlx::query(SITE).fetch_optional(&self.pool);
-        let row = timeout(CALL_LIMIT, row).await??;
-        let row = row.ok_or("the table clef_bus_secret has no secret")?;
-        Ok(Site {
-            channel: row.try_get(0)?,
-            envelope: Envelope::new(row.try_get(1)?)?,
-        })
+    /// Connections of one run, with the settings of the store's. A connection that is lost while it is
+    /// used keeps its place until TCP gives up, and that place is none of the store's.
+    fn own_pool(&self) -> PgPool {
+        let options = self.pool.options().clone();
+        let options = options.min_connections(0).max_connections(CONNECTIONS);
+        options.connect_lazy_with((*self.pool.connect_options()).clone())
     }
 
     /// Listens, and sends this node a message by another connection: if it arrives, others do.
-    async fn listen(&self, site: &Site) -> Result<PgListener, BoxError> {
-        let mut connection = PgListener::connect_with(&self.pool).await?;
+    async fn listen(&self, pool: &PgPool, site: &Site) -> Result<PgListener, BoxError> {
+        let mut connection = PgListener::connect_with(pool).await?;
         connection.eager_reconnect(false);
         let channels = [site.channel.as_str(), self.channel.as_str()];
         connection.listen_all(channels).await?;
         let echo = site.envelope.seal(&self.channel, &BusMessage::Echo)?;
         let echo = sqlx::query(ECHO).bind(&self.channel).bind(echo);
-        echo.execute(&self.pool).await?;
+        echo.execute(pool).await?;
         Ok(connection)
     }
 
@@ -292,6 +299,17 @@ impl Node {
         }
         Ok(false)
     }
+}
+
+/// Reads the site from the database.
+async fn read_site(pool: &PgPool) -> Result<Site, BoxError> {
+    let row = sqlx::query(SITE).fetch_optional(pool);
+    let row = timeout(CALL_LIMIT, row).await??;
+    let row = row.ok_or("the table clef_bus_secret has no secret")?;
+    Ok(Site {
+        channel: row.try_get(0)?,
+        envelope: Envelope::new(row.try_get(1)?)?,
+    })
 }
 
 /// The channel of the acknowledgements for this node.
