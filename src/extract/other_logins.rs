@@ -1,6 +1,10 @@
 //! Ending every login of a user except the one of this browser.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     extract::FromRequestParts,
@@ -13,6 +17,7 @@ use super::{SameOrigin, SameOriginRejection, logged_in::authenticated};
 use crate::{
     BoxError, LoggedInRejection, LogoutCause,
     auth::{AuthState, LogOutOthersError, RequestAuth, Unanswered, navigates, problem, uncached},
+    log_limit::LogLimit,
     page::{NO_SCRIPT, PageRenderer},
     sessions::PresentedLogin,
     texts::PageText,
@@ -224,6 +229,9 @@ pub enum OtherLoginsErrorKind {
     NotImplemented,
 }
 
+/// Limits the log of an application's own store that fails.
+static FAILURES: LazyLock<LogLimit<()>> = LazyLock::new(LogLimit::default);
+
 impl OtherLoginsError {
     /// Why the others have not ended, or this login has too.
     pub fn kind(&self) -> OtherLoginsErrorKind {
@@ -275,9 +283,10 @@ impl OtherLoginsError {
             }
             (Some(error), state) => {
                 // Any user can send requests meanwhile.
-                let count = state.map_or(Some(1), |state| {
-                    state.unanswered.count(Unanswered::LogOutOthers)
-                });
+                let count = match state {
+                    Some(state) => state.unanswered.count(Unanswered::LogOutOthers),
+                    None => FAILURES.count(()),
+                };
                 if let Some(count) = count {
                     // It says which store it is.
                     let source = error.source().map(ToString::to_string);

@@ -52,17 +52,21 @@ impl<S: UserStore> Leased<S> {
             };
             // Nodes do not find entries by subject.
             let by_subject = |key: &LogoutKey| matches!(key, LogoutKey::Subject(_));
-            match published {
+            let reached = match published {
                 Some(Ok(Reach::EveryNode)) if !keys.iter().any(by_subject) => return,
-                Some(Ok(_)) => {}
-                Some(Err(error)) => tracing::warn!(
-                    error = ?error.to_string(),
-                    "a logout could not be published to the other nodes; it waits until every lease is \
+                Some(Ok(_)) => Ok(()),
+                Some(Err(error)) => Err(error.to_string()),
+                None => Err("not every node has acknowledged it in time".to_owned()),
+            };
+            if let Err(error) = reached
+                && let Some(count) = self.unproven.count(())
+            {
+                tracing::warn!(
+                    ?error,
+                    count,
+                    "the bus has not reached every node with a logout, which waits until every lease is \
                      over"
-                ),
-                None => tracing::warn!(
-                    "not every node has acknowledged a logout in time; every lease is over by now"
-                ),
+                );
             }
         }
         tokio::time::sleep_until(written_at + self.lease_wait()).await;

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     LoginReference, UserStore,
+    log_limit::LogLimit,
     users::{Leases, LogoutNews, Sealed},
 };
 
@@ -93,6 +94,8 @@ pub struct Leased<S: UserStore> {
     pub(super) bus: Option<Arc<dyn LogoutBus>>,
     /// The task that listens to the bus. It is aborted when this is dropped.
     listening: OnceLock<JoinSet<()>>,
+    /// Limits the log of logouts that wait for the lease, which clients can repeat.
+    pub(super) unproven: LogLimit<()>,
 }
 
 impl<S: UserStore> Leased<S> {
@@ -114,6 +117,7 @@ impl<S: UserStore> Leased<S> {
             listener: LogoutListener::new(lease),
             bus: None,
             listening: OnceLock::new(),
+            unproven: LogLimit::default(),
         }
     }
 

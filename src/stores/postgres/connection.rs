@@ -33,6 +33,8 @@ pub(super) async fn open(url: &str) -> Result<PgPool, sqlx::Error> {
     Ok(PgPoolOptions::new()
         .max_connections(MOST_CONNECTIONS)
         .acquire_timeout(ACQUIRE_LIMIT)
+        // No warning for each request of a flood. The layer logs those that fail, once a second.
+        .acquire_slow_threshold(ACQUIRE_LIMIT)
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
             let warned = Arc::clone(&warned);

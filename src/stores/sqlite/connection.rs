@@ -24,6 +24,8 @@ pub(super) async fn open(url: &str) -> Result<SqlitePool, sqlx::Error> {
     write_ahead(&options).await?;
     SqlitePoolOptions::new()
         .acquire_timeout(ACQUIRE_LIMIT)
+        // No warning for each request of a flood. The layer logs those that fail, once a second.
+        .acquire_slow_threshold(ACQUIRE_LIMIT)
         // An in-memory database lives as long as its connection.
         .min_connections(1)
         .idle_timeout(None)
