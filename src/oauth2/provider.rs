@@ -30,14 +30,19 @@ impl OAuth2 {
         url
     }
 
+    /// Checks the `iss` of a callback (RFC 9207, section 2.4).
+    fn check_callback(&self, issuer: Option<&str>) -> Result<(), OAuth2Error> {
+        match issuer {
+            Some(named) if named == self.endpoints.issuer => Ok(()),
+            None if !self.settings.requires_issuer => Ok(()),
+            _ => Err(OAuth2Error::ForeignCallback),
+        }
+    }
+
     async fn log_in(&self, code: &CodeExchange<'_>) -> Result<Profile, OAuth2Error> {
         let endpoints = &*self.endpoints;
-        // Before the code is sent: it may belong to another provider (RFC 9207, section 2.4).
-        match code.issuer {
-            Some(named) if named != endpoints.issuer => return Err(OAuth2Error::ForeignCallback),
-            None if self.settings.requires_issuer => return Err(OAuth2Error::ForeignCallback),
-            _ => {}
-        }
+        // Before the code is sent: it may belong to another provider.
+        self.check_callback(code.issuer)?;
         let request = TokenRequest {
             client: endpoints.client.get(endpoints.token.as_str())?,
             endpoint: &endpoints.token,
@@ -65,6 +70,10 @@ impl OAuth2 {
 impl Provider for OAuth2 {
     fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    fn check_issuer(&self, issuer: Option<&str>) -> Result<(), ProviderError> {
+        Ok(self.check_callback(issuer)?)
     }
 
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {

@@ -58,15 +58,20 @@ impl Oidc {
         }
     }
 
+    /// Checks the `iss` of a callback (RFC 9207, section 2.4).
+    fn check_callback(&self, issuer: Option<&str>, is_required: bool) -> Result<(), OidcError> {
+        match issuer {
+            Some(named) if named == self.remote.issuer() => Ok(()),
+            None if !is_required => Ok(()),
+            _ => Err(OidcError::ForeignCallback),
+        }
+    }
+
     async fn log_in(&self, code: &CodeExchange<'_>) -> Result<ProviderLogin, OidcError> {
         let issuer = self.remote.issuer();
         let metadata = self.remote.metadata().await?;
-        // Before the code is sent: it may belong to another provider (RFC 9207, section 2.4).
-        match code.issuer {
-            Some(named) if named != issuer => return Err(OidcError::ForeignCallback),
-            None if metadata.callbacks_name_issuer => return Err(OidcError::ForeignCallback),
-            _ => {}
-        }
+        // Before the code is sent: it may belong to another provider.
+        self.check_callback(code.issuer, metadata.callbacks_name_issuer)?;
         let mut tokens = login::exchange(self, &metadata, code).await?;
         if tokens.access_token().is_none() {
             tracing::info!("the provider returned no bearer token; the login needs none");
@@ -143,6 +148,13 @@ impl Provider for Oidc {
 
     fn uses_form_post(&self) -> bool {
         self.settings.uses_form_post
+    }
+
+    fn check_issuer(&self, issuer: Option<&str>) -> Result<(), ProviderError> {
+        // Without metadata, as after a restart, an absent `iss` may be right.
+        let metadata = self.remote.known_metadata();
+        let is_required = metadata.is_some_and(|metadata| metadata.callbacks_name_issuer);
+        Ok(self.check_callback(issuer, is_required)?)
     }
 
     async fn login_url(&self, login: &LoginRequest<'_>) -> Result<Url, ProviderError> {

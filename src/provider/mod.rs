@@ -100,6 +100,20 @@ pub trait Provider: Send + Sync + 'static {
         false
     }
 
+    /// Checks the unverified `iss` of a callback that has an error instead of a code (RFC 9207, section
+    /// 2.4): any client can send an error in the name of a provider. Defaults to `Ok`.
+    ///
+    /// It makes no call. For a code, [`exchange`](Self::exchange) receives the `iss`.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderErrorKind::Unavailable`] if the callback comes from another provider. The login ends
+    /// without its error: the user starts again.
+    fn check_issuer(&self, issuer: Option<&str>) -> Result<(), ProviderError> {
+        let _ = issuer;
+        Ok(())
+    }
+
     /// Returns the URL to redirect the browser to for a login.
     ///
     /// # Errors

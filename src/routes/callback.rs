@@ -95,7 +95,7 @@ async fn complete(route: &RouteState, parts: &Parts) -> Result<Response, Failure
             return Err((unknown_state(), target));
         }
     };
-    let code = match query.code() {
+    let code = match query.code(&*route.mounted.provider) {
         Ok(code) => code.clone(),
         Err(reason) => {
             attempts.mark_used(cookies, &attempt, state, None);

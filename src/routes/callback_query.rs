@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::form_urlencoded;
 
 use super::{authorization_error, failure::Reason};
+use crate::provider::Provider;
 
 /// The longest accepted code, in bytes.
 const LONGEST_CODE: usize = 4_096;
@@ -70,10 +71,12 @@ impl CallbackQuery {
     ///
     /// # Errors
     ///
-    /// A reason if there is none, or the provider returned an error instead.
-    pub(super) fn code(&self) -> Result<&SecretString, Reason> {
+    /// A reason if there is none, or the `provider` or another one returned an error instead.
+    pub(super) fn code(&self, provider: &dyn Provider) -> Result<&SecretString, Reason> {
         self.check_repeated()?;
         if let Some(error) = &self.error {
+            // A foreign error says nothing of this provider or its settings.
+            provider.check_issuer(self.issuer())?;
             return Err(authorization_error::reason(error));
         }
         match &self.code {

@@ -150,6 +150,38 @@ async fn no_login_says_when_the_credentials_were_proven() {
     assert_eq!(jar.status(&site.app, "/recent").await, 401);
 }
 
+/// RFC 9207: it says nothing of this provider.
+#[tokio::test]
+async fn an_error_of_another_provider_is_refused() {
+    for (required, issuer, status) in [
+        (false, "", 500),
+        (true, "", 502),
+        (false, "own", 500),
+        (true, "own", 500),
+        (false, "https://evil.example", 502),
+        (true, "https://evil.example", 502),
+    ] {
+        let site = Site::with(|client| match required {
+            true => client.require_issuer_parameter(),
+            false => client,
+        })
+        .await;
+        let mut jar = Jar::default();
+        let callback = site.begin(&mut jar).await;
+        let (_, state) = callback.split_once("&state=").unwrap();
+        let mut error = format!("/clef/callback?error=invalid_scope&state={state}");
+        error += &match issuer {
+            "" => String::new(),
+            "own" => format!("&iss={}", site.provider.issuer),
+            other => format!("&iss={other}"),
+        };
+        let response = jar.get(&site.app, &error).await;
+        assert_eq!(response.status(), status, "{required} {issuer}");
+        assert_eq!(jar.status(&site.app, &callback).await, 403, "it is used");
+        assert!(site.provider.script().token_requests.is_empty());
+    }
+}
+
 /// RFC 9207, and RFC 9700, section 4.4: neither a code nor a login of one provider is taken for
 /// another's.
 #[tokio::test]

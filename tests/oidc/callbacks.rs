@@ -35,6 +35,46 @@ async fn a_callback_names_the_provider_or_is_refused() {
     }
 }
 
+/// It would say that this site is misconfigured. The state is used, as by a code of another provider.
+#[tokio::test]
+async fn an_error_of_another_provider_is_refused() {
+    let site = Site::start().await;
+    for (says, came, status) in [
+        (true, Some(None), 500),
+        (true, None, 502),
+        (true, Some(Some("https://evil.example")), 502),
+        (true, Some(Some("")), 502),
+        (false, None, 500),
+        (false, Some(None), 500),
+        (false, Some(Some("https://evil.example")), 502),
+    ] {
+        let name = "authorization_response_iss_parameter_supported";
+        site.provider.script().metadata = json!({ name: says });
+        let node = site.node().await;
+        let browser = Browser::new();
+        let url = browser.begin(&node).await;
+        let code = site.provider.approve(&url, ALEX);
+        let query = query(&url);
+        let state = &*query["state"];
+        let mut parameters = vec![("error", "invalid_scope"), ("state", state)];
+        if let Some(issuer) = came {
+            parameters.push(("iss", issuer.unwrap_or(&site.provider.issuer)));
+        }
+        let response = browser.come_back(&node, &parameters).await;
+        assert_eq!(response.status(), status, "{says} {came:?}");
+        let page = response.text().await.unwrap();
+        let is_shown = page.contains("This site is misconfigured");
+        assert_eq!(is_shown, status == 500, "{says} {came:?}: {page}");
+        assert!(page.contains("/clef/login?next=%2Faccount\""), "{page}");
+
+        let issuer = ("iss", &*site.provider.issuer);
+        let good = [("code", &*code), ("state", state), issuer];
+        let response = browser.come_back(&node, &good).await;
+        assert_eq!(response.status(), 403, "{says} {came:?}");
+    }
+    assert!(site.provider.script().token_requests.is_empty());
+}
+
 #[tokio::test]
 async fn every_answer_of_the_token_endpoint_has_its_meaning() {
     let (site, node) = Site::with_node().await;

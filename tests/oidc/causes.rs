@@ -93,6 +93,7 @@ async fn a_failed_login_is_logged_once_by_whose_error_it_is() {
             ("error", error),
             ("error_description", "SECRET"),
             ("state", state),
+            ("iss", &site.provider.issuer),
         ];
         browser.come_back(&node, &parameters).await;
         let events = log::events(level);
