@@ -14,9 +14,22 @@ use crate::{EndedLogin, LogoutReason};
 const RECENT_LOGIN_REQUIRED: &str =
     "https://docs.rs/axum-clef/latest/axum_clef/guide/recent_logins/index.html#scripts";
 
+/// RFC 9110, section 11.6.1: a 401 names a scheme. No registered one says "log in on a page"; this
+/// one is what browsers ignore and people understand.
+const COOKIE: &str = "Cookie realm=\"axum-clef\"";
+
 /// The answer to a script, with the address to log in at.
 pub(crate) fn problem(status: StatusCode, detail: &str, login: Option<&str>) -> Response {
     response(status, &plain(status, detail, login))
+}
+
+/// The 401 to a script that cannot log in, with the address to open in the browser.
+pub(crate) fn login_required(detail: &str, login: &str) -> Response {
+    let mut response = problem(StatusCode::UNAUTHORIZED, detail, Some(login));
+    let challenge = HeaderValue::from_static(COOKIE);
+    let headers = response.headers_mut();
+    headers.insert(header::WWW_AUTHENTICATE, challenge);
+    response
 }
 
 /// The answer to a script whose login has ended by a logout, with its cause and its time.
@@ -83,17 +96,14 @@ fn response(status: StatusCode, problem: &Value) -> Response {
         .into_response()
 }
 
-/// RFC 9110, section 11.6.1: a 401 names a scheme. No registered one says "log in on a page"; this
-/// one is what browsers ignore and people understand. The error and the age are those of RFC 9470,
-/// section 3.
+/// The challenge of a login by cookie. The error and the age are those of RFC 9470, section 3.
 pub(super) fn challenge(max_age: Option<MaxAge>) -> String {
-    let scheme = "Cookie realm=\"axum-clef\"";
     let error = "insufficient_user_authentication";
     match max_age {
         Some(max_age) => format!(
-            "{scheme}, error=\"{error}\", max_age=\"{}\"",
+            "{COOKIE}, error=\"{error}\", max_age=\"{}\"",
             max_age.as_secs()
         ),
-        None => scheme.to_owned(),
+        None => COOKIE.to_owned(),
     }
 }

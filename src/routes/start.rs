@@ -18,8 +18,8 @@ use super::{
 use crate::{
     LoggedInRejection,
     auth::{
-        MaxAge, Reauthentication, RequestAuth, is_by_person, is_scripted, is_speculative, problem,
-        referring_page,
+        MaxAge, Reauthentication, RequestAuth, is_by_person, is_scripted, is_speculative,
+        login_required, referring_page,
     },
     extract::is_cross_origin,
     page::PageRenderer,
@@ -102,7 +102,7 @@ fn not_by_a_person(route: &RouteState, parts: &Parts) -> Option<Response> {
         };
         let login = target.start(route.site(), &route.mounted);
         let detail = format!("A script cannot log in. Open {login} in the browser.");
-        problem(StatusCode::UNAUTHORIZED, &detail, Some(&login))
+        login_required(&detail, &login)
     })
 }
 

@@ -157,6 +157,8 @@ async fn a_script_that_comes_to_the_start_begins_no_login() {
             assert_eq!(jar.names().len(), 1, "{headers:?}");
         } else {
             assert_eq!(start.status(), 401, "{headers:?}");
+            let challenge = &start.headers()[header::WWW_AUTHENTICATE];
+            assert_eq!(challenge, "Cookie realm=\"axum-clef\"", "{headers:?}");
             let problem: Value = serde_json::from_str(&text(start).await).unwrap();
             assert_eq!(problem["login"], "/clef/login", "{headers:?}");
             assert_eq!(jar, Jar::default(), "{headers:?}");
@@ -367,6 +369,8 @@ async fn a_form_starts_a_login_by_a_page_that_redirects() {
     ] {
         let (response, jar) = form(body, headers).await;
         assert_eq!(response.status(), status, "{body}");
+        let is_challenged = response.headers().contains_key(header::WWW_AUTHENTICATE);
+        assert_eq!(is_challenged, status == 401, "{body}");
         assert_eq!(jar, Jar::default(), "{body}");
     }
 }
