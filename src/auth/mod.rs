@@ -31,7 +31,7 @@ pub(crate) use self::{
     listeners::Listeners,
     log_out_others::LogOutOthersError,
     navigation::{is_by_person, is_scripted, is_speculative, navigates},
-    problem::{login_required, problem, uncached},
+    problem::{insufficient_token, login_required, problem, uncached},
     reauthentication::{MAX_AGE, MaxAge, Reauthentication, login_url},
     rejected_request::referring_page,
     rejection::{LAYER_MISSING, RenderRejection},

@@ -1,4 +1,5 @@
-//! The answers to scripts, as `application/problem+json` (RFC 9457), and the challenge of a 401.
+//! The answers to scripts, as `application/problem+json` (RFC 9457), and the challenges in
+//! `WWW-Authenticate`.
 
 use axum::{
     body::Body,
@@ -16,7 +17,13 @@ const RECENT_LOGIN_REQUIRED: &str =
 
 /// RFC 9110, section 11.6.1: a 401 names a scheme. No registered one says "log in on a page"; this
 /// one is what browsers ignore and people understand.
-const COOKIE: &str = "Cookie realm=\"axum-clef\"";
+pub(super) const COOKIE: &str = "Cookie realm=\"axum-clef\"";
+/// The challenges of bearer tokens (RFC 6750, section 3).
+pub(super) const BEARER: &str = "Bearer realm=\"axum-clef\"";
+pub(super) const INVALID_TOKEN: &str = "Bearer realm=\"axum-clef\", error=\"invalid_token\"";
+pub(super) const INVALID_REQUEST: &str = "Bearer realm=\"axum-clef\", error=\"invalid_request\"";
+pub(super) const INSUFFICIENT_SCOPE: &str =
+    "Bearer realm=\"axum-clef\", error=\"insufficient_scope\"";
 
 /// The answer to a script, with the address to log in at.
 pub(crate) fn problem(status: StatusCode, detail: &str, login: Option<&str>) -> Response {
@@ -30,6 +37,15 @@ pub(crate) fn login_required(detail: &str, login: &str) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::WWW_AUTHENTICATE, challenge);
     response
+}
+
+/// The 403 to a program whose bearer token is valid and not enough (RFC 6750, section 3.1).
+pub(crate) fn insufficient_token(detail: &str) -> Response {
+    let mut response = problem(StatusCode::FORBIDDEN, detail, None);
+    let challenge = HeaderValue::from_static(INSUFFICIENT_SCOPE);
+    let headers = response.headers_mut();
+    headers.insert(header::WWW_AUTHENTICATE, challenge);
+    uncached(response)
 }
 
 /// The answer to a script whose login has ended by a logout, with its cause and its time.
@@ -96,14 +112,15 @@ fn response(status: StatusCode, problem: &Value) -> Response {
         .into_response()
 }
 
-/// The challenge of a login by cookie. The error and the age are those of RFC 9470, section 3.
-pub(super) fn challenge(max_age: Option<MaxAge>) -> String {
+/// A challenge that says how recent the login has to be. The error and the age are those of RFC 9470,
+/// section 3.
+pub(super) fn challenge(scheme: &str, max_age: Option<MaxAge>) -> String {
     let error = "insufficient_user_authentication";
     match max_age {
         Some(max_age) => format!(
-            "{COOKIE}, error=\"{error}\", max_age=\"{}\"",
+            "{scheme}, error=\"{error}\", max_age=\"{}\"",
             max_age.as_secs()
         ),
-        None => COOKIE.to_owned(),
+        None => scheme.to_owned(),
     }
 }

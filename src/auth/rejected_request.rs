@@ -12,7 +12,8 @@ use crate::{BoxError, page::PageRenderer, sessions::LoginRecord, site::ReturnPat
 impl LoggedInRejection {
     /// A rejection that leads to no login.
     fn new(kind: RejectionKind, audience: Audience, parts: Option<&Parts>) -> Self {
-        let state = parts.and_then(RequestAuth::of).map(|auth| auth.state());
+        let auth = parts.and_then(RequestAuth::of);
+        let state = auth.map(|auth| auth.state());
         Self {
             kind,
             source: None,
@@ -21,6 +22,7 @@ impl LoggedInRejection {
             max_age: None,
             audience,
             accepts_tokens: false,
+            by_token: auth.is_some_and(|auth| auth.is_by_token()),
             render: state.and_then(|state| state.render_rejection.clone()),
             pages: match (state, parts) {
                 (Some(state), Some(parts)) => PageRenderer::new(&state.pages, &parts.headers),

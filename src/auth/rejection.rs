@@ -8,7 +8,10 @@ use maud::{Markup, html};
 
 use super::{
     MaxAge,
-    problem::{challenge, ended_login_problem, problem, recent_login_problem},
+    problem::{
+        BEARER, COOKIE, INSUFFICIENT_SCOPE, INVALID_REQUEST, INVALID_TOKEN, challenge,
+        ended_login_problem, problem, recent_login_problem,
+    },
 };
 use crate::{
     BoxError, EndedLogin,
@@ -28,7 +31,7 @@ use crate::{
 /// | `Unauthenticated`, a person who sends a form | 401, a page that leads to the login |
 /// | `Unauthenticated`, a script | 401, with the address of the login |
 /// | `ReauthenticationRequired` | as `Unauthenticated`; the login asks the user for their credentials again |
-/// | `Forbidden` | 403: a page, or a problem for a script; never a redirect |
+/// | `Forbidden` | 403: a page, or a problem for a script; never a redirect. For a bearer token with the challenge `insufficient_scope` |
 /// | `InvalidToken` | 401, whatever sent it |
 /// | `MalformedAuthorization` | 400, whatever sent it |
 /// | `StoreUnavailable` | 503 with `Retry-After` |
@@ -69,6 +72,8 @@ pub struct LoggedInRejection {
     pub(super) audience: Audience,
     /// Whether the layer accepts bearer tokens.
     pub(super) accepts_tokens: bool,
+    /// Whether the request came with a valid one.
+    pub(super) by_token: bool,
     pub(super) render: Option<RenderRejection>,
     pub(super) pages: PageRenderer,
 }
@@ -124,11 +129,6 @@ impl RejectionKind {
 /// What a developer reads who uses an extractor outside of the layer.
 pub(crate) const LAYER_MISSING: &str = "This route is not inside a ClefLayer: add `.layer(auth)` to \
                                         the router, after all of its routes and guards.";
-
-/// The challenges of bearer tokens (RFC 6750, section 3).
-const BEARER: &str = "Bearer realm=\"axum-clef\"";
-const INVALID_TOKEN: &str = "Bearer realm=\"axum-clef\", error=\"invalid_token\"";
-const INVALID_REQUEST: &str = "Bearer realm=\"axum-clef\", error=\"invalid_request\"";
 
 /// The application's own rendering of rejections.
 pub(crate) type RenderRejection = Arc<dyn Fn(&LoggedInRejection) -> Response + Send + Sync>;
@@ -229,14 +229,17 @@ impl LoggedInRejection {
         }
         let (cookie, bearer) = match self.kind {
             RejectionKind::Unauthenticated | RejectionKind::ReauthenticationRequired => {
-                let bearer = self.accepts_tokens.then_some(BEARER);
-                (Some(challenge(self.max_age)), bearer)
+                let of_token = self.max_age.filter(|_| self.by_token);
+                let bearer = self.accepts_tokens.then(|| challenge(BEARER, of_token));
+                (Some(challenge(COOKIE, self.max_age)), bearer)
             }
-            RejectionKind::InvalidToken => (None, Some(INVALID_TOKEN)),
-            RejectionKind::MalformedAuthorization => (None, Some(INVALID_REQUEST)),
+            RejectionKind::InvalidToken => (None, Some(INVALID_TOKEN.to_owned())),
+            RejectionKind::MalformedAuthorization => (None, Some(INVALID_REQUEST.to_owned())),
+            RejectionKind::Forbidden if self.by_token => {
+                (None, Some(INSUFFICIENT_SCOPE.to_owned()))
+            }
             _ => (None, None),
         };
-        let bearer = bearer.map(str::to_owned);
         for challenge in cookie.into_iter().chain(bearer) {
             if let Ok(challenge) = HeaderValue::try_from(challenge) {
                 headers.append(header::WWW_AUTHENTICATE, challenge);
@@ -313,9 +316,10 @@ impl IntoResponse for LoggedInRejection {
             Some(render) => render(&self),
             None => self.default_response(),
         };
+        let is_insufficient = self.by_token && response.status() == self.status();
         let headers = response.headers_mut();
-        // RFC 6750, section 3: also where the application renders the rejection.
-        if self.kind.is_bad_token() {
+        // RFC 6750, section 3: also where the application renders it, unless its status hides why.
+        if self.kind.is_bad_token() || is_insufficient {
             self.challenge(headers);
         }
         headers

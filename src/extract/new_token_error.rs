@@ -1,11 +1,11 @@
 //! Why a bearer token was not made.
 
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header, request::Parts};
+use http::{StatusCode, request::Parts};
 
 use crate::{
     BoxError, LoggedInRejection,
-    auth::{LoginError, Unanswered, problem},
+    auth::{LoginError, Unanswered, insufficient_token, problem, uncached},
     log_limit::log_mistake,
 };
 
@@ -78,10 +78,10 @@ impl NewTokenError {
 
 impl IntoResponse for NewTokenError {
     fn into_response(self) -> Response {
-        if let Self::LoggedIn(rejection) = self {
-            return rejection.into_response();
+        match self {
+            Self::LoggedIn(rejection) => rejection.into_response(),
+            Self::ByToken => insufficient_token(&self.to_string()),
+            _ => uncached(problem(self.status(), &self.to_string(), None)),
         }
-        let problem = problem(self.status(), &self.to_string(), None);
-        ([(header::CACHE_CONTROL, "no-store")], problem).into_response()
     }
 }

@@ -16,7 +16,10 @@ use maud::html;
 use super::{SameOrigin, SameOriginRejection, logged_in::authenticated};
 use crate::{
     BoxError, LoggedInRejection, LogoutCause,
-    auth::{AuthState, LogOutOthersError, RequestAuth, Unanswered, navigates, problem, uncached},
+    auth::{
+        AuthState, LogOutOthersError, RequestAuth, Unanswered, insufficient_token, navigates,
+        problem, uncached,
+    },
     log_limit::LogLimit,
     page::{NO_SCRIPT, PageRenderer},
     sessions::PresentedLogin,
@@ -183,10 +186,7 @@ impl IntoResponse for OtherLoginsRejection {
         match self {
             Self::SameOrigin(rejection) => rejection.into_response(),
             Self::LoggedIn(rejection) => rejection.into_response(),
-            Self::ByToken => {
-                let problem = problem(StatusCode::FORBIDDEN, &self.to_string(), None);
-                uncached(problem)
-            }
+            Self::ByToken => insufficient_token(&self.to_string()),
             Self::NotImplemented(error) => error.into_response(),
         }
     }

@@ -5,6 +5,7 @@ mod attempts;
 mod base_path;
 mod buttons;
 mod callbacks;
+mod challenges;
 mod cookies;
 mod costs;
 mod deployed;
