@@ -1,7 +1,7 @@
 //! Global token revocation: Okta's Universal Logout.
 
 use async_trait::async_trait;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
@@ -179,14 +179,17 @@ impl LogoutEndpoint for GlobalTokenRevocation {
             LogoutOutcome::TryAgain => StatusCode::SERVICE_UNAVAILABLE,
         };
         let answer = LogoutAnswer::new(status, None);
-        match status {
-            // RFC 6750, section 3.
-            StatusCode::UNAUTHORIZED => answer.with_header(
-                header::WWW_AUTHENTICATE,
-                http::HeaderValue::from_static("Bearer error=\"invalid_token\""),
-            ),
-            _ => answer,
-        }
+        // RFC 6750, section 3.1: without a token there is no error to name.
+        let challenge = match (status, outcome) {
+            (StatusCode::UNAUTHORIZED, LogoutOutcome::NotANotice(..)) => {
+                "Bearer realm=\"axum-clef\""
+            }
+            (StatusCode::UNAUTHORIZED, _) => "Bearer error=\"invalid_token\"",
+            (StatusCode::BAD_REQUEST, _) => "Bearer error=\"invalid_request\"",
+            _ => return answer,
+        };
+        let challenge = HeaderValue::from_static(challenge);
+        answer.with_header(header::WWW_AUTHENTICATE, challenge)
     }
 }
 

@@ -183,18 +183,19 @@ impl<'a> LogoutRequest<'a> {
     ///
     /// # Errors
     ///
-    /// [`LogoutOutcome::NotANotice`] with the status 401 if there is not exactly one.
+    /// [`LogoutOutcome::NotANotice`] with the status 401 if there is none, and 400 if the header is
+    /// malformed or there twice (section 3.1).
     pub fn bearer_token(&self) -> Result<SecretString, LogoutOutcome> {
+        let refused = |status, reason| Err(LogoutOutcome::NotANotice(status, reason));
         let token = match bearer(self.headers) {
             Bearer::Token(token) => std::str::from_utf8(token).ok(),
-            Bearer::Absent | Bearer::Malformed => None,
+            Bearer::Absent => return refused(StatusCode::UNAUTHORIZED, "Send a bearer token."),
+            Bearer::Malformed => None,
         };
-        token
-            .map(SecretString::from)
-            .ok_or(LogoutOutcome::NotANotice(
-                StatusCode::UNAUTHORIZED,
-                "Send one bearer token.",
-            ))
+        match token {
+            Some(token) => Ok(SecretString::from(token)),
+            None => refused(StatusCode::BAD_REQUEST, "Send one bearer token."),
+        }
     }
 
     /// Whether the body is of this media type, which is in lower case (RFC 9110, section 8.3.1).

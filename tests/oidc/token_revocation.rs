@@ -230,11 +230,39 @@ async fn a_token_that_proves_nothing_is_401_and_ends_nothing() {
         assert!([401, 503].contains(&status), "{status}: {token}");
         assert!(scene.both_are_logged_in().await, "{token}");
     }
-    let request = scene
-        .request(&good, &body)
-        .header("authorization", "Bearer x");
-    assert_eq!(Heard::from(request).await.status, 401, "two headers");
-    assert!(scene.both_are_logged_in().await);
+}
+
+/// RFC 6750, section 3.1.
+#[tokio::test]
+async fn a_request_without_a_token_is_401_without_an_error_and_a_malformed_one_is_400() {
+    let scene = Scene::new().await;
+    let body = json!({ "sub_id": scene.subject() });
+    let good = format!("Bearer {}", sign(&scene.claims()));
+    let (absent, malformed) = (
+        (401, "Bearer realm=\"axum-clef\""),
+        (400, "Bearer error=\"invalid_request\""),
+    );
+    for (values, (status, challenge)) in [
+        (&["Basic YTpi"][..], absent),
+        (&[], absent),
+        (&["Bearer"], malformed),
+        (&["Bearer x y"], malformed),
+        (&[&*good, "Bearer x"], malformed),
+        (&[&*good, "Basic YTpi"], malformed),
+    ] {
+        let client = Client::builder().no_proxy().build().unwrap();
+        let mut request = client.post(scene.node.url(PATH)).json(&body);
+        for value in values {
+            request = request.header("authorization", *value);
+        }
+        let heard = Heard::from(request).await;
+        assert_eq!(heard.status, status, "{values:?}");
+        assert_eq!(heard.headers["www-authenticate"], challenge, "{values:?}");
+        assert_eq!(heard.body, "");
+        assert!(scene.both_are_logged_in().await, "{values:?}");
+    }
+    // Nothing but the token was wrong.
+    assert_eq!(scene.send(&good["Bearer ".len()..], &body).await, 204);
 }
 
 /// No key is looked for while anything else is wrong.
