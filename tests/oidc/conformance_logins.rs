@@ -254,7 +254,10 @@ async fn a_user_info_of_another_subject_begins_no_login() {
 async fn the_keys_are_where_the_metadata_says() {
     let suite = Suite::start(Query).await;
     let moved = suite.site.provider.url("/auth/keys");
-    suite.site.provider.script().metadata["jwks_uri"] = moved.into();
+    suite.site.provider.change(|script| {
+        script.metadata["jwks_uri"] = moved.into();
+        script.keys_at = "/auth/keys";
+    });
     let client = suite.site.provider.client();
     let suite = Suite {
         node: suite.site.node_with(client).await,

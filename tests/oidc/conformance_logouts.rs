@@ -99,45 +99,67 @@ async fn who_is_logged_out_here_already_is_200() {
 
 #[tokio::test]
 async fn a_sign_out_goes_on_at_the_provider_and_comes_back() {
+    type Return = fn(&str) -> String;
     let (site, node, browser) = logged_in().await;
-    let there = browser.sign_out(&node).await;
-    assert!(
-        there.starts_with(&site.provider.url("/end-session?tenant=1&")),
-        "{there}"
-    );
-    let query = query(&there);
-    assert!(query["id_token_hint"].starts_with("eyJ"));
-    assert_eq!(
-        query["post_logout_redirect_uri"],
-        "http://127.0.0.1:9/clef/signed-out"
-    );
-    assert_eq!(browser.is(&node).await, None);
-    let token = site.provider.logout_token(ALEX);
-    assert_eq!(node.notice(&token).await.status, 200);
-    for state in [&*format!("?state={}", query["state"]), "?state=wrong", ""] {
-        let back = browser
-            .get(&node, &format!("/clef/signed-out{state}"))
-            .await;
-        assert_eq!(back.status(), 303, "{state}");
-        assert_eq!(location(&back), "/", "{state}");
+    let returns: [(&str, Return); 3] = [
+        ("its state", |state| format!("?state={state}")),
+        ("another state", |_| "?state=wrong".to_owned()),
+        ("no state", |_| String::new()),
+    ];
+    for (what, query_of) in returns {
+        let there = browser.sign_out(&node).await;
+        assert!(
+            there.starts_with(&site.provider.url("/end-session?tenant=1&")),
+            "{there}"
+        );
+        let query = query(&there);
+        let of_this_login = site.provider.script().id_tokens.last().cloned();
+        assert_eq!(query.get("id_token_hint"), of_this_login.as_ref(), "{what}");
+        assert_eq!(
+            query["post_logout_redirect_uri"],
+            "http://127.0.0.1:9/clef/signed-out"
+        );
+        assert_eq!(browser.is(&node).await, None);
+        let token = site.provider.logout_token(ALEX);
+        assert_eq!(node.notice(&token).await.status, 200);
+        assert!(is_under_way(&browser, &node), "{what}");
+        come_back(&browser, &node, &query_of(&query["state"])).await;
+        browser.log_in(&node, &site.provider, ALEX).await;
     }
+}
+
+/// Whether a sign-out of this browser goes on at the provider.
+fn is_under_way(browser: &Browser, node: &Node) -> bool {
+    browser.cookies(node).contains("-sign-out=")
+}
+
+/// Comes back from a sign-out at the provider.
+async fn come_back(browser: &Browser, node: &Node, query: &str) {
+    let back = browser.get(node, &format!("/clef/signed-out{query}")).await;
+    assert_eq!(back.status(), 303, "{query}");
+    assert_eq!(location(&back), "/", "{query}");
+    assert!(!is_under_way(browser, node), "{query}");
 }
 
 #[tokio::test]
 async fn a_frame_is_shown_and_ends_the_login_that_is_left() {
     let (site, node, browser) = logged_in().await;
     let client = Client::builder().no_proxy().build().unwrap();
-    let query = [("iss", &*site.provider.issuer), ("sid", ALEX.session)];
-    // By a sign-out here, and then by the provider alone.
-    browser.sign_out(&node).await;
-    for _ in 0..2 {
-        let frame = client.get(node.url(FRAME)).query(&query);
+    let session = [("iss", &*site.provider.issuer), ("sid", ALEX.session)];
+    // By a sign-out here, which comes back, and then by the provider alone.
+    let asked = query(&browser.sign_out(&node).await);
+    for state in [Some(&asked["state"]), None] {
+        let frame = client.get(node.url(FRAME)).query(&session);
         let frame = frame.send().await.unwrap();
         assert_eq!(frame.status(), 200);
         let policy = &frame.headers()["content-security-policy"];
         let framed = format!("frame-ancestors {}", site.provider.issuer);
         assert!(policy.to_str().unwrap().ends_with(&framed), "{policy:?}");
         assert_eq!(browser.is(&node).await, None);
+        if let Some(state) = state {
+            assert!(is_under_way(&browser, &node));
+            come_back(&browser, &node, &format!("?state={state}")).await;
+        }
         browser.log_in(&node, &site.provider, ALEX).await;
     }
 }

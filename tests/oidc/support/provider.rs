@@ -7,7 +7,7 @@ use std::{
 use axum::{
     Form, Json, Router,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -68,6 +68,8 @@ pub struct Script {
     /// What is changed in the metadata.
     pub metadata: Value,
     pub keys: Value,
+    /// The only path that has the keys.
+    pub keys_at: &'static str,
     pub signs_with: &'static SigningKey,
     /// The header of the next ID tokens, beyond that of the key.
     pub id_token_header: Value,
@@ -87,6 +89,8 @@ pub struct Script {
     pub user_info_fetches: usize,
     /// The `Authorization` header and the form of each token request.
     pub token_requests: Vec<(Option<String>, HashMap<String, String>)>,
+    /// The ID tokens that were issued.
+    pub id_tokens: Vec<String>,
     held: Option<(Arc<Notify>, Arc<Notify>)>,
     codes: HashMap<String, (HashMap<String, String>, Person)>,
     counter: usize,
@@ -111,6 +115,7 @@ impl OpenIdProvider {
                 client_key: None,
                 metadata: json!({}),
                 keys: json!([RSA.jwk()]),
+                keys_at: "/keys",
                 signs_with: &RSA,
                 id_token_header: json!({}),
                 id_token: Arc::new(|_| {}),
@@ -123,6 +128,7 @@ impl OpenIdProvider {
                 key_fetches: 0,
                 user_info_fetches: 0,
                 token_requests: Vec::new(),
+                id_tokens: Vec::new(),
                 held: None,
                 codes: HashMap::new(),
                 counter: 0,
@@ -266,11 +272,14 @@ fn merge(document: &mut Value, changes: &Value) {
     }
 }
 
-async fn keys(State(provider): State<OpenIdProvider>) -> Response {
+async fn keys(State(provider): State<OpenIdProvider>, uri: Uri) -> Response {
     let mut script = provider.script();
     script.key_fetches += 1;
     if script.keys_down {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    if uri.path() != script.keys_at {
+        return StatusCode::NOT_FOUND.into_response();
     }
     Json(json!({ "keys": script.keys })).into_response()
 }
@@ -334,6 +343,8 @@ async fn token(
         "id_token": key.sign_with(&token_header, &claims),
     });
     merge(&mut answer, &script.tokens);
+    let id_token = answer["id_token"].as_str().map(str::to_owned);
+    script.id_tokens.extend(id_token);
     Json(answer).into_response()
 }
 
