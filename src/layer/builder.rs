@@ -325,6 +325,9 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     /// How long a login may take at the provider, from the start to the callback. Defaults to ten
     /// minutes, by the clock of the server. Later callbacks are answered 403
     /// ([`LoginFailureKind::StateMismatch`](crate::LoginFailureKind::StateMismatch)).
+    ///
+    /// An identity is [linked](crate::guide::linking) only if the user proved the credentials of their
+    /// login at most 20 minutes ago, however long this is.
     pub fn login_timeout(mut self, timeout: Duration) -> Self {
         self.login_timeout = Some(timeout);
         self

@@ -28,8 +28,11 @@ pub(super) async fn linked_login(
 ) -> Result<Arc<PresentedLogin>, Reason> {
     let authenticated = request.authenticated(&parts.headers).await;
     let authenticated = authenticated.map_err(|error| Reason::store(error.into()))?;
-    let under_way = request.state().attempts.lifetime();
-    let oldest = MaxAge::OF_LINKS.as_duration().saturating_add(under_way);
+    // At most ten minutes more, whatever the `login_timeout` is: a made-up attempt says itself when it
+    // began.
+    let max_age = MaxAge::OF_LINKS.as_duration();
+    let under_way = request.state().attempts.lifetime().min(max_age);
+    let oldest = max_age.saturating_add(under_way);
     let recent = authenticated.filter(|authenticated| authenticated.is_proven_within(oldest));
     let login = recent.map(|authenticated| &authenticated.login);
     let login = login.filter(|login| linking.links_to(login));

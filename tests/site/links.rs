@@ -1,20 +1,18 @@
 //! Linking an identity at a provider to the logged-in user: both proven recently, and nothing that
 //! another site or another user could bring about.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::{
     Router,
     body::Body,
     http::{Method, Response, header},
-    routing::post,
+    routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, IdentityStore as _, NewToken, NewTokenError, Paths, Profile, Sessions, Subject,
-    Timestamp, User as _, leased::Leased, provider::LoginSecret, secrecy::ExposeSecret as _,
+    ClefLayer, IdentityStore as _, Login, NewToken, NewTokenError, Paths, Sessions, Subject,
+    leased::Leased, secrecy::ExposeSecret as _,
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use sha2::{Digest as _, Sha256};
 use test_support::{LinkedUsers, linking_url};
 use tower::ServiceExt as _;
 
@@ -26,15 +24,25 @@ use crate::support::{
     provider::{ISSUER, OTHER_ISSUER},
 };
 
-struct Site {
-    world: World,
-    users: LinkedUsers<TestUsers>,
-    other: ScriptedProvider,
-    app: Router,
+/// A site with two providers.
+pub struct Site {
+    pub world: World,
+    pub users: LinkedUsers<TestUsers>,
+    pub other: ScriptedProvider,
+    pub app: Router,
 }
 
 /// A user logs in at the first provider, and links identities at the other.
-fn site(sessions: impl Fn(&World) -> Sessions, leased: bool) -> Site {
+pub fn site(sessions: impl Fn(&World) -> Sessions, leased: bool) -> Site {
+    site_with_timeout(sessions, leased, Duration::from_secs(10 * 60))
+}
+
+/// The same with this `login_timeout`.
+pub fn site_with_timeout(
+    sessions: impl Fn(&World) -> Sessions,
+    leased: bool,
+    timeout: Duration,
+) -> Site {
     let world = World::new();
     let users = LinkedUsers::new(world.users.clone());
     let other = ScriptedProvider::other();
@@ -42,22 +50,25 @@ fn site(sessions: impl Fn(&World) -> Sessions, leased: bool) -> Site {
     let sessions = sessions(&world);
     let layer = match leased {
         true => {
-            let users = Leased::new(users.clone(), std::time::Duration::from_millis(50));
+            let users = Leased::new(users.clone(), Duration::from_millis(50));
             ClefLayer::builder(World::SITE, users, sessions)
                 .provider(world.provider.clone())
                 .provider_at(under, other.clone())
+                .login_timeout(timeout)
                 .build()
         }
         false => ClefLayer::builder(World::SITE, users.clone(), sessions)
             .provider(world.provider.clone())
             .provider_at(under, other.clone())
             .bearer_tokens([World::key()])
+            .login_timeout(timeout)
             .build(),
     };
     let layer = layer.unwrap();
     let app = world
         .pages(layer.routes())
         .route("/token", post(token))
+        .route("/ids", get(ids))
         .layer(layer);
     Site {
         world,
@@ -74,13 +85,23 @@ async fn token(token: NewToken<10>) -> Result<String, NewTokenError> {
     Ok(format!("{} {secret}", token.id()))
 }
 
+/// The ids of a login and its user, which a page may show.
+async fn ids(login: Login) -> String {
+    format!("{} {}", login.id(), login.user_id())
+}
+
 impl Site {
-    fn identity(id: &str) -> Subject {
+    pub fn identity(id: &str) -> Subject {
         Subject::new(OTHER_ISSUER, id)
     }
 
     /// Posts the form that links, with these headers.
-    async fn post(&self, jar: &mut Jar, form: &str, headers: &[(&str, &str)]) -> Response<Body> {
+    pub async fn post(
+        &self,
+        jar: &mut Jar,
+        form: &str,
+        headers: &[(&str, &str)],
+    ) -> Response<Body> {
         let mut request = jar.request(Method::POST, "/other/login");
         let form_type = (header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         request
@@ -104,21 +125,7 @@ impl Site {
         state_in(&url)
     }
 
-    /// An attempt to link that a client has made up. It needs only what the login is bound by. Returns
-    /// the cookie and the state.
-    fn made_up(bound_to: &str) -> (String, String) {
-        let digest = URL_SAFE_NO_PAD.encode(&Sha256::digest(bound_to)[..16]);
-        let begun_at = format!("{}:86400:l{digest}", Timestamp::now().as_micros());
-        let secret = LoginSecret::from_bytes([7; 32]);
-        let site = World::SITE;
-        let purpose = format!("state for {site}/other/callback {begun_at} /account");
-        let state = secret.derive("handle of the state")[..8].to_owned() + &secret.derive(&purpose);
-        let secret = URL_SAFE_NO_PAD.encode([7; 32]);
-        let attempt = format!("p.{secret}.{begun_at}./account");
-        (URL_SAFE_NO_PAD.encode(attempt), state)
-    }
-
-    async fn come_back(&self, jar: &mut Jar, id: &str, state: &str) -> Response<Body> {
+    pub async fn come_back(&self, jar: &mut Jar, id: &str, state: &str) -> Response<Body> {
         let path = format!("/other/callback?code=code:{id}&state={state}");
         jar.open(&self.app, &path).await
     }
@@ -272,32 +279,6 @@ async fn another_site_links_nothing() {
         assert_eq!(site.users.user_of(&Site::identity("evil")), None);
         assert_eq!(victim.user(&site.app).await.as_deref(), Some("12345"));
     }
-}
-
-#[tokio::test]
-async fn a_bearer_token_links_nothing() {
-    let site = site(World::stored, false);
-    let mut jar = Jar::logged_in(&site.app, "12345").await;
-    let made = text(jar.post(&site.app, "/token").await).await;
-    let (id, token) = made.split_once(' ').unwrap();
-    let bearer = format!("Bearer {token}");
-    let bearer = [("authorization", bearer.as_str())];
-    for mut jar in [Jar::default(), jar] {
-        let response = site.post(&mut jar, "link=true", &bearer).await;
-        assert_eq!(response.status(), 401);
-        assert!(!text(response).await.contains("other.test"));
-    }
-
-    let profile = Profile::new(Subject::new(ISSUER, "12345"));
-    let user = site.users.find_or_create(&profile).await.unwrap().unwrap();
-    let (attempt, state) = Site::made_up(&format!("login {id} {}", user.id()));
-    let mut program = Jar::default();
-    let cookie = ("auth-9-attempt-0".to_owned(), attempt);
-    program.cookies.extend([cookie]);
-    let callback = format!("/other/callback?code=code:abc&state={state}");
-    let response = program.send_with(&site.app, (Method::GET, &callback), &bearer);
-    assert_eq!(response.await.status(), 403);
-    assert_eq!(site.users.user_of(&Site::identity("abc")), None);
 }
 
 /// Only the login that began it: not a newer one, not after a sign-out or a logout.

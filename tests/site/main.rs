@@ -19,6 +19,7 @@ mod late;
 mod leased;
 mod links;
 mod lost_logouts;
+mod made_up_links;
 mod mixing;
 mod navigations;
 mod no_effect;
