@@ -9,6 +9,9 @@ use crate::address;
 
 /// The metadata of an issuer, in one protocol.
 pub(crate) trait Metadata: Sized + Send + Sync + 'static {
+    /// What some issuers write differently; `()` where none does.
+    type Dialect: Copy + Send + Sync + 'static;
+
     /// Fetches the metadata.
     ///
     /// # Errors
@@ -16,6 +19,7 @@ pub(crate) trait Metadata: Sized + Send + Sync + 'static {
     /// A [`RemoteError`] of the call, or of the metadata.
     fn fetch(
         issuer: String,
+        dialect: Self::Dialect,
         client: Client,
     ) -> impl Future<Output = Result<Self, RemoteError>> + Send + 'static;
 

@@ -30,8 +30,9 @@ const KEYS_COOLDOWN: Duration = Duration::from_secs(30);
 const ANSWER_COOLDOWN: Duration = Duration::ZERO;
 
 /// An issuer of signed tokens.
-pub(crate) struct Remote<M> {
+pub(crate) struct Remote<M: Metadata> {
     issuer: String,
+    dialect: M::Dialect,
     client: LazyClient,
     metadata: Arc<Cache<M>>,
     keys: Arc<Cache<KeySet>>,
@@ -40,9 +41,10 @@ pub(crate) struct Remote<M> {
 }
 
 impl<M: Metadata> Remote<M> {
-    pub(crate) fn new(issuer: String) -> Self {
+    pub(crate) fn new(issuer: String, dialect: M::Dialect) -> Self {
         Self {
             issuer,
+            dialect,
             client: LazyClient::default(),
             metadata: Cache::new(METADATA_COOLDOWN, Duration::MAX),
             keys: Cache::new(KEYS_COOLDOWN, LONGEST_OUTAGE),
@@ -63,7 +65,8 @@ impl<M: Metadata> Remote<M> {
         if let Some(known) = self.metadata.current() {
             return Ok(known.value);
         }
-        let fetch = M::fetch(self.issuer.clone(), self.client()?.clone());
+        let client = self.client()?.clone();
+        let fetch = M::fetch(self.issuer.clone(), self.dialect, client);
         let metadata = self.metadata.get(METADATA_COOLDOWN, fetch).await?;
         Ok(metadata.value)
     }

@@ -119,7 +119,7 @@ impl Oidc {
             client_id,
             client_secret,
             settings: Settings::default(),
-            remote: Arc::new(Remote::new(issuer)),
+            remote: Arc::new(Remote::new(issuer, ())),
         }
     }
 

@@ -29,7 +29,9 @@ pub(super) struct Metadata {
 }
 
 impl jose::Metadata for Metadata {
-    async fn fetch(issuer: String, client: Client) -> Result<Self, RemoteError> {
+    type Dialect = ();
+
+    async fn fetch(issuer: String, (): (), client: Client) -> Result<Self, RemoteError> {
         let document = jose::fetch(client.get(address(&issuer)), "metadata").await?;
         Self::parse(&issuer, &document)
     }

@@ -54,7 +54,9 @@ pub struct AppleNotices {
 struct AppleKeys(Url);
 
 impl jose::Metadata for AppleKeys {
-    async fn fetch(issuer: String, _: Client) -> Result<Self, RemoteError> {
+    type Dialect = ();
+
+    async fn fetch(issuer: String, (): (), _: Client) -> Result<Self, RemoteError> {
         let keys = format!("{}/auth/keys", issuer.trim_end_matches('/'));
         match address::base_url(&keys) {
             Ok(url) => Ok(Self(url)),
@@ -96,7 +98,7 @@ impl AppleNotices {
         let issuer = issuer.into();
         address::base_url(&issuer)?;
         Ok(Self {
-            remote: Arc::new(Remote::new(issuer)),
+            remote: Arc::new(Remote::new(issuer, ())),
             client_ids: client_ids.into_iter().map(Into::into).collect(),
             hook: None,
         })

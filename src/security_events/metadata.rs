@@ -5,6 +5,7 @@ use reqwest::Client;
 use serde_json::Value;
 use url::Url;
 
+use super::dialect::Dialect;
 use crate::{
     address,
     jose::{self, RemoteError, json},
@@ -45,12 +46,14 @@ fn addresses(issuer: &Url) -> Vec<Url> {
 }
 
 impl jose::Metadata for TransmitterMetadata {
-    async fn fetch(issuer: String, client: Client) -> Result<Self, RemoteError> {
+    type Dialect = Dialect;
+
+    async fn fetch(issuer: String, dialect: Dialect, client: Client) -> Result<Self, RemoteError> {
         let url = base(&issuer)?;
         let mut missing = None;
         for address in addresses(&url) {
             match jose::fetch(client.get(address), "metadata").await {
-                Ok(document) => return Self::parse(&issuer, &url, &document),
+                Ok(document) => return Self::parse(&issuer, &url, dialect, &document),
                 Err(error @ RemoteError::Status { status, .. })
                     if status == StatusCode::NOT_FOUND =>
                 {
@@ -76,14 +79,17 @@ fn base(issuer: &str) -> Result<Url, RemoteError> {
 }
 
 impl TransmitterMetadata {
-    /// Reads the document, whose issuer must be this one (section 7.2.4). A trailing slash may
-    /// differ, since Google's differs from the issuer of its tokens: both lead to the same document.
-    fn parse(issuer: &str, url: &Url, document: &[u8]) -> Result<Self, RemoteError> {
+    /// Reads the document, whose issuer must be this one (section 7.2.4).
+    fn parse(
+        issuer: &str,
+        url: &Url,
+        dialect: Dialect,
+        document: &[u8],
+    ) -> Result<Self, RemoteError> {
         let unreadable = RemoteError::Unreadable { what: "metadata" };
         let document = json::object(document).ok_or(unreadable)?;
-        let trimmed = |issuer: &str| issuer.trim_end_matches('/').to_owned();
         match document.get("issuer") {
-            Some(Value::String(named)) if trimmed(named) == trimmed(issuer) => {}
+            Some(Value::String(named)) if dialect.is_same_issuer(named, issuer) => {}
             Some(Value::String(_)) => return Err(RemoteError::OtherIssuer),
             _ => return Err(RemoteError::Metadata("issuer")),
         }

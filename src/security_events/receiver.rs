@@ -110,7 +110,7 @@ impl EventReceiver {
             ends_on_change: Arc::new(CredentialChange::ends_logins),
             hook: None,
             expected_state: ExpectedState::default(),
-            remote: Arc::new(Remote::new(issuer)),
+            remote: Arc::new(Remote::new(issuer, Dialect::Standard)),
         })
     }
 
@@ -180,9 +180,11 @@ impl EventReceiver {
 
     /// Accepts what Google writes differently, for tests of a site with [`google`](Self::google) at
     /// a sender of their own: `typ` may be missing, a trailing slash of an issuer makes no
-    /// difference, and subjects have a `subject_type`.
+    /// difference, and subjects have a `subject_type`. Metadata and keys are fetched anew.
     #[must_use]
     pub fn google_dialect(mut self) -> Self {
+        let issuer = self.remote.issuer().to_owned();
+        self.remote = Arc::new(Remote::new(issuer, Dialect::Google));
         self.subjects.dialect = Dialect::Google;
         self
     }

@@ -61,6 +61,10 @@ async fn metadata_that_cannot_be_right_is_an_error_at_the_start() {
             json!({ "issuer": "https://elsewhere.test" }),
             "another issuer",
         ),
+        (
+            json!({ "issuer": format!("{}/", transmitter.issuer) }),
+            "another issuer",
+        ),
         (json!({ "issuer": 1 }), "issuer"),
         (json!({ "jwks_uri": null }), "jwks_uri"),
         (json!({ "jwks_uri": "http://example.com/keys" }), "jwks_uri"),
@@ -70,6 +74,16 @@ async fn metadata_that_cannot_be_right_is_an_error_at_the_start() {
         assert!(matches!(error, SecurityEventError::Remote(_)), "{error:?}");
         assert!(error.to_string().contains(expected), "{error}");
     }
+    transmitter.script().metadata = json!({});
+    let with_slash = format!("{}/", transmitter.issuer);
+    let error = EventReceiver::discover(with_slash, AUDIENCE).await;
+    assert!(
+        matches!(
+            error,
+            Err(SecurityEventError::Remote(RemoteError::OtherIssuer))
+        ),
+        "{error:?}"
+    );
     let error = EventReceiver::discover("http://example.com", AUDIENCE).await;
     let error = error.unwrap_err();
     let is_address = matches!(

@@ -79,6 +79,17 @@ async fn googles_events_end_logins() {
     assert!(scene.all_are_in().await);
 }
 
+/// The metadata of other senders must name the issuer exactly.
+#[tokio::test]
+async fn a_slash_behind_the_issuer_of_the_metadata_makes_no_difference() {
+    let scene = scene().await;
+    let issuer = format!("{}/", scene.transmitter.issuer);
+    scene.transmitter.script().metadata = json!({ "issuer": issuer });
+    let disabled = claims(&scene, &format!("{RISC}/account-disabled"), "iss-sub");
+    assert_eq!(scene.send(&disabled).await, 202);
+    assert_eq!(scene.who_is_in().await, ["kim"]);
+}
+
 #[tokio::test]
 async fn other_tokens_of_google_are_no_events() {
     let scene = scene().await;
