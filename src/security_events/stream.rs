@@ -117,7 +117,9 @@ pub(super) enum OneOrMore {
 
 #[derive(Deserialize)]
 pub(super) struct StreamJson {
-    stream_id: String,
+    pub(super) stream_id: String,
+    /// `None` in older drafts.
+    pub(super) iss: Option<String>,
     #[serde(default)]
     aud: Value,
     #[serde(default)]
@@ -163,11 +165,11 @@ impl From<StreamJson> for EventStream {
     }
 }
 
-impl From<OneOrMore> for Vec<EventStream> {
+impl From<OneOrMore> for Vec<StreamJson> {
     fn from(streams: OneOrMore) -> Self {
         match streams {
-            OneOrMore::One(stream) => vec![(*stream).into()],
-            OneOrMore::More(streams) => streams.into_iter().map(EventStream::from).collect(),
+            OneOrMore::One(stream) => vec![*stream],
+            OneOrMore::More(streams) => streams,
         }
     }
 }

@@ -61,7 +61,8 @@ impl StreamClient {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Exists`] if there is one already, and others of [`StreamError`].
+    /// [`StreamError::Exists`] if there is one already, [`StreamError::OtherIssuer`] if its events
+    /// would be refused, and others of [`StreamError`].
     pub async fn create(
         &self,
         delivery: &EventDelivery,
@@ -73,7 +74,7 @@ impl StreamClient {
         let request = with_json(request, &body);
         let created = [StatusCode::CREATED, StatusCode::OK];
         let stream: StreamJson = call("the stream", request, &created).await?;
-        let stream = EventStream::from(stream);
+        let stream = self.of_sender(stream)?;
         let ours = |audience: &String| self.receiver.audiences.contains(audience);
         if !stream.audiences.is_empty() && !stream.audiences.iter().any(ours) {
             tracing::warn!(
@@ -117,24 +118,27 @@ impl StreamClient {
     ///
     /// # Errors
     ///
-    /// A [`StreamError`] if the call fails.
+    /// [`StreamError::OtherIssuer`] if one of them is of another issuer, and others of
+    /// [`StreamError`].
     pub async fn list(&self) -> Result<Vec<EventStream>, StreamError> {
         let url = self.configuration_endpoint().await?;
         let request = self.request(Method::GET, url).await?;
         let streams: OneOrMore = call("the streams", request, &[StatusCode::OK]).await?;
-        Ok(streams.into())
+        let streams = Vec::<StreamJson>::from(streams).into_iter();
+        streams.map(|stream| self.of_sender(stream)).collect()
     }
 
     /// Returns the stream with this id.
     ///
     /// # Errors
     ///
-    /// [`StreamError::NoSuchStream`] if there is none, and others of [`StreamError`].
+    /// [`StreamError::NoSuchStream`] if there is none, [`StreamError::OtherIssuer`] if it is of
+    /// another issuer, and others of [`StreamError`].
     pub async fn read(&self, id: &str) -> Result<EventStream, StreamError> {
         let url = self.configuration_endpoint().await?;
         let request = self.request(Method::GET, of_stream(url, id)).await?;
         let stream: StreamJson = call("the stream", request, &[StatusCode::OK]).await?;
-        Ok(stream.into())
+        self.of_sender(stream)
     }
 
     /// Returns the status of the stream with this id (SSF 1.0, section 8.1.2.1).
@@ -204,6 +208,22 @@ impl StreamClient {
         let url = self.configuration_endpoint().await?;
         let request = self.request(Method::DELETE, of_stream(url, id)).await?;
         acknowledged("the removal", request).await
+    }
+
+    /// A stream whose events have the issuer of the sender (SSF 1.0, sections 8.1.1.1 and 8.1.1.2).
+    fn of_sender(&self, stream: StreamJson) -> Result<EventStream, StreamError> {
+        let (dialect, issuer) = (
+            self.receiver.subjects.dialect,
+            self.receiver.remote.issuer(),
+        );
+        match &stream.iss {
+            Some(named) if !dialect.is_same_issuer(named, issuer) => {
+                Err(StreamError::OtherIssuer {
+                    id: stream.stream_id,
+                })
+            }
+            _ => Ok(stream.into()),
+        }
     }
 
     async fn change_subject(

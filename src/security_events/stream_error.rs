@@ -38,6 +38,16 @@ pub enum StreamError {
         /// The id of the stream.
         id: String,
     },
+    /// The stream has another issuer than the receiver, which would refuse its events: compare the
+    /// issuer with the sender's documentation. A stream that was just created is there; remove it.
+    #[error(
+        "the stream is of another issuer; write the issuer of the receiver exactly as the sender does, \
+         and remove the stream if it is new"
+    )]
+    OtherIssuer {
+        /// The id of the stream.
+        id: String,
+    },
     /// There is no such stream, or no such subject.
     #[error("the sender knows no such stream")]
     NoSuchStream,

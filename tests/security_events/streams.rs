@@ -16,7 +16,7 @@ use axum_clef::{
         StreamError, StreamState,
     },
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     management::TOKEN,
@@ -204,6 +204,56 @@ async fn each_failure_has_its_error() {
     let error = nowhere.list().await.unwrap_err();
     let is_unreachable = matches!(error, StreamError::Remote(RemoteError::Unreachable(_)));
     assert!(is_unreachable, "{error:?}");
+}
+
+/// The receiver would refuse the events of another issuer.
+#[tokio::test]
+async fn a_stream_of_another_issuer_is_an_error() {
+    let transmitter = Transmitter::start().await;
+    let standard = EventReceiver::new(&*transmitter.issuer, AUDIENCE).unwrap();
+    let google = standard.clone().google_dialect();
+    let [standard, google] =
+        [standard, google].map(|receiver| StreamClient::new(&receiver, SecretString::from(TOKEN)));
+    let answers = |stream: Value| {
+        transmitter.script().management.body = Some(stream.to_string());
+    };
+    let with_slash = format!("{}/", transmitter.issuer);
+    for (client, issuer) in [
+        (&standard, "https://elsewhere.test"),
+        (&standard, &*with_slash),
+        (&google, "https://elsewhere.test"),
+    ] {
+        let stream = json!({ "stream_id": "1", "iss": issuer, "aud": AUDIENCE });
+        answers(stream.clone());
+        for refused in [
+            client.create(&delivery(), &[]).await.map(drop),
+            client.ensure(&delivery(), &[]).await.map(drop),
+            client.read("1").await.map(drop),
+        ] {
+            match refused {
+                Err(StreamError::OtherIssuer { id }) => assert_eq!(id, "1"),
+                other => panic!("{issuer}: {other:?}"),
+            }
+        }
+        let own = json!({ "stream_id": "2", "iss": transmitter.issuer });
+        answers(json!([own, stream]));
+        match client.list().await {
+            Err(StreamError::OtherIssuer { id }) => assert_eq!(id, "1"),
+            other => panic!("{issuer}: {other:?}"),
+        }
+    }
+    // Drafts have no issuer.
+    for (client, issuer) in [
+        (&standard, Value::Null),
+        (&standard, transmitter.issuer.clone().into()),
+        (&google, with_slash.into()),
+    ] {
+        answers(json!({ "stream_id": "1", "iss": issuer }));
+        assert_eq!(client.read("1").await.unwrap().id, "1");
+        assert_eq!(client.list().await.unwrap().len(), 1);
+    }
+    answers(json!({ "stream_id": "1" }));
+    assert_eq!(standard.read("1").await.unwrap().id, "1");
 }
 
 #[tokio::test]
