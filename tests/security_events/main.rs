@@ -12,6 +12,7 @@ mod management;
 #[allow(dead_code, unused_imports)]
 #[path = "../oidc/support/mod.rs"]
 mod openid;
+mod polling;
 mod polls;
 mod receiving;
 mod refusals;

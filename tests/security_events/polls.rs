@@ -14,78 +14,15 @@ use axum_clef::{
     security_events::{AccessToken, EventPoll, EventReceiver},
     stores::MemoryUserStore,
 };
-use serde_json::{Value, json};
-use tokio::{task::JoinHandle, time::Instant};
+use serde_json::json;
+use tokio::time::Instant;
 use tower_sessions::MemoryStore;
 
 use crate::{
-    management::{Management, TOKEN},
-    support::{AUDIENCE, OTHER_RSA, RISC, Scene, header, log, now, sign},
+    management::TOKEN,
+    polling::Polling,
+    support::{AUDIENCE, OTHER_RSA, RISC, header, log, now, sign},
 };
-
-/// A scene whose second node polls every 100 milliseconds, and the receiver of its events.
-struct Polling {
-    scene: Scene,
-    poll: EventPoll,
-    task: Option<JoinHandle<()>>,
-}
-
-impl Polling {
-    async fn new() -> Self {
-        let scene = Scene::new().await;
-        let receiver = EventReceiver::new(&*scene.transmitter.issuer, AUDIENCE).unwrap();
-        let receiver = receiver.subject_issuers([&*scene.site.provider.issuer]);
-        let url = scene.transmitter.url("/ssf/poll");
-        let poll = EventPoll::new(&receiver, &url, SecretString::from(TOKEN)).unwrap();
-        let poll = poll.interval(Duration::from_millis(100));
-        let mut polling = Self {
-            scene,
-            poll,
-            task: None,
-        };
-        polling.start();
-        polling
-    }
-
-    fn start(&mut self) {
-        let layer = &self.scene.nodes[1].layer;
-        let task = tokio::spawn(layer.poll_events(self.poll.clone()).unwrap());
-        self.task = Some(task);
-    }
-
-    fn management<T>(&self, change: impl FnOnce(&mut Management) -> T) -> T {
-        change(&mut self.scene.transmitter.script().management)
-    }
-
-    /// Keeps an event for the next request.
-    fn offer(&self, id: &str, token: String) {
-        self.management(|management| management.waiting.insert(id.to_owned(), token));
-    }
-
-    fn polls(&self) -> Vec<Value> {
-        self.management(|management| management.polls.clone())
-    }
-
-    async fn until(&self, what: &str, is_done: impl Fn(&Management) -> bool) {
-        let begun_at = Instant::now();
-        while !self.management(|management| is_done(management)) {
-            assert!(begun_at.elapsed() < Duration::from_secs(10), "{what}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    /// Until the sender was told what became of all events.
-    async fn until_settled(&self) {
-        self.until("not settled", |management| management.waiting.is_empty())
-            .await;
-    }
-}
-
-impl Drop for Polling {
-    fn drop(&mut self) {
-        self.task.take().unwrap().abort();
-    }
-}
 
 #[tokio::test]
 async fn a_polled_event_ends_logins_and_is_acknowledged() {
