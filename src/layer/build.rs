@@ -220,6 +220,11 @@ impl<S: UserStore> ClefLayerBuilder<S> {
             && UserStore::keeps_revocations(&*self.users);
         let knows_identifiers = identities.is_some_and(|store| store.knows_identifiers());
         for mounted in &self.logout_endpoints {
+            let checked = mounted.endpoint.check_settings();
+            checked.map_err(|error| BuildError::LogoutEndpoint {
+                path: mounted.path.clone(),
+                error,
+            })?;
             if ends_noted_sessions(mounted) && !notes_sessions {
                 return Err(BuildError::SessionsNotNoted(mounted.path.clone()));
             }

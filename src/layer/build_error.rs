@@ -26,6 +26,14 @@ pub enum BuildError {
         /// The error, whose `source` is the error of the provider, such as an `OidcError`.
         error: ProviderError,
     },
+    /// The settings of a logout endpoint, or of events that are polled, cannot work.
+    #[error("the logout endpoint at {path:?} cannot work: {}", cause(.error))]
+    LogoutEndpoint {
+        /// The path of the endpoint, or the URL that is polled.
+        path: String,
+        /// The error, whose `source` is the error of the endpoint, such as a `SecurityEventError`.
+        error: ProviderError,
+    },
     /// The login page is no path of the site, or one that a route has.
     #[error(
         "`login_page` is {0:?}: write the path of a page of your own, like \"/log-in\", that is none of \

@@ -18,6 +18,7 @@ impl ClefLayer {
     /// [`BuildError::NoLogoutEndpoint`] for a site without a provider and without a logout endpoint:
     /// no event can name a user of it. [`BuildError::IdentifiersNotKnown`] for a receiver that
     /// accepts e-mail addresses or other identifiers, over a user store that knows none.
+    /// [`BuildError::LogoutEndpoint`] for a receiver with a setting that cannot work.
     ///
     /// ```no_run
     /// use axum_clef::{BuildError, ClefLayer, security_events::EventPoll};
@@ -42,6 +43,11 @@ impl ClefLayer {
         if mounted.endpoint.names_identifiers() && !identities.knows_identifiers() {
             return Err(BuildError::IdentifiersNotKnown(mounted.path));
         }
+        let checked = mounted.endpoint.check_settings();
+        checked.map_err(|error| BuildError::LogoutEndpoint {
+            path: mounted.path.clone(),
+            error,
+        })?;
         Ok(poll.run(move |message| {
             let (shared, mounted) = (Arc::clone(&shared), mounted.clone());
             async move { receive_polled(shared, mounted, message).await }

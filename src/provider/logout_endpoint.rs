@@ -101,6 +101,20 @@ pub trait LogoutEndpoint: Send + Sync + 'static {
         false
     }
 
+    /// Checks the settings of this endpoint. Defaults to `Ok`.
+    ///
+    /// [`build`](crate::ClefLayerBuilder::build) calls it for each
+    /// [`logout_endpoint`](crate::ClefLayerBuilder::logout_endpoint), so it makes no call.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderErrorKind::Misconfigured`](super::ProviderErrorKind::Misconfigured) if a setting
+    /// cannot work or has no effect: `build` fails with
+    /// [`BuildError::LogoutEndpoint`](crate::BuildError::LogoutEndpoint).
+    fn check_settings(&self) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// Verifies a message, and returns which logins end. It may take 15 seconds, and is not called
     /// for a [replay](LogoutMessage).
     ///

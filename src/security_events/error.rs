@@ -40,6 +40,19 @@ pub enum SecurityEventError {
          set `EventReceiver::accept_verified_emails`, and for other identifiers `accept_identifiers`"
     )]
     SubjectFormat(&'static str),
+    /// The subject has a member that the sender's metadata lists as critical and that this site does
+    /// not process, such as `tenant`; `additional` for one that SSF 1.0 does not define.
+    #[error(
+        "the subject of the event has a critical member that this site does not process: {0}; if the \
+         member is always yours, or the hook compares it, set `EventReceiver::accept_subject_members`"
+    )]
+    CriticalMember(&'static str),
+    /// A setting names a member of subjects that is none, or that is always processed.
+    #[error(
+        "`EventReceiver::accept_subject_members` has {0:?}: name members beside `user` and `session`, \
+         such as \"tenant\""
+    )]
+    SubjectMember(String),
     /// The state of a verification event is not the expected one.
     #[error("the state of the verification event is not the expected one")]
     State,
@@ -56,14 +69,17 @@ impl SecurityEventError {
         Self::Hook(Arc::from(error))
     }
 
-    /// This error for the sender of the event.
+    /// This error for the sender of the event, or for the `build` of a receiver.
     pub(super) fn for_sender(self, is_signed: bool) -> ProviderError {
         let (kind, code) = match &self {
             Self::Token(error) => (ProviderErrorKind::Refused, token_code(error)),
             Self::State => (ProviderErrorKind::Refused, code::INVALID_STATE),
-            Self::NoSubject | Self::Subject | Self::SubjectIssuer | Self::SubjectFormat(_) => {
-                (ProviderErrorKind::Refused, code::INVALID_REQUEST)
-            }
+            Self::NoSubject
+            | Self::Subject
+            | Self::SubjectIssuer
+            | Self::SubjectFormat(_)
+            | Self::CriticalMember(_) => (ProviderErrorKind::Refused, code::INVALID_REQUEST),
+            Self::SubjectMember(_) => (ProviderErrorKind::Misconfigured, ""),
             // The sender repeats what is refused, so only what can never work is.
             Self::Hook(_) | Self::Remote(_) => (ProviderErrorKind::Unavailable, ""),
         };

@@ -18,9 +18,13 @@ const NAMES: [&str; 3] = [
     "risc-configuration",
 ];
 
+const CRITICAL: &str = "critical_subject_members";
+
 /// What a sender says about itself.
 pub(super) struct TransmitterMetadata {
     pub(super) jwks_uri: Url,
+    /// The members of complex subjects that a receiver must process.
+    pub(super) critical_subject_members: Vec<String>,
     pub(super) configuration_endpoint: Option<Url>,
     pub(super) status_endpoint: Option<Url>,
     pub(super) verification_endpoint: Option<Url>,
@@ -101,8 +105,12 @@ impl TransmitterMetadata {
                 None
             })
         };
+        let critical = document.get(CRITICAL).cloned().unwrap_or_default();
+        let critical = serde_json::from_value::<Option<Vec<String>>>(critical);
+        let critical = critical.map_err(|_| RemoteError::Metadata(CRITICAL))?;
         Ok(Self {
             jwks_uri: endpoint("jwks_uri")?.ok_or(RemoteError::Metadata("jwks_uri"))?,
+            critical_subject_members: critical.unwrap_or_default(),
             configuration_endpoint: optional("configuration_endpoint"),
             status_endpoint: optional("status_endpoint"),
             verification_endpoint: optional("verification_endpoint"),

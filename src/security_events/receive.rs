@@ -11,7 +11,8 @@ use super::{
     answer::{self, code},
     hook::EventHook,
     kind::Ends,
-    token::{self, ExpectedClaims},
+    metadata::TransmitterMetadata,
+    token::{self, EventToken, ExpectedClaims},
 };
 use crate::{
     LogoutScope,
@@ -40,15 +41,17 @@ impl EventReceiver {
         let token = Token::parse(text, self.algorithm);
         let token = token.map_err(|error| fails(error.into()))?;
         let is_polled = message.content() == POLLED;
-        let (id, events, scopes) = self.read_events(&token, is_polled).map_err(|error| {
+        let (content, scopes) = self.read_events(&token, is_polled).map_err(|error| {
             let is_signed = self.remote.has_signed(&token, self.algorithm);
             error.for_sender(is_signed)
         })?;
         let verified = self.remote.verify(&token, self.algorithm).await;
         verified.map_err(|error| fails(error.into()))?;
-        self.expected_state
-            .check(&events)
+        let metadata = self.remote.metadata().await;
+        let metadata = metadata.map_err(|error| fails(error.into()))?;
+        self.check_signed(&content, &metadata)
             .map_err(|error| error.for_sender(true))?;
+        let EventToken { id, events, .. } = content;
         let cause = events.iter().find(|event| self.ends(event));
         let mut notice = LogoutNotice::ends_nothing().with_id(id);
         if let Some(event) = cause {
@@ -64,7 +67,7 @@ impl EventReceiver {
         &self,
         token: &Token<'_>,
         is_polled: bool,
-    ) -> Result<(String, Vec<SecurityEvent>, Vec<LogoutScope>), SecurityEventError> {
+    ) -> Result<(EventToken, Vec<LogoutScope>), SecurityEventError> {
         let expected = ExpectedClaims {
             issuer: self.remote.issuer(),
             audiences: &self.audiences,
@@ -72,16 +75,28 @@ impl EventReceiver {
             longest_age: (!is_polled).then_some(self.longest_age.as_secs_f64()),
             now: now(),
         };
-        let (id, mut events) = token::read(token, &expected)?;
-        for event in &mut events {
+        let mut content = token::read(token, &expected)?;
+        for event in &mut content.events {
             self.subjects.normalize(event)?;
         }
         let mut scopes = Vec::new();
-        for event in events.iter().filter(|event| self.ends(event)) {
+        for event in content.events.iter().filter(|event| self.ends(event)) {
             let is_about_session = event.kind == SecurityEventKind::SessionRevoked;
             scopes.extend(self.subjects.scopes(event, is_about_session)?);
         }
-        Ok((id, events, scopes))
+        Ok((content, scopes))
+    }
+
+    /// Checks what only a token of the sender is compared with.
+    fn check_signed(
+        &self,
+        content: &EventToken,
+        metadata: &TransmitterMetadata,
+    ) -> Result<(), SecurityEventError> {
+        let critical = &metadata.critical_subject_members;
+        self.subjects
+            .check_members(&content.subject_members, critical)?;
+        self.expected_state.check(&content.events)
     }
 
     fn ends(&self, event: &SecurityEvent) -> bool {
@@ -124,6 +139,11 @@ impl LogoutEndpoint for EventReceiver {
 
     fn names_identifiers(&self) -> bool {
         self.subjects.accepts_emails || self.subjects.accepts_identifiers
+    }
+
+    fn check_settings(&self) -> Result<(), ProviderError> {
+        let checked = self.subjects.check_settings();
+        checked.map_err(|error| error.for_sender(false))
     }
 
     async fn verify(

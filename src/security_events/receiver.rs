@@ -103,6 +103,7 @@ impl EventReceiver {
                 issuers: vec![issuer.clone()],
                 accepts_emails: false,
                 accepts_identifiers: false,
+                accepted_members: Vec::new(),
                 dialect: Dialect::Standard,
             },
             longest_age: LONGEST_AGE,
@@ -246,6 +247,33 @@ impl EventReceiver {
     #[must_use]
     pub fn accept_identifiers(mut self) -> Self {
         self.subjects.accepts_identifiers = true;
+        self
+    }
+
+    /// Accepts events whose subject has these members, such as `tenant`, although the sender's
+    /// metadata lists them in `critical_subject_members` (SSF 1.0, section 3.6). Defaults to none: an
+    /// event with a critical member other than `user` and `session` is refused, and reaches no hook.
+    ///
+    /// Name a member that is always yours, such as the tenant of a stream for one tenant, or that
+    /// your [hook](Self::on_event) compares. An accepted event ends the logins of its user, whatever
+    /// the member says. An empty name, `format`, `user` and `session` are errors of
+    /// [`build`](crate::ClefLayerBuilder::build) and of
+    /// [`poll_events`](crate::ClefLayer::poll_events).
+    ///
+    /// ```
+    /// use axum_clef::security_events::EventReceiver;
+    ///
+    /// # fn example(receiver: EventReceiver) -> EventReceiver {
+    /// receiver.accept_subject_members(["tenant"])
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn accept_subject_members<S: Into<String>>(
+        mut self,
+        members: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let members = members.into_iter().map(Into::into);
+        self.subjects.accepted_members.extend(members);
         self
     }
 

@@ -1,7 +1,12 @@
 //! Which logins an event ends.
 
-use super::{SecurityEvent, SecurityEventError, dialect::Dialect};
+use std::collections::BTreeSet;
+
+use super::{SecurityEvent, SecurityEventError, dialect::Dialect, subject::MEMBERS};
 use crate::{LogoutScope, ProviderSession, Subject, SubjectIdentifier};
+
+/// The members of a complex subject that say which logins end.
+const PROCESSED: [&str; 2] = ["user", "session"];
 
 /// What a receiver accepts as subjects.
 #[derive(Debug, Clone)]
@@ -10,10 +15,52 @@ pub(super) struct Subjects {
     pub(super) issuers: Vec<String>,
     pub(super) accepts_emails: bool,
     pub(super) accepts_identifiers: bool,
+    /// The members of complex subjects that the application processes.
+    pub(super) accepted_members: Vec<String>,
     pub(super) dialect: Dialect,
 }
 
 impl Subjects {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`SecurityEventError::SubjectMember`] for an accepted member that has no effect.
+    pub(super) fn check_settings(&self) -> Result<(), SecurityEventError> {
+        for member in &self.accepted_members {
+            let name = member.as_str();
+            if name.is_empty() || name == "format" || PROCESSED.contains(&name) {
+                return Err(SecurityEventError::SubjectMember(member.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that this site processes each of these members that the sender lists as critical (SSF
+    /// 1.0, section 3.6).
+    ///
+    /// # Errors
+    ///
+    /// [`SecurityEventError::CriticalMember`] for one that it does not: the event must have no
+    /// effect, even if it ends nothing.
+    pub(super) fn check_members(
+        &self,
+        members: &BTreeSet<String>,
+        critical: &[String],
+    ) -> Result<(), SecurityEventError> {
+        for member in critical.iter().filter(|member| members.contains(*member)) {
+            let name = member.as_str();
+            if !PROCESSED.contains(&name) && !self.accepted_members.contains(member) {
+                let mut defined = MEMBERS.into_iter();
+                let defined = defined.find(|defined| *defined == name);
+                return Err(SecurityEventError::CriticalMember(
+                    defined.unwrap_or("additional"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the person of an event as the OpenID provider does, for the hook too.
     ///
     /// # Errors

@@ -5,6 +5,17 @@ use serde_json::{Map, Value};
 use super::dialect::Dialect;
 use crate::SubjectIdentifier;
 
+/// The members of a complex subject that SSF 1.0 defines (section 3.3).
+pub(super) const MEMBERS: [&str; 7] = [
+    "user",
+    "session",
+    "device",
+    "application",
+    "tenant",
+    "org_unit",
+    "group",
+];
+
 /// Whom an event is about: one identifier, or several that narrow each other (SSF 1.0, section
 /// 3.3). An absent one is any.
 ///
@@ -34,18 +45,7 @@ impl EventSubject {
     /// Reads a subject. `None` if it is malformed.
     pub(super) fn read(subject: &Value, dialect: Dialect) -> Option<Self> {
         let members = subject.as_object()?;
-        let format = match members.get("format") {
-            Some(format) => Some(format.as_str()?),
-            None => None,
-        };
-        // Drafts had complex subjects without a format.
-        let is_complex = match format {
-            Some(format) => format == "complex",
-            None => ["user", "session"]
-                .iter()
-                .any(|name| members.get(*name).is_some_and(Value::is_object)),
-        };
-        if !is_complex {
+        if !is_complex(members)? {
             return Some(Self {
                 user: Some(identifier(members, dialect)?),
                 is_simple: true,
@@ -69,6 +69,29 @@ impl EventSubject {
         };
         (subject != Self::default()).then_some(subject)
     }
+}
+
+/// Whether a subject with these members is complex. `None` if its format is malformed.
+fn is_complex(members: &Map<String, Value>) -> Option<bool> {
+    let is_object = |name: &str| members.get(name).is_some_and(Value::is_object);
+    match members.get("format") {
+        Some(format) => Some(format.as_str()? == "complex"),
+        // Drafts had complex subjects without a format.
+        None => Some(is_object("user") || is_object("session")),
+    }
+}
+
+/// The names of the members of a complex subject, also of those that SSF 1.0 does not define. Of a
+/// simple subject there are none.
+pub(super) fn member_names(subject: &Value) -> impl Iterator<Item = &str> {
+    let members = subject.as_object();
+    let members = members.filter(|members| is_complex(members) == Some(true));
+    let present = members
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| !value.is_null());
+    let names = present.map(|(name, _)| name.as_str());
+    names.filter(|name| *name != "format")
 }
 
 /// Reads one identifier (RFC 9493, section 3). `None` if it is malformed.
@@ -125,6 +148,32 @@ mod tests {
             json!({ "subject_type": "iss-sub", "iss": "https://id.test", "sub": "alex" }),
         ] {
             assert_eq!(read(bad.clone()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn complex_subjects_alone_have_members() {
+        let tenant = json!({ "format": "opaque", "id": "1" });
+        let names = |subject: Value| {
+            let names = member_names(&subject).map(str::to_owned);
+            names.collect::<Vec<_>>()
+        };
+        for format in [json!("complex"), Value::Null] {
+            let mut complex = json!({ "tenant": tenant, "more": 1, "device": null, "user": {} });
+            if !format.is_null() {
+                complex["format"] = format;
+            }
+            let mut names = names(complex);
+            names.sort();
+            assert_eq!(names, ["more", "tenant", "user"]);
+        }
+        for simple in [
+            tenant,
+            json!("tenant"),
+            json!({ "format": 1, "tenant": {} }),
+            json!({ "tenant": {} }),
+        ] {
+            assert!(names(simple.clone()).is_empty(), "{simple}");
         }
     }
 

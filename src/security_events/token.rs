@@ -1,9 +1,12 @@
 //! Reading security event tokens (RFC 8417; SSF 1.0, section 4).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::{
     EventSubject, SecurityEvent, SecurityEventError, SecurityEventKind, dialect::Dialect, event,
+    subject::member_names,
 };
 use crate::jose::{Claims, Token, TokenError};
 
@@ -52,7 +55,15 @@ impl ExpectedClaims<'_> {
     }
 }
 
-/// Reads the id and the events of a token.
+/// What a token says.
+pub(super) struct EventToken {
+    pub(super) id: String,
+    pub(super) events: Vec<SecurityEvent>,
+    /// The names of the members of all complex subjects.
+    pub(super) subject_members: BTreeSet<String>,
+}
+
+/// Reads a token.
 ///
 /// # Errors
 ///
@@ -60,7 +71,7 @@ impl ExpectedClaims<'_> {
 pub(super) fn read(
     token: &Token<'_>,
     expected: &ExpectedClaims<'_>,
-) -> Result<(String, Vec<SecurityEvent>), SecurityEventError> {
+) -> Result<EventToken, SecurityEventError> {
     let kind = token.header.kind()?;
     if !expected.dialect.accepts_type(kind.as_deref()) {
         return Err(TokenError::Type.into());
@@ -89,7 +100,14 @@ pub(super) fn read(
         event.subject = subject(&claims, &event, expected.dialect)?;
         events.push(event);
     }
-    Ok((token_id.to_owned(), events))
+    let of_events = events.iter().map(|event| event.members.get("subject"));
+    let subjects = of_events.chain([claims.get("sub_id")]).flatten();
+    let subject_members = subjects.flat_map(member_names).map(str::to_owned).collect();
+    Ok(EventToken {
+        id: token_id.to_owned(),
+        events,
+        subject_members,
+    })
 }
 
 fn is_plausible(events: &Map<String, Value>) -> bool {

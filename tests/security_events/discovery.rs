@@ -67,6 +67,14 @@ async fn metadata_that_cannot_be_right_is_an_error_at_the_start() {
         ),
         (json!({ "issuer": 1 }), "issuer"),
         (json!({ "jwks_uri": null }), "jwks_uri"),
+        (
+            json!({ "critical_subject_members": "tenant" }),
+            "critical_subject_members",
+        ),
+        (
+            json!({ "critical_subject_members": [1] }),
+            "critical_subject_members",
+        ),
         (json!({ "jwks_uri": "http://example.com/keys" }), "jwks_uri"),
     ] {
         transmitter.script().metadata = metadata;

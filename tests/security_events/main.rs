@@ -3,6 +3,7 @@
 
 mod apple;
 mod conformance;
+mod critical_members;
 mod crossed;
 mod discovery;
 mod floods;
