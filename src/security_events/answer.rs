@@ -15,6 +15,9 @@ pub(super) mod code {
     pub(in super::super) const INVALID_STATE: &str = "invalid_state";
 }
 
+/// The language of the descriptions.
+pub(super) const LANGUAGE: &str = "en";
+
 /// The error code and description of an outcome; `None` if the event is received, or should come
 /// again.
 pub(super) fn rejection(outcome: LogoutOutcome) -> Option<(&'static str, &'static str)> {
@@ -52,7 +55,7 @@ pub(super) fn answer(outcome: LogoutOutcome) -> LogoutAnswer {
     };
     let body = json!({ "err": code, "description": description });
     LogoutAnswer::new(status, Some(body))
-        .with_header(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"))
+        .with_header(header::CONTENT_LANGUAGE, HeaderValue::from_static(LANGUAGE))
 }
 
 fn description(code: &str) -> &'static str {

@@ -184,7 +184,7 @@ impl EventPoll {
     /// Sends one request. `None` if the sender waits for longer than this client.
     async fn ask(&self, report: &Report) -> Result<Option<Answer>, StreamError> {
         let token = self.token.get().await?;
-        let request = self
+        let mut request = self
             .client
             .get(self.url.as_str())?
             .post(self.url.clone())
@@ -193,6 +193,9 @@ impl EventPoll {
             .header(header::ACCEPT, "application/json")
             .timeout(LONG_POLL)
             .body(report.to_json().to_string());
+        if !report.refused.is_empty() {
+            request = request.header(header::CONTENT_LANGUAGE, answer::LANGUAGE);
+        }
         let asked_at = Instant::now();
         let answer = async {
             let response = calls::send(request).await?;

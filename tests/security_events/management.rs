@@ -44,6 +44,8 @@ pub struct Management {
     pub rounds: Vec<Value>,
     /// The bodies of the requests for events.
     pub polls: Vec<Value>,
+    /// The `Content-Language` of each of them.
+    pub poll_languages: Vec<Option<String>>,
 }
 
 impl Management {
@@ -65,7 +67,9 @@ pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
     let is_authorized = parts.headers.get(header::AUTHORIZATION);
     let is_authorized = is_authorized.is_some_and(|value| value == authorized.as_str());
     if path == "/ssf/poll" && is_authorized {
-        return poll(transmitter, body).await;
+        let language = parts.headers.get(header::CONTENT_LANGUAGE);
+        let language = language.map(|value| value.to_str().unwrap().to_owned());
+        return poll(transmitter, body, language).await;
     }
     let mut script = transmitter.script();
     let management = &mut script.management;
@@ -147,12 +151,13 @@ pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
 }
 
 /// The events that wait, without those that were settled (RFC 8936, section 2).
-async fn poll(transmitter: &Transmitter, body: Value) -> Response {
+async fn poll(transmitter: &Transmitter, body: Value, language: Option<String>) -> Response {
     let asked_at = tokio::time::Instant::now();
     {
         let mut script = transmitter.script();
         let management = &mut script.management;
         management.polls.push(body.clone());
+        management.poll_languages.push(language);
         if let Some(status) = management.refuses {
             return StatusCode::from_u16(status).unwrap().into_response();
         }

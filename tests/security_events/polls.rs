@@ -123,6 +123,12 @@ async fn a_bad_event_is_reported_with_its_code() {
         "key": "invalid_key",
     });
     assert_eq!(errors, expected);
+    // The descriptions are in English (RFC 8936, section 2.6).
+    let languages = polling.management(|management| management.poll_languages.clone());
+    for (poll, language) in polling.polls().iter().zip(languages) {
+        let expected = poll.get("setErrs").map(|_| "en");
+        assert_eq!(language.as_deref(), expected, "{poll}");
+    }
 }
 
 /// The sender kept it while this site was away.
