@@ -76,8 +76,8 @@ async fn receive(State(state): State<EndpointState>, request: Request) -> Respon
     answer(endpoint, outcome)
 }
 
-/// Handles a message that this site has polled. Its sender is known, and sends few at once, so no
-/// limit counts it.
+/// Handles a message that this site has polled. Its sender is known, and the poll handles 16 messages
+/// at a time, so no limit counts it.
 #[cfg(feature = "security-events")]
 pub(crate) async fn receive_polled(
     shared: Arc<RoutesState>,

@@ -36,6 +36,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const MOST_EVENTS: usize = 16;
 /// How many events that have failed are asked for again, so that others behind them come too.
 const MOST_FAILED: usize = 240;
+/// How many events are handled at a time.
+const CONCURRENCY: usize = 16;
 /// The longest id and token, in bytes. Pushed tokens have the same limit.
 const LONGEST_ID: usize = 1_024;
 const LONGEST_TOKEN: usize = 16 * 1024;
@@ -52,6 +54,9 @@ const REMEMBERED: usize = 1_024;
 /// waits at the sender for the next events. If the sender answers at once although it has no new
 /// ones, the next request is sent after the [`interval`](Self::interval). After a failure it waits a
 /// second, and up to a minute after many.
+///
+/// At most 16 events are handled at a time. Those that fail are asked for again together with 16
+/// others, up to 256 in all: 256 events that always fail hold up those behind them.
 ///
 /// Poll a stream at one node at a time, for example under a lock in the database: each node remembers
 /// by itself which events it has handled, so an event that another node has just acknowledged would
@@ -86,8 +91,8 @@ struct Report {
     acknowledged: BTreeSet<String>,
     /// The code and description of each event that is refused.
     refused: BTreeMap<String, (&'static str, &'static str)>,
-    /// How many events have to come again.
-    failed: usize,
+    /// The events that have to come again.
+    failed: BTreeSet<String>,
 }
 
 /// The ids of the latest events that the sender was told about, oldest first.
@@ -166,10 +171,10 @@ impl EventPoll {
             let Some(answer) = answer else {
                 continue;
             };
-            report = self.handle(answer.sets, &receive, report.most()).await;
+            report = self.handle(answer.sets, &receive, &report).await;
             wait = SHORTEST_WAIT;
             let is_news = settled.add(report.ids());
-            if report.failed > 0 {
+            if !report.failed.is_empty() {
                 // The sender repeats the event at once. Others do not wait long for it.
                 tokio::time::sleep(self.interval.max(SHORTEST_WAIT)).await;
                 continue;
@@ -217,34 +222,34 @@ impl EventPoll {
         }
     }
 
-    /// Handles that many events, all at once.
-    async fn handle<R, F>(&self, sets: Map<String, Value>, receive: &R, most: usize) -> Report
+    /// Handles as many events as were asked for, a few at a time. Those that failed the last time are
+    /// the last, since each may take 15 seconds again.
+    async fn handle<R, F>(&self, sets: Map<String, Value>, receive: &R, last: &Report) -> Report
     where
         R: Fn(LogoutMessage) -> F,
         F: Future<Output = LogoutOutcome> + Send + 'static,
     {
+        let sets = sets.into_iter();
+        let (again, new): (Vec<_>, Vec<_>) = sets.partition(|(id, _)| last.failed.contains(id));
         let mut report = Report::default();
         let mut tasks = JoinSet::new();
-        for (id, token) in sets.into_iter().take(most) {
+        for (id, token) in new.into_iter().chain(again).take(last.most()) {
             let token = token.as_str().filter(|token| token.len() <= LONGEST_TOKEN);
-            match token.filter(|_| id.len() <= LONGEST_ID) {
-                Some(token) => {
-                    let outcome = receive(EventReceiver::polled(token));
-                    let outcome = async move { (id, outcome.await) };
-                    tasks.spawn(outcome.in_current_span());
-                }
-                None => {
-                    self.log_unreadable();
-                    report.enter(id, LogoutOutcome::BadToken);
-                }
+            let Some(token) = token.filter(|_| id.len() <= LONGEST_ID) else {
+                self.log_unreadable();
+                report.enter(id, LogoutOutcome::BadToken);
+                continue;
+            };
+            if tasks.len() >= CONCURRENCY {
+                report.enter_next(&mut tasks).await;
             }
+            // Until its outcome is known: its task may panic.
+            report.failed.insert(id.clone());
+            let outcome = receive(EventReceiver::polled(token));
+            let outcome = async move { (id, outcome.await) };
+            tasks.spawn(outcome.in_current_span());
         }
-        while let Some(outcome) = tasks.join_next().await {
-            match outcome {
-                Ok((_, LogoutOutcome::TryAgain)) | Err(_) => report.failed += 1,
-                Ok((id, outcome)) => report.enter(id, outcome),
-            }
-        }
+        while report.enter_next(&mut tasks).await {}
         report
     }
 
@@ -276,7 +281,21 @@ impl SettledIds {
 }
 
 impl Report {
-    /// Enters the outcome of an event. One that has to come again is in neither list.
+    /// Waits for the next outcome of these tasks, and enters it. Returns `false` if there is none.
+    async fn enter_next(&mut self, tasks: &mut JoinSet<(String, LogoutOutcome)>) -> bool {
+        let Some(outcome) = tasks.join_next().await else {
+            return false;
+        };
+        if let Ok((id, outcome)) = outcome
+            && outcome != LogoutOutcome::TryAgain
+        {
+            self.failed.remove(&id);
+            self.enter(id, outcome);
+        }
+        true
+    }
+
+    /// Enters the outcome of an event that need not come again.
     fn enter(&mut self, id: String, outcome: LogoutOutcome) {
         match answer::rejection(outcome) {
             Some(rejection) => {
@@ -294,7 +313,7 @@ impl Report {
 
     /// How many events the next request asks for.
     fn most(&self) -> usize {
-        MOST_EVENTS + self.failed.min(MOST_FAILED)
+        MOST_EVENTS + self.failed.len().min(MOST_FAILED)
     }
 
     /// The body of a request (RFC 8936, section 2.2).

@@ -2,14 +2,14 @@
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
 
 use axum_clef::{
-    BuildError, ClefLayer,
+    BoxError, BuildError, ClefLayer,
     secrecy::SecretString,
     security_events::{AccessToken, EventPoll, EventReceiver},
     stores::MemoryUserStore,
@@ -81,10 +81,10 @@ async fn an_event_is_acknowledged_only_once_it_is_written() {
 async fn events_that_fail_do_not_hold_up_those_behind_them() {
     let polling = Polling::new().await;
     polling.scene.site.users.fail_logouts(true);
-    for number in 10..40 {
-        polling.offer(&number.to_string(), sign(&polling.scene.disabled()));
-    }
-    polling.offer("later", "x".to_owned());
+    let failing = (10..40).map(|number| (number.to_string(), sign(&polling.scene.disabled())));
+    let later = ("later".to_owned(), "x".to_owned());
+    let offered: Vec<_> = failing.chain([later]).collect();
+    polling.management(|management| management.waiting.extend(offered));
     polling
         .until("not refused", |management| {
             !management.waiting.contains_key("later")
@@ -93,6 +93,52 @@ async fn events_that_fail_do_not_hold_up_those_behind_them() {
     polling.scene.site.users.fail_logouts(false);
     polling.until_settled().await;
     assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+}
+
+/// More are asked for, so that new ones come beside those that have failed.
+#[tokio::test]
+async fn sixteen_events_are_handled_at_a_time_and_new_ones_first() {
+    let running = Arc::<[AtomicUsize; 2]>::default();
+    let calls = Arc::<Mutex<Vec<String>>>::default();
+    let shared = (Arc::clone(&running), Arc::clone(&calls));
+    let polling = Polling::with(|receiver| {
+        receiver.on_event(move |event| {
+            let (running, calls) = shared.clone();
+            calls.lock().unwrap().push(event.token_id);
+            async move {
+                let [now, most] = &*running;
+                most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                now.fetch_sub(1, SeqCst);
+                Err(BoxError::from("the table of accounts is locked"))
+            }
+        })
+    });
+    let polling = polling.await;
+    let id = |number: usize| format!("{number:02}");
+    let offered: Vec<_> = (0..60)
+        .map(|number| {
+            let mut claims = polling.scene.disabled();
+            claims["jti"] = id(number).into();
+            (id(number), sign(&claims))
+        })
+        .collect();
+    polling.management(|management| management.waiting.extend(offered));
+    polling
+        .until("not asked for more", |management| {
+            let mut polls = management.polls.iter();
+            polls.any(|poll| poll["maxEvents"] == 48)
+        })
+        .await;
+    assert_eq!(running[1].load(SeqCst), 16);
+    let calls = calls.lock().unwrap().clone();
+    // The first answer, and then the new events of the second one, and the others again.
+    for (calls, expected) in calls.chunks(16).zip([0..16, 16..32, 0..16]) {
+        let mut calls = calls.to_vec();
+        calls.sort();
+        assert_eq!(calls, expected.map(id).collect::<Vec<_>>());
+    }
+    assert!(polling.scene.all_are_in().await);
 }
 
 #[tokio::test]
