@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// A stream of a site that receives its events in one way.
-struct Stream {
-    scene: Scene,
+pub struct Stream {
+    pub scene: Scene,
     client: StreamClient,
     id: String,
     polling: Option<JoinHandle<()>>,
@@ -25,7 +25,7 @@ struct Stream {
 
 impl Stream {
     /// Creates the stream, as the interoperability profile has it: create, read, read the status.
-    async fn create(is_push: bool) -> Self {
+    pub async fn create(is_push: bool) -> Self {
         let mut receiver = None;
         let scene = Scene::with(|with| {
             receiver = Some(with.clone());
@@ -86,7 +86,7 @@ impl Stream {
     }
 
     /// Sends an event, which the site must acknowledge.
-    async fn send(&self, claims: &Value) {
+    pub async fn send(&self, claims: &Value) {
         let token = sign(claims);
         if self.polling.is_none() {
             let heard = self.scene.push(&token).await;
@@ -113,7 +113,7 @@ impl Stream {
         self.send(&claims).await;
     }
 
-    async fn remove(self) {
+    pub async fn remove(self) {
         self.client.remove(&self.id).await.unwrap();
         assert!(self.client.list().await.unwrap().is_empty());
         if let Some(polling) = self.polling {

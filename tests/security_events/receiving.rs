@@ -2,17 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{CAEP, OAUTH, RISC, SSF, Scene, log, sign};
+use crate::{
+    conformance::Stream,
+    support::{CAEP, OAUTH, RISC, SSF, Scene, log, sign},
+};
 
 const ALL: &[&str] = &["phone", "desk", "kim"];
 const KIM_ALONE: &[&str] = &["kim"];
 
-#[tokio::test]
-async fn each_event_ends_what_the_table_says() {
-    let scene = Scene::new().await;
+/// Each event, and who is left after it.
+fn table() -> Vec<(String, Value, &'static [&'static str])> {
     let change = |change: &str| json!({ "credential_type": "password", "change_type": change });
     let empty = || json!({});
-    for (uri, members, left) in [
+    vec![
         (format!("{CAEP}/session-revoked"), empty(), KIM_ALONE),
         (format!("{CAEP}/credential-change"), change("create"), ALL),
         (
@@ -78,11 +80,20 @@ async fn each_event_ends_what_the_table_says() {
             empty(),
             ALL,
         ),
-    ] {
-        let heard = scene.push(&sign(&scene.of_alex(&uri, members))).await;
-        assert_eq!((heard.status, &*heard.body), (202, ""), "{uri}");
-        assert_eq!(scene.who_is_in().await, left, "{uri}");
-        scene.log_in().await;
+    ]
+}
+
+#[tokio::test]
+async fn each_event_ends_what_the_table_says() {
+    for is_push in [true, false] {
+        let stream = Stream::create(is_push).await;
+        let scene = &stream.scene;
+        for (uri, members, left) in table() {
+            stream.send(&scene.of_alex(&uri, members)).await;
+            assert_eq!(scene.who_is_in().await, left, "{uri}, pushed: {is_push}");
+            scene.log_in().await;
+        }
+        stream.remove().await;
     }
 }
 
