@@ -119,11 +119,17 @@ pub fn stays_on(site: &str, location: &str) -> bool {
             .is_ok_and(|url| url.origin() == site.origin())
 }
 
+/// A code names its user, and a sealed login of a longer name may not fit a cookie.
+const LONGEST_NAME: usize = 1_000;
+
 /// The failures that a callback may be answered with: what the provider says there may be an error of
 /// its own, or of the site.
 pub fn failures_of_callback(query: &[u8]) -> &'static [u16] {
     let mut fields = url::form_urlencoded::parse(query);
-    match fields.any(|(name, value)| name == "error" || value.contains(":elsewhere:")) {
+    let may_fail = fields.any(|(name, value)| {
+        name == "error" || value.contains(":elsewhere:") || value.len() > LONGEST_NAME
+    });
+    match may_fail {
         true => &[500, 502],
         false => &[],
     }
