@@ -308,7 +308,28 @@ mod tests {
         assert_eq!(shares.count(), MOST_SHARES - 1);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
+    async fn what_shares_nothing_has_the_stamp_of_its_own_code() {
+        let exchanges = Exchanges::default();
+        // Not dropped: its login is still beginning.
+        let publisher = first(&exchanges, "a");
+        publisher.publish(Ok(user()));
+        let stamp = |text: &str| match exchanges.claim("a", &code(text)) {
+            Claim::Over(stamp) => stamp,
+            _ => panic!("{text} is shared or new"),
+        };
+        assert_eq!(stamp("another"), None);
+        for _ in 1..MOST_SHARES {
+            assert!(shared(&exchanges, "a").is_some());
+        }
+        for later in [Duration::ZERO, SHARED_FOR] {
+            tokio::time::advance(later).await;
+            assert_eq!(stamp("code"), Some(Timestamp::from_micros(1)), "{later:?}");
+            assert_eq!(stamp("another"), None, "{later:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_exchange_that_is_aborted_fails_for_all_and_is_not_repeated() {
         let exchanges = Exchanges::default();
         let publisher = first(&exchanges, "a");
@@ -316,6 +337,9 @@ mod tests {
         drop(publisher);
         assert!(waiting.outcome().await.is_none());
         assert!(shared(&exchanges, "a").unwrap().outcome().await.is_none());
+        tokio::time::advance(SHARED_FOR).await;
+        let over = exchanges.claim("a", &code("code"));
+        assert!(matches!(over, Claim::Over(None)), "it has no stamp");
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use axum_clef::{
     ClefLayer, IdentityStore as _, Login, NewToken, NewTokenError, Paths, Sessions, Subject,
     leased::Leased, secrecy::ExposeSecret as _,
 };
-use test_support::{LinkedUsers, linking_url};
+use test_support::{LinkedUsers, linking_url, settle};
 use tower::ServiceExt as _;
 
 use crate::support::{
@@ -159,6 +159,30 @@ async fn an_identity_is_linked_and_logs_the_same_user_in() {
             let response = site.come_back(&mut jar, "abc", &state).await;
             assert_eq!(location(&response), "/account", "{leased}");
         }
+    }
+}
+
+#[tokio::test]
+async fn two_callbacks_at_once_link_once_and_begin_no_login() {
+    for sessions in [World::stored, World::sealed] {
+        let site = site(sessions, false);
+        let mut jar = Jar::logged_in(&site.app, "12345").await;
+        let state = site.begin(&mut jar).await;
+        let (before, mut again) = (jar.clone(), jar.clone());
+        let callbacks = async {
+            tokio::join!(
+                site.come_back(&mut jar, "abc", &state),
+                site.come_back(&mut again, "abc", &state),
+            )
+        };
+        let held = &site.other.during_exchange;
+        let ((first, second), ()) = held.during(callbacks, settle()).await;
+        for (response, jar) in [(first, jar), (second, again)] {
+            assert_eq!(location(&response), "/account");
+            assert_eq!(jar.cookies["auth-9"], before.cookies["auth-9"]);
+        }
+        assert_eq!(site.other.exchanges.load(SeqCst), 1);
+        assert!(site.users.user_of(&Site::identity("abc")).is_some());
     }
 }
 

@@ -208,6 +208,12 @@ async fn without_revocations_a_code_begins_one_login() {
     let callback = jar.begin(&app, "12345").await;
     let mut late = jar.clone();
     jar.get(&app, &callback).await;
+    // The login is there, and so is the attempt as it was before.
+    let mut again = late.clone();
+    let login = jar.cookies["auth-9"].clone();
+    again.cookies.insert("auth-9".to_owned(), login);
+    let response = again.get(&app, &callback).await;
+    assert_eq!(location(&response), "/account");
     jar.sign_out(&app).await;
     let response = late.get(&app, &callback).await;
     assert_eq!(location(&response), "/clef/login?next=%2Faccount");
