@@ -94,3 +94,16 @@ pub enum ProviderErrorKind {
     #[error("the provider rejects this application; check its id, secret and URLs")]
     Misconfigured,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_equals_its_clones_alone() {
+        let error = || ProviderError::new(ProviderErrorKind::Refused, "the code is used");
+        let one = error();
+        assert_eq!(one, one.clone());
+        assert_ne!(one, error());
+    }
+}

@@ -91,3 +91,15 @@ impl CallbackQuery {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_repeated_states_two_are_kept() {
+        let query = CallbackQuery::parse(Some("state=a&state=b&state=c"));
+        assert_eq!(query.states().collect::<Vec<_>>(), ["a", "b"]);
+        assert!(query.check_repeated().is_err());
+    }
+}

@@ -200,6 +200,12 @@ async fn a_repeated_parameter_is_refused_and_keeps_next() {
                 "{name}: {page}"
             );
             assert_eq!(browser.is(&node).await, None, "{name} {value:?}");
+
+            // The state is used.
+            let (state, issuer) = (&*query["state"], &*site.provider.issuer);
+            let good = [("code", &*code), ("state", state), ("iss", issuer)];
+            let response = browser.come_back(&node, &good).await;
+            assert_eq!(response.status(), 403, "{name} {value:?}");
         }
     }
     assert!(site.provider.script().token_requests.is_empty());

@@ -1,5 +1,7 @@
 //! Which answer a request gets, and what may store it.
 
+use std::error::Error;
+
 use axum::{
     Router,
     response::{IntoResponse, Response},
@@ -106,7 +108,9 @@ async fn the_application_renders_rejections_and_failures_its_own_way() {
         (rejection.status(), words).into_response()
     }
     fn failure(failure: &LoginFailure) -> Response {
-        let words = format!("own {:?} {}", failure.kind(), failure.retry_url());
+        let has_source = Error::source(failure).is_some();
+        let (kind, url) = (failure.kind(), failure.retry_url());
+        let words = format!("own {kind:?} {url}, with a source: {has_source}");
         (failure.status(), words).into_response()
     }
     let world = World::new();
@@ -130,7 +134,7 @@ async fn the_application_renders_rejections_and_failures_its_own_way() {
     assert_eq!(response.headers()["cache-control"], "no-store");
     assert_eq!(
         response.text().await.unwrap(),
-        "own StateMismatch http://127.0.0.1:9/clef/login"
+        "own StateMismatch http://127.0.0.1:9/clef/login, with a source: true"
     );
 }
 

@@ -87,6 +87,22 @@ async fn a_user_whom_one_refuses_can_choose_again() {
 }
 
 #[tokio::test]
+async fn without_a_login_page_a_user_starts_again_at_the_same_provider() {
+    let (world, other) = (World::new(), ScriptedProvider::other());
+    let under = Paths::under("/other").unwrap();
+    let layer = world.builder().provider_at(under, other).build();
+    let node = world.node_with(layer.unwrap()).await;
+    for under in ["/clef", "/other"] {
+        let browser = Browser::new();
+        let state = state_in(begin(&browser, &node, under).await.as_str());
+        let path = format!("{under}/callback?error=access_denied&state={state}");
+        let page = browser.open(&node, &path).await.text().await.unwrap();
+        let retry = format!(r#"href="{}{under}/login?next=%2Faccount""#, World::SITE);
+        assert!(page.contains(&retry), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn what_one_provider_sends_to_the_callback_of_the_other_is_no_login() {
     let (world, other) = (World::new(), ScriptedProvider::other());
     let node = node(&world, &other).await;
