@@ -70,6 +70,9 @@ async fn the_button_prints_the_script_the_link_and_nothing_unescaped() {
         assert_eq!(html.matches(attribute).count(), 1, "{attribute} in {html}");
     }
     assert!(!html.contains("white") && !html.contains("<2>"), "{html}");
+    let link = "<noscript><a href=\"/clef/login?next=\
+                %2Fwelcome%3Fa%3D%25221%2522%26b%3D%253C2%253E\">";
+    assert!(html.contains(link), "{html}");
     let after = browser.cookies(&node).matches("-attempt-").count();
     assert_eq!(after, before + 1, "one login a button");
 }
@@ -94,6 +97,35 @@ async fn the_state_of_a_button_logs_in() {
 fn state_of(html: &str) -> String {
     let (_, rest) = html.split_once("data-state=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_login_of_a_button_leads_to_its_next() {
+    let world = World::new();
+    let layer = world.layer();
+    let app = world
+        .pages(layer.routes())
+        .route(
+            "/dressed",
+            get(|button: axum_clef::ClefButton| async move {
+                button.next("/welcome?a=\"1\"&b=<2>").html()
+            }),
+        )
+        .route(
+            "/circular",
+            get(|button: axum_clef::ClefButton| async move { button.next("/clef/login").html() }),
+        )
+        .layer(layer);
+    for (path, leads_to) in [
+        ("/dressed", "/welcome?a=%221%22&b=%3C2%3E"),
+        ("/circular", "/"),
+    ] {
+        let mut jar = Jar::default();
+        let html = text(jar.get(&app, path).await).await;
+        let callback = format!("/clef/callback?code=code:12345&state={}", state_of(&html));
+        let response = jar.get(&app, &callback).await;
+        assert_eq!(location_of(&response), leads_to, "{path}");
+    }
 }
 
 #[tokio::test]

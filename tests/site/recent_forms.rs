@@ -85,6 +85,13 @@ async fn send(jar: &mut Jar, app: &Router, path: &str, fields: &str) -> Response
         .await
 }
 
+/// The state in a button.
+fn state_of(button: &str) -> &str {
+    let (_, rest) = button.split_once("data-state=\"").unwrap();
+    let (state, _) = rest.split_once('"').unwrap();
+    state
+}
+
 async fn recent(jar: &mut Jar, app: &Router) -> u16 {
     jar.open(app, "/recent").await.status().as_u16()
 }
@@ -201,8 +208,7 @@ async fn a_button_on_the_login_page_asks_for_the_same_user() {
         let button = text(jar.open(&app, PAGE).await).await;
         let link = "href=\"/clef/login?max_age=600&amp;next=%2Frecent\"";
         assert!(button.contains(link), "{button}");
-        let (_, rest) = button.split_once("data-state=\"").unwrap();
-        let (state, _) = rest.split_once('"').unwrap();
+        let state = state_of(&button);
         let path = format!("/clef/callback?code=code:{code}&state={state}");
         let response = jar.open(&app, &path).await;
         assert_eq!(response.status(), status, "{code}");
@@ -218,4 +224,24 @@ async fn a_button_on_the_login_page_asks_for_the_same_user() {
     let path = format!("/clef/callback?code=code:67890&state={state}");
     assert_eq!(jar.open(&app, &path).await.status(), 403);
     assert_eq!(jar.user(&app).await.as_deref(), Some("12345"));
+}
+
+/// There the parameter is the application's own.
+#[tokio::test]
+async fn a_button_on_another_page_asks_for_any_user() {
+    let world = World::new();
+    let user = user(&world, "12345").await;
+    let app = app(&world, world.stored(), true);
+    let mut jar = Jar::default();
+    send(&mut jar, &app, "/log-in", &format!("user={user}")).await;
+    world.clock.advance(11 * MINUTE);
+    let button = text(jar.open(&app, "/button?max_age=600").await).await;
+    let link = "href=\"/clef/login?next=%2Fbutton%3Fmax_age%3D600\"";
+    assert!(button.contains(link), "{button}");
+    let state = state_of(&button);
+    let path = format!("/clef/callback?code=code:67890&state={state}");
+    let response = jar.open(&app, &path).await;
+    assert_eq!(response.status(), 303);
+    assert_eq!(location(&response), "/button?max_age=600");
+    assert_eq!(jar.user(&app).await.as_deref(), Some("67890"));
 }
