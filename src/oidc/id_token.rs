@@ -97,3 +97,35 @@ fn access_token_hash(access_token: &SecretString, algorithm: SigningAlgorithm) -
     let (left, _) = digest.split_at(digest.len() / 2);
     URL_SAFE_NO_PAD.encode(left)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::jose::Token;
+
+    fn claims(claims: &Value) -> Claims {
+        let part = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        let text = format!("{}.{}.", part(&json!({ "alg": "RS256" })), part(claims));
+        let token = Token::parse(&text, SigningAlgorithm::Rs256).unwrap();
+        token.claims().unwrap()
+    }
+
+    #[test]
+    fn an_auth_time_is_after_the_epoch_and_not_in_the_future() {
+        let at = |seconds: i64| Authentication::At(Timestamp::from_micros(seconds * 1_000_000));
+        for (auth_time, expected) in [
+            (json!(null), Authentication::Unknown),
+            (json!(0), Authentication::Unknown),
+            (json!(1), at(1)),
+            (json!(1_000), at(1_000)),
+            (json!(1_120), at(1_120)),
+            (json!(1_121), Authentication::Unknown),
+            (json!("1"), Authentication::Unknown),
+        ] {
+            let claims = claims(&json!({ "auth_time": auth_time }));
+            assert_eq!(authentication(&claims, 1_000.0), expected, "{auth_time}");
+        }
+    }
+}

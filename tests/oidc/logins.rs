@@ -245,19 +245,28 @@ async fn others_may_be_trusted_and_a_login_may_be_asked_to_be_fresh() {
 #[tokio::test]
 async fn what_the_id_token_lacks_comes_from_the_user_info() {
     let (site, node) = Site::with_node().await;
+    let told = json!({ "sub": "alex", "name": "Alex Smith", "email": "alex@example.org" });
+    site.provider.change(|script| {
+        script.user_info = told;
+        script.id_token = Arc::new(|claims| {
+            claims["email"] = json!(null);
+        });
+    });
+    Browser::new().log_in(&node, &site.provider, ALEX).await;
+    let profile = site.users.last_profile();
+    assert_eq!(profile.first_name.as_deref(), Some("Alex"));
+    assert_eq!(profile.email.as_deref(), Some("alex@example.org"));
+    assert_eq!(site.provider.script().user_info_fetches, 1);
+
     site.provider.script().id_token = Arc::new(|claims| {
         claims["given_name"] = json!(null);
         claims["email"] = json!(null);
-    });
-    let told = json!({ "sub": "alex", "name": "Alex Smith", "email": "alex@example.org" });
-    site.provider.change(|script| {
-        script.user_info = told.clone();
     });
     Browser::new().log_in(&node, &site.provider, ALEX).await;
     let profile = site.users.last_profile();
     assert_eq!(profile.first_name.as_deref(), Some("Alex Smith"));
     assert_eq!(profile.email.as_deref(), Some("alex@example.org"));
-    assert_eq!(site.provider.script().user_info_fetches, 1);
+    assert_eq!(site.provider.script().user_info_fetches, 2);
 
     // An address that may be somebody else's is none.
     for not_verified in [json!(false), json!("false")] {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
-use axum_clef::{LogoutCause, User as _, UserStore as _};
+use axum_clef::{IdentityStore as _, LogoutCause, ProviderSession, User as _, UserStore as _};
 use serde_json::{Value, json};
 
 use crate::support::{Browser, Node, Person, RSA, Site};
@@ -78,6 +78,12 @@ impl Scene {
         self.nodes[0].notice(&RSA.sign(&claims)).await.status
     }
 
+    /// The user whom the store has noted for the session of this person.
+    async fn noted(&self, person: Person) -> Option<String> {
+        let session = ProviderSession::new(&self.site.provider.issuer, person.session);
+        self.site.users.session_user(&session).await.unwrap()
+    }
+
     /// Who is still in, the same on every node: phone, desk, Kim.
     async fn who_is_in(&self) -> [bool; 3] {
         let mut seen = Vec::new();
@@ -102,6 +108,7 @@ fn without(name: &'static str) -> impl Fn(&mut Value) + Send + Sync {
 #[tokio::test]
 async fn a_session_ends_alone() {
     let scene = Scene::new().await;
+    assert_eq!(scene.noted(PHONE).await, None, "no notice needs it");
     assert_eq!(scene.notice(PHONE, |_| {}).await, 200);
     assert_eq!(scene.who_is_in().await, [false, true, true]);
     assert_eq!(scene.notice(DESK, without("sub")).await, 200);
@@ -124,6 +131,7 @@ async fn by_setting_the_whole_person_is_logged_out() {
     let node = || site.node_with(site.provider.client().log_out_whole_person());
     let nodes = [node().await, node().await];
     let scene = Scene::with(site, nodes).await;
+    assert_eq!(scene.noted(PHONE).await.as_deref(), Some("1"));
     assert_eq!(scene.notice(PHONE, |_| {}).await, 200);
     assert_eq!(scene.who_is_in().await, [false, false, true]);
     assert_eq!(scene.notice(KIM, without("sub")).await, 200);
