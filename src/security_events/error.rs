@@ -119,3 +119,23 @@ impl From<RemoteError> for SecurityEventError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_invalid_token_has_the_code_of_its_error() {
+        for (error, code) in [
+            (TokenError::Issuer, "invalid_issuer"),
+            (TokenError::Audience, "invalid_audience"),
+            (TokenError::NoSuchKey, "invalid_key"),
+            (TokenError::Algorithm(None), "invalid_key"),
+            (TokenError::Signature, "authentication_failed"),
+            (TokenError::Shape, "invalid_request"),
+        ] {
+            let sent = SecurityEventError::Token(error).for_sender(false);
+            assert_eq!(sent.code(), Some(code), "{error}");
+        }
+    }
+}

@@ -173,6 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn each_initiating_entity_is_an_initiator() {
+        for (entity, expected) in [
+            ("admin", Some(Initiator::Administrator)),
+            ("user", Some(Initiator::User)),
+            ("policy", Some(Initiator::Policy)),
+            ("system", Some(Initiator::System)),
+            ("other", None),
+        ] {
+            let members = json!({ "initiating_entity": entity });
+            let found = initiator(members.as_object().unwrap());
+            assert_eq!(found, expected, "{entity}");
+        }
+    }
+
+    #[test]
     fn reasons_have_languages_or_none() {
         let both = reasons(Some(&json!({ "en": "Lost", "de": "Verloren", "x": 1 })));
         assert_eq!(both.len(), 2);

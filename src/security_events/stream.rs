@@ -197,3 +197,35 @@ impl fmt::Debug for EventDelivery {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_of_a_status_is_a_state() {
+        for (word, state) in [
+            ("enabled", StreamState::Enabled),
+            ("paused", StreamState::Paused),
+            ("disabled", StreamState::Disabled),
+            ("Enabled", StreamState::Unknown),
+        ] {
+            let status: StatusJson = serde_json::from_value(json!({ "status": word })).unwrap();
+            assert_eq!(StreamStatus::from(status).state, state, "{word}");
+        }
+    }
+
+    #[test]
+    fn an_audience_is_a_text_or_a_list() {
+        for (audience, expected) in [
+            (json!("one"), vec!["one"]),
+            (json!(["one", 2, "three"]), vec!["one", "three"]),
+            (json!(null), vec![]),
+            (json!(1), vec![]),
+        ] {
+            let stream = json!({ "stream_id": "1", "aud": audience });
+            let stream: StreamJson = serde_json::from_value(stream).unwrap();
+            assert_eq!(EventStream::from(stream).audiences, expected, "{audience}");
+        }
+    }
+}

@@ -52,6 +52,16 @@ async fn the_metadata_and_keys_are_fetched_once() {
 }
 
 #[tokio::test]
+async fn metadata_that_cannot_be_fetched_is_not_searched_under_another_name() {
+    let scene = Scene::new().await;
+    scene.transmitter.script().metadata_down = true;
+    assert_eq!(scene.send(&scene.disabled()).await, 503);
+    let requests = scene.transmitter.script().requests.clone();
+    assert_eq!(requests, ["/.well-known/ssf-configuration"]);
+    assert!(scene.all_are_in().await);
+}
+
+#[tokio::test]
 async fn metadata_that_cannot_be_right_is_an_error_at_the_start() {
     let transmitter = Transmitter::start().await;
     let discover = || EventReceiver::discover(&*transmitter.issuer, AUDIENCE);

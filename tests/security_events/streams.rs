@@ -69,16 +69,19 @@ async fn a_stream_is_created_read_and_removed() {
         (StreamState::Paused, Some("tea"))
     );
     let alex = Subject::new("https://id.test", "alex");
+    let last_call = || {
+        let script = transmitter.script();
+        script.management.calls.last().cloned().unwrap()
+    };
     client.add_subject(&stream.id, &alex).await.unwrap();
+    let (call, body) = last_call();
+    assert_eq!(call, "POST /ssf/subjects/add");
+    assert_eq!(body["stream_id"], stream.id);
+    assert_eq!(body["subject"]["sub"], "alex");
     client.remove_subject(&stream.id, &alex).await.unwrap();
-    let (call, body) = transmitter
-        .script()
-        .management
-        .calls
-        .last()
-        .cloned()
-        .unwrap();
+    let (call, body) = last_call();
     assert_eq!(call, "POST /ssf/subjects/remove");
+    assert_eq!(body["stream_id"], stream.id);
     assert_eq!(body["subject"]["sub"], "alex");
     client.remove(&stream.id).await.unwrap();
     for gone in [

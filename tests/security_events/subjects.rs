@@ -182,6 +182,12 @@ async fn the_subject_is_in_the_token_or_in_the_event() {
             json!({}),
             json!({ "format": "iss_sub", "iss": "x" }),
         ),
+        // Also of an event that ends nothing.
+        scene.about(
+            &format!("{CAEP}/risk-level-change"),
+            json!({}),
+            json!({ "format": "iss_sub", "iss": "x" }),
+        ),
         // Google's word, of another sender.
         scene.about(
             &disabled,

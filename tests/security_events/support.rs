@@ -60,6 +60,7 @@ pub struct Script {
     pub metadata_path: String,
     /// What is changed in the metadata.
     pub metadata: Value,
+    pub metadata_down: bool,
     pub keys: Value,
     pub keys_down: bool,
     /// The paths of all requests.
@@ -81,6 +82,7 @@ impl Transmitter {
             state: Arc::new(Mutex::new(Script {
                 metadata_path: format!("/.well-known/ssf-configuration{path}"),
                 metadata: json!({}),
+                metadata_down: false,
                 keys: json!([RSA.jwk()]),
                 keys_down: false,
                 requests: Vec::new(),
@@ -134,6 +136,9 @@ async fn answer(State(transmitter): State<Transmitter>, request: Request) -> Res
     }
     if path != script.metadata_path {
         return StatusCode::NOT_FOUND.into_response();
+    }
+    if script.metadata_down {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let mut document = json!({
         "issuer": transmitter.issuer,
