@@ -99,3 +99,37 @@ impl PresentedLogin {
         self.stamp() > other.stamp()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LoginId, sessions::LoginDetails};
+
+    fn login(id: LoginId, kept_at: i64) -> Arc<PresentedLogin> {
+        let began_at = Timestamp::from_micros(1);
+        let details = LoginDetails {
+            id,
+            user_id: "1",
+            logged_in_at: began_at,
+            authenticated_at: None,
+            kept_at: Some(Timestamp::from_micros(kept_at)),
+            written_at: began_at,
+            ends_at: None,
+            remember: true,
+            subject: None,
+            provider_key: None,
+            callback: "",
+        };
+        let bytes = LoginRecord::new(&details, "login").to_bytes().unwrap();
+        PresentedLogin::read(bytes, Source::Sealed, |_| true, |_| None).unwrap()
+    }
+
+    #[test]
+    fn the_same_login_has_the_same_id_and_stamp() {
+        let (id, other) = (LoginId::random(), LoginId::random());
+        let this = login(id, 7);
+        assert!(this.is_same(&login(id, 7)));
+        assert!(!this.is_same(&login(id, 8)));
+        assert!(!this.is_same(&login(other, 7)));
+    }
+}

@@ -332,3 +332,20 @@ async fn a_page_with_a_sealed_login_looks_again_when_it_may_be_idle() {
     node.open(&mut browser).await.hears_at_once().await;
     assert_eq!(browser.status(&node, "/account").await, 401);
 }
+
+/// The request that begins to listen renews the login.
+#[tokio::test(start_paused = true)]
+async fn a_sealed_login_lasts_from_its_renewal_on() {
+    let world = World::new();
+    let node = Node::with(&world, world.builder_over(world.sealed()).idle_expiry(DAY));
+    let mut browser = node.logged_in("12345").await;
+    node.pass(2 * HOUR).await;
+    let before = browser.clone();
+    let end = node.end(&mut browser).await;
+    assert_ne!(browser, before, "it is renewed");
+    node.pass(2 * INTERVAL).await;
+    assert!(!end.has_ended());
+    // The login would have been idle an hour ago.
+    node.pass(23 * HOUR).await;
+    assert!(!end.has_ended());
+}
