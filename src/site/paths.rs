@@ -217,4 +217,16 @@ mod tests {
             Err(PathsError::Twice("/clef/login".to_owned()))
         );
     }
+
+    #[test]
+    fn the_path_after_a_sign_out_is_set_and_the_others_stay() {
+        let paths = Paths::under("/auth").unwrap();
+        let paths = paths.with_signed_out("/bye").unwrap();
+        assert_eq!(paths.signed_out(), "/bye");
+        assert_eq!(paths.start(), "/auth/login");
+        assert_eq!(
+            paths.with_signed_out("/auth/login"),
+            Err(PathsError::Twice("/auth/login".to_owned()))
+        );
+    }
 }
