@@ -256,7 +256,7 @@ async fn the_keys_are_where_the_metadata_says() {
     let moved = suite.site.provider.url("/auth/keys");
     suite.site.provider.change(|script| {
         script.metadata["jwks_uri"] = moved.into();
-        script.keys_at = "/auth/keys";
+        script.keys_at = &["/auth/keys"];
     });
     let client = suite.site.provider.client();
     let suite = Suite {

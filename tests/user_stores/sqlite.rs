@@ -71,6 +71,11 @@ async fn what_the_provider_leaves_out_stays_and_logouts_survive_a_power_cut() {
         .await
         .unwrap();
     assert_eq!(synchronous, 2, "full");
+    let journal: String = sqlx::query_scalar("pragma journal_mode")
+        .fetch_one(store.pool())
+        .await
+        .unwrap();
+    assert_eq!(journal, "wal", "readers do not wait for a writer");
 }
 
 #[tokio::test]

@@ -68,8 +68,8 @@ pub struct Script {
     /// What is changed in the metadata.
     pub metadata: Value,
     pub keys: Value,
-    /// The only path that has the keys.
-    pub keys_at: &'static str,
+    /// The only paths that have the keys: that of the metadata, and Apple's.
+    pub keys_at: &'static [&'static str],
     pub signs_with: &'static SigningKey,
     /// The header of the next ID tokens, beyond that of the key.
     pub id_token_header: Value,
@@ -115,7 +115,7 @@ impl OpenIdProvider {
                 client_key: None,
                 metadata: json!({}),
                 keys: json!([RSA.jwk()]),
-                keys_at: "/keys",
+                keys_at: &["/keys", "/auth/keys"],
                 signs_with: &RSA,
                 id_token_header: json!({}),
                 id_token: Arc::new(|_| {}),
@@ -141,7 +141,6 @@ impl OpenIdProvider {
                 get(metadata),
             )
             .route("/keys", get(keys))
-            // Where Apple has them.
             .route("/auth/keys", get(keys))
             .route("/token", post(token))
             .route("/user-info", get(user_info))
@@ -278,7 +277,7 @@ async fn keys(State(provider): State<OpenIdProvider>, uri: Uri) -> Response {
     if script.keys_down {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    if uri.path() != script.keys_at {
+    if !script.keys_at.contains(&uri.path()) {
         return StatusCode::NOT_FOUND.into_response();
     }
     Json(json!({ "keys": script.keys })).into_response()
