@@ -60,6 +60,7 @@ async fn a_leased_store_can_do_what_its_store_can() {
     let logged_out_at = leased.log_out_others(&user.id(), stamp).await.unwrap();
     assert!(logged_out_at.is_some_and(|at| at >= stamp));
     let in_arc = Arc::new(users.clone());
+    let stamp = in_arc.now().await.unwrap();
     let logged_out_at = in_arc.log_out_others(&user.id(), stamp).await.unwrap();
     assert!(logged_out_at.is_some_and(|at| at >= stamp));
 }
