@@ -250,3 +250,48 @@ impl Registry {
         self.due = due.collect();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Timestamp, timestamp::LoginTimes};
+
+    fn checked(user_id: &str) -> CheckedLogin<'_> {
+        CheckedLogin {
+            user_id,
+            id: LoginId::random(),
+            subject: None,
+            provider_key: None,
+            times: LoginTimes {
+                logged_in_at: Timestamp::now(),
+                kept_at: None,
+                ends_at: None,
+            },
+            session: None,
+            expires_at: None,
+            logouts_received: 0,
+        }
+    }
+
+    #[test]
+    fn stale_entries_are_removed_once_they_are_too_many() {
+        let mut registry = Registry::new(Arc::default());
+        // So long that each group is moved forward below.
+        let interval = Duration::from_secs(60 * 60);
+        let users = (0..200).map(|user| user.to_string());
+        let groups: Vec<_> = users
+            .map(|user| registry.group(&checked(&user), interval))
+            .collect();
+        let first = registry.created_at;
+        for group in &groups {
+            registry.check_by(*group, first + Duration::from_millis(1));
+        }
+        assert_eq!(registry.due.len(), 400);
+        for group in &groups[..64] {
+            registry.check_by(*group, first);
+        }
+        assert_eq!(registry.due.len(), 2 * 200 + 64);
+        registry.check_by(groups[64], first);
+        assert_eq!(registry.due.len(), 200, "one entry for each group");
+    }
+}

@@ -185,3 +185,22 @@ fn end_all_if_unavailable(hub: &Hub, now: Instant) {
     );
     hub.end(&logins, &EndedLogin::new(LogoutReason::Unknown));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::PageLimits;
+
+    #[test]
+    fn a_watch_that_breaks_off_lets_another_start_and_a_finished_one_stops_none() {
+        for is_finished in [false, true] {
+            let hub = Arc::new(Hub::new(Duration::from_secs(10), PageLimits::default()));
+            let mut guard = WatchGuard::new(Arc::clone(&hub));
+            // Without a listener, the watch is over.
+            assert!(!is_finished || guard.is_done());
+            hub.registry().is_watched = true;
+            drop(guard);
+            assert_eq!(hub.registry().is_watched, is_finished);
+        }
+    }
+}

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use test_support::{Jar, World, log};
 
-use crate::place::{Node, Page};
+use crate::{
+    counted,
+    place::{Node, Page},
+};
 
 /// Opens pages until one is turned away.
 async fn open_all(browser: &mut Jar, node: &Node) -> Vec<Page> {
@@ -92,6 +95,21 @@ async fn one_account_leaves_a_quarter_of_the_places_to_others() {
     assert_eq!(browser.status(&node, "/auth/live").await, 503);
     drop(taken);
     assert_eq!(open_all(&mut browser, &node).await.len(), 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_server_turns_a_page_away_without_a_store_call() {
+    let (world, users) = counted::world();
+    let node = Node::with(&world, world.builder_of(&users).most_live_pages(1));
+    let mut browser = node.logged_in("12345").await;
+    let mut other = node.logged_in("67890").await;
+    log::listen();
+    let _page = node.page(&mut browser).await;
+    assert_eq!(log::events(), [""; 0]);
+    assert_eq!(users.asked().last().map(String::as_str), Some("12345"));
+    assert_eq!(node.open(&mut other).await.status, 503);
+    assert_eq!(users.asked(), [""; 0]);
+    log::assert_one(&["WARN", "count=1 ", "by_all=1 "], "it is counted");
 }
 
 #[tokio::test(start_paused = true)]

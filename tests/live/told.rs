@@ -90,6 +90,21 @@ async fn the_end_of_the_logins_of_a_provider_is_told_to_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_the_logins_of_a_provider_causes_no_check_of_others() {
+    let (node, users) = counted::node();
+    let logouts = node.layer.logouts();
+    let mut page = node.page(&mut node.logged_in("12345").await).await;
+    users.asked();
+    let end = logouts.log_out_issuer("https://other.example").await;
+    assert_eq!(end, Ok(()));
+    page.hears_nothing_within(MOMENT).await;
+    assert_eq!(users.asked(), [""; 0]);
+    assert_eq!(logouts.log_out_issuer(ISSUER).await, Ok(()));
+    page.hears_at_once().await;
+    assert_eq!(users.asked(), ["12345"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_logout_by_one_subject_is_told_to_logins_by_the_users_other_one() {
     let (node, _) = counted::node();
     for (by, token) in [
