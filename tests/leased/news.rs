@@ -14,7 +14,7 @@ use axum_clef::{
 use test_support::Wire;
 use tokio::time::Instant;
 
-use crate::world::{World, log_in, pass, settle, subject, two_nodes_on};
+use crate::world::{LEASE, World, log_in, pass, settle, subject, two_nodes_on};
 
 #[tokio::test(start_paused = true)]
 async fn a_logout_at_one_node_is_news_at_the_other_alone() {
@@ -131,6 +131,7 @@ async fn a_bus_that_fails_is_listened_to_after_longer_and_longer_pauses() {
         calls: Arc::clone(&calls),
         lasts_at: 10,
     };
+    assert!(bus.may_cache(), "by default");
     let leased = Leased::new(MemoryUserStore::new(), Duration::from_secs(1)).bus(bus);
     let _news = leased.logout_news().unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -141,6 +142,32 @@ async fn a_bus_that_fails_is_listened_to_after_longer_and_longer_pauses() {
     assert_eq!(pauses[..9], doubled);
     // It has worked for six seconds, so it is another failure.
     assert_eq!(pauses[9..], [6_050, 100, 200]);
+}
+
+/// Takes news, and never answers.
+struct HangingBus;
+
+#[async_trait]
+impl LogoutBus for HangingBus {
+    async fn listen(&self, _: &LogoutListener) {
+        std::future::pending::<()>().await;
+    }
+
+    async fn publish(&self, _: &str) -> Result<Reach, BoxError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_logout_waits_for_a_bus_that_hangs_no_longer_than_for_the_lease() {
+    let node = World::new().node_of(|users| Leased::new(users, LEASE).bus(HangingBus));
+    let browser = node.browser_of("1").await;
+    assert!(node.serves(&browser).await);
+    let began_at = Instant::now();
+    assert_eq!(node.notice("1").await.unwrap().status, 200);
+    let took = began_at.elapsed();
+    assert!(LEASE < took && took < LEASE * 2, "{took:?}");
+    assert!(!node.serves(&browser).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@
 
 use std::{
     convert::Infallible,
+    iter,
     sync::{Arc, mpsc as blocking},
     thread,
     time::Duration,
@@ -355,9 +356,14 @@ async fn a_node_whose_connection_breaks_listens_again() {
     })
     .await;
     let (stamp, id) = kept_login(&[&here, &there], "12345").await;
+    let mut news = there.logout_news().unwrap();
     let took = log_out(&here, &id).await;
     assert!(took < LONGEST, "{took:?}");
     assert!(!serves(&there, &id, stamp).await);
+    // Once: the store is not subscribed from before any more.
+    let received = iter::from_fn(|| news.try_recv().ok());
+    let received = received.filter(|news| *news != LogoutNews::Lagged);
+    assert_eq!(received.collect::<Vec<_>>(), [user_logged_out(&id)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use axum_clef::{
     leased::{Leased, LogoutKey, LogoutNews, RedisLogoutBus},
     stores::MemoryUserStore,
 };
+use test_support::log;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
@@ -23,7 +24,7 @@ use tower_sessions_redis_store::fred::{
 use crate::world::{log_in, subject};
 
 /// Databases that nothing else uses, one for each test. News goes through all of them.
-const DATABASES: [u8; 3] = [12, 13, 14];
+const DATABASES: [u8; 4] = [12, 13, 14, 15];
 const LEASE: Duration = Duration::from_secs(1);
 /// Longer than anything here takes.
 const ETERNITY: Duration = Duration::from_secs(30);
@@ -135,6 +136,19 @@ async fn garbage_is_no_news_and_a_lost_connection_is_made_again() {
         }
     };
     timeout(ETERNITY, received).await.unwrap();
+}
+
+/// On one thread, of which the log is read.
+#[tokio::test]
+#[ignore = "needs Redis at REDIS_URL; .ci/run runs it"]
+async fn the_heartbeats_of_a_node_are_no_news() {
+    log::listen_to("axum_clef=warn");
+    let (users, channel) = (MemoryUserStore::new(), channel());
+    let (_here, mut news) = node(&users, (DATABASES[3], &channel)).await;
+    // The first heartbeat is sent after two seconds.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(log::events_at("WARN"), [""; 0]);
+    assert!(news.try_recv().is_err());
 }
 
 /// A user of Redis that may publish on one channel, and has no other right. It is deleted when this
