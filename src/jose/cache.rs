@@ -273,6 +273,37 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_value_that_is_no_longer_used_is_not_current() {
+        let cache = Cache::new(COOLDOWN, DAY);
+        assert!(cache.current().is_none(), "nothing was fetched");
+        let found = cache.get(COOLDOWN, async { Ok(7) }).await.unwrap();
+        assert!(cache.current().is_some());
+        for (outage, is_current) in [("none", true), ("a day", false)] {
+            tokio::time::advance(DAY).await;
+            let fails = async { Err(RemoteError::TimedOut) };
+            let fetched = cache.newer_than(Some(&found.value), COOLDOWN, fails);
+            assert!(fetched.await.is_err());
+            // The cooldown keeps a refresh from being due.
+            assert_eq!(cache.current().is_some(), is_current, "outage: {outage}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_young_value_is_current_and_is_not_refreshed() {
+        let (cache, fetches) = (Cache::new(COOLDOWN, DAY), Arc::<AtomicUsize>::default());
+        assert!(cache.get(COOLDOWN, async { Ok(7) }).await.is_ok());
+        tokio::time::advance(LIFETIME / 2).await;
+        assert!(cache.current().is_some());
+        let found = cache.get(COOLDOWN, hangs(Arc::clone(&fetches))).await;
+        assert_eq!(found.map(|found| *found.value).ok(), Some(7));
+        // A refresh would begin meanwhile.
+        tokio::time::sleep(HANGS).await;
+        assert_eq!(fetches.load(SeqCst), 0);
+        tokio::time::advance(LIFETIME / 2).await;
+        assert!(cache.current().is_none(), "it is time to refresh it");
+    }
+
     /// An answer of the issuer, which needs a key now, asks again soon.
     #[tokio::test(start_paused = true)]
     async fn after_a_failed_fetch_the_next_one_is_soon() {

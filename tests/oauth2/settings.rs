@@ -2,7 +2,9 @@
 
 use axum_clef::{
     AddressError, Profile, Subject,
+    clef::Clef,
     oauth2::{OAuth2, OAuth2Endpoints, OAuth2Error, UserInfo},
+    provider::Provider,
 };
 use test_support::{Jar, log};
 
@@ -79,6 +81,17 @@ fn parameters_of_the_flow_cannot_be_replaced() {
             matches!(refused, Err(OAuth2Error::ParameterTaken)),
             "{name}"
         );
+    }
+}
+
+/// A login lasts at most 30 days where sessions have names.
+#[test]
+fn a_provider_names_no_sessions_by_default() {
+    let oauth2 = client(ENDPOINTS).unwrap();
+    let clef = Clef::new("https://clef.example", "id", "secret").unwrap();
+    for provider in [&oauth2 as &dyn Provider, &clef] {
+        assert!(!provider.names_sessions(), "{}", provider.name());
+        assert!(!provider.logs_out_session_users(), "{}", provider.name());
     }
 }
 

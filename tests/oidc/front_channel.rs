@@ -1,6 +1,8 @@
 //! Front-channel logout (OpenID Connect Front-Channel Logout 1.0): what a frame of the provider's
 //! logout page ends, and what it cannot.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use axum::{Router, routing::get};
 use axum_clef::{
     BoxError, BuildError, ClefLayer, IdentityStore, LoggedIn, Login, LoginCheck, LoginReference,
@@ -9,10 +11,10 @@ use axum_clef::{
     stores::{Account, MemoryUserStore},
 };
 use reqwest::{Client, Method, Response};
-use test_support::SubjectsAlone;
+use test_support::{SubjectsAlone, TestUsers};
 use tower_sessions::MemoryStore;
 
-use crate::support::{ALEX, Browser, Node, OpenIdProvider, Person, Site};
+use crate::support::{ALEX, Browser, Node, OpenIdProvider, Person, RSA, Site};
 
 const PATH: &str = "/clef/front-channel-logout";
 
@@ -135,6 +137,20 @@ async fn a_second_logout_in_a_session_ends_it_again() {
     }
 }
 
+/// The site notes whose session it is, for the frames alone.
+#[tokio::test]
+async fn a_logout_token_for_a_session_ends_no_other_session_of_its_user() {
+    let scene = Scene::new().await;
+    let mut claims = scene.provider.logout_claims(DESK);
+    claims.as_object_mut().unwrap().remove("sub");
+    let heard = scene.nodes[1].notice(&RSA.sign(&claims)).await;
+    assert_eq!(heard.status, 200);
+    for node in &scene.nodes {
+        assert_eq!(scene.desk.is(node).await, None);
+        assert!(scene.phone.is(node).await.is_some(), "another session");
+    }
+}
+
 #[tokio::test]
 async fn only_the_provider_may_frame_the_answer_which_no_cache_stores() {
     let scene = Scene::new().await;
@@ -210,6 +226,11 @@ async fn a_store_that_notes_no_sessions_is_an_error_of_build() {
     let error = layer(&provider, SubjectsAlone::default()).unwrap_err();
     assert_eq!(error, BuildError::SessionsNotNoted(PATH.to_owned()));
     assert!(error.to_string().contains("notes_sessions"), "{error}");
+    // It notes sessions, and cannot end one.
+    let users = TestUsers::default();
+    users.no_revocations.store(true, SeqCst);
+    let error = layer(&provider, users).unwrap_err();
+    assert_eq!(error, BuildError::SessionsNotNoted(PATH.to_owned()));
     assert!(layer(&provider, MemoryUserStore::new()).is_ok());
 }
 
