@@ -173,7 +173,12 @@ async fn a_site_that_is_opened_under_another_name_shows_both() {
     );
 
     // A proxy, or a container that has another port outside.
-    for host in ["localhost:5173", "app.example", "127.0.0.1:9"] {
+    for host in [
+        "localhost:5173",
+        "app.example",
+        "app.example:9",
+        "127.0.0.1:9",
+    ] {
         assert_eq!(open(&app, "/clef/login", host).await.0, 303, "{host}");
     }
 
@@ -182,6 +187,7 @@ async fn a_site_that_is_opened_under_another_name_shows_both() {
     log::listen();
     for (origin, status) in [
         ("http://evil.example", 403),
+        ("http://evil.example:9", 403),
         ("http://localhost:8", 403),
         ("http://127.0.0.1:9", 200),
     ] {

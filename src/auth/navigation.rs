@@ -141,6 +141,8 @@ mod tests {
                 false,
                 true,
             ),
+            (&[("accept", "text/html;q=0.9")], true, false),
+            (&[("accept", "text/html;level=0")], true, false),
             (&[("sec-fetch-mode", "navigate")], true, false),
             (
                 &[("sec-fetch-mode", "navigate"), ("accept", "*/*")],

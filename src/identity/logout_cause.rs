@@ -131,6 +131,12 @@ mod tests {
     }
 
     #[test]
+    fn an_event_has_its_name() {
+        let event = EventName::new("session-revoked").unwrap();
+        assert_eq!(event.as_str(), "session-revoked");
+    }
+
+    #[test]
     fn other_text_is_unknown_and_other_events_are_left_out() {
         for text in ["", "User", " user", "user\n", "tea", "provider "] {
             assert_eq!(LogoutCause::from(text), LogoutCause::Unknown, "{text:?}");

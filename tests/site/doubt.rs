@@ -1,16 +1,16 @@
 //! In doubt, out: what cannot be read or compared is not logged in, and a store that cannot answer
 //! is 503.
 
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{error::Error as _, sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum::http::Method;
-use axum_clef::User as _;
+use axum::{http::Method, response::IntoResponse as _};
+use axum_clef::{LoggedInRejection, User as _};
 use serde_json::json;
 
 use crate::support::{
     Jar, World,
     clock::MINUTE,
-    jar::notice,
+    jar::{notice, text},
     record::{change_login, login_in, put_login, put_text},
 };
 
@@ -177,6 +177,20 @@ async fn a_store_that_cannot_answer_is_503_and_leaves_the_login_alone() {
         assert_eq!(browser.cookies(&node), cookies);
         assert!(browser.is_in(&node).await, "as if nothing had been");
     }
+}
+
+#[tokio::test]
+async fn the_source_of_a_rejection_is_the_error_of_the_store() {
+    let world = World::new();
+    let render = |rejection: &LoggedInRejection| {
+        let source = rejection.source().unwrap();
+        source.to_string().into_response()
+    };
+    let app = world.app_of(world.builder().render_rejections(render));
+    let mut jar = Jar::logged_in(&app, "12345").await;
+    world.users.failing.store(true, SeqCst);
+    let error = text(jar.get(&app, "/account").await).await;
+    assert_eq!(error, "the user store fails");
 }
 
 /// Without a socket, so that the time can be turned.

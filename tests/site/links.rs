@@ -259,6 +259,21 @@ async fn a_stolen_cookie_of_an_old_login_links_nothing() {
     }
 }
 
+#[tokio::test]
+async fn a_login_that_was_recent_at_the_start_may_be_older_at_the_callback() {
+    for sessions in [World::stored, World::sealed] {
+        let site = site(sessions, false);
+        let mut jar = Jar::logged_in(&site.app, "12345").await;
+        site.world.clock.advance(9 * MINUTE);
+        let state = site.begin(&mut jar).await;
+        site.world.clock.advance(5 * MINUTE);
+        let response = site.come_back(&mut jar, "abc", &state).await;
+        assert_eq!(location(&response), "/account");
+        let user = site.users.user_of(&Site::identity("abc"));
+        assert_eq!(user.as_deref(), Some("1"));
+    }
+}
+
 /// An attacker has an identity at the provider, and makes the browser of a victim send requests.
 #[tokio::test]
 async fn another_site_links_nothing() {

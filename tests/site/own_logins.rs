@@ -1,6 +1,6 @@
 //! Logins of the application's own: a handler that verifies credentials and calls `NewLogin::begin`.
 
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{error::Error as _, sync::atomic::Ordering::SeqCst, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -165,6 +165,12 @@ async fn what_happens_while_credentials_are_verified_wins() {
             assert!(jar.is_in(&app).await, "{kind}: the next login works");
         }
     }
+}
+
+#[test]
+fn the_source_of_an_error_is_that_of_the_store() {
+    let error = LogInError::from(BoxError::from("no connection"));
+    assert_eq!(error.source().unwrap().to_string(), "no connection");
 }
 
 #[tokio::test]

@@ -98,6 +98,23 @@ async fn a_text_that_is_not_translated_is_marked_as_english() {
 }
 
 #[tokio::test]
+async fn a_link_in_a_page_of_the_application_names_its_language() {
+    let world = World::new();
+    world.provider.has_no_button.store(true, SeqCst);
+    let app = app(&world);
+    for (languages, language, words) in [
+        ("fr", "fr", "LOG IN WITH Clef"),
+        ("de", "de", "Mit Clef anmelden"),
+        ("es", "en", "Log in with Clef"),
+    ] {
+        let link = text(open(&app, "/button", languages).await).await;
+        let start = "/clef/login?next=%2Fbutton";
+        let expected = format!("<a href=\"{start}\" lang=\"{language}\">{words}</a>");
+        assert_eq!(link, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_page_for_a_form_says_how_the_login_ended_in_that_language() {
     let world = World::new();
     let app = app(&world);

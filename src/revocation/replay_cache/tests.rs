@@ -98,6 +98,24 @@ async fn an_id_for_a_single_use_is_spent_whatever_the_outcome() {
     }
 }
 
+/// A sender may name subjects of several issuers.
+#[tokio::test]
+async fn an_id_for_the_subject_of_another_issuer_is_new() {
+    let notices = ReplayCache::default();
+    for issuer in ["https://clef.test", "https://other.test"] {
+        let message = LogoutMessage::new(format!("token for {issuer}"));
+        let JoinResult::No(handling) = notices.join("/clef/logout", &message) else {
+            panic!("the token for {issuer} is known already");
+        };
+        let scope = LogoutScope::Person(Subject::new(issuer, "12345"));
+        let named = handling.named("/clef/logout", &[scope], Some("id"), false);
+        let NamedResult::New(handling) = named else {
+            panic!("the id for {issuer} is known already");
+        };
+        handling.finish(LogoutOutcome::LoggedOut);
+    }
+}
+
 /// On two threads, as a sender is who comes back at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sender_that_learns_of_a_failure_can_send_again() {
