@@ -19,8 +19,9 @@ const RETRY_COOLDOWN: Duration = Duration::from_secs(3);
 pub(crate) struct Cache<T> {
     /// The shortest time between the starts of two fetches, and after the end of a failed one.
     cooldown: Duration,
-    /// Once fetches have failed for this long, the value is no longer used.
-    longest_outage: Duration,
+    /// A value of this age is refreshed before it is used. Once fetches have failed for as long, it is no
+    /// longer used.
+    longest_use: Duration,
     state: Mutex<State<T>>,
     /// Held while a fetch runs.
     flight: Arc<Flight<()>>,
@@ -36,6 +37,16 @@ struct State<T> {
     failing_since: Option<Instant>,
 }
 
+/// How a value may be used.
+enum Use {
+    AsItIs,
+    /// It is refreshed in the background.
+    WhileRefreshed,
+    /// Only if its refresh fails.
+    OnceRefreshed,
+    Never,
+}
+
 /// A value, and whether it was fetched for this caller.
 pub(crate) struct CacheEntry<T> {
     pub(crate) value: Arc<T>,
@@ -43,10 +54,10 @@ pub(crate) struct CacheEntry<T> {
 }
 
 impl<T: Send + Sync + 'static> Cache<T> {
-    pub(crate) fn new(cooldown: Duration, longest_outage: Duration) -> Arc<Self> {
+    pub(crate) fn new(cooldown: Duration, longest_use: Duration) -> Arc<Self> {
         Arc::new(Self {
             cooldown,
-            longest_outage,
+            longest_use,
             state: Mutex::new(State {
                 value: None,
                 fetched_at: None,
@@ -58,11 +69,12 @@ impl<T: Send + Sync + 'static> Cache<T> {
         })
     }
 
-    /// Returns the cached value, or fetches it. An old value is refreshed in the background.
+    /// Returns the cached value, or fetches it. An old value is refreshed in the background, and an older
+    /// one first.
     ///
     /// # Errors
     ///
-    /// The error of the fetch, if no value is in use; see [`newer_than`](Self::newer_than).
+    /// The error of the fetch, if no value may be used; see [`newer_than`](Self::newer_than).
     pub(crate) async fn get<F>(
         self: &Arc<Self>,
         cooldown: Duration,
@@ -71,35 +83,49 @@ impl<T: Send + Sync + 'static> Cache<T> {
     where
         F: Future<Output = Result<T, RemoteError>> + Send + 'static,
     {
-        let (value, is_in_use, is_old) = self.seen();
-        let Some(value) = value.clone().filter(|_| is_in_use) else {
-            return self.newer_than(value.as_ref(), cooldown, fetch).await;
+        let (value, allowed) = self.look_up();
+        let Some(value) = value else {
+            return self.newer_than(None, cooldown, fetch).await;
         };
-        if is_old && self.may_refresh() {
-            let (cache, seen) = (Arc::clone(self), Arc::clone(&value));
-            tokio::spawn(async move {
-                if let Err(error) = cache.newer_than(Some(&seen), cache.cooldown, fetch).await {
-                    tracing::warn!(%error, "the metadata or keys of the provider could not be refreshed");
+        match allowed {
+            Use::Never => return self.newer_than(Some(&value), cooldown, fetch).await,
+            Use::OnceRefreshed => {
+                let newer = self.newer_than(Some(&value), self.cooldown, fetch).await;
+                if newer.is_ok() {
+                    return newer;
                 }
-            });
+            }
+            Use::WhileRefreshed if self.may_refresh() => {
+                let (cache, seen) = (Arc::clone(self), Arc::clone(&value));
+                tokio::spawn(async move {
+                    // A failure is logged.
+                    let _ = cache.newer_than(Some(&seen), cache.cooldown, fetch).await;
+                });
+            }
+            Use::WhileRefreshed | Use::AsItIs => {}
         }
         let is_fresh = false;
         Ok(CacheEntry { value, is_fresh })
     }
 
-    /// The value that is in use, unless it is time to refresh it.
+    /// The value that may be used, unless it is time to refresh it.
     pub(crate) fn current(&self) -> Option<CacheEntry<T>> {
-        let (value, is_in_use, is_old) = self.seen();
-        let value = value.filter(|_| is_in_use && !(is_old && self.may_refresh()))?;
+        let (value, allowed) = self.look_up();
+        let is_current = match allowed {
+            Use::AsItIs => true,
+            Use::WhileRefreshed => !self.may_refresh(),
+            Use::OnceRefreshed => self.state().is_cooling_down(self.cooldown),
+            Use::Never => false,
+        };
+        let value = value.filter(|_| is_current)?;
         let is_fresh = false;
         Some(CacheEntry { value, is_fresh })
     }
 
-    /// The value, whether it is in use, and whether it is time to refresh it: all of one moment.
-    fn seen(&self) -> (Option<Arc<T>>, bool, bool) {
+    /// The value, and how it may be used: both of one moment.
+    fn look_up(&self) -> (Option<Arc<T>>, Use) {
         let state = self.state();
-        let is_in_use = state.outage() < self.longest_outage;
-        (state.value.clone(), is_in_use, state.is_old())
+        (state.value.clone(), state.allowed(self.longest_use))
     }
 
     /// Whether a refresh may begin, and none runs: one that takes longer than the cooldown would
@@ -152,11 +178,14 @@ impl<T: Send + Sync + 'static> Cache<T> {
             state.tried_at = Some(Instant::now());
         }
         // In a task of its own: others wait for the value even if this caller hangs up.
-        let cache = Arc::clone(self);
+        let (cache, is_refresh) = (Arc::clone(self), seen.is_some());
         let task = tokio::spawn(async move {
             let fetched = fetch.await;
             let stored = cache.store(fetched);
             drop(flight);
+            if is_refresh && let Err(error) = &stored {
+                tracing::warn!(%error, "the metadata or keys of the provider could not be refreshed");
+            }
             stored
         });
         let value = task.await.map_err(|_| RemoteError::Stopped)??;
@@ -188,17 +217,22 @@ impl<T: Send + Sync + 'static> Cache<T> {
 }
 
 impl<T> State<T> {
-    /// How long fetches have failed, until the last one: a value that nothing has asked for since is not
-    /// older for that.
-    fn outage(&self) -> Duration {
-        match (self.failing_since, self.tried_at) {
+    fn allowed(&self, longest_use: Duration) -> Use {
+        let age = self.fetched_at.map_or(Duration::MAX, |at| at.elapsed());
+        // From the first failed fetch to the last: a value may be used that nothing has asked for since.
+        let outage = match (self.failing_since, self.tried_at) {
             (Some(since), Some(tried_at)) => tried_at.duration_since(since),
             _ => Duration::ZERO,
+        };
+        if outage >= longest_use {
+            Use::Never
+        } else if age >= longest_use {
+            Use::OnceRefreshed
+        } else if age >= LIFETIME {
+            Use::WhileRefreshed
+        } else {
+            Use::AsItIs
         }
-    }
-
-    fn is_old(&self) -> bool {
-        self.fetched_at.is_none_or(|at| at.elapsed() >= LIFETIME)
     }
 
     fn is_cooling_down(&self, cooldown: Duration) -> bool {
@@ -257,9 +291,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_value_that_nothing_has_asked_for_is_still_in_use() {
+    async fn a_value_that_nothing_has_asked_for_is_refreshed_first() {
         let cache = Cache::new(COOLDOWN, DAY);
-        assert_eq!(after(&cache, 0, Ok(7)).await, Some(7));
+        assert_eq!(after(&cache, 0, Ok(6)).await, Some(6));
+        assert_eq!(after(&cache, 23, Ok(6)).await, Some(6));
+        assert_eq!(after(&cache, 24, Ok(7)).await, Some(7));
         for _ in 0..2 {
             let failed = after(&cache, 30, Err(RemoteError::TimedOut)).await;
             assert_eq!(failed, Some(7), "the first failures");
@@ -316,7 +352,7 @@ mod tests {
         assert_eq!(fetch(0, Err(RemoteError::TimedOut)).await, None);
         assert_eq!(fetch(0, Ok(7)).await, None, "at once");
         tokio::time::advance(RETRY_COOLDOWN).await;
-        assert_eq!(fetch(30, Ok(7)).await, None, "for what anybody may send");
+        assert_eq!(fetch(30, Ok(7)).await, None, "for what any client may send");
         assert_eq!(fetch(0, Ok(7)).await, Some(7));
     }
 

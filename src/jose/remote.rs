@@ -20,9 +20,9 @@ use crate::{
 /// The largest response, in bytes. Key sets with certificates are the largest.
 pub(crate) const LIMIT: usize = 256 * 1024;
 const METADATA_COOLDOWN: Duration = Duration::from_secs(3);
-/// After fetches of keys have failed for this long, the known ones verify nothing: the issuer may have
-/// withdrawn one.
-const LONGEST_OUTAGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Keys of this age are refreshed before they verify anything, and verify nothing once that has failed for
+/// as long: the issuer may have withdrawn one.
+const LONGEST_USE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bounds the fetches that tokens with unknown keys or invalid signatures cause.
 const KEYS_COOLDOWN: Duration = Duration::from_secs(30);
 /// The same for a token in an answer of the issuer itself: one fetch an answer at most.
@@ -47,7 +47,7 @@ impl<M: Metadata> Remote<M> {
             dialect,
             client: LazyClient::default(),
             metadata: Cache::new(METADATA_COOLDOWN, Duration::MAX),
-            keys: Cache::new(KEYS_COOLDOWN, LONGEST_OUTAGE),
+            keys: Cache::new(KEYS_COOLDOWN, LONGEST_USE),
             refused: LogLimit::default(),
         }
     }
