@@ -55,8 +55,8 @@ const REMEMBERED: usize = 1_024;
 /// ones, the next request is sent after the [`interval`](Self::interval). After a failure it waits a
 /// second, and up to a minute after many.
 ///
-/// At most 16 events are handled at a time. Those that fail are asked for again together with 16
-/// others, up to 256 in all: 256 events that always fail hold up those behind them.
+/// At most 16 events are verified and passed to the hook at a time. Those that fail are asked for again
+/// together with 16 others, up to 256 in all: 256 events that always fail hold up those behind them.
 ///
 /// Poll a stream at one node at a time, for example under a lock in the database: each node remembers
 /// by itself which events it has handled, so an event that another node has just acknowledged would
@@ -91,8 +91,8 @@ struct Report {
     acknowledged: BTreeSet<String>,
     /// The code and description of each event that is refused.
     refused: BTreeMap<String, (&'static str, &'static str)>,
-    /// The events that have to come again.
-    failed: BTreeSet<String>,
+    /// The events that have to come again, those first that were handled longest ago.
+    failed: Vec<String>,
 }
 
 /// The ids of the latest events that the sender was told about, oldest first.
@@ -222,18 +222,23 @@ impl EventPoll {
         }
     }
 
-    /// Handles as many events as were asked for, a few at a time. Those that failed the last time are
-    /// the last, since each may take 15 seconds again.
+    /// Handles new events, and then a few of those that failed, since each may take 15 seconds again.
     async fn handle<R, F>(&self, sets: Map<String, Value>, receive: &R, last: &Report) -> Report
     where
         R: Fn(LogoutMessage) -> F,
         F: Future<Output = LogoutOutcome> + Send + 'static,
     {
         let sets = sets.into_iter();
-        let (again, new): (Vec<_>, Vec<_>) = sets.partition(|(id, _)| last.failed.contains(id));
-        let mut report = Report::default();
+        let (mut again, new): (Vec<_>, Vec<_>) = sets.partition(|(id, _)| last.failed.contains(id));
+        again.sort_by_key(|(id, _)| last.failed.iter().position(|failed| failed == id));
+        again.truncate(MOST_FAILED);
+        let later = again.split_off(again.len().min(MOST_EVENTS));
+        let mut report = Report {
+            failed: later.into_iter().map(|(id, _)| id).collect(),
+            ..Report::default()
+        };
         let mut tasks = JoinSet::new();
-        for (id, token) in new.into_iter().chain(again).take(last.most()) {
+        for (id, token) in new.into_iter().take(MOST_EVENTS).chain(again) {
             let token = token.as_str().filter(|token| token.len() <= LONGEST_TOKEN);
             let Some(token) = token.filter(|_| id.len() <= LONGEST_ID) else {
                 self.log_unreadable();
@@ -244,7 +249,7 @@ impl EventPoll {
                 report.enter_next(&mut tasks).await;
             }
             // Until its outcome is known: its task may panic.
-            report.failed.insert(id.clone());
+            report.failed.push(id.clone());
             let outcome = receive(EventReceiver::polled(token));
             let outcome = async move { (id, outcome.await) };
             tasks.spawn(outcome.in_current_span());
@@ -289,7 +294,7 @@ impl Report {
         if let Ok((id, outcome)) = outcome
             && outcome != LogoutOutcome::TryAgain
         {
-            self.failed.remove(&id);
+            self.failed.retain(|failed| *failed != id);
             self.enter(id, outcome);
         }
         true

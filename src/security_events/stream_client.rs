@@ -91,7 +91,8 @@ impl StreamClient {
     /// # Errors
     ///
     /// [`StreamError::OtherStream`] if the sender allows one stream and there is one with another
-    /// delivery, and others of [`StreamError`].
+    /// delivery, [`StreamError::OtherIssuer`] if its events would be refused, for which a new stream is
+    /// removed again, and others of [`StreamError`].
     pub async fn ensure(
         &self,
         delivery: &EventDelivery,
@@ -99,6 +100,11 @@ impl StreamClient {
     ) -> Result<EventStream, StreamError> {
         let created = match self.create(delivery, events).await {
             Err(StreamError::Exists) => None,
+            Err(StreamError::OtherIssuer { id }) => {
+                // Otherwise each start of the application would leave one there.
+                let _ = self.remove(&id).await;
+                Some(Err(StreamError::OtherIssuer { id }))
+            }
             created => Some(created),
         };
         if let Some(created) = created {

@@ -55,7 +55,7 @@ impl ExpectedClaims<'_> {
     }
 }
 
-/// What a token says.
+/// The content of a token.
 pub(super) struct EventToken {
     pub(super) id: String,
     pub(super) events: Vec<SecurityEvent>,

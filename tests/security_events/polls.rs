@@ -108,7 +108,7 @@ async fn sixteen_events_are_handled_at_a_time_and_new_ones_first() {
             async move {
                 let [now, most] = &*running;
                 most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(500)).await;
                 now.fetch_sub(1, SeqCst);
                 Err(BoxError::from("the table of accounts is locked"))
             }

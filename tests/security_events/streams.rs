@@ -228,9 +228,21 @@ async fn a_stream_of_another_issuer_is_an_error() {
     ] {
         let stream = json!({ "stream_id": "1", "iss": issuer, "aud": AUDIENCE });
         answers(stream.clone());
+        let last = || {
+            transmitter
+                .script()
+                .management
+                .calls
+                .last()
+                .cloned()
+                .unwrap()
+                .0
+        };
+        let ensured = client.ensure(&delivery(), &[]).await.map(drop);
+        assert_eq!(last(), "DELETE /ssf/stream", "a new stream is removed");
         for refused in [
+            ensured,
             client.create(&delivery(), &[]).await.map(drop),
-            client.ensure(&delivery(), &[]).await.map(drop),
             client.read("1").await.map(drop),
         ] {
             match refused {
