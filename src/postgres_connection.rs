@@ -19,10 +19,11 @@ const ANSWER_LIMIT: Duration = Duration::from_millis(2_500);
 /// The pause between two questions whether a dropped write still runs.
 const WRITE_PAUSE: Duration = Duration::from_secs(5);
 
-const SLOW_COMMITS: &str = "
+/// Longer than the server lets a statement of the store run. A commit is not cancelled.
+const STALLED_COMMITS: &str = "
     select exists (
         select from pg_stat_activity
-        where usename = current_user and state = 'active' and pid <> pg_backend_pid()
+        where usename = session_user and lower(wait_event) in ('syncrep', 'walsync', 'walwrite')
             and query_start < clock_timestamp() - interval '2.5 seconds'
     )
 ";
@@ -49,26 +50,26 @@ pub(crate) async fn write<T>(
     pool: &PgPool,
     statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
 ) -> Result<T, sqlx::Error> {
-    let mut writing = Writing {
+    let mut write = DroppableWrite {
         connection: Some(pool.acquire().await?),
         options: pool.connect_options(),
     };
-    let Some(connection) = &mut writing.connection else {
+    let Some(connection) = &mut write.connection else {
         return Err(sqlx::Error::PoolClosed);
     };
     let written = statement(connection).await;
-    drop(writing.connection.take().map(Released::new));
+    drop(write.connection.take().map(Released::new));
     written
 }
 
 /// A connection with a write, which may be dropped.
-struct Writing {
+struct DroppableWrite {
     /// Until the write has ended.
     connection: Option<PoolConnection<Postgres>>,
     options: Arc<PgConnectOptions>,
 }
 
-impl Drop for Writing {
+impl Drop for DroppableWrite {
     fn drop(&mut self) {
         if let Some(mut connection) = self.connection.take()
             && let Ok(runtime) = Handle::try_current()
@@ -77,20 +78,19 @@ impl Drop for Writing {
             runtime.spawn(async move {
                 let mut returned = pin!(connection.return_to_pool());
                 while timeout(WRITE_PAUSE, &mut returned).await.is_err()
-                    && may_run_there(&options).await
+                    && dropped_write_may_run(&options).await
                 {}
             });
         }
     }
 }
 
-/// Whether the server may still run a dropped write: a statement of this role takes longer than the server
-/// lets one run, so its commit waits. Also while no server answers, as a place in the pool is then of no
-/// use.
-async fn may_run_there(options: &PgConnectOptions) -> bool {
+/// Whether the server may still run a dropped write: a commit of this role waits for a standby or for the
+/// disk. Also while no server answers, as a place in the pool is then of no use.
+async fn dropped_write_may_run(options: &PgConnectOptions) -> bool {
     let asked = async {
         let mut connection = options.connect().await?;
-        let runs = sqlx::query_scalar(SLOW_COMMITS);
+        let runs = sqlx::query_scalar(STALLED_COMMITS);
         let runs: bool = runs.fetch_one(&mut connection).await?;
         connection.close().await?;
         Ok::<_, sqlx::Error>(runs)

@@ -59,7 +59,7 @@ impl<S: UserStore> Leased<S> {
                 None => Err("not every node has acknowledged it in time".to_owned()),
             };
             if let Err(error) = reached
-                && let Some(count) = self.unproven.count(())
+                && let Some(count) = self.unreached.count(())
             {
                 tracing::warn!(
                     ?error,

@@ -94,8 +94,8 @@ pub struct Leased<S: UserStore> {
     pub(super) bus: Option<Arc<dyn LogoutBus>>,
     /// The task that listens to the bus. It is aborted when this is dropped.
     listening: OnceLock<JoinSet<()>>,
-    /// Limits the log of logouts that wait for the lease, which clients can repeat.
-    pub(super) unproven: LogLimit<()>,
+    /// Limits the log of logouts with which the bus has not reached every node: clients can repeat them.
+    pub(super) unreached: LogLimit<()>,
 }
 
 impl<S: UserStore> Leased<S> {
@@ -117,7 +117,7 @@ impl<S: UserStore> Leased<S> {
             listener: LogoutListener::new(lease),
             bus: None,
             listening: OnceLock::new(),
-            unproven: LogLimit::default(),
+            unreached: LogLimit::default(),
         }
     }
 

@@ -147,7 +147,7 @@ async fn the_heartbeats_of_a_node_are_no_news() {
     let (_here, mut news) = node(&users, (DATABASES[3], &channel)).await;
     // The first heartbeat is sent after two seconds.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(log::events_at("WARN"), [""; 0]);
+    assert!(!log::text().contains("were rejected"));
     assert!(news.try_recv().is_err());
 }
 

@@ -87,7 +87,8 @@ use crate::BoxError;
 ///   `PostgresUserStore::migrate` creates.
 /// - Two connections besides those of the pool, with its settings. One is permanent: it runs five
 ///   statements per lease, and one for the logouts and acknowledgements that have gathered meanwhile.
-///   The other is for joining. A pooler such as PgBouncer must use session mode.
+///   The other is for joining, and is closed some seconds later. A pooler such as PgBouncer must use
+///   session mode.
 /// - The primary, never a replica, and `synchronous_commit` other than `off`. After a failover, the
 ///   new primary must have all committed transactions, as for the users.
 /// - A secret in the table `clef_bus_secret` that only the role of the site can read. A role with

@@ -43,6 +43,8 @@ const PUBLICATIONS: usize = 1_024;
 
 /// A connection that listens, and one to join and to leave.
 const CONNECTIONS: u32 = 2;
+/// After this time the second connection is closed.
+const LONGEST_IDLE: Duration = Duration::from_secs(10);
 
 /// This node, as the stores of its process share it.
 pub(super) struct Node {
@@ -236,6 +238,7 @@ impl Node {
     fn own_pool(&self) -> PgPool {
         let options = self.pool.options().clone();
         let options = options.min_connections(0).max_connections(CONNECTIONS);
+        let options = options.idle_timeout(LONGEST_IDLE);
         options.connect_lazy_with((*self.pool.connect_options()).clone())
     }
 
