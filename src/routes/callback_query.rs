@@ -75,7 +75,7 @@ impl CallbackQuery {
     pub(super) fn code(&self, provider: &dyn Provider) -> Result<&SecretString, Reason> {
         self.check_repeated()?;
         if let Some(error) = &self.error {
-            // A foreign error says nothing of this provider or its settings.
+            // An error of another provider has nothing to do with the settings of this one.
             provider.check_issuer(self.issuer())?;
             return Err(authorization_error::reason(error));
         }

@@ -28,8 +28,8 @@ pub(super) async fn linked_login(
 ) -> Result<Arc<PresentedLogin>, Reason> {
     let authenticated = request.authenticated(&parts.headers).await;
     let authenticated = authenticated.map_err(|error| Reason::store(error.into()))?;
-    // At most ten minutes more, whatever the `login_timeout` is: a made-up attempt says itself when it
-    // began.
+    // At most ten minutes more, whatever the `login_timeout` is: the time in a made-up attempt is made up
+    // too.
     let max_age = MaxAge::OF_LINKS.as_duration();
     let under_way = request.state().attempts.lifetime().min(max_age);
     let oldest = max_age.saturating_add(under_way);

@@ -11,7 +11,7 @@ use super::{LONG, SHORT, happened, visit_once_up};
 use crate::run::Run;
 
 /// The bus waits five seconds for the longest of its statements.
-const LONGER_THAN_A_STATEMENT: Duration = Duration::from_secs(6);
+const LONGER_THAN_A_STATEMENT: Duration = Duration::from_secs(7);
 
 pub async fn postgres_killed(run: &mut Run) -> Result<(), BoxError> {
     run.site.postgres.kill().await?;
