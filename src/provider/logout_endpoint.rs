@@ -31,7 +31,8 @@ use crate::bearer::{Bearer, bearer};
 /// use secrecy::ExposeSecret as _;
 /// use url::Url;
 ///
-/// /// The notices of a personnel system: `POST` with a field `left`, "<secret> <staff number>".
+/// /// The notices of a personnel system: `POST` with a field `left`,
+/// /// "<secret> <notice id> <staff number>". The id tells two notices of a person apart.
 /// struct StaffNotices;
 ///
 /// #[async_trait]
@@ -50,9 +51,10 @@ use crate::bearer::{Bearer, bearer};
 ///         _: &Url,
 ///     ) -> Result<LogoutNotice, ProviderError> {
 /// #       let secret = "";
-///         match message.proof().expose_secret().split_once(' ') {
+///         let mut words = message.proof().expose_secret().splitn(3, ' ');
+///         match (words.next(), words.next(), words.next()) {
 ///             // Compare secrets in constant time, for example with the crate `subtle`.
-///             Some((proof, number)) if proof == secret => {
+///             (Some(proof), Some(_id), Some(number)) if proof == secret => {
 ///                 let person = Subject::new("https://staff.example.com", number);
 ///                 Ok(LogoutNotice::new(LogoutScope::Person(person)))
 ///             }

@@ -134,6 +134,14 @@ impl LocalGithub {
         }
     }
 
+    /// Ends the access tokens of a user, and returns the id for the delivery of the event.
+    fn revoke(&self, user: u64) -> String {
+        let mut accounts = self.accounts();
+        accounts.access_tokens.retain(|_, of| *of != user);
+        accounts.counter += 1;
+        format!("delivery-{}", accounts.counter)
+    }
+
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -220,13 +228,14 @@ async fn revoke(
     Form(choice): Form<Choice>,
 ) -> Result<Html<String>, StatusCode> {
     let user = choice.user.ok_or(StatusCode::BAD_REQUEST)?;
-    github.accounts().access_tokens.retain(|_, of| *of != user);
+    let delivery = github.revoke(user);
     let (body, signature) = github.event("revoked", user);
     let client = reqwest::Client::builder().no_proxy().build();
     let client = client.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     let sent = client
         .post(format!("{}{WEBHOOK_PATH}", github.site))
         .header("x-github-event", "github_app_authorization")
+        .header("x-github-delivery", delivery)
         .header("x-hub-signature-256", signature)
         .header(header::CONTENT_TYPE, "application/json")
         .body(body)

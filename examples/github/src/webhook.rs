@@ -59,8 +59,9 @@ impl LogoutEndpoint for Webhook {
         "GitHub"
     }
 
-    /// The name of the event is in a header, which the signature does not cover. It is part of the message
-    /// all the same: an event of another name is another message.
+    /// The name of the event and the id of the delivery are in headers, which the signature does not cover.
+    /// They are part of the message all the same: each time a user revokes the app, the body is the same, and
+    /// only the id says that it is no replay. GitHub keeps the id when it sends a delivery again.
     fn read(&self, request: &LogoutRequest<'_>) -> Result<LogoutMessage, LogoutOutcome> {
         let rejected = |status, reason| LogoutOutcome::NotANotice(status, reason);
         let header = |name| {
@@ -80,7 +81,9 @@ impl LogoutEndpoint for Webhook {
         let body = std::str::from_utf8(request.body);
         let body = body.map_err(|_| rejected(StatusCode::BAD_REQUEST, "Send UTF-8."))?;
         let event = header("x-github-event").unwrap_or_default();
-        Ok(LogoutMessage::new(signature).with_content(format!("{event}\n{body}")))
+        let delivery = header("x-github-delivery")
+            .ok_or_else(|| rejected(StatusCode::BAD_REQUEST, "Send the id of the delivery."))?;
+        Ok(LogoutMessage::new(signature).with_content(format!("{event}\n{delivery}\n{body}")))
     }
 
     async fn verify(
@@ -89,7 +92,8 @@ impl LogoutEndpoint for Webhook {
         _: &Url,
     ) -> Result<LogoutNotice, ProviderError> {
         let refused = |reason| ProviderError::new(ProviderErrorKind::Refused, reason);
-        let (event, body) = message.content().split_once('\n').unwrap_or_default();
+        let (event, rest) = message.content().split_once('\n').unwrap_or_default();
+        let (_delivery, body) = rest.split_once('\n').unwrap_or_default();
         let signature = hex(message.proof().expose_secret());
         let signature = signature.ok_or_else(|| refused("the signature is malformed"))?;
         let mac = Self::mac(&self.secret, body.as_bytes());

@@ -1,7 +1,7 @@
 //! The site and a GitHub over loopback.
 
 use github::{WEBHOOK_PATH, application, local_github::LocalGithub};
-use reqwest::{Client, Response, Url, header};
+use reqwest::{Client, Response, StatusCode, Url, header};
 use tokio::net::TcpListener;
 
 const OCTOCAT: &str = "583231";
@@ -30,6 +30,27 @@ impl Site {
             origin,
             github,
         }
+    }
+
+    /// Sends an event to the webhook, and returns the status.
+    async fn deliver(
+        &self,
+        event: &str,
+        delivery: Option<&str>,
+        signature: &str,
+        body: &str,
+    ) -> StatusCode {
+        let client = Client::builder().no_proxy().build().unwrap();
+        let mut request = client
+            .post(format!("{}{WEBHOOK_PATH}", self.url))
+            .header("x-github-event", event)
+            .header("x-hub-signature-256", signature)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.to_owned());
+        if let Some(delivery) = delivery {
+            request = request.header("x-github-delivery", delivery);
+        }
+        request.send().await.unwrap().status()
     }
 }
 
@@ -187,6 +208,21 @@ async fn a_user_who_revokes_the_app_is_logged_out_everywhere() {
     assert!(bystander.is_in().await);
     here.log_in(OCTOCAT).await;
     assert!(here.is_in().await, "a new login works");
+
+    // The second event has the body of the first.
+    here.send(&settings, &[("user", OCTOCAT)]).await;
+    assert!(!here.is_in().await);
+    // A delivery that is sent again has its id.
+    let (body, signature) = site.github.event("revoked", 583_231);
+    let event = "github_app_authorization";
+    for (delivery, ends) in [("one", true), ("one", false), ("another", true)] {
+        here.log_in(OCTOCAT).await;
+        let status = site.deliver(event, Some(delivery), &signature, &body);
+        assert_eq!(status.await, 200);
+        assert_eq!(here.is_in().await, !ends, "{delivery}");
+        here.press("/auth/sign-out").await;
+    }
+    assert!(bystander.is_in().await);
 }
 
 #[tokio::test]
@@ -206,14 +242,11 @@ async fn a_webhook_that_is_forged_or_says_something_else_ends_nothing() {
         (event, &*signature_of_other, &*other, 200),
         ("ping", &*signature, &*body, 200),
     ] {
-        let request = browser.client.post(format!("{}{WEBHOOK_PATH}", site.url));
-        let request = request
-            .header("x-github-event", event)
-            .header("x-hub-signature-256", signature)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body.to_owned());
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), status, "{event} {signature} {body}");
+        let answer = site.deliver(event, Some("one"), signature, body).await;
+        assert_eq!(answer, status, "{event} {signature} {body}");
         assert!(browser.is_in().await, "{event} {signature} {body}");
     }
+    let answer = site.deliver(event, None, &signature, &body).await;
+    assert_eq!(answer, 400, "no id");
+    assert!(browser.is_in().await);
 }
