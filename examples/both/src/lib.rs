@@ -24,8 +24,8 @@ use axum_clef::{
     BoxError, ClefLayer, LoggedIn, NewLogin, RecentLogin, SameOrigin, Subject, oidc::Oidc,
     secrecy::SecretString,
 };
-use password::Passwords;
 pub use password::Problem;
+use password::{Passwords, check_length};
 use serde::Deserialize;
 use tower_sessions_sqlx_store::SqliteStore;
 
@@ -34,6 +34,9 @@ pub use self::{
     attempts::{Attempts, MOST_ATTEMPTS},
     store::{Member, Members},
 };
+
+/// The longest name, in characters.
+const LONGEST_NAME: usize = 32;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -115,7 +118,10 @@ async fn log_in(
     State(site): State<Site>,
     Form(form): Form<Credentials>,
 ) -> Result<Redirect, Problem> {
-    let stored = site.members.password(&name(&form.name)).await?;
+    let stored = match member_name(&form.name) {
+        Some(name) => site.members.password(&name).await?,
+        None => None,
+    };
     let hash = stored.as_ref().map(|(_, hash)| hash.as_str());
     let is_right = site.passwords.verify(&form.password, hash).await?;
     match stored.filter(|_| is_right) {
@@ -130,16 +136,30 @@ async fn sign_up(
     State(site): State<Site>,
     Form(form): Form<Credentials>,
 ) -> Result<Response, Problem> {
+    let refuse = |status: StatusCode, sentence: &str| {
+        let page = pages::says(sentence);
+        Ok((status, page).into_response())
+    };
+    let Some(name) = member_name(&form.name) else {
+        let sentence = format!("Use a name of 1 to {LONGEST_NAME} characters.");
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, &sentence);
+    };
+    if let Err(sentence) = check_length(&form.password) {
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, &sentence);
+    }
     let hash = site.passwords.hash(&form.password).await?;
-    match site.members.sign_up(&name(&form.name), &hash).await? {
+    match site.members.sign_up(&name, &hash).await? {
         Some(id) => Ok(login.next("/account").begin(&id).await?.into_response()),
-        None => Ok((StatusCode::CONFLICT, pages::says("This name is taken.")).into_response()),
+        None => refuse(StatusCode::CONFLICT, "This name is taken."),
     }
 }
 
-/// Names differ in more than capitals and spaces.
-fn name(text: &str) -> String {
-    text.trim().to_lowercase()
+/// A name as it is stored; `None` if it is none. Names differ in more than capitals and spaces.
+fn member_name(text: &str) -> Option<String> {
+    let name = text.trim().to_lowercase();
+    (1..=LONGEST_NAME)
+        .contains(&name.chars().count())
+        .then_some(name)
 }
 
 /// The page with the forms that link and unlink. Both need a recent login, so it does too.

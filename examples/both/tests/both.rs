@@ -157,6 +157,32 @@ async fn one_member_logs_in_both_ways() {
 }
 
 #[tokio::test]
+async fn a_sign_up_needs_a_name_and_a_long_password() {
+    let site = Served::start().await;
+    let (longest, too_long) = ("n".repeat(32), "n".repeat(33));
+    let (shortest, too_short) = ("p".repeat(15), "p".repeat(14));
+    let name_rule = "Use a name of 1 to 32 characters.";
+    for (name, password, sentence) in [
+        ("", PASSWORD, name_rule),
+        ("  ", PASSWORD, name_rule),
+        (too_long.as_str(), PASSWORD, name_rule),
+        ("alex", "", "Use 15 characters or more"),
+        ("alex", too_short.as_str(), "Use 15 characters or more"),
+    ] {
+        let browser = site.browser();
+        let form = [("name", name), ("password", password)];
+        let response = browser.send("/sign-up", &form).await;
+        assert_eq!(response.status(), 422, "{name:?} {password:?}");
+        let page = response.text().await.unwrap();
+        assert!(page.contains(sentence), "{page}");
+        assert_eq!(browser.greeting().await, None);
+    }
+    let form = [("name", &*longest), ("password", &*shortest)];
+    let response = site.browser().send("/sign-up", &form).await;
+    assert_eq!(location(&response), "/account");
+}
+
+#[tokio::test]
 async fn an_identity_has_one_member() {
     let site = Served::start().await;
     let first = site.member("alex").await;

@@ -29,7 +29,7 @@ use tower_sessions_sqlx_store::SqliteStore;
 
 pub use self::{
     attempts::{Attempts, MOST_ATTEMPTS},
-    passwords::{HashError, Passwords},
+    passwords::{HashError, Passwords, check_length},
     problem::Problem,
     store::{Member, Members, StoredPassword},
 };
