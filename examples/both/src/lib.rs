@@ -11,7 +11,7 @@ pub mod local_provider;
 mod pages;
 mod store;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{
     Form, Router,
@@ -22,7 +22,7 @@ use axum::{
 };
 use axum_clef::{
     BoxError, ClefLayer, LoggedIn, NewLogin, RecentLogin, SameOrigin, Subject, oidc::Oidc,
-    secrecy::SecretString,
+    secrecy::SecretString, tower_sessions::ExpiredDeletion as _,
 };
 pub use password::Problem;
 use password::{Passwords, check_length};
@@ -67,6 +67,7 @@ pub async fn application(
 ) -> Result<Router, BoxError> {
     let logins = SqliteStore::new(members.pool().clone());
     logins.migrate().await?;
+    tokio::spawn(delete_expired(logins.clone(), members.clone()));
     let auth = ClefLayer::builder(address, members.clone(), logins)
         .provider(provider)
         .login_page("/log-in") // the form, and a link to the provider
@@ -189,6 +190,20 @@ async fn unlink(
         false => {
             let page = pages::says("This is your only way to log in.");
             Ok((StatusCode::CONFLICT, page).into_response())
+        }
+    }
+}
+
+/// Deletes what is over, once an hour. It goes on after an error of the database.
+async fn delete_expired(logins: SqliteStore, members: Members) {
+    let mut hourly = tokio::time::interval(Duration::from_secs(60 * 60));
+    loop {
+        hourly.tick().await;
+        if let Err(error) = logins.delete_expired().await {
+            tracing::warn!(%error, "expired logins were not deleted");
+        }
+        if let Err(error) = members.delete_old_revocations().await {
+            tracing::warn!(%error, "old revocations were not deleted");
         }
     }
 }

@@ -180,6 +180,19 @@ impl Members {
         Ok(true)
     }
 
+    /// Deletes the revocations whose logins are over by now.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn delete_old_revocations(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("delete from revocations where keep_until < ?")
+            .bind(Timestamp::now().as_micros())
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+
     /// A transaction that has the write lock before anything is read. SQLite locks no single row, so
     /// this is the lock of the identity: linking, unlinking and logging out wait for each other. In
     /// PostgreSQL it is `select … for update`.
