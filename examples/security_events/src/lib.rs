@@ -10,7 +10,7 @@ pub mod directory;
 mod pages;
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -23,7 +23,7 @@ use axum::{
 };
 use axum_clef::{
     BoxError, ClefLayer, IdentityStore as _, LoggedIn, LoggedInRejection, NewLogin, Profile,
-    Subject, SubjectIdentifier, User as _,
+    Subject, SubjectIdentifier, Timestamp, User as _,
     secrecy::SecretString,
     security_events::{
         EventDelivery, EventReceiver, SecurityEvent, SecurityEventKind, SigningAlgorithm,
@@ -54,17 +54,31 @@ pub struct Site {
     locked: Locked,
 }
 
-/// The people whose accounts are disabled.
+/// The people whose accounts were disabled or enabled: when the latest event was issued, and whether
+/// it locks.
 #[derive(Clone, Debug, Default)]
-struct Locked(Arc<Mutex<BTreeSet<String>>>);
+struct Locked(Arc<Mutex<BTreeMap<String, (Timestamp, bool)>>>);
 
 impl Locked {
-    fn people(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    fn people(&self) -> MutexGuard<'_, BTreeMap<String, (Timestamp, bool)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn contains(&self, person: &str) -> bool {
+        let people = self.people();
+        people.get(person).is_some_and(|(_, is_locked)| *is_locked)
+    }
+
+    /// Applies an event unless a later one has been. Of two with the same time, the lock wins.
+    fn apply(&self, person: &str, issued_at: Timestamp, is_locked: bool) {
+        let event = (issued_at, is_locked);
+        let mut people = self.people();
+        let latest = people.entry(person.to_owned()).or_insert(event);
+        *latest = event.max(*latest);
+    }
+
     /// The hook of the events. It runs before the logins end, so a person whose account it has locked
-    /// does not come back. The same event may come again, which changes nothing.
+    /// does not come back. Events may come again, and out of order.
     async fn on_event(self, event: SecurityEvent) -> Result<(), BoxError> {
         let subject = event.subject.and_then(|subject| subject.user);
         let Some(SubjectIdentifier::IssSub(person)) = subject else {
@@ -72,10 +86,10 @@ impl Locked {
         };
         match event.kind {
             SecurityEventKind::AccountDisabled => {
-                self.people().insert(person.id().to_owned());
+                self.apply(person.id(), event.issued_at, true);
             }
             SecurityEventKind::AccountEnabled => {
-                self.people().remove(person.id());
+                self.apply(person.id(), event.issued_at, false);
             }
             _ => {}
         }
@@ -160,11 +174,7 @@ async fn log_in(
     if !PEOPLE.contains(&form.person.as_str()) {
         return Err(StatusCode::FORBIDDEN);
     }
-    if site.locked.people().contains(&form.person) {
-        let page = pages::log_in(Some("This account is disabled."));
-        return Ok((StatusCode::FORBIDDEN, page).into_response());
-    }
-    let profile = Profile::new(Subject::new(&site.directory, form.person));
+    let profile = Profile::new(Subject::new(&site.directory, &form.person));
     let unavailable = |_| StatusCode::SERVICE_UNAVAILABLE;
     let user = site
         .users
@@ -172,6 +182,52 @@ async fn log_in(
         .await
         .map_err(unavailable)?;
     let user = user.ok_or(StatusCode::FORBIDDEN)?;
+    // Once the user exists: an event that locks the account after this check ends the login.
+    if site.locked.contains(&form.person) {
+        let page = pages::log_in(Some("This account is disabled."));
+        return Ok((StatusCode::FORBIDDEN, page).into_response());
+    }
     let begun: Result<Redirect, _> = login.begin(&user.id()).await;
     Ok(begun.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum_clef::{security_events::EventSubject, serde_json::Map};
+
+    use super::*;
+
+    const DIRECTORY: &str = "https://directory.example.com";
+
+    fn event(name: &str, second: i64) -> SecurityEvent {
+        let uri = format!("https://schemas.openid.net/secevent/risc/event-type/{name}");
+        let mut event = SecurityEvent::new(DIRECTORY, "1", &uri, &Map::new());
+        let mut subject = EventSubject::default();
+        let person = Subject::new(DIRECTORY, "mira");
+        subject.user = Some(SubjectIdentifier::IssSub(person));
+        event.subject = Some(subject);
+        event.issued_at = Timestamp::from_micros(second * 1_000_000);
+        event
+    }
+
+    #[tokio::test]
+    async fn the_latest_event_decides_in_any_order_and_the_lock_at_the_same_time() {
+        let (disabled, enabled) = ("account-disabled", "account-enabled");
+        for (first, second, is_locked) in [
+            ((enabled, 1), (disabled, 2), true),
+            ((disabled, 2), (enabled, 1), true),
+            ((disabled, 1), (enabled, 2), false),
+            ((enabled, 2), (disabled, 1), false),
+            ((disabled, 1), (enabled, 1), true),
+            ((enabled, 1), (disabled, 1), true),
+        ] {
+            let locked = Locked::default();
+            for (name, second) in [first, second] {
+                let applied = locked.clone().on_event(event(name, second));
+                applied.await.unwrap();
+            }
+            assert_eq!(locked.contains("mira"), is_locked, "{first:?} {second:?}");
+            assert!(!locked.contains("noor"));
+        }
+    }
 }
