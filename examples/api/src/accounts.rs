@@ -60,9 +60,10 @@ impl Accounts {
         name: &str,
         password: &SecretString,
     ) -> Result<Option<String>, Problem> {
+        // For no name, it finds nothing.
         let found: Option<(String, String)> =
             sqlx::query_as("select user_id, hash from accounts where name = ?")
-                .bind(name.to_lowercase())
+                .bind(account_name(name))
                 .fetch_optional(self.users.pool())
                 .await?;
         let hash = found.as_ref().map(|(_, hash)| hash.as_str());

@@ -33,16 +33,19 @@ pub(crate) struct NewNote {
     text: String,
 }
 
-/// `GET /api/notes`
+/// `GET /api/notes`: the newest hundred, in the order in which they were added.
 pub(crate) async fn list(
     LoggedIn(user): LoggedIn<Account>,
     State(site): State<Site>,
 ) -> Result<Json<Vec<String>>, Problem> {
-    let notes =
-        sqlx::query_scalar("select text from notes where user_id = ? order by id limit 100")
-            .bind(user.id())
-            .fetch_all(&site.notes.pool)
-            .await?;
+    let notes = sqlx::query_scalar(
+        "select text from (
+            select id, text from notes where user_id = ? order by id desc limit 100
+         ) order by id",
+    )
+    .bind(user.id())
+    .fetch_all(&site.notes.pool)
+    .await?;
     Ok(Json(notes))
 }
 

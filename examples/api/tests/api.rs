@@ -194,7 +194,7 @@ async fn a_logout_everywhere_ends_every_token() {
         assert!(cli.list().await.unwrap_err().contains("has ended"));
     }
     assert_eq!(alex.get("/tokens").await.status(), 303, "this browser too");
-    let form = [("name", "alex"), ("password", PASSWORD)];
+    let form = [("name", " Alex "), ("password", PASSWORD)]; // stored as `alex`
     assert_eq!(alex.send("/log-in", &form).await.status(), 303);
     assert!(alex.tokens().await.is_empty());
     let token = alex.new_token("laptop").await;
@@ -281,4 +281,21 @@ async fn the_interface_is_for_browsers_and_programs_and_for_no_other_site() {
     let request = request.bearer_auth(&token).form(&[("name", "another")]);
     assert_eq!(request.send().await.unwrap().status(), 403);
     assert_eq!(alex.tokens().await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_list_has_the_newest_hundred_notes() {
+    let site = Served::start().await;
+    let alex = site.user("alex").await;
+    for number in 1..=101 {
+        let request = alex.client.post(format!("{}/api/notes", site.url));
+        let request = request
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ORIGIN, &site.url)
+            .body(format!(r#"{{"text":"{number}"}}"#));
+        assert_eq!(request.send().await.unwrap().status(), 201);
+    }
+    let list = alex.get("/api/notes").await.text().await.unwrap();
+    let numbers: Vec<_> = (2..=101).map(|number| format!("\"{number}\"")).collect();
+    assert_eq!(list, format!("[{}]", numbers.join(",")));
 }
