@@ -56,8 +56,8 @@ pub fn home(member: Option<&Member>) -> Html<String> {
     )
 }
 
-/// The login form. What it says after wrong credentials is the same for a wrong name. `again` if a
-/// member who is logged in has to prove it.
+/// The login form. What it says after wrong credentials is the same for a wrong name. `lead` is why
+/// the member has to log in again.
 pub fn log_in(next: Option<&str>, lead: Option<&str>, failed: bool) -> Html<String> {
     let fault = failed.then_some("The name or the password is wrong.");
     page(
