@@ -42,7 +42,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// When a browser reconnects after a loss, in milliseconds. Random, so that the pages of a stopped
 /// node do not reconnect all at once.
 const RECONNECT_AFTER: std::ops::Range<u64> = 1_000..3_000;
-/// When a browser reconnects if only its next request shows whether the login is valid.
+/// When a browser reconnects if only its next request shows whether the login is valid, besides the
+/// wait of a logout: a login that replaces another sends its cookie only after that wait.
 const RECONNECT_SOON: Duration = Duration::from_millis(100);
 /// The longest name of a page, in bytes. The script uses 32.
 const LONGEST_PAGE_NAME: usize = 64;
@@ -87,7 +88,12 @@ pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -
             (None, StreamState::LoggedOut(ended))
         }
     };
-    let events = LiveEvents { page, state, texts };
+    let events = LiveEvents {
+        page,
+        state,
+        texts,
+        reconnect_soon: RECONNECT_SOON + shared.auth.users.log_out_wait(),
+    };
     let alive = Event::default().event("alive").data("{}");
     let alive = KeepAlive::new().interval(KEEP_ALIVE).event(alive);
     let events = Sse::new(events).keep_alive(alive);
@@ -154,6 +160,8 @@ struct LiveEvents {
     page: Option<Page>,
     state: StreamState,
     texts: PageRenderer,
+    /// When the browser reconnects if the login may have been replaced.
+    reconnect_soon: Duration,
 }
 
 /// What the stream does next.
@@ -179,7 +187,12 @@ impl Stream for LiveEvents {
         mut self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<Self::Item>> {
-        let Self { page, state, texts } = &mut *self;
+        let Self {
+            page,
+            state,
+            texts,
+            reconnect_soon,
+        } = &mut *self;
         match std::mem::replace(state, StreamState::Done) {
             StreamState::LoggedIn(signal, data) => {
                 *state = StreamState::Open(signal);
@@ -192,7 +205,7 @@ impl Stream for LiveEvents {
                 let closing = page.as_mut().map(|page| page.poll_closing(context));
                 let replaced = page.as_mut().map(|page| page.poll_replaced(context));
                 match reason {
-                    Poll::Ready(LogoutReason::SessionGone) => reconnect_soon(),
+                    Poll::Ready(LogoutReason::SessionGone) => reconnect_after(*reconnect_soon),
                     // The page reconnects, and gets a 503 until the stores answer.
                     Poll::Ready(LogoutReason::Unknown) => Poll::Ready(None),
                     Poll::Ready(_) => {
@@ -240,8 +253,8 @@ fn logged_out(data: Option<String>) -> Poll<Option<Result<Event, Replaced>>> {
 }
 
 /// Sets the reconnection time without an event for the page. The end of the stream follows.
-fn reconnect_soon() -> Poll<Option<Result<Event, Replaced>>> {
-    Poll::Ready(Some(Ok(Event::default().retry(RECONNECT_SOON))))
+fn reconnect_after(pause: Duration) -> Poll<Option<Result<Event, Replaced>>> {
+    Poll::Ready(Some(Ok(Event::default().retry(pause))))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::{LogoutReason, Subject};
+use axum_clef::{ClefLayer, LogoutReason, Subject, leased::Leased};
 use test_support::{ISSUER, World};
 use tokio::time::Instant;
 
@@ -169,6 +169,27 @@ async fn a_page_whose_login_is_replaced_looks_again() {
         page.looks_again().await;
         node.page(&mut browser).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_whose_login_is_replaced_looks_again_after_the_lease() {
+    let world = World::new();
+    let leased = Leased::new(world.users.clone(), SECOND);
+    let layer = ClefLayer::builder(World::SITE, leased, world.stored());
+    let node = Node::with(&world, layer.provider(world.provider.clone()));
+    let mut browser = node.logged_in("12345").await;
+    let mut page = node.page(&mut browser).await;
+    let closes = async {
+        assert_eq!(page.event().await, None);
+        Instant::now()
+    };
+    let (closed_at, ()) = tokio::join!(closes, browser.log_in(&node, "12345"));
+    let cookie_after = closed_at.elapsed();
+    assert!(cookie_after >= SECOND, "{cookie_after:?}");
+    let (_, retry) = page.text.trim_end().rsplit_once("retry: ").unwrap();
+    let retry = Duration::from_millis(retry.parse().unwrap());
+    assert!(retry > cookie_after, "{retry:?} {cookie_after:?}");
+    node.page(&mut browser).await;
 }
 
 #[tokio::test(start_paused = true)]
