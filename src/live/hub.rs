@@ -66,6 +66,8 @@ impl Hub {
             let is_watched = std::mem::replace(&mut registry.is_watched, true);
             (login, other, is_watched)
         };
+        // Not under the lock of the registry, which checks take after the one of the state.
+        login.extend(checked.expires_at);
         // The login was kept meanwhile: only the later of the two goes on.
         if let Some(other) = other {
             let end = EndedLogin::new(LogoutReason::SessionGone);

@@ -103,6 +103,14 @@ impl LiveLogin {
         Arc::clone(&self.ended).notified_owned()
     }
 
+    /// Raises its expiry to the one of a later request, which may have renewed it.
+    pub(super) fn extend(&self, expires_at: Option<Instant>) {
+        let mut state = self.state();
+        if let (Some(known), Some(later)) = (state.expires_at, expires_at) {
+            state.expires_at = Some(known.max(later));
+        }
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, LoginState> {
         // Consistent after every step, so poisoning is harmless.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -385,3 +385,22 @@ async fn a_sealed_login_lasts_from_its_renewal_on() {
     node.pass(23 * HOUR).await;
     assert!(!end.has_ended());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_login_lasts_from_the_renewal_of_a_later_listener_on() {
+    let world = World::new();
+    let node = Node::with(&world, world.builder_over(world.sealed()).idle_expiry(DAY));
+    let mut browser = node.logged_in("12345").await;
+    let mut page = node.page(&mut browser).await;
+    node.pass(2 * HOUR).await;
+    let before = browser.clone();
+    let end = node.end(&mut browser).await;
+    assert_ne!(browser, before, "it is renewed");
+    // By the first listener, the login would have been idle an hour ago.
+    node.pass(23 * HOUR).await;
+    assert!(!end.has_ended());
+    page.hears_nothing_within(MOMENT).await;
+    node.pass(HOUR + 2 * SECOND).await;
+    assert_eq!(end.reason(), Some(LogoutReason::SessionGone));
+    page.looks_again().await;
+}
