@@ -316,7 +316,7 @@
     }
   }
 
-  // Loads the page for the other user. Not `reload`, which repeats a form post and restores inputs.
+  // Loads the page for the other user.
   function otherUser(now) {
     state = "out";
     drop();
@@ -325,8 +325,13 @@
     // Only once: the user may have cancelled the navigation.
     if (now !== other) {
       other = now;
-      location.replace(origin + location.pathname + location.search);
+      reload();
     }
+  }
+
+  // Not by `location.reload`, which repeats a form post and restores inputs.
+  function reload() {
+    location.replace(origin + location.pathname + location.search);
   }
 
   // ----- The cover
@@ -577,7 +582,13 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
     left = false;
     if (event.persisted) {
       listen();
-      if (!isPublic()) {
+      if (state === null) {
+        // Its user is unknown, and another may have logged in. It stays covered until reloaded.
+        state = "out";
+        who = "";
+        drop();
+        reload();
+      } else if (!isPublic()) {
         check();
       }
     }

@@ -575,6 +575,25 @@ async fn a_page_that_comes_back_by_the_back_button_shows_nothing_until_it_has_as
 
 #[tokio::test]
 #[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
+async fn a_page_of_an_unknown_user_is_loaded_again_by_the_back_button() {
+    on_the_page("", async |browser, stub| {
+        // No event says whose page it is.
+        stub.go_down();
+        browser.open(&stub.at("/page?again")).await?;
+        browser.sees("Page of Alex").await?;
+        browser.press("Away").await?;
+        browser.sees("Front").await?;
+        stub.come_up();
+        stub.log_in("Noor");
+        browser.0.back().await?;
+        browser.sees("Page of Noor").await?;
+        browser.waits_for(UNCOVERED).await
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a browser: cargo test --test quickstart -- --ignored"]
 async fn a_connection_that_is_lost_is_made_again_and_misses_nothing() {
     on_the_page("", async |browser, stub| {
         let asked = stub.asked();
