@@ -232,24 +232,22 @@ impl AuthState {
             },
             false => None,
         };
-        // Closes open pages even if a store fails later. Those of a login that is replaced
-        // reconnect.
-        match sign_out {
-            Some(_) => self.listeners.signed_out(id),
-            None => self.listeners.replaced(id),
-        }
+        let is_sign_out = sign_out.is_some();
+        // Closes open pages even if a store fails later.
+        self.signal_end(id, is_sign_out);
         let (state, login) = (Arc::clone(self), Arc::clone(login));
         let sign_out = sign_out.cloned();
         let (revoked, is_revoked) = oneshot::channel();
         let work = async move {
             if let Some(permit) = permit {
                 let cause = LogoutCause::User;
-                state.write_logout(permit, &logout, &cause).await;
+                let ended = |_: &_| state.signal_end(id, is_sign_out);
+                state.write_to_stores(permit, &logout, &cause, ended).await;
             }
             let _ = revoked.send(());
             let deleted = within(STORE_LIMIT, state.sessions.delete(&login)).await;
             // Again: what began to listen meanwhile may have found the record still there.
-            state.listeners.signed_out(id);
+            state.signal_end(id, is_sign_out);
             if let Some(parts) = sign_out {
                 state.call_sign_out_hook(&login, &parts).await;
             }
@@ -273,6 +271,14 @@ impl AuthState {
         match ended.await {
             Ok(deleted) => deleted.map_err(EndLoginError::NotDeleted),
             Err(panicked) => Err(EndLoginError::NotDeleted(panicked.into())),
+        }
+    }
+
+    /// Signals the end of a login to its open pages. Those of a login that is replaced reconnect.
+    fn signal_end(&self, id: LoginId, is_sign_out: bool) {
+        match is_sign_out {
+            true => self.listeners.signed_out(id),
+            false => self.listeners.replaced(id),
         }
     }
 

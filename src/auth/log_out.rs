@@ -17,6 +17,7 @@ use crate::{
     revocation::{LoginPermit, Logout, Permit, Stores, WriteOutcome, patience},
     sessions::{LONGEST_COOKIE, LoginRecord},
     time_limit::{STORE_LIMIT, detached, within},
+    users::LogoutKey,
 };
 
 const REVOCATIONS_NOT_KEPT: &str = "the user store keeps no revocations; implement \
@@ -73,15 +74,9 @@ impl AuthState {
         logout: &Logout,
         cause: &LogoutCause,
     ) -> WriteOutcome {
-        let stores = Stores {
-            users: Arc::clone(&self.users),
-            identities: self.identities.clone(),
-            unknown_subjects: self.unknown_subjects.clone(),
-            cause: cause.clone(),
-        };
         let ended = |key: &_| self.listeners.logged_out(key, cause);
-        let written = permit.write(&stores, logout, ended).await;
-        // The end of one login is a sign-out, or a login that another has replaced.
+        let written = self.write_to_stores(permit, logout, cause, ended).await;
+        // The end of one login is no logout of a user.
         if !matches!(
             logout,
             Logout::Key {
@@ -93,6 +88,23 @@ impl AuthState {
             metrics::LOGOUTS.count([("result", result), ("cause", cause)]);
         }
         written
+    }
+
+    /// Writes a logout, and calls `ended` with each key as [`Permit::write`] does.
+    pub(super) async fn write_to_stores(
+        &self,
+        permit: Permit,
+        logout: &Logout,
+        cause: &LogoutCause,
+        ended: impl Fn(&LogoutKey),
+    ) -> WriteOutcome {
+        let stores = Stores {
+            users: Arc::clone(&self.users),
+            identities: self.identities.clone(),
+            unknown_subjects: self.unknown_subjects.clone(),
+            cause: cause.clone(),
+        };
+        permit.write(&stores, logout, ended).await
     }
 
     /// Writes a logout. `false` if there is no such user. It goes on if the future is dropped.

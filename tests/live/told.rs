@@ -193,6 +193,23 @@ async fn a_page_whose_login_is_replaced_looks_again_after_the_lease() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_begins_to_listen_while_its_login_is_replaced_looks_again() {
+    for (kind, node) in Node::both() {
+        let mut browser = node.logged_in("12345").await;
+        let late = node.listen_late(&browser).await;
+        // Its check finds no end yet.
+        let listens = async {
+            node.go_on(late).await;
+            node.pass(MOMENT).await;
+        };
+        let log_in = browser.log_in(&node, "12345");
+        node.world.users.before_revoke.during(log_in, listens).await;
+        let end = ending(node.taken()).await;
+        assert_eq!(end, LogoutReason::SessionGone, "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_whose_record_is_gone_looks_again() {
     let node = Node::new();
     let mut browser = node.logged_in("12345").await;
