@@ -77,6 +77,7 @@ macro_rules! chapters {
             #[doc = "[oidc_providers]: crate::guide::oidc_providers"]
             #[doc = "[open_connections]: crate::guide::open_connections"]
             #[doc = "[open_connections#file-descriptors]: crate::guide::open_connections#file-descriptors"]
+            #[doc = "[open_connections#how-fast-a-connection-closes]: crate::guide::open_connections#how-fast-a-connection-closes"]
             #[doc = "[open_connections#limits-of-open-pages]: crate::guide::open_connections#limits-of-open-pages"]
             #[doc = "[own_forms]: crate::guide::own_forms"]
             #[doc = "[own_forms#changing-the-password]: crate::guide::own_forms#changing-the-password"]

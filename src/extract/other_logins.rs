@@ -98,7 +98,8 @@ impl OtherLogins {
     /// of the user, of the session at the provider, or by a sign-out.
     ///
     /// Open pages of the other logins close, as after any logout. Those of this browser at this node
-    /// connect again. At other nodes they close too, until they are loaded again.
+    /// connect again. At other nodes they receive `logged-out` first; the script `/auth/live.js`
+    /// covers them, and uncovers them after two to four seconds.
     ///
     /// # Errors
     ///

@@ -9,8 +9,10 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     /// The path of the events for open pages. Defaults to `/auth/live`.
     ///
     /// `GET` answers with server-sent events. `logged-in` is sent at the start if the login is
-    /// valid, `logged-out` when it ends or if there is none, and `alive` every 15 seconds. The query
-    /// parameter `page` is a random name of up to 64 letters and digits. With it, `logged-in` has
+    /// valid, `logged-out` when it ends or if there is none, and `alive` every 15 seconds. If only
+    /// the record of the login is gone, as after a sign-out at another node, the events end without
+    /// `logged-out`, and the next connection receives it. The query parameter `page` is a random
+    /// name of up to 64 letters and digits. With it, `logged-in` has
     /// the data `{"who":"…"}`, a pseudonym of the user for this page only. Otherwise the data is
     /// `{}`. Over HTTP/1.1 a browser opens at most six connections to a host, so the script shares
     /// one between tabs.
@@ -32,10 +34,12 @@ impl<S: UserStore> ClefLayerBuilder<S> {
     /// Logouts that this node receives are signalled at once; logouts of other nodes once the stores
     /// are asked, or by the news of a leased store.
     ///
-    /// In this time the user store is asked at most once about each user with listeners (once for
-    /// each session at the provider, where that names sessions), and the session store once about
-    /// each login, evenly over the time and at most eight at once. An interval of less than a tenth
-    /// of a second counts as that, one of more than a day as a day.
+    /// In this time the user store is asked once about each user with listeners (once for each
+    /// session at the provider, where that names sessions). If several of the user's logins have
+    /// listeners, it is also asked about the revocation of each. The session store is asked once
+    /// about each login. The checks are spread evenly over the time, at most eight at once, so with
+    /// slow stores and many users a round takes longer than the interval. An interval of less than
+    /// a tenth of a second counts as that, one of more than a day as a day.
     pub fn live_interval(mut self, interval: Duration) -> Self {
         self.live.interval = interval;
         self

@@ -1,8 +1,8 @@
 //! `GET /auth/live`: server-sent events that signal the end of a login to an open page.
 //!
 //! The first event is `logged-in`, with a pseudonym of the user for this page, or `logged-out`.
-//! When the login ends, `logged-out` follows. Events have no ids: a page that reconnects is checked
-//! again.
+//! When the login ends, `logged-out` follows. If the page may have a newer cookie, or no store
+//! answers, the stream ends without it. Events have no ids: a page that reconnects is checked again.
 
 use std::{
     borrow::Cow,
