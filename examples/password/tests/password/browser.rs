@@ -95,12 +95,14 @@ async fn sign_up_change_the_password_and_delete_the_account() {
 
         fill(&here, &[("name", "alex"), ("password", NEW)]).await?;
         here.press("Log in").await?;
+        here.sees("Your account").await?;
         // As the guard does, once the login is older.
         here.open(&format!("{site}/log-in?max_age=600&next=/account/delete"))
             .await?;
         says(&here, "Please log in again to continue.").await?;
         fill(&here, &[("name", "alex"), ("password", "wrong")]).await?;
         here.press("Log in").await?;
+        says(&here, "The name or the password is wrong.").await?;
         says(&here, "Please log in again to continue.").await?;
         fill(&here, &[("name", "alex"), ("password", NEW)]).await?;
         here.press("Log in").await?;
