@@ -150,7 +150,7 @@ async fn no_login_says_when_the_credentials_were_proven() {
     assert_eq!(jar.status(&site.app, "/recent").await, 401);
 }
 
-/// RFC 9207: it says nothing of this provider.
+/// RFC 9207, section 2.4: the error may be of any provider.
 #[tokio::test]
 async fn an_error_of_another_provider_is_refused() {
     for (required, issuer, status) in [

@@ -35,7 +35,7 @@ async fn a_callback_names_the_provider_or_is_refused() {
     }
 }
 
-/// It would say that this site is misconfigured. The state is used, as by a code of another provider.
+/// The page does not call this site misconfigured. The state is used, as by a code of another provider.
 #[tokio::test]
 async fn an_error_of_another_provider_is_refused() {
     let site = Site::start().await;

@@ -96,8 +96,8 @@ async fn a_pool_whose_connections_are_lost_works_again() {
     }
 }
 
-/// A write may still run there while its connection is lost: it keeps its place until the server says that
-/// nothing does.
+/// The server may still run a write whose connection is lost, so its place is freed only once no commit
+/// waits there.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn dropped_writes_over_lost_connections_give_their_places_back() {
