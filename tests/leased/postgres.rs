@@ -19,7 +19,7 @@ use axum_clef::{
 };
 use futures_util::future::join_all;
 use sqlx::PgPool;
-use test_support::{Cut, Database, Proxy};
+use test_support::{Cut, Database};
 use tokio::{runtime, sync::mpsc, time::Instant};
 
 use crate::world::{Users, log_in, subject};
@@ -535,7 +535,7 @@ async fn leased_users_keep_the_contract() {
 async fn a_node_that_receives_nothing_keeps_nothing_within_its_lease() {
     let database = Database::create().await;
     let pool = pool_of(&database).await;
-    let (proxy, users) = behind_a_proxy(&database).await;
+    let (proxy, users) = database.open_behind_proxy().await;
     let here = leased(users, SHORT);
     let (_, id) = kept_login(&[&here], "12345").await;
     until(async || keeps(&here, &pool, &id).await).await;
@@ -555,9 +555,7 @@ async fn a_node_that_receives_nothing_keeps_nothing_within_its_lease() {
 async fn a_node_whose_connections_are_lost_joins_again() {
     let database = Database::create().await;
     let pool = pool_of(&database).await;
-    let (proxy, users) = behind_a_proxy(&database).await;
-    let idle = join_all((0..10).map(|_| users.now())).await;
-    assert!(idle.iter().all(Result::is_ok));
+    let (proxy, users) = database.open_behind_proxy().await;
     let here = leased(users, SHORT);
     here.logout_news();
     until(async || memberships(&pool).await == 1).await;
@@ -568,19 +566,6 @@ async fn a_node_whose_connections_are_lost_joins_again() {
     let before = name().await;
     proxy.lose_connections();
     until(async || name().await.is_some_and(|now| Some(now) != before)).await;
-}
-
-/// A store whose connections can be cut and lost.
-async fn behind_a_proxy(database: &Database) -> (Proxy, PostgresUserStore) {
-    let mut url = database.url();
-    let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
-    let proxy = Proxy::to(format!("{host}:{port}")).await.unwrap();
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(proxy.address.port())).unwrap();
-    // The proxy reads the statements.
-    url.query_pairs_mut().append_pair("sslmode", "disable");
-    let users = PostgresUserStore::connect(url.as_str()).await.unwrap();
-    (proxy, users)
 }
 
 /// The server commits one transaction at a time that notifies, of all databases.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum_clef::{UserStore as _, stores::PostgresUserStore};
 use futures_util::future::join_all;
-use test_support::{Database, Proxy, log};
+use test_support::{Database, log};
 use tokio::net::TcpListener;
 
 async fn setting(store: &PostgresUserStore, name: &str) -> String {
@@ -68,27 +68,13 @@ async fn a_server_that_says_nothing_is_an_error_in_time() {
     assert!(begun_at.elapsed() < Duration::from_secs(5));
 }
 
-/// A store whose connections can be lost.
-async fn behind_a_proxy(database: &Database) -> (Proxy, PostgresUserStore) {
-    let mut url = database.url();
-    let host = url.host_str().unwrap_or("127.0.0.1");
-    let proxy = Proxy::to(format!("{host}:{}", url.port().unwrap_or(5432)));
-    let proxy = proxy.await.unwrap();
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(proxy.address.port())).unwrap();
-    let store = PostgresUserStore::connect(url.as_str()).await.unwrap();
-    (proxy, store)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn a_pool_whose_connections_are_lost_works_again() {
     let database = Database::create().await;
-    database.open().await;
-    let (proxy, store) = behind_a_proxy(&database).await;
+    let (proxy, store) = database.open_behind_proxy().await;
     // As many at once as the pool has connections.
     let reads = || join_all((0..10).map(|_| store.now()));
-    assert!(reads().await.iter().all(Result::is_ok));
     proxy.lose_connections();
     assert!(reads().await.iter().any(Result::is_err), "none was lost");
     for read in reads().await {
@@ -102,10 +88,7 @@ async fn a_pool_whose_connections_are_lost_works_again() {
 #[ignore = "needs PostgreSQL at POSTGRES_URL; .ci/run runs it"]
 async fn dropped_writes_over_lost_connections_give_their_places_back() {
     let database = Database::create().await;
-    database.open().await;
-    let (proxy, store) = behind_a_proxy(&database).await;
-    let reads = || join_all((0..10).map(|_| store.now()));
-    assert!(reads().await.iter().all(Result::is_ok));
+    let (proxy, store) = database.open_behind_proxy().await;
     proxy.lose_connections();
     let limit = Duration::from_millis(100);
     let writes = (0..10).map(|_| tokio::time::timeout(limit, store.log_out("1")));

@@ -1,9 +1,11 @@
 use std::{env, thread};
 
 use axum_clef::stores::PostgresUserStore;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::runtime::Runtime;
 use url::Url;
+
+use crate::proxy::Proxy;
 
 /// A schema of one test, in the database of `POSTGRES_URL`. It goes when this is dropped.
 pub struct Database {
@@ -65,6 +67,22 @@ impl Database {
         store.migrate().await.unwrap();
         store
     }
+
+    /// The store over a cable that can be pulled. Each connection that it may have is open.
+    pub async fn open_behind_proxy(&self) -> (Proxy, PostgresUserStore) {
+        let mut url = self.url();
+        let host = url.host_str().unwrap_or("127.0.0.1");
+        let proxy = Proxy::to(format!("{host}:{}", url.port().unwrap_or(5432)));
+        let proxy = proxy.await.unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(proxy.address.port())).unwrap();
+        // The proxy reads the statements.
+        url.query_pairs_mut().append_pair("sslmode", "disable");
+        let store = PostgresUserStore::connect(url.as_str()).await.unwrap();
+        store.migrate().await.unwrap();
+        open_all(store.pool()).await;
+        (proxy, store)
+    }
 }
 
 impl Drop for Database {
@@ -87,4 +105,17 @@ impl Drop for Database {
             dropped.unwrap().expect("the schema of the test is dropped");
         }
     }
+}
+
+/// Opens each connection that a pool may have, and waits until they are idle.
+async fn open_all(pool: &PgPool) {
+    let most = pool.options().get_max_connections() as usize;
+    let mut connections = Vec::with_capacity(most);
+    while connections.len() < most {
+        connections.push(pool.acquire().await.unwrap());
+    }
+    for mut connection in connections {
+        connection.return_to_pool().await;
+    }
+    assert_eq!(pool.num_idle(), most);
 }
