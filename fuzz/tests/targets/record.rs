@@ -116,7 +116,8 @@ async fn target(input: &Input) {
     for minutes in [10, 30] {
         site.world.clock.advance(minutes * MINUTE);
         for user in [VICTIM, BYSTANDER] {
-            test_support::notice(&site.app, &format!("token:{user}")).await;
+            let token = format!("token:{user}:{minutes}");
+            assert_eq!(test_support::notice(&site.app, &token).await, 200);
         }
         outlived += usize::from(site.person(&victim).await.is_some());
     }
