@@ -17,7 +17,6 @@ use axum_clef::{
     stores::PostgresUserStore,
     testing::check_identity_store,
 };
-use futures_util::future::join_all;
 use sqlx::PgPool;
 use test_support::{Cut, Database};
 use tokio::{runtime, sync::mpsc, time::Instant};
