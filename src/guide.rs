@@ -81,6 +81,7 @@ macro_rules! chapters {
             #[doc = "[open_connections#limits-of-open-pages]: crate::guide::open_connections#limits-of-open-pages"]
             #[doc = "[own_forms]: crate::guide::own_forms"]
             #[doc = "[own_forms#changing-the-password]: crate::guide::own_forms#changing-the-password"]
+            #[doc = "[own_forms#what-is-left-to-the-application]: crate::guide::own_forms#what-is-left-to-the-application"]
             #[doc = "[passkeys_and_links]: crate::guide::passkeys_and_links"]
             #[doc = "[pages]: crate::guide::pages"]
             #[doc = "[pages#another-language]: crate::guide::pages#another-language"]

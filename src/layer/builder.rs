@@ -20,6 +20,10 @@ const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Where a browser signs out by default.
 const SIGN_OUT: &str = "/auth/sign-out";
 
+/// The builder of a [`ClefLayer`](crate::ClefLayer), made by [`ClefLayer::builder`](crate::ClefLayer::builder).
+///
+/// [pages#your-colors]: crate::guide::pages#your-colors
+///
 #[doc = include_str!("../../docs/settings.md")]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClefLayerBuilder<S> {
