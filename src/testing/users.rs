@@ -42,7 +42,7 @@ pub(super) async fn check_unknown_ids(handles: &Handles, id: &str) -> Result {
     let store = &handles.one;
     let random = rand::random::<u128>();
     // No plain numbers: in a shared database 1 may be a user.
-    let unknown = [
+    let mut unknown = vec![
         String::new(),
         " ".to_owned(),
         "99999999999999999999999999".to_owned(),
@@ -56,6 +56,17 @@ pub(super) async fn check_unknown_ids(handles: &Handles, id: &str) -> Result {
         format!("{id}'; --"),
         "x".repeat(10_000),
     ];
+    for spelling in other_spellings(id) {
+        let found = store.load(&spelling).await?.map(|user| user.id);
+        match found {
+            None => unknown.push(spelling),
+            // In a shared database it may be the id of another user.
+            Some(found) => {
+                let name = format!("the user of `load({})`", shown(&spelling));
+                Rule::UnknownIdIsNoUser.require_eq(&name, spelling, found)?;
+            }
+        }
+    }
     for unknown in &unknown {
         let found = |user: Option<StoredUser>| user.map(|user| format!("the user {:?}", user.id));
         let check = store.check_login(LoginReference::new(unknown)).await;
@@ -90,6 +101,20 @@ pub(super) async fn check_unknown_ids(handles: &Handles, id: &str) -> Result {
     let found = store.load(&with_nul).await.ok().flatten();
     let name = format!("the user of `load({})`", shown(&with_nul));
     Rule::UnknownIdIsNoUser.require_eq(&name, None, found)
+}
+
+/// What a lenient parser or a collation takes for this id. What keeps users, or waits for their
+/// logout, compares ids by the letter.
+fn other_spellings(id: &str) -> impl Iterator<Item = String> {
+    let spellings = [
+        format!("0{id}"),
+        format!("+{id}"),
+        format!(" {id}"),
+        format!("{id} "),
+        id.to_uppercase(),
+        id.to_lowercase(),
+    ];
+    spellings.into_iter().filter(move |spelling| spelling != id)
 }
 
 pub(super) async fn check_clock(handles: &Handles) -> Result {

@@ -15,13 +15,16 @@ impl User for Member {
 
 struct Members(SqlitePool);
 
+// As `User::id` writes it: `07` is no id.
+fn row_id(id: &str) -> Option<i64> { id.parse().ok().filter(|row: &i64| row.to_string() == id) }
+
 impl UserStore for Members {
     type User = Member;
 
     // `AuthnBackend::get_user`
     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
         let member = sqlx::query_as("select id, username, logged_out_at from users where id = ?");
-        Ok(member.bind(id.parse::<i64>().ok()).fetch_optional(&self.0).await?)
+        Ok(member.bind(row_id(id)).fetch_optional(&self.0).await?)
     }
 
     async fn log_in(&self, id: &str) -> Result<Option<Member>, BoxError> {
@@ -30,8 +33,7 @@ impl UserStore for Members {
             "update users set last_login_at = max(?1, coalesce(last_login_at, ?1)) where id = ?2
              returning id, username, logged_out_at",
         );
-        let member = member.bind(Timestamp::now().as_micros()).bind(id.parse::<i64>().ok());
-        let member = member.fetch_optional(&mut *transaction).await?;
+        let member = member.bind(Timestamp::now().as_micros()).bind(row_id(id)).fetch_optional(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(member)
     }
@@ -58,7 +60,7 @@ impl Members {
                     max(?1, coalesce(last_login_at + 1, ?1), coalesce(logged_out_at + 1, ?1)) + 1 end
              where id = ?2 and coalesce(logged_out_at < ?3, true) returning logged_out_at",
         );
-        let ended = ended.bind(Timestamp::now().as_micros()).bind(id.parse::<i64>().ok());
+        let ended = ended.bind(Timestamp::now().as_micros()).bind(row_id(id));
         let ended = ended.bind(kept.map(Timestamp::as_micros)).fetch_optional(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(ended.map(Timestamp::from_micros))

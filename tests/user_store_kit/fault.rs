@@ -39,6 +39,7 @@ faults! {
     UnknownIdIsAnError: UnknownIdIsNoUser,
     ReadsTheNumberInFront: UnknownIdIsNoUser,
     CutsIdsAtNul: UnknownIdIsNoUser,
+    ReadsOtherSpellings: UnknownIdIsNoUser,
     ClockOfMilliseconds: ClockRises,
     ClockOfEachHandle: OneClock,
     LogOutOfUnknownIdIsTrue: LogOutOfUnknownUser,

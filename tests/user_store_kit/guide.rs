@@ -81,7 +81,7 @@ impl UserStore for BeginsImmediately {
              where id = ?2",
         )
         .bind(Timestamp::now().as_micros())
-        .bind(id.parse::<i64>().ok())
+        .bind(row_id(id))
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;

@@ -24,7 +24,7 @@ impl UserStore for Members {
 
     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
         let row = sqlx::query("select id, logged_out_at from members where id = ?")
-            .bind(id.parse::<i64>().ok()) // any other id is unknown, which is no error
+            .bind(row_id(id))
             .fetch_optional(&self.0)
             .await?;
         Ok(row.as_ref().map(member).transpose()?)
@@ -39,7 +39,7 @@ impl UserStore for Members {
              returning id, logged_out_at",
         )
         .bind(Timestamp::now().as_micros())
-        .bind(id.parse::<i64>().ok())
+        .bind(row_id(id))
         .fetch_optional(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -47,7 +47,7 @@ impl UserStore for Members {
     }
 
     async fn log_out(&self, id: &str) -> Result<bool, BoxError> {
-        let ended = self.end_logins(id.parse().ok(), None).await?;
+        let ended = self.end_logins(row_id(id), None).await?;
         Ok(!ended.is_empty())
     }
 
@@ -72,7 +72,7 @@ impl UserStore for Members {
              returning logged_out_at",
         )
         .bind(Timestamp::now().as_micros())
-        .bind(id.parse::<i64>().ok())
+        .bind(row_id(id))
         .bind(stamp.as_micros())
         .fetch_optional(&mut *transaction)
         .await?;
@@ -140,6 +140,11 @@ impl Members {
             .await?;
         Ok(transaction)
     }
+}
+
+// As `User::id` writes it: `07` is no id. Any other is unknown, which is no error.
+fn row_id(id: &str) -> Option<i64> {
+    id.parse().ok().filter(|row: &i64| row.to_string() == id)
 }
 
 fn member(row: &SqliteRow) -> Result<Member, sqlx::Error> {

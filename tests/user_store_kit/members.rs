@@ -145,6 +145,7 @@ impl Members {
                 Ok(id)
             }
             Fault::ReadsTheNumberInFront => Ok(id.split(' ').next().unwrap_or_default()),
+            Fault::ReadsOtherSpellings => Ok(id.trim_start_matches(['0', '+'])),
             Fault::CutsIdsAtNul => Ok(id.split('\0').next().unwrap_or_default()),
             _ => Ok(id),
         }

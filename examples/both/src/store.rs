@@ -274,7 +274,7 @@ impl IdentityStore for Members {
     async fn link(&self, user_id: &str, profile: &Profile) -> Result<LinkOutcome, BoxError> {
         let mut transaction = self.write().await?;
         let row = sqlx::query("select id from members where id = ?")
-            .bind(user_id.parse::<i64>().ok())
+            .bind(row_id(user_id))
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(row) = row else {
@@ -296,7 +296,7 @@ impl UserStore for Members {
 
     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
         let row = sqlx::query(&format!("select {MEMBER} from members where id = ?"))
-            .bind(id.parse::<i64>().ok()) // any other id is unknown, which is no error
+            .bind(row_id(id))
             .fetch_optional(&self.0)
             .await?;
         Ok(row.as_ref().map(member).transpose()?)
@@ -309,7 +309,7 @@ impl UserStore for Members {
              where id = ?2 returning {MEMBER}"
         ))
         .bind(Timestamp::now().as_micros())
-        .bind(id.parse::<i64>().ok())
+        .bind(row_id(id))
         .fetch_optional(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -320,7 +320,7 @@ impl UserStore for Members {
         let mut transaction = self.write().await?;
         let ended = sqlx::query(LOG_OUT)
             .bind(Timestamp::now().as_micros())
-            .bind(id.parse::<i64>().ok())
+            .bind(row_id(id))
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -363,6 +363,11 @@ impl UserStore for Members {
         let revoked_at: Option<i64> = row.map(|row| row.try_get("revoked_at")).transpose()?;
         Ok(revoked_at.map(Timestamp::from_micros))
     }
+}
+
+/// The row with this id, as `User::id` writes it: `07` is no id. Any other is unknown, which is no error.
+fn row_id(id: &str) -> Option<i64> {
+    id.parse().ok().filter(|row: &i64| row.to_string() == id)
 }
 
 fn member(row: &SqliteRow) -> Result<Member, sqlx::Error> {

@@ -203,7 +203,7 @@ impl UserStore for Members {
     async fn load(&self, id: &str) -> Result<Option<Member>, BoxError> {
         let row =
             sqlx::query("select id, name, logged_out_at, logout_cause from members where id = ?")
-                .bind(id.parse::<i64>().ok()) // any other id is unknown, which is no error
+                .bind(row_id(id))
                 .fetch_optional(&self.0)
                 .await?;
         Ok(row.as_ref().map(member).transpose()?)
@@ -217,7 +217,7 @@ impl UserStore for Members {
              returning id, name, logged_out_at, logout_cause",
         )
         .bind(Timestamp::now().as_micros())
-        .bind(id.parse::<i64>().ok())
+        .bind(row_id(id))
         .fetch_optional(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -237,7 +237,7 @@ impl UserStore for Members {
              where id = ?2",
         )
         .bind(Timestamp::now().as_micros())
-        .bind(id.parse::<i64>().ok())
+        .bind(row_id(id))
         .bind(cause.to_string())
         .execute(&mut *transaction)
         .await?;
@@ -276,7 +276,7 @@ impl UserStore for Members {
              returning logged_out_at",
         )
         .bind(Timestamp::now().as_micros())
-        .bind(id.parse::<i64>().ok())
+        .bind(row_id(id))
         .bind(stamp.as_micros())
         .bind(cause.to_string())
         .fetch_optional(&mut *transaction)
@@ -329,6 +329,11 @@ pub fn member_name(text: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
     let is_name = matches!(name.len(), 2..=32) && name.bytes().all(plain);
     is_name.then_some(name)
+}
+
+/// The row with this id, as `User::id` writes it: `07` is no id. Any other is unknown, which is no error.
+fn row_id(id: &str) -> Option<i64> {
+    id.parse().ok().filter(|row: &i64| row.to_string() == id)
 }
 
 fn member(row: &SqliteRow) -> Result<Member, sqlx::Error> {
