@@ -8,7 +8,7 @@ use axum::{
 };
 use axum_clef::{
     LoggedIn, Login, LogoutCause, Logouts, OtherLogins, RecentLogin, SameOrigin, SignOut,
-    secrecy::SecretString,
+    User as _, secrecy::SecretString,
 };
 use serde::Deserialize;
 
@@ -105,10 +105,15 @@ pub async fn delete(
     _: SameOrigin,
     _: RecentLogin<10>,
     LoggedIn(member): LoggedIn<Member>,
+    logouts: Logouts,
     sign_out: SignOut,
     State(site): State<Site>,
 ) -> Result<Redirect, Problem> {
     site.members.delete(&member).await?;
+    // For open pages, and for nodes that have cached the user.
+    if let Err(error) = logouts.log_out_user(&member.id()).await {
+        tracing::warn!(%error, "a deleted account may still be served for a lease");
+    }
     // Removes the cookie. If that fails, it is the cookie of no user.
     if let Err(error) = sign_out.end().await {
         tracing::warn!(%error, "the login of a deleted account was not removed");
