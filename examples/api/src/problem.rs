@@ -23,7 +23,7 @@ pub enum Problem {
     LogIn(LogInError),
     /// No token was made: a login that is not recent, or a name that is none.
     NewToken(NewTokenError),
-    /// The logout is accepted and not yet written: 503. This site refuses the logins meanwhile.
+    /// The logout is not written: 503. If it is pending, this site refuses the logins meanwhile.
     LogOut(LogoutError),
 }
 
@@ -49,8 +49,13 @@ impl IntoResponse for Problem {
                 (StatusCode::TOO_MANY_REQUESTS, wait.as_secs() + 1, sentence)
             }
             Self::LogOut(error) => {
-                tracing::error!(%error, "a logout is not written yet");
-                let sentence = "The logins are being ended. Please look again in a minute.";
+                tracing::error!(%error, "a logout is not written");
+                let sentence = match error {
+                    LogoutError::Pending => {
+                        "The logins are being ended. Please look again in a minute."
+                    }
+                    _ => "The logins have not ended. Please try again in a minute.",
+                };
                 (StatusCode::SERVICE_UNAVAILABLE, 60, sentence)
             }
         };

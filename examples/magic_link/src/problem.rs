@@ -19,7 +19,7 @@ pub enum Problem {
     TooManyAttempts(Duration),
     /// The login did not begin: 403 or 503, by the page of axum-clef.
     LogIn(LogInError),
-    /// The logout is accepted and not yet written: 503. This site refuses the logins meanwhile.
+    /// The logout is not written: 503. If it is pending, this site refuses the logins meanwhile.
     LogOut(LogoutError),
 }
 
@@ -37,8 +37,13 @@ impl IntoResponse for Problem {
                 (StatusCode::TOO_MANY_REQUESTS, wait.as_secs() + 1, sentence)
             }
             Self::LogOut(error) => {
-                tracing::error!(%error, "a logout is not written yet");
-                let sentence = "Your logins are being ended. Please log in again in a minute.";
+                tracing::error!(%error, "a logout is not written");
+                let sentence = match error {
+                    LogoutError::Pending => {
+                        "Your logins are being ended. Please log in again in a minute."
+                    }
+                    _ => "The logins have not ended. Please try again in a minute.",
+                };
                 (StatusCode::SERVICE_UNAVAILABLE, 60, sentence)
             }
         };

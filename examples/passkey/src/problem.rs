@@ -32,7 +32,7 @@ pub enum Problem {
     LastPasskey,
     /// The login did not begin: 403 or 503, by the page of axum-clef.
     LogIn(LogInError),
-    /// The logout is accepted and not yet written: 503. This site refuses the logins meanwhile.
+    /// The logout is not written: 503. If it is pending, this site refuses the logins meanwhile.
     LogOut(LogoutError),
 }
 
@@ -82,9 +82,14 @@ impl IntoResponse for Problem {
                 (StatusCode::CONFLICT, sentence.to_owned())
             }
             Self::LogOut(error) => {
-                tracing::error!(%error, "a logout is not written yet");
+                tracing::error!(%error, "a logout is not written");
                 wait = Some(60);
-                let sentence = "Your logins are being ended. Please log in again in a minute.";
+                let sentence = match error {
+                    LogoutError::Pending => {
+                        "Your logins are being ended. Please log in again in a minute."
+                    }
+                    _ => "The logins have not ended. Please try again in a minute.",
+                };
                 (unavailable, sentence.to_owned())
             }
         };
