@@ -17,6 +17,7 @@
 
 use std::{
     env,
+    future::pending,
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
@@ -33,7 +34,7 @@ use axum_clef::{
     stores::{Account, PostgresUserStore},
 };
 use clef_dev::TEST_APPLICATIONS;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, signal};
 use tower_sessions_redis_store::{
     RedisStore,
     fred::prelude::{ClientLike as _, Config, Pool, ReconnectPolicy},
@@ -92,10 +93,25 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Resolves with Ctrl-C.
+/// Resolves with Ctrl-C, and with the SIGTERM of systemd, Docker and Kubernetes.
 async fn stop() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    let ctrl_c = async {
+        if signal::ctrl_c().await.is_err() {
+            pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = pending::<()>();
+    tokio::select! {
+        () = ctrl_c => {}
+        () = terminate => {}
     }
 }
 
