@@ -43,7 +43,12 @@ impl AuthState {
         if self.has_pending_logout(record) {
             return Err(LogOutOthersError::LoggedOutMeanwhile);
         }
-        let limit = STORE_LIMIT + self.users.log_out_wait();
+        let wait = self.users.log_out_wait();
+        // A check during the wait would find the pages of this login logged out.
+        if !wait.is_zero() {
+            self.listeners.replaced(record.id);
+        }
+        let limit = STORE_LIMIT + wait;
         let stamp = record.times().latest();
         let write = self.users.log_out_others(record.user_id, stamp, cause);
         let written = within(limit, write);

@@ -8,6 +8,7 @@ mod load;
 mod news;
 mod pages;
 mod place;
+mod replaced;
 mod script;
 mod told;
 mod wire;

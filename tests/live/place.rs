@@ -10,11 +10,11 @@ use axum::{
     body::{Body, BodyDataStream},
     extract::FromRequestParts as _,
     http::{HeaderMap, Method, Response, request::Parts},
-    routing::get,
+    routing::{get, post},
 };
 use axum_clef::{
-    ClefLayer, ClefLayerBuilder, LoggedIn, Login, LogoutReason, LogoutSignal, UserStore,
-    stores::Account,
+    ClefLayer, ClefLayerBuilder, LoggedIn, Login, LogoutReason, LogoutSignal, OtherLogins,
+    OtherLoginsError, UserStore, stores::Account,
 };
 use futures_util::StreamExt as _;
 use test_support::{App, Jar, World};
@@ -86,6 +86,7 @@ impl Node {
                     kept_late.lock().unwrap().push(end.unwrap());
                 }),
             )
+            .route("/others", post(log_out_others))
             .route(
                 "/perhaps",
                 get(|end: Option<LogoutSignal>| async move { end.is_some().to_string() }),
@@ -168,6 +169,10 @@ impl Node {
             tokio::time::sleep(step).await;
         }
     }
+}
+
+async fn log_out_others(others: OtherLogins) -> Result<(), OtherLoginsError> {
+    others.log_out().await
 }
 
 /// Awaits an end that is there, or nearly.

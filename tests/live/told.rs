@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use axum_clef::{ClefLayer, LogoutReason, Subject, leased::Leased};
+use axum_clef::{LogoutReason, Subject};
 use test_support::{ISSUER, World};
 use tokio::time::Instant;
 
@@ -155,57 +155,6 @@ async fn a_sign_out_that_cannot_be_written_yet_is_told_at_once() {
         assert_eq!(browser.sign_out(&node).await.status(), 503);
         assert!(begun.elapsed() < Duration::from_secs(10));
         page.hears_at_once().await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_page_whose_login_is_replaced_looks_again() {
-    for (_, node) in Node::both() {
-        let mut browser = node.logged_in("12345").await;
-        let mut page = node.page(&mut browser).await;
-        let end = node.end(&mut browser).await;
-        browser.log_in(&node, "12345").await;
-        assert_eq!(ending(end).await, LogoutReason::SessionGone);
-        page.looks_again().await;
-        node.page(&mut browser).await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_page_whose_login_is_replaced_looks_again_after_the_lease() {
-    let world = World::new();
-    let leased = Leased::new(world.users.clone(), SECOND);
-    let layer = ClefLayer::builder(World::SITE, leased, world.stored());
-    let node = Node::with(&world, layer.provider(world.provider.clone()));
-    let mut browser = node.logged_in("12345").await;
-    let mut page = node.page(&mut browser).await;
-    let closes = async {
-        assert_eq!(page.event().await, None);
-        Instant::now()
-    };
-    let (closed_at, ()) = tokio::join!(closes, browser.log_in(&node, "12345"));
-    let cookie_after = closed_at.elapsed();
-    assert!(cookie_after >= SECOND, "{cookie_after:?}");
-    let (_, retry) = page.text.trim_end().rsplit_once("retry: ").unwrap();
-    let retry = Duration::from_millis(retry.parse().unwrap());
-    assert!(retry > cookie_after, "{retry:?} {cookie_after:?}");
-    node.page(&mut browser).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_page_that_begins_to_listen_while_its_login_is_replaced_looks_again() {
-    for (kind, node) in Node::both() {
-        let mut browser = node.logged_in("12345").await;
-        let late = node.listen_late(&browser).await;
-        // Its check finds no end yet.
-        let listens = async {
-            node.go_on(late).await;
-            node.pass(MOMENT).await;
-        };
-        let log_in = browser.log_in(&node, "12345");
-        node.world.users.before_revoke.during(log_in, listens).await;
-        let end = ending(node.taken()).await;
-        assert_eq!(end, LogoutReason::SessionGone, "{kind}");
     }
 }
 
