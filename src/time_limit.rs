@@ -17,6 +17,9 @@ use crate::BoxError;
 pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a request waits for the renewal of its login.
 pub(crate) const RENEWAL_LIMIT: Duration = Duration::from_secs(1);
+/// How long the write of a renewal may take. A write that is dropped keeps its connection to a database
+/// until this answers, or until TCP gives up after a quarter of an hour.
+pub(crate) const RENEWAL_WRITE_LIMIT: Duration = Duration::from_secs(16 * 60);
 
 /// Why a call returned no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -10,7 +10,7 @@ use super::{AuthState, CheckError, MaxAge, RejectionKind, Unanswered};
 use crate::{
     BoxError, EndedLogin, LoginReference, LogoutReason, Timestamp, metrics,
     sessions::{LoginRecord, PresentedLogin, Renewal},
-    time_limit::{RENEWAL_LIMIT, STORE_LIMIT, detached, within},
+    time_limit::{RENEWAL_LIMIT, RENEWAL_WRITE_LIMIT, STORE_LIMIT, detached, within},
     users::{AnyUser, LoginCheck},
 };
 
@@ -195,7 +195,7 @@ impl AuthState {
                 let save = async move {
                     let _permit = permit;
                     let saved = async { store.save(&record).await.map_err(BoxError::from) };
-                    within(STORE_LIMIT, saved).await
+                    within(RENEWAL_WRITE_LIMIT, saved).await
                 };
                 // In a task of its own: a client that hangs up aborts no write.
                 within(RENEWAL_LIMIT, async { detached(save).await? }).await?;

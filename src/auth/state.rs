@@ -69,7 +69,7 @@ pub(crate) struct AuthState {
 
 impl AuthState {
     /// Fewer than the connections of most pools, so that slow renewals leave some for checks.
-    pub(crate) const RENEWALS_AT_ONCE: usize = 8;
+    pub(crate) const RENEWALS_AT_ONCE: usize = 4;
 
     /// Where to log in, with the way back to `next`.
     pub(crate) fn login_for(&self, next: Option<&str>) -> String {
