@@ -582,7 +582,7 @@ html > :not(clef-cover) *::backdrop { visibility: hidden !important; opacity: 0 
     left = false;
     if (event.persisted) {
       listen();
-      if (state === null && !isPublic()) {
+      if (state === null) {
         // Its user is unknown, and another may have logged in. It stays covered until reloaded.
         state = "out";
         who = "";

@@ -31,6 +31,7 @@ use url::form_urlencoded;
 use super::{failure_page::shared_failure, state::RoutesState};
 use crate::{
     EndedLogin, LoggedInRejection, LogoutReason,
+    auth::AuthState,
     extract::is_forged,
     live::{LogoutSignal, Page},
     page::PageRenderer,
@@ -92,7 +93,7 @@ pub(super) async fn live(State(shared): State<Arc<RoutesState>>, parts: Parts) -
         page,
         state,
         texts,
-        reconnect_soon: RECONNECT_SOON + shared.auth.users.log_out_wait(),
+        auth: Arc::clone(&shared.auth),
     };
     let alive = Event::default().event("alive").data("{}");
     let alive = KeepAlive::new().interval(KEEP_ALIVE).event(alive);
@@ -160,8 +161,7 @@ struct LiveEvents {
     page: Option<Page>,
     state: StreamState,
     texts: PageRenderer,
-    /// When the browser reconnects if the login may have been replaced.
-    reconnect_soon: Duration,
+    auth: Arc<AuthState>,
 }
 
 /// What the stream does next.
@@ -191,7 +191,7 @@ impl Stream for LiveEvents {
             page,
             state,
             texts,
-            reconnect_soon,
+            auth,
         } = &mut *self;
         match std::mem::replace(state, StreamState::Done) {
             StreamState::LoggedIn(signal, data) => {
@@ -205,7 +205,10 @@ impl Stream for LiveEvents {
                 let closing = page.as_mut().map(|page| page.poll_closing(context));
                 let replaced = page.as_mut().map(|page| page.poll_replaced(context));
                 match reason {
-                    Poll::Ready(LogoutReason::SessionGone) => reconnect_after(*reconnect_soon),
+                    Poll::Ready(LogoutReason::SessionGone) => {
+                        // As long as the write that has replaced it may wait by now.
+                        reconnect_after(RECONNECT_SOON + auth.users.log_out_wait())
+                    }
                     // The page reconnects, and gets a 503 until the stores answer.
                     Poll::Ready(LogoutReason::Unknown) => Poll::Ready(None),
                     Poll::Ready(_) => {
