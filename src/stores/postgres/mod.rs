@@ -105,6 +105,9 @@ impl PostgresUserStore {
     }
 
     /// The connection pool, for other tables in the same database.
+    ///
+    /// A connection to a server that has vanished keeps its place until TCP gives up, unless the
+    /// statement is one of this store. Give a session store a pool of its own.
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
