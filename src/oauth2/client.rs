@@ -24,7 +24,8 @@ pub struct OAuth2Endpoints<'a> {
     /// The URL that stands for the provider in every [`Subject`](crate::Subject), such as
     /// `https://github.com`. Users are found by it, so never change it.
     ///
-    /// If the provider sends an `iss` parameter (RFC 9207), it is that issuer.
+    /// If the provider's callbacks have another issuer as their `iss` parameter (RFC 9207), set
+    /// [`OAuth2::callback_issuer`].
     pub issuer: &'a str,
     /// Where users log in: the authorization endpoint.
     pub authorization: &'a str,
@@ -58,6 +59,7 @@ pub(super) struct OAuth2Settings {
     pub(super) scopes: Vec<String>,
     pub(super) authentication: ClientAuthentication,
     pub(super) parameters: Vec<(String, String)>,
+    pub(super) callback_issuer: String,
     pub(super) requires_issuer: bool,
     pub(super) passes_tokens: bool,
 }
@@ -92,6 +94,7 @@ impl OAuth2 {
     ///     profile.first_name = info.text("name");
     ///     Ok(profile)
     /// })?
+    /// .callback_issuer("https://github.com/login/oauth")?
     /// .display_name("GitHub")
     /// .scopes(["read:user"]);
     /// # Ok(())
@@ -124,6 +127,7 @@ impl OAuth2 {
             scopes: Vec::new(),
             authentication: ClientAuthentication::Basic,
             parameters: Vec::new(),
+            callback_issuer: endpoints.issuer.to_owned(),
             requires_issuer: false,
             passes_tokens: false,
         };
@@ -182,6 +186,27 @@ impl OAuth2 {
             return Err(OAuth2Error::ParameterTaken);
         }
         self.settings.parameters.push((name, value.into()));
+        Ok(self)
+    }
+
+    /// The `iss` parameter of the provider's callbacks (RFC 9207). Defaults to
+    /// [`OAuth2Endpoints::issuer`].
+    ///
+    /// Set it if the provider sends another one, as GitHub does: `https://github.com/login/oauth`. The
+    /// subjects of users keep [`OAuth2Endpoints::issuer`]. A callback without `iss` is accepted, unless
+    /// [`require_issuer_parameter`](Self::require_issuer_parameter) is set.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OAuth2Error::Address`] if it is not an absolute URL, has a query, or is plain `http` to
+    /// another machine. Correct it.
+    pub fn callback_issuer(mut self, issuer: impl Into<String>) -> Result<Self, OAuth2Error> {
+        let issuer = issuer.into();
+        address::base_url(&issuer).map_err(|reason| OAuth2Error::Address {
+            name: "callback_issuer",
+            reason,
+        })?;
+        self.settings.callback_issuer = issuer;
         Ok(self)
     }
 

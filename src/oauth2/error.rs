@@ -32,10 +32,11 @@ use crate::{
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum OAuth2Error {
-    /// A URL of [`OAuth2Endpoints`](super::OAuth2Endpoints) is not valid for logins.
+    /// A URL of [`OAuth2Endpoints`](super::OAuth2Endpoints), or the
+    /// [`callback_issuer`](super::OAuth2::callback_issuer), is not valid for logins.
     #[error("the URL {name:?} is not valid for logins: {reason}")]
     Address {
-        /// The field.
+        /// The field, or `callback_issuer`.
         name: &'static str,
         /// Why the URL is invalid.
         reason: AddressError,
@@ -46,9 +47,13 @@ pub enum OAuth2Error {
     /// The authorization parameter is set by this crate.
     #[error("the authorization parameter is set by axum-clef and cannot be replaced")]
     ParameterTaken,
-    /// The `iss` of the callback is another issuer, or is missing although
+    /// The `iss` of the callback is not the
+    /// [`callback_issuer`](super::OAuth2::callback_issuer), or is missing although
     /// [`require_issuer_parameter`](super::OAuth2::require_issuer_parameter) is set (RFC 9207).
-    #[error("the callback does not come from this provider")]
+    #[error(
+        "the callback does not come from this provider; if the provider documents another `iss`, set \
+         `OAuth2::callback_issuer`"
+    )]
     ForeignCallback,
     /// The authorization code is used, expired or unknown.
     #[error("the authorization code is used, expired or unknown; start the login again")]

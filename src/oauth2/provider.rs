@@ -33,7 +33,7 @@ impl OAuth2 {
     /// Checks the `iss` of a callback (RFC 9207, section 2.4).
     fn check_callback(&self, issuer: Option<&str>) -> Result<(), OAuth2Error> {
         match issuer {
-            Some(named) if named == self.endpoints.issuer => Ok(()),
+            Some(named) if named == self.settings.callback_issuer => Ok(()),
             None if !self.settings.requires_issuer => Ok(()),
             _ => Err(OAuth2Error::ForeignCallback),
         }

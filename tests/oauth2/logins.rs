@@ -182,6 +182,55 @@ async fn an_error_of_another_provider_is_refused() {
     }
 }
 
+/// GitHub's callbacks have an `iss` that is not the issuer of its users.
+#[tokio::test]
+async fn the_callbacks_may_have_another_issuer_than_the_users() {
+    const CALLBACK_ISSUER: &str = "https://id.example/login/oauth";
+
+    for (required, issuer, begun, denied) in [
+        (false, "", 303, 403),
+        (true, "", 502, 502),
+        (false, CALLBACK_ISSUER, 303, 403),
+        (true, CALLBACK_ISSUER, 303, 403),
+        (false, "of the users", 502, 502),
+        (false, "https://evil.example", 502, 502),
+    ] {
+        let site = Site::with(|client| {
+            let client = client.callback_issuer(CALLBACK_ISSUER).unwrap();
+            match required {
+                true => client.require_issuer_parameter(),
+                false => client,
+            }
+        })
+        .await;
+        let parameter = match issuer {
+            "" => String::new(),
+            "of the users" => format!("&iss={}", site.provider.issuer),
+            other => format!("&iss={other}"),
+        };
+        let mut jar = Jar::default();
+        let callback = site.begin(&mut jar).await;
+        let (_, state) = callback.split_once("&state=").unwrap();
+        let error = format!("/clef/callback?error=access_denied&state={state}{parameter}");
+        let response = jar.open(&site.app, &error).await;
+        assert_eq!(response.status(), denied, "{required} {issuer}");
+        let page = text(response).await;
+        let is_declined = page.contains("The login was not completed");
+        assert_eq!(is_declined, denied == 403, "{required} {issuer}: {page}");
+
+        let callback = site.begin(&mut jar).await + &parameter;
+        let response = jar.get(&site.app, &callback).await;
+        assert_eq!(response.status(), begun, "{required} {issuer}");
+        let sent = site.provider.script().token_requests.len();
+        assert_eq!(sent, usize::from(begun == 303), "{required} {issuer}");
+        assert_eq!(jar.is_in(&site.app).await, begun == 303);
+        if begun == 303 {
+            let profile = site.world.users.last_profile();
+            assert_eq!(profile.subject.issuer(), site.provider.issuer);
+        }
+    }
+}
+
 /// RFC 9207, and RFC 9700, section 4.4: neither a code nor a login of one provider is taken for
 /// another's.
 #[tokio::test]

@@ -55,6 +55,12 @@ fn urls_that_would_leak_secrets_are_refused() {
                 other => panic!("{url}: {other:?}"),
             }
         }
+        match client(ENDPOINTS).unwrap().callback_issuer(url) {
+            Err(OAuth2Error::Address { name, reason }) => {
+                assert_eq!((name, reason), ("callback_issuer", why), "{url}");
+            }
+            other => panic!("{url}: {other:?}"),
+        }
     }
     let url = ENDPOINTS.user_info[0];
     for user_info in [&[][..], &[url; 4]] {

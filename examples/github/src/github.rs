@@ -26,8 +26,12 @@ pub fn provider(
     client_id: &str,
     client_secret: &str,
 ) -> Result<OAuth2, OAuth2Error> {
+    // The `iss` of its callbacks: `https://github.com/login/oauth`. The issuer of the users is in
+    // stored subjects, and stays.
+    let callback_issuer = format!("{}/login/oauth", endpoints.issuer);
     let provider = OAuth2::new(endpoints, client_id, client_secret, profile)?;
     Ok(provider
+        .callback_issuer(callback_issuer)?
         .display_name("GitHub")
         // As GitHub's documentation has it.
         .client_authentication(ClientAuthentication::Post)

@@ -204,7 +204,9 @@ async fn approve(
     callback
         .query_pairs_mut()
         .append_pair(name, &value)
-        .append_pair("state", &state);
+        .append_pair("state", &state)
+        // As at GitHub, it is not the issuer of the users. Errors have it too (RFC 9207, section 2).
+        .append_pair("iss", &format!("{}/login/oauth", github.origin));
     Ok(Redirect::to(callback.as_str()))
 }
 

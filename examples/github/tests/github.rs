@@ -175,6 +175,13 @@ async fn a_user_who_cancels_can_try_again() {
         (page.status().as_u16(), page.url().path()),
         (403, "/clef/callback")
     );
+    let issuer = format!("{}/login/oauth", site.origin);
+    let mut query = page.url().query_pairs();
+    assert!(
+        query.any(|(name, value)| name == "iss" && value == issuer),
+        "GitHub names itself: {}",
+        page.url()
+    );
     let text = page.text().await.unwrap();
     assert!(text.contains("/clef/login?next=%2Faccount"), "{text}");
     browser.log_in(OCTOCAT).await;
