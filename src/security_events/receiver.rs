@@ -28,7 +28,8 @@ type EndsOnChange = Arc<dyn Fn(&CredentialChange) -> bool + Send + Sync>;
 /// each event there as a signed token (RFC 8935). Clones share the cached keys.
 ///
 /// - `session-revoked` ends the session that it names, or else all logins of the person. A session
-///   beside a user narrows no other event.
+///   with the id `ALL`, as Keycloak writes it, counts as none. A session beside a user narrows no other
+///   event.
 /// - `account-disabled`, `account-purged`, `account-credential-change-required`,
 ///   `credential-compromise`, `sessions-revoked` and Google's `tokens-revoked` end all logins.
 /// - `credential-change` ends all logins unless a credential was created; see

@@ -8,6 +8,10 @@ use crate::{LogoutScope, ProviderSession, Subject, SubjectIdentifier};
 /// The members of a complex subject that say which logins end.
 const PROCESSED: [&str; 2] = ["user", "session"];
 
+/// The session id of Keycloak's event when an administrator logs out all sessions of a user. It sends
+/// no event for each session.
+const ALL_SESSIONS: &str = "ALL";
+
 /// What a receiver accepts as subjects.
 #[derive(Debug, Clone)]
 pub(super) struct Subjects {
@@ -92,7 +96,7 @@ impl Subjects {
     }
 
     /// The logins that end with an event: those of a session if the event is about one, or else all
-    /// of the person.
+    /// of the person. The session `ALL` counts as none.
     ///
     /// # Errors
     ///
@@ -108,16 +112,20 @@ impl Subjects {
             .as_ref()
             .ok_or(SecurityEventError::NoSubject)?;
         let user = subject.user.as_ref();
-        let user = match (&subject.session, user) {
+        let session = subject.session.as_ref();
+        let session = session.filter(|session| !names_all_sessions(session));
+        let user = match (session, user) {
             (Some(session), _) if is_about_session => return self.session(session, user),
             // Of a disabled account no login goes on, whatever session is named beside it.
             (_, Some(user)) => user,
             (Some(session), None) => return self.session(session, None),
-            // A device, a group or a tenant alone.
+            // A device, a group or a tenant alone, or all sessions without a user.
             (None, None) => return Err(SecurityEventError::SubjectFormat("complex")),
         };
         let mut scopes = Vec::new();
-        if is_about_session && let (true, SubjectIdentifier::Opaque(id)) = (subject.is_simple, user)
+        if is_about_session
+            && let (true, SubjectIdentifier::Opaque(id)) = (subject.is_simple, user)
+            && !names_all_sessions(user)
         {
             // The simple subject of such an event may be the session itself (CAEP, section 3.1).
             scopes.extend(self.sessions(id));
@@ -203,4 +211,9 @@ impl Subjects {
         let issuer = issuer.ok_or(SecurityEventError::SubjectIssuer)?;
         Ok(Subject::new(issuer, subject.id()))
     }
+}
+
+/// Whether an identifier stands for all sessions of the user beside it, and for no session.
+fn names_all_sessions(identifier: &SubjectIdentifier) -> bool {
+    matches!(identifier, SubjectIdentifier::Opaque(id) if id == ALL_SESSIONS)
 }

@@ -62,6 +62,31 @@ async fn an_unknown_session_ends_nobody() {
     }
 }
 
+/// Keycloak sends one event for all sessions of a user.
+#[tokio::test]
+async fn the_session_all_is_every_session_of_the_user() {
+    let scene = Scene::new().await;
+    let all = opaque("ALL");
+    let subject = json!({ "format": "complex", "user": scene.alex(), "session": all });
+    let claims = scene.about(&revoked(), json!({}), subject);
+    assert_eq!(scene.send(&claims).await, 202);
+    assert_eq!(scene.who_is_in().await, ["kim"]);
+    scene.log_in().await;
+    // Without an accepted user, it can end no login.
+    let email = json!({ "format": "email", "email": "alex@example.com" });
+    for subject in [
+        json!({ "format": "complex", "session": all }),
+        json!({ "format": "complex", "session": all, "tenant": opaque("1") }),
+        json!({ "format": "complex", "user": email, "session": all }),
+        all.clone(),
+    ] {
+        let claims = scene.about(&revoked(), json!({}), subject.clone());
+        let heard = scene.push(&sign(&claims)).await;
+        assert_eq!(error_code(&heard), "invalid_request", "{subject}");
+        assert!(scene.all_are_in().await, "{subject}");
+    }
+}
+
 /// A disabled account has no login that goes on, whatever session the event names beside it.
 #[tokio::test]
 async fn a_session_narrows_no_other_event() {
