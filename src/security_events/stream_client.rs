@@ -68,21 +68,8 @@ impl StreamClient {
         delivery: &EventDelivery,
         events: &[&str],
     ) -> Result<EventStream, StreamError> {
-        let url = self.configuration_endpoint().await?;
-        let body = json!({ "delivery": delivery.to_json(), "events_requested": events });
-        let request = self.request(Method::POST, url).await?;
-        let request = with_json(request, &body);
-        let created = [StatusCode::CREATED, StatusCode::OK];
-        let stream: StreamJson = call("the stream", request, &created).await?;
-        let stream = self.of_sender(stream)?;
-        let ours = |audience: &String| self.receiver.audiences.contains(audience);
-        if !stream.audiences.is_empty() && !stream.audiences.iter().any(ours) {
-            tracing::warn!(
-                audiences = ?stream.audiences,
-                "the events of the stream are for another audience; set `EventReceiver::audience`"
-            );
-        }
-        Ok(stream)
+        let (_, stream) = self.post(delivery, events).await?;
+        self.checked(stream)
     }
 
     /// Creates a stream, or returns the one that delivers in the same way already. Its events are
@@ -91,24 +78,27 @@ impl StreamClient {
     /// # Errors
     ///
     /// [`StreamError::OtherStream`] if the sender allows one stream and there is one with another
-    /// delivery, [`StreamError::OtherIssuer`] if its events would be refused, for which a new stream is
-    /// removed again, and others of [`StreamError`].
+    /// delivery, [`StreamError::OtherIssuer`] if its events would be refused, and others of
+    /// [`StreamError`]. A new stream of another issuer (201) is removed again.
     pub async fn ensure(
         &self,
         delivery: &EventDelivery,
         events: &[&str],
     ) -> Result<EventStream, StreamError> {
-        let created = match self.create(delivery, events).await {
+        let posted = match self.post(delivery, events).await {
             Err(StreamError::Exists) => None,
-            Err(StreamError::OtherIssuer { id }) => {
-                // Otherwise each start of the application would leave one there.
-                let _ = self.remove(&id).await;
-                Some(Err(StreamError::OtherIssuer { id }))
-            }
-            created => Some(created),
+            posted => Some(posted?),
         };
-        if let Some(created) = created {
-            return created;
+        if let Some((status, stream)) = posted {
+            let stream = self.checked(stream);
+            if let Err(StreamError::OtherIssuer { id }) = &stream
+                && status == StatusCode::CREATED
+            {
+                // Otherwise each start of the application would leave one there. A stream that comes
+                // with 200 may be in use elsewhere.
+                let _ = self.remove(id).await;
+            }
+            return stream;
         }
         let streams = self.list().await?;
         if let Some(same) = streams.iter().find(|stream| delivery.is_of(stream)) {
@@ -216,6 +206,34 @@ impl StreamClient {
         acknowledged("the removal", request).await
     }
 
+    /// Requests a stream. A new one has the status 201. A sender that answers 200 may return a stream
+    /// that exists already.
+    async fn post(
+        &self,
+        delivery: &EventDelivery,
+        events: &[&str],
+    ) -> Result<(StatusCode, StreamJson), StreamError> {
+        let url = self.configuration_endpoint().await?;
+        let body = json!({ "delivery": delivery.to_json(), "events_requested": events });
+        let request = self.request(Method::POST, url).await?;
+        let request = with_json(request, &body);
+        let created = [StatusCode::CREATED, StatusCode::OK];
+        call_with_status("the stream", request, &created).await
+    }
+
+    /// Checks the issuer of a requested stream. Another audience is a warning.
+    fn checked(&self, stream: StreamJson) -> Result<EventStream, StreamError> {
+        let stream = self.of_sender(stream)?;
+        let ours = |audience: &String| self.receiver.audiences.contains(audience);
+        if !stream.audiences.is_empty() && !stream.audiences.iter().any(ours) {
+            tracing::warn!(
+                audiences = ?stream.audiences,
+                "the events of the stream are for another audience; set `EventReceiver::audience`"
+            );
+        }
+        Ok(stream)
+    }
+
     /// A stream whose events have the issuer of the sender (SSF 1.0, sections 8.1.1.1 and 8.1.1.2).
     fn of_sender(&self, stream: StreamJson) -> Result<EventStream, StreamError> {
         let (dialect, issuer) = (
@@ -285,6 +303,16 @@ async fn call<T: DeserializeOwned>(
     request: RequestBuilder,
     expected: &[StatusCode],
 ) -> Result<T, StreamError> {
+    let (_, json) = call_with_status(what, request, expected).await?;
+    Ok(json)
+}
+
+/// Like [`call`], with which of the expected statuses the answer has.
+async fn call_with_status<T: DeserializeOwned>(
+    what: &'static str,
+    request: RequestBuilder,
+    expected: &[StatusCode],
+) -> Result<(StatusCode, T), StreamError> {
     let response = calls::send(request).await?;
     let status = response.status();
     if !expected.contains(&status) {
@@ -292,7 +320,8 @@ async fn call<T: DeserializeOwned>(
     }
     let body = calls::read(response, LIMIT).await?;
     let unreadable = |_| StreamError::Remote(RemoteError::Unreadable { what });
-    serde_json::from_slice(&body).map_err(unreadable)
+    let json = serde_json::from_slice(&body).map_err(unreadable)?;
+    Ok((status, json))
 }
 
 /// Sends a request whose answer has nothing to read.

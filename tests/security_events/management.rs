@@ -30,6 +30,8 @@ pub struct Management {
     pub refuses: Option<u16>,
     /// What the body is instead.
     pub body: Option<String>,
+    /// Whether a request for a stream returns one that exists already, with 200.
+    pub returns_existing: bool,
     /// The events that wait to be polled, by their ids.
     pub waiting: BTreeMap<String, String>,
     /// How long a request for events waits for one.
@@ -79,7 +81,12 @@ pub async fn answer(transmitter: &Transmitter, request: Request) -> Response {
         return StatusCode::from_u16(status).unwrap().into_response();
     }
     if let Some(body) = management.body.clone() {
-        return body.into_response();
+        let is_created = call == "POST /ssf/stream" && !management.returns_existing;
+        let status = match is_created {
+            true => StatusCode::CREATED,
+            false => StatusCode::OK,
+        };
+        return (status, body).into_response();
     }
     if !is_authorized {
         return StatusCode::UNAUTHORIZED.into_response();

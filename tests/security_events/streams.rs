@@ -271,6 +271,28 @@ async fn a_stream_of_another_issuer_is_an_error() {
     assert_eq!(standard.read("1").await.unwrap().id, "1");
 }
 
+/// A sender may answer a second request with the stream that exists, which another site may use.
+#[tokio::test]
+async fn a_stream_that_is_not_new_is_not_removed() {
+    let transmitter = Transmitter::start().await;
+    let client = client(&transmitter);
+    transmitter.script().management.returns_existing = true;
+    let answers = |issuer: &str| {
+        let stream = json!({ "stream_id": "1", "iss": issuer, "aud": AUDIENCE });
+        transmitter.script().management.body = Some(stream.to_string());
+    };
+    answers("https://elsewhere.test");
+    match client.ensure(&delivery(), &[]).await {
+        Err(StreamError::OtherIssuer { id }) => assert_eq!(id, "1"),
+        other => panic!("{other:?}"),
+    }
+    answers(&transmitter.issuer);
+    assert_eq!(client.ensure(&delivery(), &[]).await.unwrap().id, "1");
+    let calls = transmitter.script().management.calls.clone();
+    let calls: Vec<_> = calls.iter().map(|(call, _)| call.as_str()).collect();
+    assert_eq!(calls, ["POST /ssf/stream"; 2]);
+}
+
 #[tokio::test]
 async fn the_access_token_is_asked_for_each_call() {
     let transmitter = Transmitter::start().await;
