@@ -31,7 +31,7 @@ struct State<T> {
     value: Option<Arc<T>>,
     fetched_at: Option<Instant>,
     tried_at: Option<Instant>,
-    /// Of the last fetch.
+    /// Of the last fetch, and `None` while one runs.
     failure: Option<RemoteError>,
     /// The first failure since the last value.
     failing_since: Option<Instant>,
@@ -108,13 +108,17 @@ impl<T: Send + Sync + 'static> Cache<T> {
         Ok(CacheEntry { value, is_fresh })
     }
 
-    /// The value that may be used, unless it is time to refresh it.
+    /// The value that may be used, unless its refresh is due, or has to end first.
     pub(crate) fn current(&self) -> Option<CacheEntry<T>> {
         let (value, allowed) = self.look_up();
         let is_current = match allowed {
             Use::AsItIs => true,
             Use::WhileRefreshed => !self.may_refresh(),
-            Use::OnceRefreshed => self.state().is_cooling_down(self.cooldown),
+            // There is no failure while the refresh runs.
+            Use::OnceRefreshed => {
+                let state = self.state();
+                state.failure.is_some() && state.is_cooling_down(self.cooldown)
+            }
             Use::Never => false,
         };
         let value = value.filter(|_| is_current)?;
@@ -176,6 +180,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
                 return Err(failure.unwrap_or(RemoteError::KeyNotKnownYet));
             }
             state.tried_at = Some(Instant::now());
+            state.failure = None;
         }
         // In a task of its own: others wait for the value even if this caller hangs up.
         let (cache, is_refresh) = (Arc::clone(self), seen.is_some());

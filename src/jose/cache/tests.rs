@@ -61,6 +61,30 @@ async fn a_value_that_nothing_has_asked_for_is_refreshed_first() {
     }
 }
 
+/// The issuer may have withdrawn a key.
+#[tokio::test(start_paused = true)]
+async fn a_value_of_a_day_is_not_used_while_its_refresh_runs() {
+    for (refreshed, expected) in [(Ok(8), 8), (Err(RemoteError::TimedOut), 7)] {
+        let cache = Cache::new(COOLDOWN, DAY);
+        assert!(cache.get(COOLDOWN, async { Ok(7) }).await.is_ok());
+        tokio::time::advance(DAY).await;
+        let first = cache.get(COOLDOWN, async move {
+            tokio::time::sleep(HANGS).await;
+            refreshed
+        });
+        let second = async {
+            // Less than the cooldown after the fetch has begun.
+            tokio::time::sleep(COOLDOWN / 2).await;
+            assert!(cache.current().is_none());
+            cache.get(COOLDOWN, async { Ok(9) }).await
+        };
+        let (first, second) = futures_util::future::join(first, second).await;
+        let found = [first, second].map(|found| *found.unwrap().value);
+        assert_eq!(found, [expected; 2]);
+        assert!(cache.current().is_some(), "the refresh has ended");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_value_that_is_no_longer_used_is_not_current() {
     let cache = Cache::new(COOLDOWN, DAY);
