@@ -33,7 +33,7 @@ struct State<T> {
     tried_at: Option<Instant>,
     /// Of the last fetch, and `None` while one runs.
     failure: Option<RemoteError>,
-    /// The first failure since the last value.
+    /// The first failure since the last value, or since fetches paused for `longest_use`.
     failing_since: Option<Instant>,
 }
 
@@ -91,7 +91,8 @@ impl<T: Send + Sync + 'static> Cache<T> {
             Use::Never => return self.newer_than(Some(&value), cooldown, fetch).await,
             Use::OnceRefreshed => {
                 let newer = self.newer_than(Some(&value), self.cooldown, fetch).await;
-                if newer.is_ok() {
+                // With this fetch, they may have failed for too long.
+                if newer.is_ok() || matches!(self.look_up().1, Use::Never) {
                     return newer;
                 }
             }
@@ -179,8 +180,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
             if state.is_cooling_down(cooldown) {
                 return Err(failure.unwrap_or(RemoteError::KeyNotKnownYet));
             }
-            state.tried_at = Some(Instant::now());
-            state.failure = None;
+            state.start_fetch(self.longest_use);
         }
         // In a task of its own: others wait for the value even if this caller hangs up.
         let (cache, is_refresh) = (Arc::clone(self), seen.is_some());
@@ -224,12 +224,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
 impl<T> State<T> {
     fn allowed(&self, longest_use: Duration) -> Use {
         let age = self.fetched_at.map_or(Duration::MAX, |at| at.elapsed());
-        // From the first failed fetch to the last: a value may be used that nothing has asked for since.
-        let outage = match (self.failing_since, self.tried_at) {
-            (Some(since), Some(tried_at)) => tried_at.duration_since(since),
-            _ => Duration::ZERO,
-        };
-        if outage >= longest_use {
+        if self.outage() >= longest_use {
             Use::Never
         } else if age >= longest_use {
             Use::OnceRefreshed
@@ -238,6 +233,25 @@ impl<T> State<T> {
         } else {
             Use::AsItIs
         }
+    }
+
+    /// From the first failed fetch to the last: a value may be used that nothing has asked for since.
+    fn outage(&self) -> Duration {
+        match (self.failing_since, self.tried_at) {
+            (Some(since), Some(tried_at)) => tried_at.duration_since(since),
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn start_fetch(&mut self, longest_use: Duration) {
+        // The issuer may have been back during the pause. A shorter one counts as outage: some nodes fetch
+        // every few hours only. A value that is no longer used stays so.
+        let has_paused = !self.is_cooling_down(longest_use);
+        if has_paused && self.outage() < longest_use {
+            self.failing_since = None;
+        }
+        self.tried_at = Some(Instant::now());
+        self.failure = None;
     }
 
     fn is_cooling_down(&self, cooldown: Duration) -> bool {

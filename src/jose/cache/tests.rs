@@ -36,10 +36,24 @@ async fn a_value_is_used_until_fetches_have_failed_for_a_day() {
     let cache = Cache::new(COOLDOWN, DAY);
     let fails = || Err(RemoteError::TimedOut);
     assert_eq!(after(&cache, 0, Ok(7)).await, Some(7));
-    for (hours, found) in [(2, Some(7)), (23, Some(7)), (1, Some(7)), (1, None)] {
+    for (hours, found) in [(2, Some(7)), (23, Some(7)), (1, None), (48, None)] {
         assert_eq!(after(&cache, hours, fails()).await, found, "{hours}");
     }
     assert_eq!(after(&cache, 0, Ok(8)).await, Some(8), "the issuer is back");
+    for hour in 1..=24 {
+        assert_eq!(after(&cache, 1, fails()).await, Some(8), "{hour}");
+    }
+    assert_eq!(after(&cache, 1, fails()).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_that_are_more_than_a_day_apart_are_no_outage() {
+    let cache = Cache::new(COOLDOWN, DAY);
+    assert_eq!(after(&cache, 0, Ok(7)).await, Some(7));
+    for hours in [2, 60, 0, 0] {
+        let failed = after(&cache, hours, Err(RemoteError::TimedOut)).await;
+        assert_eq!(failed, Some(7), "{hours}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,8 +105,8 @@ async fn a_value_that_is_no_longer_used_is_not_current() {
     assert!(cache.current().is_none(), "nothing was fetched");
     let found = cache.get(COOLDOWN, async { Ok(7) }).await.unwrap();
     assert!(cache.current().is_some());
-    for (outage, is_current) in [("none", true), ("a day", false)] {
-        tokio::time::advance(DAY).await;
+    for (outage, is_current) in [("none", true), ("half a day", true), ("a day", false)] {
+        tokio::time::advance(DAY / 2).await;
         let fails = async { Err(RemoteError::TimedOut) };
         let fetched = cache.newer_than(Some(&found.value), COOLDOWN, fails);
         assert!(fetched.await.is_err());
