@@ -12,13 +12,14 @@ use super::RemoteError;
 
 /// After this time a value is refreshed. It stays in use meanwhile, and if the refresh fails.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// The shortest time between two attempts to refresh a value in use. It is longer than any fetch, which is
+/// four calls of five seconds at most: callers during a fetch start no other.
+const REFRESH_COOLDOWN: Duration = Duration::from_secs(30);
 /// The shortest time between a failed fetch and the next.
 const RETRY_COOLDOWN: Duration = Duration::from_secs(3);
 
 /// Caches one value, such as the metadata or the keys of an issuer.
 pub(crate) struct Cache<T> {
-    /// The shortest time between the starts of two fetches, and after the end of a failed one.
-    cooldown: Duration,
     /// A value of this age is refreshed before it is used. Once fetches have failed for as long, it is no
     /// longer used.
     longest_use: Duration,
@@ -39,6 +40,7 @@ struct State<T> {
 
 /// How a value may be used.
 enum Use {
+    /// No refresh is due.
     AsItIs,
     /// It is refreshed in the background.
     WhileRefreshed,
@@ -54,9 +56,8 @@ pub(crate) struct CacheEntry<T> {
 }
 
 impl<T: Send + Sync + 'static> Cache<T> {
-    pub(crate) fn new(cooldown: Duration, longest_use: Duration) -> Arc<Self> {
+    pub(crate) fn new(longest_use: Duration) -> Arc<Self> {
         Arc::new(Self {
-            cooldown,
             longest_use,
             state: Mutex::new(State {
                 value: None,
@@ -70,7 +71,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     }
 
     /// Returns the cached value, or fetches it. An old value is refreshed in the background, and an older
-    /// one first.
+    /// one first. The `cooldown` is for a value that is missing or no longer used.
     ///
     /// # Errors
     ///
@@ -90,20 +91,20 @@ impl<T: Send + Sync + 'static> Cache<T> {
         match allowed {
             Use::Never => return self.newer_than(Some(&value), cooldown, fetch).await,
             Use::OnceRefreshed => {
-                let newer = self.newer_than(Some(&value), self.cooldown, fetch).await;
+                let newer = self.newer_than(Some(&value), REFRESH_COOLDOWN, fetch).await;
                 // With this fetch, they may have failed for too long.
                 if newer.is_ok() || matches!(self.look_up().1, Use::Never) {
                     return newer;
                 }
             }
-            Use::WhileRefreshed if self.may_refresh() => {
+            Use::WhileRefreshed => {
                 let (cache, seen) = (Arc::clone(self), Arc::clone(&value));
                 tokio::spawn(async move {
                     // A failure is logged.
-                    let _ = cache.newer_than(Some(&seen), cache.cooldown, fetch).await;
+                    let _ = cache.newer_than(Some(&seen), REFRESH_COOLDOWN, fetch).await;
                 });
             }
-            Use::WhileRefreshed | Use::AsItIs => {}
+            Use::AsItIs => {}
         }
         let is_fresh = false;
         Ok(CacheEntry { value, is_fresh })
@@ -112,17 +113,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// The value that may be used, unless its refresh is due, or has to end first.
     pub(crate) fn current(&self) -> Option<CacheEntry<T>> {
         let (value, allowed) = self.look_up();
-        let is_current = match allowed {
-            Use::AsItIs => true,
-            Use::WhileRefreshed => !self.may_refresh(),
-            // There is no failure while the refresh runs.
-            Use::OnceRefreshed => {
-                let state = self.state();
-                state.failure.is_some() && state.is_cooling_down(self.cooldown)
-            }
-            Use::Never => false,
-        };
-        let value = value.filter(|_| is_current)?;
+        let value = value.filter(|_| matches!(allowed, Use::AsItIs))?;
         let is_fresh = false;
         Some(CacheEntry { value, is_fresh })
     }
@@ -131,12 +122,6 @@ impl<T: Send + Sync + 'static> Cache<T> {
     fn look_up(&self) -> (Option<Arc<T>>, Use) {
         let state = self.state();
         (state.value.clone(), state.allowed(self.longest_use))
-    }
-
-    /// Whether a refresh may begin, and none runs: one that takes longer than the cooldown would
-    /// collect a waiting task for each caller.
-    fn may_refresh(&self) -> bool {
-        !self.state().is_cooling_down(self.cooldown) && self.flight.try_lock().is_ok()
     }
 
     /// The cached value, however old. Fetches nothing.
@@ -224,11 +209,16 @@ impl<T: Send + Sync + 'static> Cache<T> {
 impl<T> State<T> {
     fn allowed(&self, longest_use: Duration) -> Use {
         let age = self.fetched_at.map_or(Duration::MAX, |at| at.elapsed());
-        if self.outage() >= longest_use {
+        let outage = self.outage();
+        // It doubles with each failure, as the outage does.
+        let cooldown = outage.clamp(REFRESH_COOLDOWN, LIFETIME);
+        // There is no failure while the refresh runs.
+        let has_just_failed = self.failure.is_some() && self.is_cooling_down(REFRESH_COOLDOWN);
+        if outage >= longest_use {
             Use::Never
-        } else if age >= longest_use {
+        } else if age >= longest_use && !has_just_failed {
             Use::OnceRefreshed
-        } else if age >= LIFETIME {
+        } else if age >= LIFETIME && !self.is_cooling_down(cooldown) {
             Use::WhileRefreshed
         } else {
             Use::AsItIs

@@ -19,6 +19,7 @@ use crate::{
 
 /// The largest response, in bytes. Key sets with certificates are the largest.
 pub(crate) const LIMIT: usize = 256 * 1024;
+/// The shortest time between two fetches while there is no metadata.
 const METADATA_COOLDOWN: Duration = Duration::from_secs(3);
 /// Keys of this age are refreshed before they verify anything, and verify nothing once that has failed for
 /// as long: the issuer may have withdrawn one.
@@ -46,8 +47,8 @@ impl<M: Metadata> Remote<M> {
             issuer,
             dialect,
             client: LazyClient::default(),
-            metadata: Cache::new(METADATA_COOLDOWN, Duration::MAX),
-            keys: Cache::new(KEYS_COOLDOWN, LONGEST_USE),
+            metadata: Cache::new(Duration::MAX),
+            keys: Cache::new(LONGEST_USE),
             refused: LogLimit::default(),
         }
     }
