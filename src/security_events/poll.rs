@@ -50,9 +50,10 @@ const REMEMBERED: usize = 1_024;
 ///
 /// An application spawns the future of
 /// [`ClefLayer::poll_events`](crate::ClefLayer::poll_events). Each event is
-/// handled as if it was pushed, and is acknowledged to the sender once its logout is written. It
-/// waits at the sender for the next events. If the sender answers at once although it has no new
-/// ones, the next request is sent after the [`interval`](Self::interval). After a failure it waits a
+/// handled as if it was pushed, and is acknowledged to the sender once its logout is written. A
+/// request waits at the sender for the next events, for up to 55 seconds, except with
+/// [`short_polling`](Self::short_polling). If the sender answers at once although it has no new events,
+/// the next request is sent after the [`interval`](Self::interval). After a failure it is sent after a
 /// second, and up to a minute after many.
 ///
 /// At most 16 events are verified and passed to the hook at a time. Those that fail are asked for again
@@ -81,6 +82,7 @@ pub struct EventPoll {
     url: Url,
     token: AccessToken,
     interval: Duration,
+    short_polling: bool,
     client: LazyClient,
     log_limit: Arc<LogLimit<()>>,
 }
@@ -124,6 +126,7 @@ impl EventPoll {
             url: address::endpoint(endpoint_url)?,
             token: token.into(),
             interval: INTERVAL,
+            short_polling: false,
             client: LazyClient::default(),
             log_limit: Arc::default(),
         })
@@ -134,6 +137,15 @@ impl EventPoll {
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(Duration::from_millis(100));
+        self
+    }
+
+    /// Asks the sender to answer at once, even if it has no events: `returnImmediately` is `true`. Some
+    /// senders, such as caep.dev, refuse any other poll. An event arrives up to an
+    /// [`interval`](Self::interval) later. Off by default.
+    #[must_use]
+    pub fn short_polling(mut self) -> Self {
+        self.short_polling = true;
         self
     }
 
@@ -197,7 +209,7 @@ impl EventPoll {
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json")
             .timeout(LONG_POLL)
-            .body(report.to_json().to_string());
+            .body(report.to_json(self.short_polling).to_string());
         if !report.refused.is_empty() {
             request = request.header(header::CONTENT_LANGUAGE, answer::LANGUAGE);
         }
@@ -215,7 +227,9 @@ impl EventPoll {
         };
         match answer.await {
             Ok(answer) => Ok(Some(answer)),
-            Err(StreamError::Remote(RemoteError::TimedOut)) if asked_at.elapsed() >= LONG_POLL => {
+            Err(StreamError::Remote(RemoteError::TimedOut))
+                if !self.short_polling && asked_at.elapsed() >= LONG_POLL =>
+            {
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -322,8 +336,8 @@ impl Report {
     }
 
     /// The body of a request (RFC 8936, section 2.2).
-    fn to_json(&self) -> Value {
-        let mut body = json!({ "maxEvents": self.most(), "returnImmediately": false });
+    fn to_json(&self, at_once: bool) -> Value {
+        let mut body = json!({ "maxEvents": self.most(), "returnImmediately": at_once });
         if !self.acknowledged.is_empty() {
             body["ack"] = json!(self.acknowledged);
         }
@@ -344,6 +358,7 @@ impl fmt::Debug for EventPoll {
             .debug_struct("EventPoll")
             .field("receiver", &self.receiver)
             .field("interval", &self.interval)
+            .field("short_polling", &self.short_polling)
             .finish_non_exhaustive()
     }
 }

@@ -55,8 +55,12 @@ pub enum StreamError {
     /// [`EventStream::min_verification_interval`](super::EventStream::min_verification_interval).
     #[error("the sender was asked too often; try again later")]
     TooOften,
-    /// The sender rejects the request: compare delivery and events with what it supports.
-    #[error("the sender rejects the request; compare delivery and events with what it supports")]
+    /// The sender rejects the request: compare delivery and events with what it supports. Some senders
+    /// support [`EventPoll::short_polling`](super::EventPoll::short_polling) only.
+    #[error(
+        "the sender rejects the request; compare delivery and events with what it supports, and use \
+         `EventPoll::short_polling` if it supports no long polling"
+    )]
     Rejected,
     /// The call has failed.
     #[error("the call has failed: {0}")]

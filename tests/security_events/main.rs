@@ -13,6 +13,7 @@ mod management;
 #[allow(dead_code, unused_imports)]
 #[path = "../oidc/support/mod.rs"]
 mod openid;
+mod pacing;
 mod polling;
 mod polls;
 mod receiving;

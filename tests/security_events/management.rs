@@ -42,6 +42,8 @@ pub struct Management {
     pub wrong_state: Option<String>,
     /// How the verification events were answered.
     pub verified: Vec<u16>,
+    /// Whether requests for events that may wait are refused.
+    pub refuses_long_polls: bool,
     /// What requests for events are answered with instead, in turn.
     pub rounds: Vec<Value>,
     /// The bodies of the requests for events.
@@ -167,6 +169,9 @@ async fn poll(transmitter: &Transmitter, body: Value, language: Option<String>) 
         management.poll_languages.push(language);
         if let Some(status) = management.refuses {
             return StatusCode::from_u16(status).unwrap().into_response();
+        }
+        if management.refuses_long_polls && body["returnImmediately"] != true {
+            return StatusCode::BAD_REQUEST.into_response();
         }
         if let Some(body) = management.body.clone() {
             return body.into_response();

@@ -82,3 +82,10 @@ impl Drop for Polling {
         self.task.take().unwrap().abort();
     }
 }
+
+/// Moves the clock that requests and pauses are measured by, and no other.
+pub async fn advance(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
