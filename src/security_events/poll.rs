@@ -58,6 +58,7 @@ const REMEMBERED: usize = 1_024;
 ///
 /// At most 16 events are verified and passed to the hook at a time. Those that fail are asked for again
 /// together with 16 others, up to 256 in all: 256 events that always fail hold up those behind them.
+/// Each is tried again once the interval, and at least a second, has passed.
 ///
 /// Poll a stream at one node at a time, for example under a lock in the database: each node remembers
 /// by itself which events it has handled, so an event that another node has just acknowledged would
@@ -93,8 +94,8 @@ struct Report {
     acknowledged: BTreeSet<String>,
     /// The code and description of each event that is refused.
     refused: BTreeMap<String, (&'static str, &'static str)>,
-    /// The events that have to come again, those first that were handled longest ago.
-    failed: Vec<String>,
+    /// The events that have to come again and when each was last tried, the earliest first.
+    failed: Vec<(String, Instant)>,
 }
 
 /// The ids of the latest events that the sender was told about, oldest first.
@@ -183,19 +184,24 @@ impl EventPoll {
             let Some(answer) = answer else {
                 continue;
             };
-            report = self.handle(answer.sets, &receive, &report).await;
+            report = self.handle(answer.sets, &receive, report.failed).await;
             wait = SHORTEST_WAIT;
-            let is_news = settled.add(report.ids());
-            if !report.failed.is_empty() {
-                // The sender repeats the event at once. Others do not wait long for it.
-                tokio::time::sleep(self.interval.max(SHORTEST_WAIT)).await;
+            // There may be more events behind the new ones, also while some fail.
+            if settled.add(report.ids()) {
                 continue;
             }
             // A sender that repeats itself is asked no more often than an idle one.
-            if !is_news {
+            if report.failed.is_empty() {
                 tokio::time::sleep_until(asked_at + self.interval).await;
+            } else {
+                tokio::time::sleep(self.retry_interval()).await;
             }
         }
+    }
+
+    /// The shortest time from the end of one try of an event to the next one.
+    fn retry_interval(&self) -> Duration {
+        self.interval.max(SHORTEST_WAIT)
     }
 
     /// Sends one request. `None` if the sender waits for longer than this client.
@@ -236,23 +242,32 @@ impl EventPoll {
         }
     }
 
-    /// Handles new events, and then a few of those that failed, since each may take 15 seconds again.
-    async fn handle<R, F>(&self, sets: Map<String, Value>, receive: &R, last: &Report) -> Report
+    /// Handles new events, and then a few of those that `failed` a while ago, since each may take 15
+    /// seconds again.
+    async fn handle<R, F>(
+        &self,
+        mut sets: Map<String, Value>,
+        receive: &R,
+        failed: Vec<(String, Instant)>,
+    ) -> Report
     where
         R: Fn(LogoutMessage) -> F,
         F: Future<Output = LogoutOutcome> + Send + 'static,
     {
-        let sets = sets.into_iter();
-        let (mut again, new): (Vec<_>, Vec<_>) = sets.partition(|(id, _)| last.failed.contains(id));
-        again.sort_by_key(|(id, _)| last.failed.iter().position(|failed| failed == id));
-        again.truncate(MOST_FAILED);
-        let later = again.split_off(again.len().min(MOST_EVENTS));
-        let mut report = Report {
-            failed: later.into_iter().map(|(id, _)| id).collect(),
-            ..Report::default()
-        };
+        let mut report = Report::default();
+        let mut again = Vec::new();
+        for (id, tried_at) in failed {
+            let is_due = tried_at.elapsed() >= self.retry_interval();
+            match sets.remove_entry(&id) {
+                Some(event) if is_due && again.len() < MOST_EVENTS => again.push(event),
+                // It may never come again.
+                None if is_due => {}
+                _ => report.failed.push((id, tried_at)),
+            }
+        }
+        let untried = report.failed.len();
         let mut tasks = JoinSet::new();
-        for (id, token) in new.into_iter().take(MOST_EVENTS).chain(again) {
+        for (id, token) in sets.into_iter().take(MOST_EVENTS).chain(again) {
             let token = token.as_str().filter(|token| token.len() <= LONGEST_TOKEN);
             let Some(token) = token.filter(|_| id.len() <= LONGEST_ID) else {
                 self.log_unreadable();
@@ -263,12 +278,20 @@ impl EventPoll {
                 report.enter_next(&mut tasks).await;
             }
             // Until its outcome is known: its task may panic.
-            report.failed.push(id.clone());
+            report.failed.push((id.clone(), Instant::now()));
             let outcome = receive(EventReceiver::polled(token));
             let outcome = async move { (id, outcome.await) };
             tasks.spawn(outcome.in_current_span());
         }
         while report.enter_next(&mut tasks).await {}
+        let now = Instant::now();
+        for (_, tried_at) in &mut report.failed[untried..] {
+            *tried_at = now;
+        }
+        // A sender may send others than before, so the earliest are removed.
+        let most = MOST_FAILED + MOST_EVENTS;
+        let surplus = report.failed.len().saturating_sub(most);
+        report.failed.drain(..surplus);
         report
     }
 
@@ -308,7 +331,7 @@ impl Report {
         if let Ok((id, outcome)) = outcome
             && outcome != LogoutOutcome::TryAgain
         {
-            self.failed.retain(|failed| *failed != id);
+            self.failed.retain(|(failed, _)| *failed != id);
             self.enter(id, outcome);
         }
         true
