@@ -18,7 +18,7 @@ use url::Url;
 use super::{AccessToken, EventReceiver, StreamError, answer};
 use crate::{
     AddressError, address,
-    calls::{self, LazyClient},
+    calls::{self, CallError, LazyClient},
     jose::RemoteError,
     log_limit::LogLimit,
     provider::{LogoutMessage, LogoutOutcome},
@@ -27,6 +27,9 @@ use crate::{
 /// How long the sender may wait for an event before it answers. Proxies often close a connection
 /// after a minute.
 const LONG_POLL: Duration = Duration::from_secs(55);
+/// The unanswered polls in a row before the first warning, and from one to the next: about an hour.
+const FIRST_UNANSWERED: u32 = 10;
+const HOURLY_UNANSWERED: u32 = 65;
 /// The shortest time from one request to the next, by default, where the sender has nothing new.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The waits after the first failure, and after many.
@@ -48,13 +51,13 @@ const REMEMBERED: usize = 1_024;
 
 /// Polls the events of a stream, for a site that the sender cannot reach (RFC 8936).
 ///
-/// An application spawns the future of
-/// [`ClefLayer::poll_events`](crate::ClefLayer::poll_events). Each event is
-/// handled as if it was pushed, and is acknowledged to the sender once its logout is written. A
-/// request waits at the sender for the next events, for up to 55 seconds, except with
+/// An application spawns the future of [`ClefLayer::poll_events`](crate::ClefLayer::poll_events). Each
+/// event is handled as if it was pushed, and is acknowledged to the sender once its logout is written.
+/// A request waits at the sender for the next events, for up to 55 seconds, except with
 /// [`short_polling`](Self::short_polling). If the sender answers at once although it has no new events,
 /// the next request is sent after the [`interval`](Self::interval). After a failure it is sent after a
-/// second, and up to a minute after many.
+/// second, and up to a minute after many. Ten requests in a row without an answer are a warning in the
+/// log, which is repeated every hour.
 ///
 /// At most 16 events are verified and passed to the hook at a time. Those that fail are asked for again
 /// together with 16 others, up to 256 in all: 256 events that always fail hold up those behind them.
@@ -169,6 +172,7 @@ impl EventPoll {
         let mut report = Report::default();
         let mut settled = SettledIds::default();
         let mut wait = SHORTEST_WAIT;
+        let mut unanswered = 0;
         loop {
             let asked_at = Instant::now();
             let answer = match self.ask(&report).await {
@@ -182,8 +186,11 @@ impl EventPoll {
                 }
             };
             let Some(answer) = answer else {
+                unanswered += 1;
+                self.log_unanswered(unanswered);
                 continue;
             };
+            unanswered = 0;
             report = self.handle(answer.sets, &receive, report.failed).await;
             wait = SHORTEST_WAIT;
             // There may be more events behind the new ones, also while some fail.
@@ -204,7 +211,8 @@ impl EventPoll {
         self.interval.max(SHORTEST_WAIT)
     }
 
-    /// Sends one request. `None` if the sender waits for longer than this client.
+    /// Sends one request. `None` if the sender has not begun to answer a long poll in time: its own
+    /// limit is not known here, and may be longer (RFC 8936, section 2.2).
     async fn ask(&self, report: &Report) -> Result<Option<Answer>, StreamError> {
         let token = self.token.get().await?;
         let mut request = self
@@ -220,26 +228,19 @@ impl EventPoll {
             request = request.header(header::CONTENT_LANGUAGE, answer::LANGUAGE);
         }
         let asked_at = Instant::now();
-        let answer = async {
-            let response = calls::send(request).await?;
-            let status = response.status();
-            if status != StatusCode::OK {
-                return Err(StreamError::of("events", status));
+        let response = match calls::send(request).await {
+            Err(CallError::TimedOut) if !self.short_polling && asked_at.elapsed() >= LONG_POLL => {
+                return Ok(None);
             }
-            let body = calls::read(response, LARGEST).await?;
-            let what = "events";
-            let unreadable = |_| StreamError::Remote(RemoteError::Unreadable { what });
-            serde_json::from_slice(&body).map_err(unreadable)
+            response => response?,
         };
-        match answer.await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(StreamError::Remote(RemoteError::TimedOut))
-                if !self.short_polling && asked_at.elapsed() >= LONG_POLL =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
+        let (what, status) = ("events", response.status());
+        if status != StatusCode::OK {
+            return Err(StreamError::of(what, status));
         }
+        let body = calls::read(response, LARGEST).await?;
+        let unreadable = |_| StreamError::Remote(RemoteError::Unreadable { what });
+        serde_json::from_slice(&body).map(Some).map_err(unreadable)
     }
 
     /// Handles new events, and then a few of those that `failed` a while ago, since each may take 15
@@ -293,6 +294,18 @@ impl EventPoll {
         let surplus = report.failed.len().saturating_sub(most);
         report.failed.drain(..surplus);
         report
+    }
+
+    /// A warning only: a sender that has no events may hold every poll.
+    fn log_unanswered(&self, count: u32) {
+        if count % HOURLY_UNANSWERED == FIRST_UNANSWERED {
+            tracing::warn!(
+                sender = self.receiver.remote.issuer(),
+                count,
+                "polls were not answered within 55 seconds: there are no events, or the endpoint hangs; \
+                 `StreamClient::verify` asks for an event"
+            );
+        }
     }
 
     fn log_unreadable(&self) {

@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    convert::Infallible,
     time::Duration,
 };
 
 use axum::{
     Json,
+    body::Body,
     extract::{Query, Request},
     response::{IntoResponse as _, Response},
 };
@@ -44,6 +46,8 @@ pub struct Management {
     pub verified: Vec<u16>,
     /// Whether requests for events that may wait are refused.
     pub refuses_long_polls: bool,
+    /// Whether the body of an answer with events never comes.
+    pub stalls: bool,
     /// What requests for events are answered with instead, in turn.
     pub rounds: Vec<Value>,
     /// The bodies of the requests for events.
@@ -172,6 +176,10 @@ async fn poll(transmitter: &Transmitter, body: Value, language: Option<String>) 
         }
         if management.refuses_long_polls && body["returnImmediately"] != true {
             return StatusCode::BAD_REQUEST.into_response();
+        }
+        if management.stalls {
+            let body = futures_util::stream::pending::<Result<Vec<u8>, Infallible>>();
+            return Body::from_stream(body).into_response();
         }
         if let Some(body) = management.body.clone() {
             return body.into_response();

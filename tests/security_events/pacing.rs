@@ -10,14 +10,19 @@ use std::{
 };
 
 use axum_clef::BoxError;
+use serde_json::json;
 
 use crate::{
     polling::{Polling, advance},
-    support::sign,
+    support::{RISC, log, sign},
 };
 
 /// Longer than a test takes.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// How long a request waits for an answer.
+const LONG_POLL: Duration = Duration::from_secs(55);
+/// Longer than all of them.
+const HELD: Duration = Duration::from_secs(24 * 60 * 60);
 /// Enough for a request that should not be sent.
 const MOMENT: Duration = Duration::from_millis(300);
 
@@ -82,4 +87,72 @@ async fn an_event_that_always_fails_slows_down_no_others() {
         advance(INTERVAL).await;
     }
     assert!(!polling.management(|management| management.acknowledged("000")));
+}
+
+#[tokio::test]
+async fn a_poll_that_is_held_for_too_long_is_sent_again() {
+    log::listen();
+    let polling = Polling::new().await;
+    polling.management(|management| management.holds = HELD);
+    let enabled = format!("{RISC}/account-enabled");
+    let ends_nothing = polling.scene.of_alex(&enabled, json!({}));
+    polling.offer("zero", sign(&ends_nothing));
+    polling
+        .until("not acknowledged", |management| management.polls.len() == 2)
+        .await;
+    advance(LONG_POLL).await;
+    polling
+        .until("not sent again", |management| management.polls.len() == 3)
+        .await;
+    let polls = polling.polls();
+    assert_eq!(polls[1]["ack"], json!(["zero"]));
+    assert_eq!(polls[1], polls[2]);
+    polling.offer("one", sign(&polling.scene.disabled()));
+    polling.until_settled().await;
+    assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+    assert_eq!(log::events("WARN"), [""; 0]);
+}
+
+/// It may have no events, or hang behind a load balancer.
+#[tokio::test]
+async fn a_sender_that_answers_no_poll_is_logged_once_an_hour() {
+    log::listen();
+    let polling = Polling::new().await;
+    polling.management(|management| management.holds = HELD);
+    for asked in 1..=76 {
+        polling
+            .until("not asked again", |management| {
+                management.polls.len() == asked
+            })
+            .await;
+        let lines = match asked {
+            ..=10 => 0,
+            11..=75 => 1,
+            _ => 2,
+        };
+        let warnings = log::events("WARN");
+        assert_eq!(warnings.len(), lines, "{asked}: {warnings:?}");
+        advance(LONG_POLL).await;
+    }
+    assert!(log::events("WARN")[0].contains("`StreamClient::verify`"));
+}
+
+#[tokio::test]
+async fn an_answer_that_never_ends_is_a_failure() {
+    log::listen();
+    let polling = Polling::new().await;
+    polling.management(|management| management.stalls = true);
+    polling
+        .until("not asked", |management| management.polls.len() == 1)
+        .await;
+    // The head of the answer arrives.
+    tokio::time::sleep(MOMENT).await;
+    polling.management(|management| management.stalls = false);
+    advance(LONG_POLL).await;
+    polling.offer("one", sign(&polling.scene.disabled()));
+    polling.until_settled().await;
+    assert_eq!(polling.scene.who_is_in().await, ["kim"]);
+    let warnings = log::events("WARN");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("no answer in time"));
 }
