@@ -8,6 +8,7 @@
 //! 1. [Routes](routes): the paths of login and logout
 //! 1. [The pages of this crate](pages): their languages and their colors
 //! 1. [Your own users](user_store): a user store over a table that exists already
+//! 1. [Your own users in PostgreSQL](user_store_postgres): the same on several machines
 //! 1. [The contract of a user store](user_store_contract): its test and its optional methods
 //! 1. [Forms of your own](own_forms): passwords, and logins in several steps;
 //!    [passkeys and links](passkeys_and_links)
@@ -104,6 +105,7 @@ macro_rules! chapters {
             #[doc = "[security_events]: crate::guide::security_events"]
             #[doc = "[settings]: crate::ClefLayerBuilder"]
             #[doc = "[several_machines]: crate::guide::several_machines"]
+            #[doc = "[several_machines#a-table-of-your-own]: crate::guide::several_machines#a-table-of-your-own"]
             #[doc = "[several_machines#failover]: crate::guide::several_machines#failover"]
             #[doc = "[several_machines#rights-in-postgresql]: crate::guide::several_machines#rights-in-postgresql"]
             #[doc = "[how_we_know#hours-of-load]: crate::guide::how_we_know#hours-of-load"]
@@ -114,11 +116,11 @@ macro_rules! chapters {
             #[doc = "[user_store_contract]: crate::guide::user_store_contract"]
             #[doc = "[user_store_contract#keeping-one-login]: crate::guide::user_store_contract#keeping-one-login"]
             #[doc = "[user_store_contract#revocations]: crate::guide::user_store_contract#revocations"]
-            #[doc = "[user_store_contract#the-clock]: crate::guide::user_store_contract#the-clock"]
             #[doc = "[user_store_contract#testing-a-store]: crate::guide::user_store_contract#testing-a-store"]
             #[doc = "[user_store_contract#the-cause-of-a-logout]: crate::guide::user_store_contract#the-cause-of-a-logout"]
             #[doc = "[user_store_contract#sessions-of-providers]: crate::guide::user_store_contract#sessions-of-providers"]
             #[doc = "[user_store_contract#users-of-an-identifier]: crate::guide::user_store_contract#users-of-an-identifier"]
+            #[doc = "[user_store_postgres]: crate::guide::user_store_postgres"]
             #[doc = ""]
             #[doc = include_str!(concat!("../docs/", stringify!($name), ".md"))]
             pub mod $name {}
@@ -135,6 +137,7 @@ chapters! {
     routes
     pages
     user_store
+    user_store_postgres
     user_store_contract
     own_forms
     passkeys_and_links
