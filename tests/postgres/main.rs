@@ -9,6 +9,7 @@
 mod checks;
 mod clock;
 mod connection;
+mod guide;
 mod migrations;
 mod plans;
 mod round_trips;

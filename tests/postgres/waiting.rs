@@ -6,7 +6,7 @@ use axum_clef::{
     IdentityStore as _, Profile, ProviderSession, RevocationKey, Subject, Timestamp, User as _,
     UserStore as _, stores::PostgresUserStore,
 };
-use sqlx::{Postgres, Transaction};
+use sqlx::{PgPool, Postgres, Transaction};
 use test_support::Database;
 use tokio::task::JoinHandle;
 
@@ -60,13 +60,13 @@ impl Other {
 }
 
 /// Waits until one statement waits for a lock in this database.
-async fn one_waits(database: &Database, store: &PostgresUserStore) {
+pub async fn one_waits(database: &Database, pool: &PgPool) {
     let waiting = "select count(*) from pg_stat_activity
                    where application_name = $1 and wait_event_type = 'Lock'";
     let begun_at = Instant::now();
     while begun_at.elapsed() < Duration::from_secs(5) {
         let waiting = sqlx::query_scalar(waiting).bind(&database.schema);
-        let count: i64 = waiting.fetch_one(store.pool()).await.unwrap();
+        let count: i64 = waiting.fetch_one(pool).await.unwrap();
         if count == 1 {
             return;
         }
@@ -85,7 +85,7 @@ async fn meanwhile(
 ) -> Timestamp {
     let transaction = other.take(store, row).await;
     let logout: JoinHandle<bool> = tokio::spawn(log_out);
-    one_waits(database, store).await;
+    one_waits(database, store.pool()).await;
     let logged_in_at = store.now().await.unwrap();
     assert!(!logout.is_finished());
     other.go(transaction).await;
@@ -160,7 +160,7 @@ async fn a_logout_that_is_given_up_is_not_written_later() {
         let (store, id) = (store.clone(), id.clone());
         async move { store.log_out(&id).await.map_err(|error| error.to_string()) }
     });
-    one_waits(&database, &store).await;
+    one_waits(&database, store.pool()).await;
     // No attempt takes longer than the five seconds of the caller, from its very beginning.
     let error = tokio::time::timeout(Duration::from_millis(2_500), logout).await;
     let error = error.expect("the server gives up").unwrap().unwrap_err();
