@@ -127,7 +127,7 @@ pub(super) const REVOKE: &str = "
         select clef_now() as now
     ),
     revoked as materialized (
-        select distinct kind, issuer, id
+        select distinct kind collate \"C\" as kind, issuer collate \"C\" as issuer, id collate \"C\" as id
         from unnest($1::text[], $2::text[], $3::text[]) as keys (kind, issuer, id)
     ),
     locked as materialized (
