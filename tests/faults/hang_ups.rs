@@ -7,8 +7,15 @@ use crate::{
     routes::{CODE, PERSON, Route, Scene},
 };
 
-/// What a store may take, and what the timer is not exact to.
-const LIMIT: Duration = Duration::from_millis(10_010);
+/// What a call to a store may take, and what the timer is not exact to.
+fn limit(route: Route, call: Call) -> Duration {
+    let seconds = match (route, call) {
+        // So few are under way at once that each may take as long as a lost connection does.
+        (Route::Renewal, Call::Save) => 16 * 60,
+        _ => 10,
+    };
+    Duration::from_millis(seconds * 1_000 + 10)
+}
 
 /// Makes a request whose call waits, and hangs up there.
 async fn hang_up(route: Route, at: usize) -> Scene {
@@ -108,7 +115,7 @@ async fn a_call_without_an_answer_is_given_up_though_no_client_waits() {
     for (route, at, call) in calls() {
         let case = format!("{route:?}, {at}: {call:?}");
         let scene = hang_up(route, at).await;
-        tokio::time::sleep(LIMIT).await;
+        tokio::time::sleep(limit(route, call)).await;
         settle().await;
         assert_eq!(scene.site.faults.under_way(), 0, "{case}");
         assert_works(scene, &case).await;
