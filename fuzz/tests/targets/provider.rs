@@ -112,10 +112,13 @@ async fn target(input: &Input) {
         let x = x.trim_end_matches('=').replace('+', "-").replace('/', "_");
         x == issuer.public_key()
     };
-    let is_published = published.is_some_and(|keys| {
-        let keys = keys["keys"].as_array();
-        keys.is_some_and(|keys| keys.iter().any(same))
-    });
+    let is_published = match published {
+        Some(keys) => keys["keys"]
+            .as_array()
+            .is_some_and(|keys| keys.iter().any(same)),
+        // Members that no key set has may be nested too deep for a `Value`.
+        None => String::from_utf8_lossy(&keys).contains(&issuer.public_key()),
+    };
     assert!(
         status != 200 || is_published && algorithm == EdDsa,
         "{algorithm}"
