@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// How long a body may take. Below the keep-alive of event streams.
 const LONGEST_BODY: Duration = Duration::from_secs(10);
 /// Where the providers of the targets are.
-const PROVIDERS: [&str; 2] = ["https://clef.test/", "http://127.0.0.1:"];
+const PROVIDERS: [&str; 2] = ["clef.test", "127.0.0.1"];
 
 /// A whole answer.
 #[derive(Debug)]
@@ -103,7 +103,11 @@ pub async fn send_allowing(
 
 /// Whether an address is one of the site or of a provider.
 fn leads_to(site: &str, location: &str) -> bool {
-    stays_on(site, location) || PROVIDERS.iter().any(|own| location.starts_with(own))
+    stays_on(site, location)
+        || Url::parse(location).is_ok_and(|url| {
+            let is_provider = url.host_str().is_some_and(|host| PROVIDERS.contains(&host));
+            is_provider && matches!(url.scheme(), "http" | "https") && url.username().is_empty()
+        })
 }
 
 /// Whether a browser stays on the site with this address, also one that is lax with slashes.
