@@ -23,6 +23,7 @@ mod poll;
 mod receive;
 mod receiver;
 mod scopes;
+mod settled_ids;
 mod stream;
 mod stream_client;
 mod stream_error;

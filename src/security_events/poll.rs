@@ -1,7 +1,7 @@
 //! Polling events from a sender that cannot reach this site (RFC 8936).
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
     time::Duration,
@@ -15,7 +15,10 @@ use tokio::{task::JoinSet, time::Instant};
 use tracing::Instrument as _;
 use url::Url;
 
-use super::{AccessToken, EventReceiver, StreamError, answer};
+use super::{
+    AccessToken, EventReceiver, StreamError, answer,
+    settled_ids::{LONGEST_ID, SettledIds},
+};
 use crate::{
     AddressError, address,
     calls::{self, CallError, LazyClient},
@@ -41,13 +44,10 @@ const MOST_EVENTS: usize = 16;
 const MOST_FAILED: usize = 240;
 /// How many events are handled at a time.
 const CONCURRENCY: usize = 16;
-/// The longest id and token, in bytes. Pushed tokens have the same limit.
-const LONGEST_ID: usize = 1_024;
+/// The longest token, in bytes, also of pushed ones.
 const LONGEST_TOKEN: usize = 16 * 1024;
 /// The largest answer, in bytes: that of a sender which sends more events than were asked for.
 const LARGEST: usize = 8 * 1024 * 1024;
-/// How many ids of events are remembered.
-const REMEMBERED: usize = 1_024;
 
 /// Polls the events of a stream, for a site that the sender cannot reach (RFC 8936).
 ///
@@ -100,10 +100,6 @@ struct Report {
     /// The events that have to come again and when each was last tried, the earliest first.
     failed: Vec<(String, Instant)>,
 }
-
-/// The ids of the latest events that the sender was told about, oldest first.
-#[derive(Default)]
-struct SettledIds(VecDeque<String>);
 
 /// An answer of the sender (RFC 8936, section 2.3). Whether it has more is of no use: it is asked at
 /// once after each new event.
@@ -178,6 +174,7 @@ impl EventPoll {
             let answer = match self.ask(&report).await {
                 Ok(answer) => answer,
                 Err(error) => {
+                    unanswered = 0;
                     let sender = self.receiver.remote.issuer();
                     tracing::warn!(%error, sender, ?wait, "events could not be polled");
                     tokio::time::sleep(wait).await;
@@ -191,10 +188,13 @@ impl EventPoll {
                 continue;
             };
             unanswered = 0;
+            let known: BTreeSet<_> = report.failed.iter().map(|(id, _)| id.clone()).collect();
             report = self.handle(answer.sets, &receive, report.failed).await;
             wait = SHORTEST_WAIT;
-            // There may be more events behind the new ones, also while some fail.
-            if settled.add(report.ids()) {
+            let has_settled = settled.add(report.ids());
+            let has_failed = report.failed.iter().any(|(id, _)| !known.contains(id));
+            // There may be more events behind the new ones, until too many fail.
+            if has_settled || has_failed && report.failed.len() < MOST_FAILED {
                 continue;
             }
             // A sender that repeats itself is asked no more often than an idle one.
@@ -222,16 +222,16 @@ impl EventPoll {
             .bearer_auth(token.expose_secret())
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json")
-            .timeout(LONG_POLL)
             .body(report.to_json(self.short_polling).to_string());
         if !report.refused.is_empty() {
             request = request.header(header::CONTENT_LANGUAGE, answer::LANGUAGE);
         }
+        if !self.short_polling {
+            request = request.timeout(LONG_POLL);
+        }
         let asked_at = Instant::now();
         let response = match calls::send(request).await {
-            Err(CallError::TimedOut) if !self.short_polling && asked_at.elapsed() >= LONG_POLL => {
-                return Ok(None);
-            }
+            Err(CallError::TimedOut) if asked_at.elapsed() >= LONG_POLL => return Ok(None),
             response => response?,
         };
         let (what, status) = ("events", response.status());
@@ -316,22 +316,6 @@ impl EventPoll {
                 "a polled event was refused: its id or token is too long, or it is no text"
             );
         }
-    }
-}
-
-impl SettledIds {
-    /// Adds ids. Returns whether one of them is new.
-    fn add<'a>(&mut self, ids: impl Iterator<Item = &'a String>) -> bool {
-        let mut is_news = false;
-        for id in ids.filter(|id| id.len() <= LONGEST_ID) {
-            if !self.0.contains(id) {
-                is_news = true;
-                self.0.push_back(id.clone());
-            }
-        }
-        let surplus = self.0.len().saturating_sub(REMEMBERED);
-        self.0.drain(..surplus);
-        is_news
     }
 }
 

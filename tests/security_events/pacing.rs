@@ -89,6 +89,53 @@ async fn an_event_that_always_fails_slows_down_no_others() {
     assert!(!polling.management(|management| management.acknowledged("000")));
 }
 
+/// More than one answer has.
+#[tokio::test]
+async fn events_that_all_fail_delay_none_behind_them() {
+    let polling = Polling::with(|receiver| {
+        receiver.on_event(|event| match &*event.token_id < "040" {
+            true => ready(Err(BoxError::from("the table of accounts is locked"))),
+            false => ready(Ok(())),
+        })
+    });
+    let mut polling = polling.await;
+    polling.task.take().unwrap().abort();
+    for number in 0..=40 {
+        let id = format!("{number:03}");
+        let mut claims = polling.scene.disabled();
+        claims["jti"] = id.clone().into();
+        polling.offer(&id, sign(&claims));
+    }
+    polling.poll = polling.poll.clone().interval(INTERVAL);
+    polling.start();
+    polling
+        .until("not settled", |management| management.waiting.len() == 40)
+        .await;
+    tokio::time::sleep(MOMENT).await;
+    assert!(polling.polls().len() <= 5, "{:?}", polling.polls().len());
+}
+
+#[tokio::test]
+async fn a_short_poll_without_an_answer_fails_within_seconds() {
+    log::listen();
+    let mut polling = Polling::new().await;
+    polling.task.take().unwrap().abort();
+    polling.management(|management| management.holds = HELD);
+    polling.poll = polling.poll.clone().short_polling();
+    polling.start();
+    polling
+        .until("not asked", |management| management.polls.len() == 1)
+        .await;
+    advance(Duration::from_secs(5)).await;
+    polling
+        .until("no failure", |_| log::events("WARN").len() == 1)
+        .await;
+    advance(Duration::from_secs(1)).await;
+    polling
+        .until("not asked again", |management| management.polls.len() == 2)
+        .await;
+}
+
 #[tokio::test]
 async fn a_poll_that_is_held_for_too_long_is_sent_again() {
     log::listen();
