@@ -2,10 +2,6 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use cookie::Cookie;
-use http::HeaderMap;
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::{AuthState, CheckError, MaxAge, RejectionKind, Unanswered};
 use crate::{
     BoxError, EndedLogin, LoginReference, LogoutReason, Timestamp, metrics,
@@ -13,6 +9,8 @@ use crate::{
     time_limit::{RENEWAL_LIMIT, RENEWAL_WRITE_LIMIT, STORE_LIMIT, detached, within},
     users::{AnyUser, LoginCheck},
 };
+use cookie::Cookie;
+use http::HeaderMap;
 
 /// A user whose login is valid.
 pub(crate) struct Authenticated {
@@ -96,12 +94,8 @@ impl AuthState {
         };
         let mut idle = valid.idle;
         let mut renewal = None;
-        if valid.is_renewal_due
-            && !passive
-            // Otherwise a later request renews it.
-            && let Ok(permit) = Arc::clone(&self.renewals).try_acquire_owned()
-        {
-            match Box::pin(self.renew(&valid.login, valid.now, permit)).await {
+        if valid.is_renewal_due && !passive {
+            match Box::pin(self.renew(&valid.login, valid.now)).await {
                 Ok(renewed) => {
                     renewal = renewed.map(Box::new);
                     idle = self.sessions.idle();
@@ -186,12 +180,13 @@ impl AuthState {
         &self,
         login: &PresentedLogin,
         now: Timestamp,
-        permit: OwnedSemaphorePermit,
     ) -> Result<Option<Cookie<'static>>, BoxError> {
         match self.sessions.renewal(login, now) {
             None => Err("the record of the login cannot be renewed".into()),
             Some(Renewal::Cookie(cookie)) => Ok(Some(cookie)),
             Some(Renewal::Save(store, record)) => {
+                let permit = Arc::clone(&self.renewals).try_acquire_owned();
+                let permit = permit.map_err(|_| "other renewals take long")?;
                 let save = async move {
                     let _permit = permit;
                     let saved = async { store.save(&record).await.map_err(BoxError::from) };
