@@ -206,7 +206,7 @@ impl Stream for LiveEvents {
                 let replaced = page.as_mut().map(|page| page.poll_replaced(context));
                 match reason {
                     Poll::Ready(LogoutReason::SessionGone) => {
-                        // As long as the write that has replaced it may wait by now.
+                        // Not that of the start: a node that joins or leaves the bus has another wait.
                         reconnect_after(RECONNECT_SOON + auth.users.log_out_wait())
                     }
                     // The page reconnects, and gets a 503 until the stores answer.

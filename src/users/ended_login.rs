@@ -8,7 +8,8 @@ use crate::{LogoutCause, Timestamp, texts::PageText};
 
 /// Why a login has ended.
 ///
-/// Whatever the reason, the login is no longer valid or can no longer be verified.
+/// The login is no longer valid or can no longer be verified, but for a
+/// [`SessionGone`](Self::SessionGone) whose login goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogoutReason {
@@ -20,8 +21,9 @@ pub enum LogoutReason {
     SignedOut,
     /// A newer login of this browser has replaced it, or it was signed out at another node.
     ///
-    /// Also reported for a sealed login that may have timed out. Only the next request of the
-    /// browser shows which user is logged in now.
+    /// Also reported for a sealed login that may have timed out, and while
+    /// [`OtherLogins`](crate::OtherLogins) waits for leases, after which the login goes on. Only the
+    /// next request of the browser shows which user is logged in now.
     SessionGone,
     /// The lifetime or the idle time is over.
     Expired,

@@ -64,7 +64,7 @@ async fn a_page_that_begins_to_listen_while_its_login_is_replaced_looks_again() 
 
 /// The write waits for the lease, and the page is checked meanwhile.
 #[tokio::test(start_paused = true)]
-async fn a_page_whose_login_stays_alone_hears_of_no_logout() {
+async fn the_pages_of_a_kept_login_receive_no_logout() {
     let world = World::new();
     let leased = Leased::new(world.users.clone(), 3 * SECOND);
     let layer = ClefLayer::builder(World::SITE, leased, world.stored()).live_interval(SECOND / 2);

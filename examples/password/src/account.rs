@@ -110,9 +110,9 @@ pub async fn delete(
     State(site): State<Site>,
 ) -> Result<Redirect, Problem> {
     site.members.delete(&member).await?;
-    // For open pages, and for nodes that have cached the user.
+    // For a site with open pages, or with nodes that cache users for a lease.
     if let Err(error) = logouts.log_out_user(&member.id()).await {
-        tracing::warn!(%error, "a deleted account may still be served for a lease");
+        tracing::warn!(%error, "the logins of a deleted account were not ended");
     }
     // Removes the cookie. If that fails, it is the cookie of no user.
     if let Err(error) = sign_out.end().await {

@@ -117,6 +117,9 @@ pub(super) const LOG_OUT_OTHERS: &str = concat!(
 /// Like a logout of a user, but above the latest login of all users. Existing rows are locked
 /// before the clock is read. It is read again for a row that another transaction has just written.
 ///
+/// The keys have the collation of the table: two calls with the same keys lock old rows and insert new
+/// ones in one order.
+///
 /// Some old rows are deleted: more than are added, but never so many that a logout takes long. Rows
 /// of these keys are not, since a statement cannot change a row twice. Returns for [`Cleaning`] until
 /// when all old rows are deleted.
