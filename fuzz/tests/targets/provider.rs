@@ -43,7 +43,11 @@ async fn target(input: &Input) {
         edit_json(&mut object, edits);
         let text = edited(Value::from(object).to_string(), text);
         issuer.put(path, Document::json(text.clone()));
-        text
+        // The crate skips it too.
+        match text.strip_prefix("\u{feff}".as_bytes()) {
+            Some(unmarked) => unmarked.to_vec(),
+            None => text,
+        }
     };
     let metadata = put(
         Issuer::METADATA,
