@@ -28,7 +28,7 @@ pub struct Member {
 
 impl User for Member {
     fn id(&self) -> String {
-        self.number.to_string()
+        format!("{}m", self.number)
     }
 
     fn logged_out_at(&self) -> Option<Timestamp> {
@@ -141,11 +141,12 @@ impl Members {
     fn read<'a>(&self, id: &'a str) -> Result<&'a str, BoxError> {
         match self.fault {
             Fault::UnknownIdIsAnError => {
-                id.parse::<usize>()?;
+                id.trim_end_matches('m').parse::<usize>()?;
                 Ok(id)
             }
             Fault::ReadsTheNumberInFront => Ok(id.split(' ').next().unwrap_or_default()),
-            Fault::ReadsOtherSpellings => Ok(id.trim_start_matches(['0', '+'])),
+            Fault::ReadsLeadingZeros => Ok(id.trim_start_matches('0')),
+            Fault::TrimsIds => Ok(id.trim()),
             Fault::CutsIdsAtNul => Ok(id.split('\0').next().unwrap_or_default()),
             _ => Ok(id),
         }
@@ -159,7 +160,11 @@ impl Members {
         };
         let members = self.shared.members.lock().unwrap();
         let unfinished = self.shared.unfinished.lock().unwrap();
-        let found = members.iter().find(|member| member.id() == id);
+        let is_id = |member: &&Member| match self.fault {
+            Fault::ComparesWithoutCase => member.id().eq_ignore_ascii_case(id),
+            _ => member.id() == id,
+        };
+        let found = members.iter().find(is_id);
         let found = found.filter(|member| !unfinished.contains(&member.number));
         let found = found.cloned();
         if self.is(Fault::HandleKeepsWhatItLoaded)
@@ -482,7 +487,7 @@ impl IdentityStore for Members {
             }
             Fault::SubjectLogOutReturnsNothing => return Ok(Vec::new()),
             Fault::SubjectLogOutReturnsUnknownUser if found.is_none() => {
-                return Ok(vec!["0".to_owned()]);
+                return Ok(vec!["0m".to_owned()]);
             }
             Fault::SubjectLogOutRevokesTheKey => {
                 let keys = [RevocationKey::Subject(subject.clone())];

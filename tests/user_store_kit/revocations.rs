@@ -200,7 +200,7 @@ impl Members {
     pub fn check(&self, login: LoginReference<'_>) -> Result<Option<LoginCheck<Member>>, BoxError> {
         let mut found = self.find(login.user_id)?;
         if self.is(Fault::CheckMakesAUserUp) && found.is_none() {
-            found = self.find("0")?;
+            found = self.find("0m")?;
         }
         let Some(mut member) = found else {
             return Ok(None);
