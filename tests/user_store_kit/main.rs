@@ -106,7 +106,7 @@ async fn a_message_says_the_rule_what_was_expected_what_was_seen_and_what_to_do(
     assert_eq!(
         broken.to_string(),
         "broken rule: the same id at two issuers is two users. Expected: another user than \
-         \"0\" for the same id of another issuer. Seen: the same user. Make issuer and id unique \
+         \"0m\" for the same id of another issuer. Seen: the same user. Make issuer and id unique \
          together, and look for both."
     );
     let broken = check(Fault::LoadFails).await.unwrap_err();
