@@ -9,14 +9,14 @@ use axum::{
 use http::{HeaderMap, Request, header};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
-use url::Url;
+use url::{Host, Url};
 
 /// How long an answer may take, by tokio's clock. The longest of the documented limits is below.
 const LONGEST: Duration = Duration::from_secs(60);
 /// How long a body may take. Below the keep-alive of event streams.
 const LONGEST_BODY: Duration = Duration::from_secs(10);
-/// Where the providers of the targets are.
-const PROVIDERS: [&str; 2] = ["clef.test", "127.0.0.1"];
+/// The provider of most targets. The others are on loopback.
+const PROVIDER: &str = "clef.test";
 
 /// A whole answer.
 #[derive(Debug)]
@@ -105,7 +105,14 @@ pub async fn send_allowing(
 fn leads_to(site: &str, location: &str) -> bool {
     stays_on(site, location)
         || Url::parse(location).is_ok_and(|url| {
-            let is_provider = url.host_str().is_some_and(|host| PROVIDERS.contains(&host));
+            let is_provider = match url.host() {
+                Some(Host::Domain(name)) => {
+                    name == PROVIDER || name == "localhost" || name.ends_with(".localhost")
+                }
+                Some(Host::Ipv4(address)) => address.is_loopback(),
+                Some(Host::Ipv6(address)) => address.is_loopback(),
+                None => false,
+            };
             is_provider && matches!(url.scheme(), "http" | "https") && url.username().is_empty()
         })
 }
