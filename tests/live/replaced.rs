@@ -1,12 +1,22 @@
 //! A login that is replaced or kept: its pages connect again, with the new cookie.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
-use axum_clef::{ClefLayer, LogoutReason, leased::Leased};
+use async_trait::async_trait;
+use axum_clef::{
+    BoxError, ClefLayer, LogoutReason,
+    leased::{Leased, LogoutBus, LogoutListener, Reach},
+};
 use test_support::World;
 use tokio::time::Instant;
 
-use crate::place::{Node, SECOND, ending};
+use crate::place::{Node, Page, SECOND, ending};
 
 /// Far less than the interval.
 const MOMENT: Duration = Duration::from_millis(1);
@@ -39,10 +49,56 @@ async fn a_page_whose_login_is_replaced_looks_again_after_the_lease() {
     let (closed_at, ()) = tokio::join!(closes, browser.log_in(&node, "12345"));
     let cookie_after = closed_at.elapsed();
     assert!(cookie_after >= SECOND, "{cookie_after:?}");
-    let (_, retry) = page.text.trim_end().rsplit_once("retry: ").unwrap();
-    let retry = Duration::from_millis(retry.parse().unwrap());
+    let retry = retry(&page);
     assert!(retry > cookie_after, "{retry:?} {cookie_after:?}");
     node.page(&mut browser).await;
+}
+
+/// A bus that this node can leave: it then does not know the leases of the others.
+#[derive(Clone, Default)]
+struct Bus {
+    has_left: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl LogoutBus for Bus {
+    async fn listen(&self, _: &LogoutListener) {
+        std::future::pending().await
+    }
+
+    async fn publish(&self, _: &str) -> Result<Reach, BoxError> {
+        Ok(Reach::Unknown)
+    }
+
+    fn longest_lease(&self) -> Option<Duration> {
+        self.has_left.load(SeqCst).then_some(Duration::MAX)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_of_a_page_is_that_of_the_end_of_its_login() {
+    let world = World::new();
+    let bus = Bus::default();
+    let leased = Leased::new(world.users.clone(), SECOND).bus(bus.clone());
+    let layer = ClefLayer::builder(World::SITE, leased, world.stored());
+    let node = Node::with(&world, layer.provider(world.provider.clone()));
+    let mut browser = node.logged_in("12345").await;
+    let mut page = node.page(&mut browser).await;
+    bus.has_left.store(true, SeqCst);
+    let closes = async {
+        assert_eq!(page.event().await, None);
+        Instant::now()
+    };
+    let (closed_at, ()) = tokio::join!(closes, browser.log_in(&node, "12345"));
+    let cookie_after = closed_at.elapsed();
+    assert!(cookie_after > 3 * SECOND, "{cookie_after:?}");
+    assert!(retry(&page) > cookie_after, "{:?}", retry(&page));
+}
+
+/// When the page looks again.
+fn retry(page: &Page) -> Duration {
+    let (_, retry) = page.text.trim_end().rsplit_once("retry: ").unwrap();
+    Duration::from_millis(retry.parse().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
