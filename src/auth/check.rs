@@ -2,6 +2,9 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
+use cookie::Cookie;
+use http::HeaderMap;
+
 use super::{AuthState, CheckError, MaxAge, RejectionKind, Unanswered};
 use crate::{
     BoxError, EndedLogin, LoginReference, LogoutReason, Timestamp, metrics,
@@ -9,8 +12,6 @@ use crate::{
     time_limit::{RENEWAL_LIMIT, RENEWAL_WRITE_LIMIT, STORE_LIMIT, detached, within},
     users::{AnyUser, LoginCheck},
 };
-use cookie::Cookie;
-use http::HeaderMap;
 
 /// A user whose login is valid.
 pub(crate) struct Authenticated {

@@ -152,7 +152,8 @@ rules! {
     UnknownIdIsNoUser:
         "an id that no user has finds no user, and is no error",
         "Return `Ok(None)` for an id that cannot be read or that `User::id` writes otherwise, such as \
-         `07` or a UUID in capitals; compare ids whole, and bind them instead of pasting them into the statement.";
+         `07` or a UUID in capitals; compare ids whole, and bind them instead of pasting them into \
+         the statement.";
     ClockRises:
         "the clock is later at each read",
         "Return `now` in whole microseconds, from a clock that is read anew each time, or keep the \

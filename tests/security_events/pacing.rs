@@ -2,6 +2,7 @@
 
 use std::{
     future::ready,
+    ops::RangeInclusive,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -50,6 +51,16 @@ async fn a_sender_without_long_polling_is_asked_once_an_interval() {
     assert!(polls.iter().all(|poll| poll["returnImmediately"] == true));
 }
 
+/// Offers an event of each number, which is its id.
+fn offer_all(polling: &Polling, numbers: RangeInclusive<u8>) {
+    for number in numbers {
+        let id = format!("{number:03}");
+        let mut claims = polling.scene.disabled();
+        claims["jti"] = id.clone().into();
+        polling.offer(&id, sign(&claims));
+    }
+}
+
 /// It is the oldest, and the others come in ten answers.
 #[tokio::test]
 async fn an_event_that_always_fails_slows_down_no_others() {
@@ -66,12 +77,7 @@ async fn an_event_that_always_fails_slows_down_no_others() {
     });
     let mut polling = polling.await;
     polling.task.take().unwrap().abort();
-    for number in 0..=160 {
-        let id = format!("{number:03}");
-        let mut claims = polling.scene.disabled();
-        claims["jti"] = id.clone().into();
-        polling.offer(&id, sign(&claims));
-    }
+    offer_all(&polling, 0..=160);
     polling.poll = polling.poll.clone().interval(INTERVAL);
     polling.start();
     polling
@@ -100,12 +106,7 @@ async fn events_that_all_fail_delay_none_behind_them() {
     });
     let mut polling = polling.await;
     polling.task.take().unwrap().abort();
-    for number in 0..=40 {
-        let id = format!("{number:03}");
-        let mut claims = polling.scene.disabled();
-        claims["jti"] = id.clone().into();
-        polling.offer(&id, sign(&claims));
-    }
+    offer_all(&polling, 0..=40);
     polling.poll = polling.poll.clone().interval(INTERVAL);
     polling.start();
     polling
