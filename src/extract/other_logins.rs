@@ -98,8 +98,8 @@ impl OtherLogins {
     /// of the user, of the session at the provider, or by a sign-out.
     ///
     /// Open pages of the other logins close, as after any logout. Those of this browser at this node
-    /// connect again. At other nodes they receive `logged-out` first; the script `/auth/live.js`
-    /// covers them, and uncovers them after two to four seconds.
+    /// connect again, over leases also if this fails. At other nodes they receive `logged-out` first;
+    /// the script `/auth/live.js` covers them, and uncovers them after two to four seconds.
     ///
     /// # Errors
     ///
